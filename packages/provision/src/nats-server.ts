@@ -1,0 +1,75 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { Launch } from "./launch.ts";
+
+/** Subjects that a user may publish to or subscribe to, in NATS' own notation. */
+export interface NatsRights {
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+}
+
+/** One who may connect. Without `permissions` everything is allowed. */
+export interface NatsUser {
+  readonly user: string;
+  readonly password: string;
+  readonly permissions?: {
+    readonly publish: NatsRights;
+    readonly subscribe: NatsRights;
+    readonly allow_responses?: boolean;
+  };
+}
+
+/** How to run a NATS server on one machine. */
+export interface NatsOptions {
+  /** The `nats-server` binary. */
+  readonly program: string;
+  /** Keeps the configuration file and JetStream's files. */
+  readonly folder: string;
+  readonly port: number;
+  readonly users: readonly NatsUser[];
+}
+
+const mebibyte = 1024 * 1024;
+
+/** Writes the server's configuration, readable by its owner only, and says how to start it. It opens no monitoring port. */
+export function natsLaunch(options: NatsOptions): Launch {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  const file = join(options.folder, "nats.json");
+  const configuration = {
+    host: "127.0.0.1",
+    port: options.port,
+    max_payload: 8 * mebibyte,
+    // A reader that cannot keep up is cut off instead of holding more than this in the server.
+    max_pending: 64 * mebibyte,
+    jetstream: {
+      store_dir: join(options.folder, "jetstream"),
+      max_memory_store: 256 * mebibyte,
+      max_file_store: 4096 * mebibyte,
+    },
+    authorization: { users: options.users },
+  };
+  writeFileSync(file, JSON.stringify(configuration, null, 2), { mode: 0o600 });
+  return {
+    command: options.program,
+    args: ["--config", file],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    cwd: options.folder,
+    deathSignal: "TERM",
+  };
+}
+
+/** Whether a NATS server greets who connects to the port. It does so only when JetStream is ready too. */
+export function isNatsReady(port: number, timeoutMs = 1_000): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" });
+    const end = (ready: boolean): void => {
+      socket.destroy();
+      resolve(ready);
+    };
+    socket.setTimeout(timeoutMs, () => end(false));
+    socket.once("data", (data) => end(data.toString("latin1").startsWith("INFO ")));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+  });
+}

@@ -1,0 +1,4 @@
+export { scratchFolder } from "./scratch-folder.ts";
+export { startScratchNats, type ScratchNats } from "./scratch-nats.ts";
+export { scratchPostgres, type ScratchPostgres } from "./scratch-postgres.ts";
+export { startScratchServer, type ScratchServer } from "./scratch-server.ts";

@@ -1,0 +1,38 @@
+import { join } from "node:path";
+import { isNatsReady, loadTools, natsLaunch, pickFreePort, type NatsUser } from "@millrace/provision";
+import { scratchFolder } from "./scratch-folder.ts";
+import { startScratchServer, type ScratchServer } from "./scratch-server.ts";
+
+/** A real NATS server with JetStream, for one test. */
+export interface ScratchNats {
+  readonly url: string;
+  /** Of the first user, who may do everything unless the test said otherwise. */
+  readonly user: string;
+  readonly password: string;
+  readonly port: number;
+  /** Stops the server; `SIGKILL` is a crash. */
+  stop(how?: NodeJS.Signals): Promise<void>;
+  /** Starts it again on the same port and files. */
+  restart(): Promise<void>;
+}
+
+const everybody: readonly NatsUser[] = [{ user: "scratch", password: "scratch" }];
+
+/** Starts a NATS server. It ends with the test process, if not stopped before. */
+export async function startScratchNats(users: readonly NatsUser[] = everybody): Promise<ScratchNats> {
+  const folder = scratchFolder();
+  const port = await pickFreePort();
+  const launch = natsLaunch({ program: loadTools().natsServer, folder, port, users });
+  const start = (): Promise<ScratchServer> => startScratchServer(launch, join(folder, "nats.log"), () => isNatsReady(port));
+  let server = await start();
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    user: users[0]?.user ?? "",
+    password: users[0]?.password ?? "",
+    port,
+    stop: (how) => server.stop(how),
+    restart: async () => {
+      server = await start();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { spawn, spawnSync } from "node:child_process";
+import { SetupError } from "./setup-error.mjs";
+
+const timeoutMs = 600_000;
+const keptCharacters = 4_000;
+
+/**
+ * Runs a command to its end without showing its output; throws a SetupError with the end of the output when it fails.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {{cwd?: string, env?: NodeJS.ProcessEnv, remedy: string}} options
+ * @returns {Promise<string>} what it printed
+ */
+export function run(command, args, options) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd,
+      env: options.env ?? process.env,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+    });
+    let output = "";
+    const keep = (chunk) => (output = (output + chunk).slice(-keptCharacters));
+    child.stdout.on("data", keep);
+    child.stderr.on("data", keep);
+    const line = [command, ...args].join(" ");
+    const fail = (why) => reject(new SetupError(`"${line}" ${why}\n${output.trim()}`, options.remedy));
+    child.once("error", (error) => fail(`could not be started: ${error.message}`));
+    child.once("close", (code, signal) => (code === 0 ? resolve(output) : fail(`ended with ${code ?? signal}`)));
+  });
+}
+
+/**
+ * What a quick command prints, or undefined when it is not there or fails.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {string | undefined}
+ */
+export function ask(command, args) {
+  const result = spawnSync(command, args, { encoding: "utf8", timeout: 10_000, stdio: ["ignore", "pipe", "pipe"] });
+  return result.status === 0 ? `${result.stdout}${result.stderr}`.trim() : undefined;
+}
+
+/** Whether a dotted version is at least another. */
+export function isAtLeast(version, wanted) {
+  const left = version.split(".").map(Number);
+  const right = wanted.split(".").map(Number);
+  for (let i = 0; i < right.length; i++) {
+    const difference = (left[i] ?? 0) - right[i];
+    if (difference !== 0) {
+      return difference > 0;
+    }
+  }
+  return true;
+}

@@ -1,0 +1,75 @@
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { ensureBubblewrap } from "./bubblewrap.mjs";
+import { ensureNatsServer } from "./nats-server.mjs";
+import { ensureNodeModules } from "./node-modules.mjs";
+import { ensureNode } from "./node-runtime.mjs";
+import { checkout, toolsFile, toolsFolder } from "./paths.mjs";
+import { ensurePostgres } from "./postgres.mjs";
+import { ensurePython, environmentPip, findPython } from "./python.mjs";
+import { withSetupLock } from "./setup-lock.mjs";
+import { ask } from "./run.mjs";
+import { SetupError } from "./setup-error.mjs";
+
+/**
+ * Brings whatever is missing on this machine, side by side, and writes down where each tool is. With everything there it
+ * only looks.
+ *
+ * @param {{dev: boolean}} options `dev` adds what tests and lint need
+ * @returns {Promise<{node: string, python: string, natsServer: string, postgres: string, bwrap: string}>}
+ */
+export async function setup(options) {
+  checkPlatform();
+  checkFolder();
+  return withSetupLock(async () => {
+    const python = ensurePython(options);
+    const [node, pythonPath, natsServer, postgres, bwrap] = await Promise.all([
+      ensureNode(),
+      python,
+      ensureNatsServer(() => python.then(pip)),
+      ensureNodeModules().then(ensurePostgres),
+      ensureBubblewrap(),
+    ]);
+    const tools = { node, python: pythonPath, natsServer, postgres, bwrap };
+    writeTools(JSON.stringify(tools, null, 2));
+    return tools;
+  });
+}
+
+function pip() {
+  const own = environmentPip();
+  return ask(own[0], ["-m", "pip", "--version"]) === undefined ? [findPython(), "-m", "pip"] : own;
+}
+
+function writeTools(text) {
+  let before;
+  try {
+    before = readFileSync(toolsFile, "utf8");
+  } catch {
+    before = undefined;
+  }
+  if (before !== text) {
+    writeFileSync(`${toolsFile}.new`, text);
+    renameSync(`${toolsFile}.new`, toolsFile);
+  }
+}
+
+function checkPlatform() {
+  if (process.platform !== "linux") {
+    throw new SetupError(
+      `Millrace runs on Linux: its sandbox is made of Linux namespaces, and this is ${process.platform}`,
+      "start it in a Linux virtual machine or on a Linux server; a Mac can use one made with Lima or OrbStack, Windows WSL 2",
+    );
+  }
+  if (!["x64", "arm64"].includes(process.arch)) {
+    throw new SetupError(`there is no Postgres for ${process.arch} to bring`, "use an x86-64 or arm64 machine");
+  }
+}
+
+function checkFolder() {
+  try {
+    mkdirSync(toolsFolder, { recursive: true });
+    accessSync(checkout, constants.R_OK);
+  } catch (error) {
+    throw new SetupError(`${toolsFolder} cannot be made: ${error.message}`, "own the checkout, or set MILLRACE_TOOLS to a folder of yours");
+  }
+}
