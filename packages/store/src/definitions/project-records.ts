@@ -1,0 +1,59 @@
+import type { ApiKeyRecord } from "./workflow-records.ts";
+
+/** A tenant. */
+export interface ProjectRecord {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Projects. */
+export interface Projects {
+  /** Finds the project of that name, or makes it. */
+  ensure(name: string): Promise<ProjectRecord>;
+}
+
+/** A key that was just made: the only moment at which its text is known. */
+export interface CreatedApiKey extends ApiKeyRecord {
+  readonly key: string;
+  readonly generation: number;
+}
+
+/** Keys to the API. Only hashes are kept. */
+export interface ApiKeys {
+  create(projectId: string, name: string): Promise<CreatedApiKey>;
+  /** Undefined for a key that is unknown or revoked. */
+  verify(key: string): Promise<ApiKeyRecord | undefined>;
+  /** Of one project, newest first, without revoked ones. */
+  list(projectId: string): Promise<readonly ApiKeyRecord[]>;
+  /** Returns the generation. `API_KEY_NOT_FOUND`. */
+  revoke(projectId: string, keyId: string): Promise<number>;
+}
+
+/** An environment variable of a project. */
+export interface VariableRecord {
+  readonly name: string;
+  readonly value: string;
+  /** Masked in logs, never shown again. */
+  readonly secret: boolean;
+  readonly updateTimeMs: number;
+}
+
+/** All variables of a project at one moment. */
+export interface VariableSet {
+  /** Raised by every change of the project's variables. */
+  readonly generation: number;
+  readonly variables: readonly VariableRecord[];
+}
+
+/** Environment variables of projects. */
+export interface Variables {
+  /** Makes or replaces one; returns it with the project's new generation. `INVALID_VARIABLE` for what cannot be kept. */
+  set(
+    projectId: string,
+    variable: { name: string; value: string; secret: boolean },
+  ): Promise<VariableRecord & { generation: number }>;
+  /** All, by name. Undefined when the generation is the one that the reader knows already. */
+  load(projectId: string, knownGeneration: number): Promise<VariableSet | undefined>;
+  /** Removes one; returns the new generation. `VARIABLE_NOT_FOUND`. */
+  unset(projectId: string, name: string): Promise<number>;
+}

@@ -1,0 +1,56 @@
+import type { CommitBatch, CommitOutcome, LoadedRun, PlatformError } from "@millrace/core";
+
+/** What became of a commit, with what could never be written. */
+export interface RecordedOutcome extends CommitOutcome {
+  /**
+   * By run id: changes that the record cannot hold (`RECORD_REJECTED`) or that found no such run (`RUN_NOT_IN_RECORD`). They
+   * were left out so that they do not hold up the others; repeating them would fail in the same way.
+   */
+  readonly failed: ReadonlyMap<string, PlatformError>;
+}
+
+/** The connection over which a scheduler writes. One commit at a time. */
+export interface Committer {
+  /**
+   * Writes a batch in one fenced statement. Throws `RECORD_UNAVAILABLE` when the outcome is unknown or nothing was written
+   * for a passing reason (connection, time-out, failover): repeat the same batch, under its number, until it returns.
+   * Anything else thrown is permanent and says that this process and its database do not fit together.
+   */
+  commit(batch: CommitBatch): Promise<RecordedOutcome>;
+  close(): Promise<void>;
+}
+
+/** Ownership of partitions. */
+export interface Partitions {
+  /** How many there are; fixed when the house was created. */
+  count(): Promise<number>;
+  /** Names a new scheduler incarnation, before its first commit. */
+  registerCommitter(id: string): Promise<void>;
+  /** Raises the epochs, waiting for commits in flight; returns the new ones. Load only afterwards. */
+  take(partitions: readonly number[]): Promise<Map<number, number>>;
+  /** Unfinished runs of partitions whose epoch is still the given one, in a new snapshot; the others are in `moved`. */
+  load(epochs: ReadonlyMap<number, number>): Promise<{ rows: LoadedRun[]; moved: Set<number> }>;
+}
+
+/** A fact about the database that threatens a promise. */
+export interface DurabilityFinding {
+  /** Stable: `FSYNC_OFF`, `SYNCHRONOUS_COMMIT_OFF`, … */
+  readonly reason: string;
+  /** True when acknowledged runs can be lost by it. */
+  readonly fatal: boolean;
+  readonly message: string;
+}
+
+/** What keeps the database small and tells whether it is safe. */
+export interface Housekeeping {
+  /** Makes the day partitions of history and logs from yesterday to `daysAhead` days on; harmless to repeat. */
+  ensureHistoryPartitions(daysAhead?: number): Promise<void>;
+  /** Drops days older than the retention; returns the names of what was dropped. */
+  dropExpired(retentionDays: number): Promise<readonly string[]>;
+  /** Removes expired idempotency keys; returns how many. */
+  pruneKeys(): Promise<number>;
+  /** Removes committers not seen for the given time. */
+  pruneCommitters(unseenMs?: number): Promise<number>;
+  /** Settings of the server that threaten what was acknowledged; none when all is well. */
+  checkDurability(): Promise<readonly DurabilityFinding[]>;
+}

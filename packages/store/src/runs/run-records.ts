@@ -1,0 +1,116 @@
+import type { RunInput, RunSpec, RunState, StepFailure, StepResponse, StepResult, StepRunState } from "@millrace/core";
+import type { Page, PageRequest } from "../definitions/workflow-records.ts";
+
+/** One step of a run as people see it; steps of the version that never ran are there too. */
+export interface StepRunRecord {
+  readonly path: string;
+  readonly name: string;
+  readonly state: StepRunState;
+  /** What it produced; null as long as it has not ended. */
+  readonly result: StepResult | null;
+  /** The assignment that committed it; 0 when none has. */
+  readonly assignment: number;
+}
+
+/** A run without its steps. */
+export interface RunSummary {
+  readonly id: string;
+  readonly partition: number;
+  readonly projectId: string;
+  readonly workflowId: string;
+  readonly workflowName: string;
+  readonly versionId: string;
+  readonly versionNumber: number;
+  readonly state: RunState;
+  /** The current assignment, or the last one; 0 before the first. */
+  readonly assignment: number;
+  readonly triggerKind: string;
+  readonly traceId: string;
+  readonly createTimeMs: number;
+  readonly startTimeMs: number | null;
+  readonly endTimeMs: number | null;
+  /** Why it ended early; empty for none. */
+  readonly exitReason: string;
+  /** The step that failed the run; null when none did. */
+  readonly failure: (StepFailure & { readonly path: string; readonly step: string }) | null;
+}
+
+/** A run with everything. */
+export interface RunRecord extends RunSummary {
+  readonly spec: RunSpec;
+  readonly input: RunInput;
+  /** All steps of the version, in its order. */
+  readonly steps: readonly StepRunRecord[];
+}
+
+/** A run as a gateway needs it whose `Release` or `Ended` was lost. */
+export interface RunStatus {
+  readonly id: string;
+  readonly partition: number;
+  readonly state: RunState;
+  readonly assignment: number;
+  /** Committed steps, in the order in which they ran. */
+  readonly steps: readonly StepStatus[];
+}
+
+/** A committed step, light. */
+export interface StepStatus {
+  readonly path: string;
+  readonly executionId: string;
+  readonly hasResponse: boolean;
+}
+
+/** Which runs to list. */
+export interface RunFilter extends PageRequest {
+  readonly projectId: string;
+  readonly workflowId?: string;
+  /** Any when left out. */
+  readonly states?: readonly RunState[];
+}
+
+/** Runs as people and gateways read them, unfinished and ended alike. */
+export interface Runs {
+  /** `RUN_NOT_FOUND`, also for another project's run. A null project sees all. */
+  get(projectId: string | null, runId: string): Promise<RunRecord>;
+  /** Without the runs that do not exist. */
+  getStatus(runIds: readonly string[]): Promise<readonly RunStatus[]>;
+  /** Newest first. */
+  list(filter: RunFilter): Promise<Page<RunSummary>>;
+  /** The answer that a committed step gave; undefined when it gave none or is not committed. */
+  getStepResponse(runId: string, path: string): Promise<(StepResponse & { readonly executionId: string }) | undefined>;
+  /** The end state of a run that has ended, `PENDING` and so on of one that has not; undefined when there is none. */
+  getState(runId: string): Promise<RunState | undefined>;
+}
+
+/** Where a line came from. */
+export type LogStreamName = "stdout" | "stderr" | "error" | "system";
+
+/** One line of a run's log. */
+export interface LogRecord {
+  readonly runId: string;
+  readonly assignment: number;
+  /** From 1 within the assignment. */
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly stream: LogStreamName;
+  /** Address of the step run; empty when no step was running. */
+  readonly path: string;
+  /** A NUL that the code wrote reads as U+2400. */
+  readonly text: string;
+}
+
+/** A place in a run's log. */
+export interface LogPosition {
+  readonly assignment: number;
+  readonly sequence: number;
+}
+
+/** Log lines. They are the one thing that may be lost, so nothing here is fenced. */
+export interface Logs {
+  /** Keeps lines; those that are there already stay as they are. */
+  insert(lines: readonly LogRecord[]): Promise<void>;
+  /** Lines of a run behind a place, in order. */
+  list(runId: string, options?: { after?: LogPosition; limit?: number }): Promise<readonly LogRecord[]>;
+  /** The last line of each assignment that is kept. */
+  last(runId: string): Promise<readonly LogPosition[]>;
+}
