@@ -1,0 +1,169 @@
+"""What an EE uses, read from its own /proc.
+
+The EE's /proc lists the processes of its pid namespace and no others, so one open directory is a complete and race-free
+list of what belongs to it: a daemon that forked twice is on it too, and a descriptor of `<pid>/` in it signals that very
+process (pidfd_send_signal takes them) even after its number was used again.
+
+What counts as memory: anonymous pages (heap, stacks, MAP_PRIVATE), shared pages (MAP_SHARED without a file) and swap of all
+processes, and what lies in /dev/shm, mapped or not. Not: pages of files (the interpreter's and the packages' code is shared
+by all EEs and can be dropped by the kernel) and /tmp, mapped or not, which has a bound of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+INIT_PID, MAIN_PID = 1, 2
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A look at an EE. Memory may be counted double where processes share pages; `exact` tells that it was not."""
+
+    memory_bytes: int = 0
+    processes: int = 0
+    threads: int = 0
+    tmp_bytes: int = 0
+    cpu_seconds: float = 0.0
+    exact: bool = False
+
+
+class ProcessTable:
+    """The processes of one EE, by the /proc of its own pid namespace."""
+
+    def __init__(self, host_pid: int) -> None:
+        root = f"/proc/{host_pid}/root"
+        self._proc = os.open(f"{root}/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._shm = os.open(f"{root}/dev/shm", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._tmp = os.open(f"{root}/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._tmp_device = os.fstat(self._tmp).st_dev
+        self._shm_device = os.fstat(self._shm).st_dev
+
+    def close(self) -> None:
+        """Forget the EE; its mounts can only go away then."""
+        for descriptor in (self._proc, self._shm, self._tmp):
+            os.close(descriptor)
+
+    def pids(self) -> list[int]:
+        """Every process, as the EE numbers them."""
+        return [int(name) for name in os.listdir(self._proc) if name.isdecimal()]
+
+    def stray_pids(self) -> list[int]:
+        """What is there beside init and the main Python."""
+        return [pid for pid in self.pids() if pid > MAIN_PID]
+
+    def kill(self, pid: int, number: int = signal.SIGKILL) -> bool:
+        """Signal exactly the process that has this number now; False when it is gone."""
+        try:
+            descriptor = os.open(str(pid), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._proc)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        try:
+            signal.pidfd_send_signal(descriptor, number)
+            return True
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(descriptor)
+
+    def quick_usage(self) -> Usage:
+        """An upper bound of the memory, for some 30 µs a process."""
+        memory, threads, pids = 0, 0, self.pids()
+        for pid in pids:
+            values = self._status(pid)
+            memory += values.get("RssAnon", 0) + values.get("RssShmem", 0) + values.get("VmSwap", 0)
+            threads += values.get("Threads", 0)
+        shm = os.fstatvfs(self._shm)
+        memory_bytes = memory * 1024 + (shm.f_blocks - shm.f_bfree) * shm.f_frsize
+        return Usage(memory_bytes, len(pids), threads)
+
+    def exact_usage(self) -> Usage:
+        """Shared pages counted once and /tmp left out. Milliseconds for large processes: only when the bound is near."""
+        memory, threads, cpu, pids = 0, 0, 0.0, self.pids()
+        for pid in pids:
+            memory += self._proportional_kib(pid)
+            threads += self._status(pid).get("Threads", 0)
+            cpu += self._cpu_seconds(pid)
+        shm, tmp = os.fstatvfs(self._shm), os.fstatvfs(self._tmp)
+        return Usage(
+            memory_bytes=memory * 1024 + (shm.f_blocks - shm.f_bfree) * shm.f_frsize,
+            processes=len(pids),
+            threads=threads,
+            tmp_bytes=(tmp.f_blocks - tmp.f_bfree) * tmp.f_frsize,
+            cpu_seconds=cpu,
+            exact=True,
+        )
+
+    def _read(self, name: str) -> bytes:
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
+        try:
+            chunks = []
+            while chunk := os.read(descriptor, 65536):
+                chunks.append(chunk)
+            return b"".join(chunks)
+        except (FileNotFoundError, ProcessLookupError):
+            return b""
+        finally:
+            os.close(descriptor)
+
+    def _status(self, pid: int) -> dict[str, int]:
+        values = {}
+        for line in self._read(f"{pid}/status").splitlines():
+            name, _, rest = line.partition(b":")
+            if name in _STATUS_LINES:
+                values[_STATUS_LINES[name]] = int(rest.split()[0])
+        return values
+
+    def _proportional_kib(self, pid: int) -> int:
+        """Anonymous and shared memory of one process, pages shared with others in equal parts, by smaps_rollup.
+
+        The roll-up cannot tell shared memory from mapped files of /tmp; where it shows any, every mapping is read.
+        """
+        rollup = _fields(self._read(f"{pid}/smaps_rollup"))
+        if not rollup:
+            return 0
+        shared = rollup.get(b"Pss_Shmem", 0)
+        if shared > 1024:
+            shared = self._shared_kib(pid)
+        return rollup.get(b"Pss_Anon", rollup.get(b"Anonymous", 0)) + rollup.get(b"SwapPss", 0) + shared
+
+    def _shared_kib(self, pid: int) -> int:
+        """Shared memory without a file: mappings of the kernel's own tmpfs, which is neither /tmp nor /dev/shm."""
+        total, counting = 0, False
+        for line in self._read(f"{pid}/smaps").splitlines():
+            first, _, rest = line.partition(b" ")
+            if b"-" in first and not first.endswith(b":"):
+                counting = self._is_anonymous_share(rest)
+            elif counting and first == b"Pss:":
+                total += int(rest.split()[0])
+        return total
+
+    def _is_anonymous_share(self, rest: bytes) -> bool:
+        permissions, _offset, device, inode = rest.split()[:4]
+        major, _, minor = device.partition(b":")
+        number = os.makedev(int(major, 16), int(minor, 16))
+        mounted = number in (self._tmp_device, self._shm_device)
+        return permissions.endswith(b"s") and inode != b"0" and major == b"00" and not mounted
+
+    def _cpu_seconds(self, pid: int) -> float:
+        fields = self._read(f"{pid}/stat").rpartition(b")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS if len(fields) > 12 else 0.0
+
+
+_STATUS_LINES = {name.encode(): name for name in ("RssAnon", "RssShmem", "VmSwap", "Threads")}
+
+
+def _fields(text: bytes) -> dict[bytes, int]:
+    values = {}
+    for line in text.splitlines():
+        name, colon, rest = line.partition(b":")
+        words = rest.split()
+        if colon and len(words) == 2 and words[1] == b"kB":
+            values[name] = int(words[0])
+    return values

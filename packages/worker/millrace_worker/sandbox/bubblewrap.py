@@ -1,0 +1,180 @@
+"""The command line of bubblewrap: what an EE sees of the machine, and nothing else.
+
+Mounts are listed one by one. Never the host's `/`, a home, /run, /var or /proc: what is not named does not exist.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .settings import SandboxSettings, SandboxUnavailable
+
+INIT = "/millrace/init.py"
+RUNTIME = "/millrace/runtime"
+
+_SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ETC = (
+    # Names, certificates (not /etc/ssl whole: its `private` holds keys), time zone, the loader's cache, file types.
+    "resolv.conf",
+    "hosts",
+    "host.conf",
+    "gai.conf",
+    "nsswitch.conf",
+    "services",
+    "protocols",
+    "ssl/certs",
+    "ssl/cert.pem",
+    "ssl/openssl.cnf",
+    "pki/tls/certs",
+    "pki/tls/openssl.cnf",
+    "pki/ca-trust/extracted",
+    "ca-certificates/extracted",
+    "localtime",
+    "timezone",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "alternatives",
+    "mime.types",
+    "magic",
+    "fonts",
+)
+_ROOT_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+
+
+def is_root() -> bool:
+    """Whether mounts are made with root's own rights; otherwise a user namespace grants them."""
+    return os.geteuid() == 0
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """The Python inside: the program itself (never a shim or a virtual environment's link) and what must be bound."""
+
+    executable: Path
+    prefix: Path
+
+
+@functools.lru_cache(maxsize=32)
+def find_interpreter(settings: SandboxSettings) -> Interpreter:
+    """What an interpreter says about itself; checked not to drag a home folder into the sandbox."""
+    script = "import sys; print(sys._base_executable); print(sys.base_prefix)"
+    result = subprocess.run([settings.python, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise SandboxUnavailable(
+            f"{settings.python} does not start: {result.stderr.strip()[-300:]}", "Set MILLRACE_PYTHON."
+        )
+    executable, prefix = (Path(line) for line in result.stdout.splitlines())
+    prefix = settings.python_prefix or prefix
+    if _is_too_wide(prefix):
+        raise SandboxUnavailable(
+            f"The Python at {settings.python} has the prefix {prefix}, which holds more than Python.",
+            "Use a Python with a folder of its own: set MILLRACE_PYTHON, or MILLRACE_SANDBOX_PYTHON_PREFIX.",
+        )
+    return Interpreter(executable, prefix)
+
+
+def build_command(
+    settings: SandboxSettings,
+    info_fd: int,
+    passwd_fd: int,
+    group_fd: int,
+    extra_binds: tuple[tuple[Path, str], ...],
+    init_arguments: list[str],
+) -> list[str]:
+    """The whole command: bubblewrap, its mounts, and init.py with its arguments."""
+    bwrap = settings.find_bwrap()
+    if bwrap is None:
+        raise SandboxUnavailable(
+            "bubblewrap (bwrap) was not found.",
+            "Install it (apt-get install bubblewrap, dnf install bubblewrap) or set MILLRACE_SANDBOX_BWRAP.",
+        )
+    arguments = [str(bwrap), *_namespaces(settings), "--info-fd", str(info_fd), *_system_mounts(settings)]
+    for source, destination in (*settings.read_only_binds, *extra_binds):
+        arguments += _bind(source, destination)
+    arguments += _bind(settings.runtime_dir, RUNTIME) + _bind(Path(__file__).with_name("init.py"), INIT)
+    for descriptor, name in ((passwd_fd, "/etc/passwd"), (group_fd, "/etc/group")):
+        arguments += ["--perms", "0444", "--ro-bind-data", str(descriptor), name]
+    arguments += ["--remount-ro", "/", "--chdir", "/tmp", *_environment(settings)]
+    return [*arguments, "--", *python_command(settings, INIT), *init_arguments]
+
+
+def python_command(settings: SandboxSettings, init: str) -> list[str]:
+    """Isolated, without site, without writing bytecode (nothing it could be written to)."""
+    return [str(find_interpreter(settings).executable), "-I", "-S", "-B", "-X", "frozen_modules=on", init]
+
+
+def environment(settings: SandboxSettings) -> dict[str, str]:
+    """The whole environment of an EE before a version's own variables."""
+    folders = [str(find_interpreter(settings).executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
+    return {
+        "PATH": ":".join(dict.fromkeys(folders)),
+        "HOME": "/tmp",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "USER": "millrace",
+        "LOGNAME": "millrace",
+    }
+
+
+def _environment(settings: SandboxSettings) -> list[str]:
+    arguments = ["--clearenv"]
+    for name, value in environment(settings).items():
+        arguments += ["--setenv", name, value]
+    return arguments
+
+
+def _namespaces(settings: SandboxSettings) -> list[str]:
+    arguments = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    arguments += ["--hostname", "millrace", "--die-with-parent", "--new-session", "--as-pid-1"]
+    if settings.network == "none":
+        arguments.append("--unshare-net")
+    if is_root():
+        # No user namespace: under one that root made, uid 0 outside stays the owner of everything inside. init.py
+        # gives these up and takes a uid of the EE's own before any other code runs.
+        capabilities = _ROOT_CAPABILITIES
+    else:
+        # 0 inside, so that bubblewrap makes one namespace (for another uid it nests a second, which could no longer
+        # bound the tmpfs mounts). init.py nests it, and there 0 does not exist.
+        arguments += ["--unshare-user", "--uid", "0", "--gid", "0"]
+        capabilities = ("CAP_SYS_ADMIN", "CAP_SETPCAP", "CAP_SETUID", "CAP_SETGID")
+    for capability in capabilities:
+        arguments += ["--cap-add", capability]
+    return arguments
+
+
+def _system_mounts(settings: SandboxSettings) -> list[str]:
+    arguments = _bind(Path("/usr"), "/usr") + ["--perms", "0755", "--dir", "/etc"]
+    for name in _SYSTEM_FOLDERS:
+        path = Path("/", name)
+        if path.is_symlink():
+            arguments += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir():
+            arguments += ["--ro-bind", str(path), str(path)]
+    for name in _ETC:
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    prefix = find_interpreter(settings).prefix
+    if not prefix.is_relative_to("/usr"):
+        arguments += _bind(prefix, str(prefix))
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
+    arguments += ["--perms", "1777", "--size", str(settings.shm_bytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    arguments += ["--perms", "1777", "--size", str(settings.tmp_bytes), "--tmpfs", "/tmp", "--symlink", "/tmp", "/var/tmp"]
+    return arguments
+
+
+def _bind(source: Path, destination: str) -> list[str]:
+    """A read-only bind. The folders above are named, because bubblewrap makes them 0700 where the EE's uid must pass."""
+    arguments = []
+    for folder in reversed(Path(destination).parents[:-1]):
+        arguments += ["--perms", "0755", "--dir", str(folder)]
+    return [*arguments, "--ro-bind", str(source), destination]
+
+
+def _is_too_wide(prefix: Path) -> bool:
+    """A prefix that is a home, or a folder of the system that holds more than programs, must not be bound whole."""
+    home = Path(os.path.expanduser("~"))
+    return prefix in (home, *home.parents) or str(prefix) in ("/", "/etc", "/var", "/home", "/root", "/run", "/tmp", "/srv")

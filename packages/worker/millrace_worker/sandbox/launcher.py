@@ -1,0 +1,279 @@
+"""Starts EEs and watches them, in one thread of its own.
+
+One long-lived thread because the kernel ties "die with your parent" to the *thread* that forked: an EE started by a
+pool's thread would be killed when the pool shrinks. Own thread because the event loop may be late by tens of milliseconds under
+load, in which a program can take hundreds of megabytes.
+
+States of an EE: starting (bubblewrap runs, init.py has not said "ready") → running → ended. It ends when its init is gone
+and with it, by the kernel's rule for pid namespaces, every process of it. Nothing survives the worker: bubblewrap and init ask for a
+SIGKILL at their parent's death, and init holds a lifeline pipe whose other end only the worker has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from . import bubblewrap
+from .process import ExitInfo, SandboxedProcess, exit_info_from_status, out_of_memory, too_many_processes
+from .settings import MIB, SandboxSettings, SandboxUnavailable
+from .start import describe_failed_start, start_bubblewrap
+from .uids import UidBlock
+
+_FASTEST_GROWTH = 4096 * MIB
+"""Bytes a second that a program may take; memory that was never touched comes at 1 to 3 GiB/s a core."""
+_SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.1
+_INSIDE_UID = 1000
+
+
+class _Start:
+    """A start under way: what to tell whom when it is done."""
+
+    def __init__(self, done: Callable[[SandboxUnavailable | None], None], deadline: float) -> None:
+        self.done = done
+        self.deadline = deadline
+
+
+class Sandbox:
+    """The EEs of one worker. `spawn` from an event loop; everything else from anywhere."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.settings = settings
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._selector = selectors.DefaultSelector()
+        self._wake_reader, self._wake_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._jobs: list[Callable[[], None]] = []
+        self._processes: set[SandboxedProcess] = set()
+        self._starts: dict[SandboxedProcess, _Start] = {}
+        self._sleeping_until = 0.0
+        self._closing = False
+        self._count = 0
+        self._uids: UidBlock | None = None
+
+    def check(self) -> None:
+        """Raise SandboxUnavailable, with the checks that failed, unless an EE can be started here."""
+        from .probe import assert_available
+
+        assert_available(self.settings)
+
+    async def spawn(self, extra_binds: tuple[tuple[Path, str], ...] = ()) -> SandboxedProcess:
+        """One blank EE, its runtime started. Cancelling kills it."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._count += 1
+        process = SandboxedProcess(self, self._count, self.settings.memory_limit_bytes)
+
+        def done(error: SandboxUnavailable | None) -> None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_settle, future, error)
+
+        self._submit(lambda: self._launch(process, extra_binds, done))
+        try:
+            await future
+        except BaseException:
+            process.kill("the start was given up")
+            process.close_fds()
+            raise
+        return process
+
+    async def close(self) -> None:
+        """Kill every EE, wait until they are gone, end the thread."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None:
+            self._submit(self._shut_down)
+            await asyncio.to_thread(thread.join)
+        if self._uids is not None:
+            self._uids.close()
+            self._uids = None
+
+    def watch(self, process: SandboxedProcess) -> None:
+        """Begin to look at an EE; wakes the thread only when it sleeps beyond the first look."""
+        headroom = process.memory_limit_bytes - process.last_memory_bytes
+        process.next_look = time.monotonic() + look_interval(headroom)
+        process.watched = True
+        if self._sleeping_until > process.next_look:
+            self._wake()
+
+    # ---- everything below runs in the thread ----
+
+    def _submit(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            if self._closing:
+                raise SandboxUnavailable("The sandbox has been closed.")
+            self._jobs.append(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="millrace-sandbox", daemon=True)
+                self._thread.start()
+        self._wake()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_writer, b"\0")
+
+    def _run(self) -> None:
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, self._drain_wake)
+        while not (self._closing and not self._processes):
+            timeout = self._look_at_all()
+            self._sleeping_until = time.monotonic() + timeout if timeout is not None else float("inf")
+            events = self._selector.select(timeout)
+            self._sleeping_until = 0.0
+            for key, _ in events:
+                key.data()
+            with self._lock:
+                jobs, self._jobs = self._jobs, []
+            for job in jobs:
+                job()
+        self._selector.close()
+        os.close(self._wake_reader)
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_reader, 4096)
+
+    def _shut_down(self) -> None:
+        self._closing = True
+        for process in list(self._processes):
+            process.kill("the worker is ending")
+
+    def _launch(
+        self,
+        process: SandboxedProcess,
+        extra_binds: tuple[tuple[Path, str], ...],
+        done: Callable[[SandboxUnavailable | None], None],
+    ) -> None:
+        try:
+            if not process.condemned:
+                start_bubblewrap(self.settings, process, self._take_uid(), extra_binds)
+        except (SandboxUnavailable, OSError) as error:
+            self._finish(process, ExitInfo("lost", "never started"))
+            done(error if isinstance(error, SandboxUnavailable) else SandboxUnavailable(f"Could not start bubblewrap: {error}."))
+            return
+        if process.popen is None:
+            done(SandboxUnavailable("The start was given up."))
+            return
+        self._processes.add(process)
+        self._starts[process] = _Start(done, time.monotonic() + self.settings.start_timeout_s)
+        self._selector.register(process.popen_pidfd, selectors.EVENT_READ, lambda: self._on_bubblewrap_exit(process))
+        self._selector.register(process.status_fd, selectors.EVENT_READ, lambda: self._on_status(process))
+
+    def _take_uid(self) -> int:
+        if self.settings.unsafe or not bubblewrap.is_root():
+            return _INSIDE_UID
+        if self._uids is None:
+            self._uids = UidBlock(self.settings)
+        return self._uids.take()
+
+    def _on_status(self, process: SandboxedProcess) -> None:
+        """init.py said "ready", or died before it could."""
+        self._selector.unregister(process.status_fd)
+        if not os.read(process.status_fd, 6).startswith(b"ready"):
+            self._fail_start(process, describe_failed_start(process))
+            return
+        try:
+            process.adopt_init()
+        except OSError as error:
+            remedy = "The worker must be allowed to look into its EEs: give it CAP_SYS_PTRACE."
+            self._fail_start(process, SandboxUnavailable(f"Cannot read the EE's /proc: {error}.", remedy))
+            return
+        if process.pidfd >= 0:
+            self._selector.register(process.pidfd, selectors.EVENT_READ, lambda: self._on_init_exit(process))
+        self._starts.pop(process).done(None)
+        if process.condemned:
+            process.kill()
+
+    def _fail_start(self, process: SandboxedProcess, error: SandboxUnavailable) -> None:
+        start = self._starts.pop(process, None)
+        process.kill(error.cause)
+        if start is not None:
+            start.done(error)
+
+    def _on_init_exit(self, process: SandboxedProcess) -> None:
+        """The namespace is empty. bubblewrap ends by itself and is reaped when it does."""
+        self._selector.unregister(process.pidfd)
+        self._finish(process, exit_info_from_status(_read_rest(process.status_fd)))
+
+    def _on_bubblewrap_exit(self, process: SandboxedProcess) -> None:
+        self._selector.unregister(process.popen_pidfd)
+        os.close(process.popen_pidfd)
+        assert process.popen is not None
+        process.popen.wait()
+        process.popen_pidfd = -1
+        if process in self._starts:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(process.status_fd)
+            self._fail_start(process, describe_failed_start(process))
+        if process.pidfd < 0 or process.exit_info is not None:
+            self._finish(process, exit_info_from_status(_read_rest(process.status_fd)))
+        else:
+            # Somebody killed bubblewrap: its namespace must not outlive it.
+            process.kill("bubblewrap was killed")
+        self._processes.discard(process)
+
+    def _finish(self, process: SandboxedProcess, info: ExitInfo) -> None:
+        if process.exit_info is not None:
+            return
+        if self._uids is not None and process.uid:
+            self._uids.give_back(process.uid)
+        process.finish(info)
+
+    # ---- the watchdog ----
+
+    def _look_at_all(self) -> float | None:
+        """Look at every EE that is due; the seconds until the next one is, or None."""
+        now = time.monotonic()
+        soonest = float("inf")
+        for process in list(self._processes):
+            start = self._starts.get(process)
+            if start is not None:
+                if now >= start.deadline:
+                    self._fail_start(process, SandboxUnavailable(f"The sandbox did not start in {self.settings.start_timeout_s} s."))
+                soonest = min(soonest, start.deadline)
+            elif process.watched and process.table is not None:
+                if now >= process.next_look:
+                    self._look(process)
+                soonest = min(soonest, process.next_look)
+        return None if soonest == float("inf") else max(soonest - time.monotonic(), 0.0)
+
+    def _look(self, process: SandboxedProcess) -> None:
+        assert process.table is not None
+        begun = time.monotonic()
+        limit = process.memory_limit_bytes
+        usage = process.table.quick_usage()
+        if usage.memory_bytes > limit:
+            usage = process.table.exact_usage()
+        if usage.memory_bytes > limit:
+            process.condemn(out_of_memory(usage.memory_bytes, limit))
+        elif usage.threads > self.settings.process_limit:
+            process.condemn(too_many_processes(usage.threads, self.settings.process_limit))
+        process.last_memory_bytes = usage.memory_bytes
+        # Where counting itself is slow (large, many processes) it gets a tenth of the time and no more.
+        pause = max(look_interval(limit - usage.memory_bytes), 10 * (time.monotonic() - begun))
+        process.next_look = time.monotonic() + pause
+
+
+def look_interval(headroom_bytes: int) -> float:
+    """Seconds until a program that takes memory as fast as it can would be at its limit."""
+    return min(max(headroom_bytes / _FASTEST_GROWTH, _SHORTEST_LOOK_S), _LONGEST_LOOK_S)
+
+
+def _read_rest(descriptor: int) -> str:
+    with contextlib.suppress(OSError):
+        return os.read(descriptor, 256).decode(errors="replace")
+    return ""
+
+
+def _settle(future: asyncio.Future[None], error: SandboxUnavailable | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

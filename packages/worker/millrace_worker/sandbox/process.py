@@ -1,0 +1,219 @@
+"""One execution environment as the worker's host sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from .accounting import ProcessTable, Usage
+from .settings import MIB
+
+if TYPE_CHECKING:
+    from .launcher import Sandbox
+
+T = TypeVar("T")
+
+_REAP_ROUNDS = 100
+
+
+@dataclass(frozen=True)
+class ExitInfo:
+    """How an EE ended. `kind` is stable; `message` is one sentence for the person who wrote the step."""
+
+    kind: str
+    """exited, signalled, out_of_memory, too_many_processes, killed (by the host) or lost (the sandbox itself died)."""
+    message: str
+    exit_code: int | None = None
+    signal: int | None = None
+    cause: str = ""
+
+
+class SandboxedProcess:
+    """A running EE. The four descriptors are the caller's; everything else is watched by the sandbox's own thread."""
+
+    def __init__(self, sandbox: Sandbox, identity: int, memory_limit_bytes: int) -> None:
+        self.id = identity
+        self.pid = 0
+        self.control_reader = self.control_writer = self.stdout = self.stderr = -1
+        self.exit_info: ExitInfo | None = None
+        self.memory_limit_bytes = memory_limit_bytes
+        self.last_memory_bytes = 0
+        self.watched = False
+        self.next_look = 0.0
+        self.uid = 0
+        self.table: ProcessTable | None = None
+        self.popen: subprocess.Popen[bytes] | None = None
+        self.popen_pidfd = self.pidfd = self.status_fd = self.lifeline_fd = self.info_fd = -1
+        self.unsafe = False
+        self._sandbox = sandbox
+        self._verdict: ExitInfo | None = None
+        self._lock = threading.Lock()
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[ExitInfo]]] = []
+
+    @property
+    def condemned(self) -> bool:
+        """Whether somebody has already decided that it ends."""
+        return self._verdict is not None
+
+    def adopt_init(self) -> None:
+        """Find the namespace's init on the host, by what bubblewrap told and the kernel confirms. The sandbox's thread only."""
+        assert self.popen is not None
+        if self.unsafe:
+            self.pid = self.popen.pid
+            return
+        pid = int(json.loads(os.read(self.info_fd, 4096))["child-pid"])
+        pidfd = os.pidfd_open(pid)
+        with open(f"/proc/{pid}/stat") as file:
+            parent = int(file.read().rpartition(")")[2].split()[1])
+        if parent != self.popen.pid:
+            os.close(pidfd)
+            raise ProcessLookupError(f"process {pid} is not bubblewrap's child")
+        table = ProcessTable(pid)
+        with self._lock:
+            self.pid, self.pidfd, self.table = pid, pidfd, table
+
+    def watch(self) -> None:
+        """A run starts: look at memory and processes from now on."""
+        self._sandbox.watch(self)
+
+    def unwatch(self) -> None:
+        """The run ended: an idle EE costs nothing."""
+        self.watched = False
+
+    def set_memory_limit(self, limit_bytes: int) -> None:
+        """The limit of the version that this EE is bound to; holds from the next look on."""
+        self.memory_limit_bytes = limit_bytes
+        self.next_look = 0.0
+
+    def kill(self, cause: str = "") -> None:
+        """End the EE, every process of it. The first verdict stands, so a kill after an overrun keeps the overrun's."""
+        self.condemn(ExitInfo("killed", f"killed: {cause}" if cause else "killed", cause=cause))
+
+    def condemn(self, verdict: ExitInfo) -> None:
+        """Kill with the reason that ExitInfo will show."""
+        with self._lock:
+            if self.exit_info is not None:
+                return
+            if self._verdict is None:
+                self._verdict = verdict
+            with contextlib.suppress(ProcessLookupError):
+                if self.unsafe and self.popen is not None:
+                    kill_tree(self.popen.pid)
+                elif self.pidfd >= 0:
+                    # SIGKILL to the init of a pid namespace is SIGKILL to all of it.
+                    signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+                elif self.popen is not None:
+                    self.popen.kill()
+
+    async def wait(self) -> ExitInfo:
+        """The end of the EE; every process of it is gone by then."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[ExitInfo] = loop.create_future()
+        with self._lock:
+            if self.exit_info is not None:
+                return self.exit_info
+            self._waiters.append((loop, future))
+        return await future
+
+    def usage(self) -> Usage:
+        """What it uses now, counted exactly; zeros when it is dead."""
+        return self._with_table(lambda table: table.exact_usage(), Usage())
+
+    def stray_pids(self) -> list[int]:
+        """Processes beside init and the main Python, by the EE's own numbers."""
+        return self._with_table(lambda table: table.stray_pids(), [])
+
+    def reap_strays(self) -> int:
+        """Kill what a run left behind. Rounds are bounded: what forks faster than it is killed ends the whole EE."""
+        killed = 0
+        for _ in range(_REAP_ROUNDS):
+            strays = self.stray_pids()
+            if not strays:
+                return killed
+            killed += sum(self._with_table(lambda table, pid=pid: table.kill(pid), False) for pid in strays)
+        self.condemn(
+            ExitInfo("too_many_processes", "killed: the run left processes behind that started new ones faster than they could be ended")
+        )
+        return killed
+
+    def close_fds(self) -> None:
+        """Close the four descriptors that the caller was given and has not closed itself."""
+        for name in ("control_reader", "control_writer", "stdout", "stderr"):
+            descriptor, _ = getattr(self, name), setattr(self, name, -1)
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def finish(self, info: ExitInfo) -> None:
+        """Called once by the sandbox's thread when nothing of the EE is left."""
+        with self._lock:
+            self.exit_info = self._verdict or info
+            self.watched = False
+            waiters, self._waiters = self._waiters, []
+            for descriptor in (self.pidfd, self.status_fd, self.lifeline_fd, self.info_fd):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self.pidfd = self.status_fd = self.lifeline_fd = self.info_fd = -1
+            if self.table is not None:
+                self.table.close()
+                self.table = None
+        for loop, future in waiters:
+            with contextlib.suppress(RuntimeError):  # that loop has been closed; nobody waits there any more
+                loop.call_soon_threadsafe(_resolve, future, self.exit_info)
+
+    def _with_table(self, look: Callable[[ProcessTable], T], default: T) -> T:
+        with self._lock:
+            return look(self.table) if self.table is not None else default
+
+
+def exit_info_from_status(status: str) -> ExitInfo:
+    """What init.py wrote about the main Python's end; nothing when the sandbox was torn down around it."""
+    word, _, number = status.strip().rpartition("\n")[2].partition(" ")
+    if word == "exit" and number.isdecimal():
+        return ExitInfo("exited", f"exited with code {number}", exit_code=int(number))
+    if word == "signal" and number.isdecimal():
+        return ExitInfo("signalled", f"killed by signal {number} ({_signal_name(int(number))})", signal=int(number))
+    return ExitInfo("lost", "the sandbox was killed from outside")
+
+
+def out_of_memory(used_bytes: int, limit_bytes: int) -> ExitInfo:
+    used, limit = -(-used_bytes // MIB), limit_bytes // MIB
+    return ExitInfo("out_of_memory", f"out of memory at {used} MB (limit {limit} MB)")
+
+
+def too_many_processes(count: int, limit: int) -> ExitInfo:
+    return ExitInfo("too_many_processes", f"{count} processes and threads (limit {limit})")
+
+
+def kill_tree(pid: int) -> None:
+    """Without a sandbox: the process and what descends from it now. A daemon that forked twice gets away."""
+    children: dict[int, list[int]] = {}
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir("/proc"):
+            with contextlib.suppress(OSError, ValueError), open(f"/proc/{int(name)}/stat") as file:
+                children.setdefault(int(file.read().rpartition(")")[2].split()[1]), []).append(int(name))
+    found = [pid]
+    for parent in found:
+        found += children.get(parent, [])
+    for victim in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(victim, signal.SIGKILL)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _resolve(future: asyncio.Future[ExitInfo], info: ExitInfo) -> None:
+    if not future.done():
+        future.set_result(info)

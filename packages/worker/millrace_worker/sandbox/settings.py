@@ -1,0 +1,157 @@
+"""What a sandbox is made of: its bounds, its mounts, and the error that says why there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+UNSAFE_VARIABLE = "MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"
+UNSAFE_CONSENT = "yes-i-understand"
+NETWORKS = ("open", "none")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing the sandbox needs from the machine, and what to do when it is not there."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+class SandboxUnavailable(Exception):
+    """The sandbox cannot work here. `cause` says why, `remedy` what the operator can do about it."""
+
+    reason = "SANDBOX_UNAVAILABLE"
+
+    def __init__(self, cause: str, remedy: str = "", checks: tuple[Check, ...] = ()) -> None:
+        super().__init__(f"{cause} {remedy}".strip())
+        self.cause = cause
+        self.remedy = remedy
+        self.checks = checks
+
+
+class InvalidSandboxSetting(ValueError):
+    """A setting is out of its range; `problems` names every one that is, not only the first."""
+
+    reason = "INVALID_SETTING"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class SandboxSettings:
+    """The bounds of one execution environment. Sizes are bytes."""
+
+    runtime_dir: Path
+    """The folder with the runtime's `__main__.py`; bound read-only at /millrace/runtime."""
+    python: Path = field(default_factory=lambda: Path(getattr(sys, "_base_executable", sys.executable)))
+    """The interpreter that runs inside."""
+    python_prefix: Path | None = None
+    """What of the interpreter is bound, at the same path. Default: the prefix `python` reports about itself."""
+    read_only_binds: tuple[tuple[Path, str], ...] = ()
+    """Further folders or files: (source here, destination in the sandbox)."""
+    network: str = "open"
+    """`open`: the host's network. `none`: a network namespace of its own with nothing but loopback."""
+    memory_limit_bytes: int = 256 * MIB
+    """All processes of an EE together, the interpreter's own some 10 MB included, /tmp not. 32 MiB to 1 TiB."""
+    data_limit_bytes: int = 64 * GIB
+    """RLIMIT_DATA of each process: a backstop that turns one absurd allocation into a MemoryError."""
+    process_limit: int = 64
+    """Processes and threads of an EE together, its init included. 4 to 4096."""
+    open_files_limit: int = 1024
+    """RLIMIT_NOFILE. At least 1010, because the control channel sits at 1000 and 1001."""
+    tmp_bytes: int = 2 * GIB
+    tmp_inodes: int = 65_536
+    """An inode costs about 1 KiB of kernel memory that no limit of the EE counts, hence a bound of its own."""
+    shm_bytes: int = 64 * MIB
+    uid_base: int = 200_000
+    """First uid for EEs of a house that root started. Must lie above the machine's own users."""
+    uid_count: int = 65_536
+    uid_lock_dir: Path = Path("/run/millrace/uids")
+    """Workers on one machine share the uid range by locks in this folder (root only)."""
+    bwrap: Path | None = None
+    """bubblewrap; default: the one on PATH."""
+    start_timeout_s: float = 20.0
+    """How long a start may take before it counts as failed."""
+    unsafe: bool = False
+    """No sandbox at all. Only by the setting with the frightening name."""
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "memory_limit_bytes": (32 * MIB, 1024 * GIB),
+            "data_limit_bytes": (128 * MIB, 1 << 50),
+            "process_limit": (4, 4096),
+            "open_files_limit": (1010, 1 << 20),
+            "tmp_bytes": (MIB, 1 << 50),
+            "tmp_inodes": (64, 1 << 30),
+            "shm_bytes": (4096, 1 << 40),
+            "uid_base": (1000, 1 << 31),
+            "uid_count": (256, 1 << 24),
+            "start_timeout_s": (1, 600),
+        }
+        problems = [
+            f"{name} is {getattr(self, name)}, must be between {low} and {high}"
+            for name, (low, high) in bounds.items()
+            if not low <= getattr(self, name) <= high
+        ]
+        if self.network not in NETWORKS:
+            problems.append(f"network is {self.network!r}, must be one of {', '.join(NETWORKS)}")
+        if problems:
+            raise InvalidSandboxSetting(problems)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str], runtime_dir: Path, **overrides: object) -> SandboxSettings:
+        """Settings from `MILLRACE_SANDBOX_<FIELD IN CAPITALS>`, e.g. MILLRACE_SANDBOX_NETWORK=none; all errors at once."""
+        values: dict[str, object] = {"runtime_dir": runtime_dir}
+        problems: list[str] = []
+        for name in _INTEGERS:
+            text = env.get(f"MILLRACE_SANDBOX_{name.upper()}", "")
+            if text.isdecimal():
+                values[name] = int(text)
+            elif text:
+                problems.append(f"MILLRACE_SANDBOX_{name.upper()} is {text!r}, must be a whole number")
+        for name in ("python", "python_prefix", "bwrap", "uid_lock_dir"):
+            if text := env.get(f"MILLRACE_SANDBOX_{name.upper()}"):
+                values[name] = Path(text)
+        if network := env.get("MILLRACE_SANDBOX_NETWORK"):
+            values["network"] = network
+        unsafe = env.get(UNSAFE_VARIABLE, "")
+        if unsafe and unsafe != UNSAFE_CONSENT:
+            problems.append(f"{UNSAFE_VARIABLE} is {unsafe!r}; the only value it takes is {UNSAFE_CONSENT!r}")
+        values["unsafe"] = unsafe == UNSAFE_CONSENT
+        if problems:
+            raise InvalidSandboxSetting(problems)
+        return cls(**{**values, **overrides})  # type: ignore[arg-type]
+
+    def find_bwrap(self) -> Path | None:
+        """The bubblewrap to use, or None when there is none."""
+        if self.bwrap is not None:
+            return self.bwrap if os.access(self.bwrap, os.X_OK) else None
+        for folder in (*os.environ.get("PATH", "").split(":"), "/usr/bin", "/usr/local/bin", "/bin"):
+            candidate = Path(folder or ".", "bwrap")
+            if os.access(candidate, os.X_OK):
+                return candidate
+        return None
+
+
+_INTEGERS = (
+    "memory_limit_bytes",
+    "data_limit_bytes",
+    "process_limit",
+    "open_files_limit",
+    "tmp_bytes",
+    "tmp_inodes",
+    "shm_bytes",
+    "uid_base",
+    "uid_count",
+)

@@ -1,0 +1,169 @@
+"""One start of bubblewrap: its descriptors, its process, and what a failure means."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from . import bubblewrap
+from .process import SandboxedProcess
+from .seccomp import assemble_filter, supported_architecture
+from .settings import SandboxSettings, SandboxUnavailable
+
+_ERROR_BYTES = 4096
+
+
+def start_bubblewrap(
+    settings: SandboxSettings, process: SandboxedProcess, uid: int, extra_binds: tuple[tuple[Path, str], ...]
+) -> None:
+    """Fork bubblewrap and give `process` the host's ends of its pipes. Everything is closed again when that fails."""
+    process.uid, process.unsafe = uid, settings.unsafe
+    pipes = _Pipes(uid if bubblewrap.is_root() and not settings.unsafe else None)
+    try:
+        _start(settings, process, pipes, extra_binds)
+    except BaseException:
+        pipes.close_host_ends()
+        raise
+    finally:
+        pipes.close_inner_ends()
+
+
+class _Pipes:
+    """The pipes of one EE. The ends inside belong to its uid, so that user code can open /dev/stdout again."""
+
+    def __init__(self, owner: int | None) -> None:
+        self._owner = owner
+        self._host: list[int] = []
+        self._inner: list[int] = []
+
+    def to_inside(self) -> tuple[int, int]:
+        """(host's end, end inside) of a pipe that the host writes to."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        return self._keep(writer, reader)
+
+    def from_inside(self) -> tuple[int, int]:
+        """(host's end, end inside) of a pipe that the host reads from."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        return self._keep(reader, writer)
+
+    def with_content(self, text: str) -> int:
+        """A descriptor inside that reads `text`."""
+        host, inner = self.to_inside()
+        os.write(host, text.encode())
+        self._host.remove(host)
+        os.close(host)
+        return inner
+
+    def close_inner_ends(self) -> None:
+        for descriptor in self._inner:
+            os.close(descriptor)
+
+    def close_host_ends(self) -> None:
+        for descriptor in self._host:
+            os.close(descriptor)
+
+    def _keep(self, host: int, inner: int) -> tuple[int, int]:
+        self._host.append(host)
+        self._inner.append(inner)
+        os.set_blocking(host, False)
+        if self._owner is not None:
+            os.fchown(inner, self._owner, self._owner)
+        return host, inner
+
+
+def _start(
+    settings: SandboxSettings, process: SandboxedProcess, pipes: _Pipes, extra_binds: tuple[tuple[Path, str], ...]
+) -> None:
+    control_writer, control_in = pipes.to_inside()
+    control_reader, control_out = pipes.from_inside()
+    stdout, inner_stdout = pipes.from_inside()
+    stderr, inner_stderr = pipes.from_inside()
+    status, inner_status = pipes.from_inside()
+    lifeline, inner_lifeline = pipes.to_inside()
+    info, inner_info = pipes.from_inside()
+    passed = {"control_in": control_in, "control_out": control_out, "status": inner_status, "lifeline": inner_lifeline}
+    arguments = _init_arguments(settings, process.uid, passed)
+    if settings.unsafe:
+        command = [*bubblewrap.python_command(settings, str(Path(__file__).with_name("init.py"))), *arguments]
+        descriptors = (*passed.values(),)
+    else:
+        passwd, group = (pipes.with_content(text) for text in _accounts(process.uid))
+        command = bubblewrap.build_command(settings, inner_info, passwd, group, extra_binds, arguments)
+        descriptors = (*passed.values(), inner_info, passwd, group)
+    process.popen = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=inner_stdout,
+        stderr=inner_stderr,
+        pass_fds=descriptors,
+        env=bubblewrap.environment(settings),
+        cwd="/",
+    )
+    process.popen_pidfd = os.pidfd_open(process.popen.pid)
+    process.control_reader, process.control_writer = control_reader, control_writer
+    process.stdout, process.stderr = stdout, stderr
+    process.status_fd, process.lifeline_fd, process.info_fd = status, lifeline, info
+
+
+def _init_arguments(settings: SandboxSettings, uid: int, passed: dict[str, int]) -> list[str]:
+    arch = supported_architecture()
+    if arch is None and not settings.unsafe:
+        raise SandboxUnavailable("No system call table for this machine's architecture.", "Use x86_64 or aarch64.")
+    values: dict[str, object] = {
+        **passed,
+        "mode": "unsafe" if settings.unsafe else "root" if bubblewrap.is_root() else "user",
+        "runtime": settings.runtime_dir if settings.unsafe else bubblewrap.RUNTIME,
+        "uid": uid,
+        "tmp_bytes": settings.tmp_bytes,
+        "tmp_inodes": settings.tmp_inodes,
+        "shm_bytes": settings.shm_bytes,
+        "processes": settings.process_limit,
+        "files": settings.open_files_limit,
+        "data": settings.data_limit_bytes,
+        "filter": assemble_filter(arch).hex() if arch else "",
+    }
+    return [f"{name}={value}" for name, value in values.items()]
+
+
+def _accounts(uid: int) -> tuple[str, str]:
+    """/etc/passwd and /etc/group: this user and nobody."""
+    passwd = f"millrace:x:{uid}:{uid}:Millrace:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+    return passwd, f"millrace:x:{uid}:\nnogroup:x:65534:\n"
+
+
+def describe_failed_start(process: SandboxedProcess) -> SandboxUnavailable:
+    """What bubblewrap or init.py printed before it gave up, and what that means for the operator."""
+    try:
+        text = os.read(process.stderr, _ERROR_BYTES).decode(errors="replace").strip()
+    except (BlockingIOError, OSError):
+        text = ""
+    last = text.splitlines()[-1] if text else "it ended without a word"
+    return SandboxUnavailable(f"The sandbox did not start: {last}.", remedy_for(text))
+
+
+_REMEDIES = (
+    (
+        r"No permissions to creat(e|ing) new namespace|Creating new namespace failed|setting up uid map|unshare: ",
+        "User namespaces are blocked here. On the host: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000; "
+        "on Ubuntu 24.04 and later: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for bwrap; "
+        "in Docker: --security-opt seccomp=unconfined --security-opt apparmor=unconfined --cap-add SYS_ADMIN.",
+    ),
+    (
+        r"mount proc|Can't mount proc",
+        "A container hides parts of /proc, so that no fresh one may be mounted. In Docker: --security-opt systempaths=unconfined; "
+        "in Kubernetes: securityContext.procMount: Unmasked.",
+    ),
+    (r"prctl: |capset: ", "The kernel lacks seccomp filters (CONFIG_SECCOMP_FILTER), or a container's profile forbids them."),
+    (
+        r"Can't find source path|Can't bind mount|Permission denied",
+        "The user who runs this cannot read what has to be bound into the sandbox; see the path in the message.",
+    ),
+    (r"No module named '_?ctypes'", "This Python was built without ctypes; install libffi's headers and build it again, or use another."),
+)
+
+
+def remedy_for(text: str) -> str:
+    """What to do about a message of bubblewrap or init.py; empty when nothing is known."""
+    return next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, text)), "")
