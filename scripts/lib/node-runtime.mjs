@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { npmCi } from "./npm.mjs";
+import { npmInstall } from "./npm.mjs";
 import { checkout, toolsFolder } from "./paths.mjs";
 import { withProgress } from "./progress.mjs";
 import { ask, isAtLeast } from "./run.mjs";
@@ -29,7 +29,7 @@ export async function ensureNode() {
     for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
       copyFileSync(join(checkout, "scripts/node-runtime", file), join(folder, file));
     }
-    await npmCi(folder);
+    await npmInstall(folder);
   });
   if (ask(node, ["--version"]) === undefined) {
     throw new SetupError(`no Node for ${process.platform} ${process.arch} came from npm`, `install Node ${oldestNode} or later`);

@@ -5,13 +5,15 @@ import { toolsFolder } from "./paths.mjs";
 import { run } from "./run.mjs";
 
 /**
- * Installs exactly what a folder's lock file names, hashes checked by npm. Install scripts stay off: nothing we use needs
- * one, and one that runs as root is a risk.
+ * Installs what a folder's lock file names, hashes checked by npm, and leaves the lock file as it is. Not `npm ci`: that
+ * refuses a lock file without the packages of other platforms, and a mirror that serves one platform makes such lock
+ * files; it also throws away a node_modules that is almost right. Install scripts stay off: nothing we use needs one, and
+ * one that runs as root is a risk.
  *
  * @param {string} folder
  */
-export async function npmCi(folder) {
-  const args = ["ci", "--include=dev", "--include=optional", "--ignore-scripts", "--no-audit", "--no-fund"];
+export async function npmInstall(folder) {
+  const args = ["install", "--no-save", "--include=dev", "--include=optional", "--ignore-scripts", "--no-audit", "--no-fund"];
   const options = {
     cwd: folder,
     env: npmEnvironment(),

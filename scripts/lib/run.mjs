@@ -2,15 +2,16 @@ import { spawn, spawnSync } from "node:child_process";
 import { SetupError } from "./setup-error.mjs";
 
 const timeoutMs = 600_000;
-const keptCharacters = 4_000;
+// Of a failed command's output: its beginning, where npm says what is wrong, and its end, where the others do.
+const keptCharacters = 1_500;
 
 /**
- * Runs a command to its end without showing its output; throws a SetupError with the end of the output when it fails.
+ * Runs a command to its end without showing its output; throws a SetupError with an excerpt of it when it fails.
  *
  * @param {string} command
  * @param {string[]} args
  * @param {{cwd?: string, env?: NodeJS.ProcessEnv, remedy: string}} options
- * @returns {Promise<string>} what it printed
+ * @returns {Promise<void>}
  */
 export function run(command, args, options) {
   return new Promise((resolve, reject) => {
@@ -21,15 +22,26 @@ export function run(command, args, options) {
       timeout: timeoutMs,
       killSignal: "SIGKILL",
     });
-    let output = "";
-    const keep = (chunk) => (output = (output + chunk).slice(-keptCharacters));
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
+    const output = collect(child);
     const line = [command, ...args].join(" ");
-    const fail = (why) => reject(new SetupError(`"${line}" ${why}\n${output.trim()}`, options.remedy));
+    const fail = (why) => reject(new SetupError(`"${line}" ${why}\n${output()}`, options.remedy));
     child.once("error", (error) => fail(`could not be started: ${error.message}`));
-    child.once("close", (code, signal) => (code === 0 ? resolve(output) : fail(`ended with ${code ?? signal}`)));
+    child.once("close", (code, signal) => (code === 0 ? resolve() : fail(`ended with ${code ?? signal}`)));
   });
+}
+
+function collect(child) {
+  let head = "";
+  let tail = "";
+  const keep = (chunk) => {
+    const text = String(chunk);
+    const room = keptCharacters - head.length;
+    head += text.slice(0, room);
+    tail = (tail + text.slice(room)).slice(-keptCharacters);
+  };
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  return () => (tail.length < keptCharacters ? head + tail : `${head}\n…\n${tail}`).trim();
 }
 
 /**

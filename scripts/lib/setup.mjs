@@ -5,9 +5,8 @@ import { ensureNodeModules } from "./node-modules.mjs";
 import { ensureNode } from "./node-runtime.mjs";
 import { checkout, toolsFile, toolsFolder } from "./paths.mjs";
 import { ensurePostgres } from "./postgres.mjs";
-import { ensurePython, environmentPip, findPython } from "./python.mjs";
+import { ensurePython } from "./python.mjs";
 import { withSetupLock } from "./setup-lock.mjs";
-import { ask } from "./run.mjs";
 import { SetupError } from "./setup-error.mjs";
 
 /**
@@ -21,23 +20,17 @@ export async function setup(options) {
   checkPlatform();
   checkFolder();
   return withSetupLock(async () => {
-    const python = ensurePython(options);
-    const [node, pythonPath, natsServer, postgres, bwrap] = await Promise.all([
+    const [node, python, natsServer, postgres, bwrap] = await Promise.all([
       ensureNode(),
-      python,
-      ensureNatsServer(() => python.then(pip)),
+      ensurePython(options),
+      ensureNatsServer(),
       ensureNodeModules().then(ensurePostgres),
       ensureBubblewrap(),
     ]);
-    const tools = { node, python: pythonPath, natsServer, postgres, bwrap };
+    const tools = { node, python, natsServer, postgres, bwrap };
     writeTools(JSON.stringify(tools, null, 2));
     return tools;
   });
-}
-
-function pip() {
-  const own = environmentPip();
-  return ask(own[0], ["-m", "pip", "--version"]) === undefined ? [findPython(), "-m", "pip"] : own;
 }
 
 function writeTools(text) {
