@@ -14,3 +14,21 @@ export type {
   LoadedRun,
   UpdateChange,
 } from "./owner/record.ts";
+export { encodeRunToken, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "./run/run-token.ts";
+export { encodeWorkflowDefinition } from "./workflow/encode-workflow-definition.ts";
+export type { DefinitionProblem } from "./workflow/field-reader.ts";
+export { parseWorkflowDefinition } from "./workflow/parse-workflow-definition.ts";
+export { formatBytes, formatDuration, parseBytes, parseDurationMs } from "./workflow/quantity.ts";
+export {
+  WORKFLOW_BOUNDS,
+  WORKFLOW_PATTERNS,
+  WORKFLOW_SETTINGS_DEFAULT,
+  type EventShape,
+  type HttpTriggerDefinition,
+  type RespondMode,
+  type StaticResponse,
+  type StepDefinition,
+  type WorkflowDefinition,
+  type WorkflowSettings,
+} from "./workflow/workflow-definition.ts";
+export { WORKFLOW_SCHEMA } from "./workflow/workflow-schema.ts";

@@ -1,0 +1,32 @@
+import { formatBytes, formatDuration } from "./quantity.ts";
+import type { HttpTriggerDefinition, WorkflowDefinition, WorkflowSettings } from "./workflow-definition.ts";
+
+/**
+ * Writes a definition as the JSON form of a `workflow.yaml` with every default spelled out. `parseWorkflowDefinition`
+ * reads it back to the same definition.
+ */
+export function encodeWorkflowDefinition(definition: WorkflowDefinition): string {
+  return JSON.stringify({
+    name: definition.name,
+    triggers: definition.triggers.map(encodeTrigger),
+    steps: definition.steps.map(({ name, python }) => ({ name, python })),
+    settings: encodeSettings(definition.settings),
+  });
+}
+
+function encodeTrigger({ event, respond, response }: HttpTriggerDefinition): object {
+  if (response === undefined) return { http: { event, respond } };
+  const headers = Object.fromEntries(response.headers.map(({ name, value }) => [name, value]));
+  return { http: { event, respond, response: { status: response.status, headers, body: response.body } } };
+}
+
+function encodeSettings(settings: WorkflowSettings): object {
+  return {
+    stepTimeout: formatDuration(settings.stepTimeoutMs),
+    runTimeout: formatDuration(settings.runTimeoutMs),
+    memory: formatBytes(settings.memoryBytes),
+    ...(settings.concurrency === 0 ? {} : { concurrency: settings.concurrency }),
+    queueLimit: settings.queueLimit,
+    pool: settings.pool,
+  };
+}

@@ -1,0 +1,91 @@
+/** What a workflow is: the content of `workflow.yaml`, checked and with its defaults filled in. */
+export interface WorkflowDefinition {
+  /** Unique in the project; what people call it. */
+  readonly name: string;
+  readonly triggers: readonly HttpTriggerDefinition[];
+  /** In order; step i has the path `steps/<i>`. */
+  readonly steps: readonly StepDefinition[];
+  readonly settings: WorkflowSettings;
+}
+
+/** What an HTTP trigger hands over: the whole request, or its body alone. */
+export type EventShape = "request" | "body";
+
+/** Who answers the HTTP client, and when: the house at once, the settings at once, or the workflow. */
+export type RespondMode = "immediate" | "static" | "workflow";
+
+export interface HttpTriggerDefinition {
+  readonly kind: "http";
+  readonly event: EventShape;
+  readonly respond: RespondMode;
+  /** Set exactly when `respond` is `static`. */
+  readonly response: StaticResponse | undefined;
+}
+
+/** The answer that a `static` trigger gives to every request. */
+export interface StaticResponse {
+  readonly status: number;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+  /** Text as it goes out; a body given as an object goes out as JSON. */
+  readonly body: string;
+}
+
+export interface StepDefinition {
+  /** Key of the step in `pd.steps`; unique in the workflow. */
+  readonly name: string;
+  /** File with its Python source, relative to the folder of `workflow.yaml`. */
+  readonly python: string;
+}
+
+export interface WorkflowSettings {
+  readonly stepTimeoutMs: number;
+  /** Without the time that a run was suspended. */
+  readonly runTimeoutMs: number;
+  /** Of one execution environment. */
+  readonly memoryBytes: number;
+  /** Most runs at the same time; 0 means no limit. */
+  readonly concurrency: number;
+  /** Most waiting runs. */
+  readonly queueLimit: number;
+  readonly pool: string;
+}
+
+/** Settings of a workflow that says nothing. */
+export const WORKFLOW_SETTINGS_DEFAULT: WorkflowSettings = {
+  stepTimeoutMs: 30_000,
+  runTimeoutMs: 300_000,
+  memoryBytes: 256 * 1024 ** 2,
+  concurrency: 0,
+  queueLimit: 10_000,
+  pool: "default",
+};
+
+/** Bounds that a definition is checked against; the JSON Schema shows the same. */
+export const WORKFLOW_BOUNDS = {
+  nameLength: 64,
+  stepNameLength: 64,
+  fileNameLength: 200,
+  steps: 100,
+  triggers: 10,
+  timeoutMinMs: 10,
+  timeoutMaxMs: 24 * 3_600_000,
+  memoryMinBytes: 32 * 1024 ** 2,
+  memoryMaxBytes: 64 * 1024 ** 3,
+  concurrency: 10_000,
+  queueLimit: 1_000_000,
+  responseHeaders: 50,
+  responseBodyBytes: 64 * 1024,
+} as const;
+
+/** Patterns that a definition is checked against; the JSON Schema shows the same. */
+export const WORKFLOW_PATTERNS = {
+  /** Letters and digits of any script, then also blanks, dots, underscores and hyphens; no blank at the end. */
+  name: "^[\\p{L}\\p{N}](?:[\\p{L}\\p{M}\\p{N} ._-]*[\\p{L}\\p{M}\\p{N}._-])?$",
+  /** Printable, without blanks at either end. */
+  stepName: "^(?! )[^\\p{C}\\p{Zl}\\p{Zp}]+(?<! )$",
+  /** Segments of letters, digits, dots, underscores, hyphens and blanks, none of them starting with a dot. */
+  fileName: "^(?:[\\p{L}\\p{N}_-][\\p{L}\\p{M}\\p{N} ._-]*/)*[\\p{L}\\p{N}_-][\\p{L}\\p{M}\\p{N} ._-]*\\.py$",
+  pool: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+  headerName: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+  headerValue: "^[\\t\\x20-\\x7e\\x80-\\xff]*$",
+} as const;

@@ -1,0 +1,136 @@
+import {
+  WORKFLOW_BOUNDS as BOUNDS,
+  WORKFLOW_PATTERNS as PATTERNS,
+  WORKFLOW_SETTINGS_DEFAULT as DEFAULTS,
+} from "./workflow-definition.ts";
+import { formatBytes, formatDuration } from "./quantity.ts";
+
+const duration = (description: string, fallbackMs: number) => ({
+  description: `${description} A duration such as "30s", "5m" or "1h30m", or a number of seconds.`,
+  default: formatDuration(fallbackMs),
+  anyOf: [{ type: "string", pattern: "^(\\d{1,9}(\\.\\d{1,3})?(ms|s|m|h))+$" }, { type: "number", minimum: 0 }],
+});
+
+const staticResponse = {
+  type: "object",
+  description: "The answer to every request; only with `respond: static`.",
+  additionalProperties: false,
+  properties: {
+    status: { type: "integer", minimum: 200, maximum: 599, default: 200 },
+    headers: {
+      type: "object",
+      maxProperties: BOUNDS.responseHeaders,
+      additionalProperties: { type: ["string", "number", "boolean"] },
+    },
+    body: { description: "Text as it goes out; anything else goes out as JSON." },
+  },
+};
+
+const trigger = {
+  type: "object",
+  additionalProperties: false,
+  required: ["http"],
+  properties: {
+    http: {
+      type: ["object", "null"],
+      description: "Runs start by requests to an address of the workflow's own, with any method and any path below it.",
+      additionalProperties: false,
+      properties: {
+        event: {
+          enum: ["request", "body"],
+          default: "request",
+          description: "What steps get as the event: the whole request, or its body alone.",
+        },
+        respond: {
+          enum: ["immediate", "static", "workflow"],
+          default: "immediate",
+          description:
+            "Who answers: the house at once with the run's id, `response` at once, or the workflow with `pd.respond`.",
+        },
+        response: staticResponse,
+      },
+    },
+  },
+};
+
+const step = {
+  type: "object",
+  additionalProperties: false,
+  required: ["name", "python"],
+  properties: {
+    name: {
+      type: "string",
+      maxLength: BOUNDS.stepNameLength,
+      pattern: PATTERNS.stepName,
+      description: 'Key of the step in `pd.steps`; unique in the workflow and not "trigger".',
+    },
+    python: {
+      type: "string",
+      maxLength: BOUNDS.fileNameLength,
+      pattern: PATTERNS.fileName,
+      description: "File with the step's Python code, relative to this folder.",
+    },
+  },
+};
+
+const settings = {
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    stepTimeout: duration("Time limit of one step.", DEFAULTS.stepTimeoutMs),
+    runTimeout: duration("Time limit of a run.", DEFAULTS.runTimeoutMs),
+    memory: {
+      type: "string",
+      pattern: "^\\d{1,12}(\\.\\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)$",
+      default: formatBytes(DEFAULTS.memoryBytes),
+      description: `Memory limit, from ${formatBytes(BOUNDS.memoryMinBytes)} to ${formatBytes(BOUNDS.memoryMaxBytes)}.`,
+    },
+    concurrency: {
+      type: "integer",
+      minimum: 1,
+      maximum: BOUNDS.concurrency,
+      description: "Most runs at the same time; without it there is no limit. At 1, runs start in the order they came.",
+    },
+    queueLimit: {
+      type: "integer",
+      minimum: 1,
+      maximum: BOUNDS.queueLimit,
+      default: DEFAULTS.queueLimit,
+      description: "Most waiting runs; beyond it requests are answered 429.",
+    },
+    pool: {
+      type: "string",
+      pattern: PATTERNS.pool,
+      default: DEFAULTS.pool,
+      description: "Pool of the runners that run it.",
+    },
+  },
+};
+
+/** JSON Schema of `workflow.yaml`, for editors. `parseWorkflowDefinition` checks the same and what a schema cannot say. */
+export const WORKFLOW_SCHEMA = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  title: "Millrace workflow",
+  type: "object",
+  additionalProperties: false,
+  required: ["name", "steps"],
+  properties: {
+    $schema: { type: "string" },
+    name: {
+      type: "string",
+      maxLength: BOUNDS.nameLength,
+      pattern: PATTERNS.name,
+      description: "Name of the workflow, unique in its project.",
+    },
+    trigger: { ...trigger, description: "The only trigger; `triggers` says the same of several." },
+    triggers: { type: "array", maxItems: BOUNDS.triggers, items: trigger, description: "What starts runs." },
+    steps: {
+      type: "array",
+      minItems: 1,
+      maxItems: BOUNDS.steps,
+      items: step,
+      description: "Python steps, run in this order.",
+    },
+    settings,
+  },
+} as const;
