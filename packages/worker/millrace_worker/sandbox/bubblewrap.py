@@ -43,7 +43,7 @@ _ETC = (
     "magic",
     "fonts",
 )
-_ROOT_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
 def is_root() -> bool:
@@ -136,12 +136,13 @@ def _namespaces(settings: SandboxSettings) -> list[str]:
     if is_root():
         # No user namespace: under one that root made, uid 0 outside stays the owner of everything inside. init.py
         # gives these up and takes a uid of the EE's own before any other code runs.
-        capabilities = _ROOT_CAPABILITIES
+        capabilities = _CAPABILITIES
     else:
         # 0 inside, so that bubblewrap makes one namespace (for another uid it nests a second, which could no longer
         # bound the tmpfs mounts). init.py nests it, and there 0 does not exist.
         arguments += ["--unshare-user", "--uid", "0", "--gid", "0"]
-        capabilities = ("CAP_SYS_ADMIN", "CAP_SETPCAP", "CAP_SETUID", "CAP_SETGID")
+        # CAP_SETFCAP: the kernel asks for it of whoever maps a parent's uid 0 into a namespace.
+        capabilities = (*_CAPABILITIES, "CAP_SETFCAP")
     for capability in capabilities:
         arguments += ["--cap-add", capability]
     return arguments
