@@ -1,0 +1,230 @@
+import { readFileSync } from "node:fs";
+import { PlatformError } from "@millrace/core";
+import { connect, credsAuthenticator, errors, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import { translateNatsError, type BusLog } from "./bus-errors.ts";
+
+/** How to reach NATS and whom to be there. */
+export interface LinkOptions {
+  /** One address or several, separated by commas. */
+  url: string;
+  user?: string | undefined;
+  password?: string | undefined;
+  /** Path of a NATS credentials file; instead of user and password. */
+  credentialsFile?: string | undefined;
+  /** Name of this process, shown in NATS' own monitoring. */
+  name: string;
+}
+
+/** Bounds of a connection; all times in ms. */
+export interface LinkLimits {
+  /** Between two pings. Default 500. */
+  pingIntervalMs: number;
+  /** Pings without an answer after which the connection counts as dead. Default 4: noticed before runners are given up. */
+  pingsMissedMax: number;
+  /** First pause before connecting again. Default 50. */
+  reconnectDelayMinMs: number;
+  /** Longest pause before connecting again. Default 2,000. */
+  reconnectDelayMaxMs: number;
+  /** For one try to connect. Default 2,000. */
+  connectTimeoutMs: number;
+  /** For the first connection of a process in all. Default 30,000. */
+  firstConnectTimeoutMs: number;
+}
+
+/** The connection has come or gone. */
+export type LinkStatus = { connected: true; server: string; downMs: number } | { connected: false; cause: string };
+
+/**
+ * Keeps one connection to NATS alive for ever.
+ *
+ * States: connecting → up → (lost) → connecting …, and closed for good after `close`. A new connection object is made each
+ * time instead of using the client's own reconnecting: that queues publishes without a bound between two dials, and it
+ * cannot leave a server that has stopped reading, because it waits for a last write to be flushed first. Nothing survives
+ * a lost connection here; `onUp` sets everything up anew.
+ */
+export class Link {
+  #options: LinkOptions;
+  #limits: LinkLimits;
+  #log: BusLog;
+  #current: NatsConnection | undefined;
+  #closed = false;
+  #pingTimer: NodeJS.Timeout | undefined;
+  #pingsMissed = 0;
+  #pinging = false;
+  #waitingPings = new Set<(seen: boolean) => void>();
+  #lastHeardMs = 0;
+  #downSinceMs = performance.now();
+  #retryTimer: NodeJS.Timeout | undefined;
+  #wakeRetry: (() => void) | undefined;
+  #onUp: (connection: NatsConnection) => void;
+  #onStatus: (status: LinkStatus) => void;
+
+  constructor(
+    options: LinkOptions,
+    limits: LinkLimits,
+    log: BusLog,
+    onUp: (connection: NatsConnection) => void,
+    onStatus: (status: LinkStatus) => void,
+  ) {
+    this.#options = options;
+    this.#limits = limits;
+    this.#log = log;
+    this.#onUp = onUp;
+    this.#onStatus = onStatus;
+  }
+
+  /** The living connection, if there is one. */
+  get current(): NatsConnection | undefined {
+    return this.#current;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** When the server last proved to be there, on the monotonic clock. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs;
+  }
+
+  /** Connects for the first time; refused credentials and a server that stays away end the process's start. */
+  async open(): Promise<void> {
+    const deadlineMs = performance.now() + this.#limits.firstConnectTimeoutMs;
+    for (let attempt = 0; !this.#closed; attempt++) {
+      const failure = await this.#dial();
+      if (failure === undefined) return;
+      if (failure instanceof errors.AuthorizationError || performance.now() > deadlineMs) {
+        this.#closed = true;
+        throw this.#unreachable(failure);
+      }
+      await this.#pause(attempt);
+    }
+  }
+
+  /** Asks the server for a sign of life now; resolves when it has seen everything that was sent before. */
+  ping(): Promise<boolean> {
+    const connection = this.#current;
+    if (connection === undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      // The client forgets its pings when a connection ends, so those that wait are answered by `#lost`.
+      const settle = (seen: boolean): void => {
+        if (!this.#waitingPings.delete(settle)) return;
+        if (seen) {
+          this.#pingsMissed = 0;
+          this.#lastHeardMs = performance.now();
+        }
+        resolve(seen);
+      };
+      this.#waitingPings.add(settle);
+      connection.flush().then(
+        () => settle(true),
+        () => settle(false),
+      );
+    });
+  }
+
+  /** Ends the connection for good, after what was sent has left when the server still reads. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#retryTimer);
+    this.#wakeRetry?.();
+    const connection = this.#current;
+    this.#current = undefined;
+    if (connection === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+    await Promise.race([connection.drain().catch(() => {}), late]);
+    clearTimeout(timer);
+  }
+
+  #unreachable(failure: unknown): PlatformError {
+    const where = this.#options.url.replaceAll(/\/\/[^@/,]*@/g, "//");
+    return translateNatsError(failure, `connecting to NATS at ${where}`);
+  }
+
+  /** One try; undefined when it worked. */
+  async #dial(): Promise<unknown> {
+    try {
+      const connection = await connect(connectionOptions(this.#options, this.#limits));
+      if (this.#closed) {
+        void connection.close();
+        return undefined;
+      }
+      this.#up(connection);
+      return undefined;
+    } catch (thrown) {
+      return thrown ?? new Error("the connection was refused");
+    }
+  }
+
+  #up(connection: NatsConnection): void {
+    this.#current = connection;
+    this.#pingsMissed = 0;
+    this.#lastHeardMs = performance.now();
+    void connection.closed().then((cause) => this.#lost(connection, cause instanceof Error ? cause.message : "connection closed"));
+    clearInterval(this.#pingTimer);
+    this.#pingTimer = setInterval(() => this.#beat(connection), this.#limits.pingIntervalMs);
+    this.#onUp(connection);
+    this.#onStatus({ connected: true, server: connection.getServer(), downMs: performance.now() - this.#downSinceMs });
+  }
+
+  /** Counts timer ticks, not time: a stall of this process itself says nothing about the server. */
+  #beat(connection: NatsConnection): void {
+    if (this.#pingsMissed >= this.#limits.pingsMissedMax) {
+      this.#lost(connection, "the server has stopped answering");
+      return;
+    }
+    this.#pingsMissed++;
+    if (this.#pinging) return;
+    this.#pinging = true;
+    void this.ping().finally(() => (this.#pinging = false));
+  }
+
+  #lost(connection: NatsConnection, cause: string): void {
+    if (connection !== this.#current) return;
+    this.#current = undefined;
+    this.#downSinceMs = performance.now();
+    clearInterval(this.#pingTimer);
+    // Not awaited: against a server that reads nothing it would never resolve. Its subscriptions end at once.
+    void connection.close().catch(() => {});
+    for (const settle of [...this.#waitingPings]) settle(false);
+    this.#onStatus({ connected: false, cause });
+    void this.#reconnect();
+  }
+
+  async #reconnect(): Promise<void> {
+    for (let attempt = 0; !this.#closed && this.#current === undefined; attempt++) {
+      const failure = await this.#dial();
+      if (failure === undefined) return;
+      if (attempt === 0 || attempt % 10 === 9) this.#log.warn("bus.reconnect_failed", { attempt, error: String(failure) });
+      await this.#pause(attempt);
+    }
+  }
+
+  /** Doubles up to the bound, with jitter so that a restarted server is not met by everybody at once. */
+  #pause(attempt: number): Promise<void> {
+    const { reconnectDelayMinMs, reconnectDelayMaxMs } = this.#limits;
+    const full = Math.min(reconnectDelayMinMs * 2 ** Math.min(attempt, 16), reconnectDelayMaxMs);
+    return new Promise((resolve) => {
+      this.#wakeRetry = resolve;
+      this.#retryTimer = setTimeout(resolve, full * (0.5 + Math.random() / 2));
+    });
+  }
+}
+
+function connectionOptions(options: LinkOptions, limits: LinkLimits): ConnectionOptions {
+  const authentication =
+    options.credentialsFile === undefined
+      ? { ...(options.user !== undefined && { user: options.user }), ...(options.password !== undefined && { pass: options.password }) }
+      : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) };
+  return {
+    servers: options.url.split(",").map((server) => server.trim()),
+    name: options.name,
+    timeout: limits.connectTimeoutMs,
+    reconnect: false,
+    noAsyncTraces: true,
+    ...authentication,
+  };
+}

@@ -1,0 +1,118 @@
+import { control } from "@millrace/protocol";
+import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import type { Bus } from "./bus.ts";
+import { translateNatsError } from "./bus-errors.ts";
+import { LogPublisher } from "./log-publisher.ts";
+import { tailLogs } from "./log-tail.ts";
+import { consumeLogs } from "./log-writers.ts";
+import { ensureStream, streamsOf } from "./streams.ts";
+import { subjects } from "./subjects.ts";
+
+/** Name of the stream that carries log lines from runners to Postgres and to live readers. */
+export const LOG_STREAM = "LOGS";
+
+/** Bounds of the log stream and of what one process does with it. */
+export interface LogStreamLimits {
+  /** Size of the stream; the oldest lines go first. Default 1 GiB. */
+  streamBytesMax: number;
+  /** Age at which lines leave the stream. Default 24 h. */
+  ageMaxMs: number;
+  /** Copies of the stream in a NATS cluster. Default 1. */
+  replicas: number;
+  /** Batches that may wait for NATS at a publisher; more are lost and counted. Default 1,024. */
+  inFlightMax: number;
+  /** Bytes that may wait for NATS at a publisher; more are lost and counted. Default 16 MiB. */
+  inFlightBytesMax: number;
+  /** For one try to publish a batch. Default 2,000. */
+  publishTimeoutMs: number;
+  /** Tries before a batch counts as lost. Default 5. */
+  publishTriesMax: number;
+  /** Most batches handed to a consumer's handler at once. Default 512. */
+  consumeBatchMax: number;
+  /** After which a batch that was not acknowledged goes to another consumer. Default 30,000. */
+  ackWaitMs: number;
+  /** Batches that may be with all consumers together, unacknowledged. Default 2,048. */
+  ackPendingMax: number;
+}
+
+const DEFAULT_LIMITS: LogStreamLimits = {
+  streamBytesMax: 1024 ** 3,
+  ageMaxMs: 24 * 3_600_000,
+  replicas: 1,
+  inFlightMax: 1_024,
+  inFlightBytesMax: 16 * 1024 * 1024,
+  publishTimeoutMs: 2_000,
+  publishTriesMax: 5,
+  consumeBatchMax: 512,
+  ackWaitMs: 30_000,
+  ackPendingMax: 2_048,
+};
+
+/** What a publisher could not hand to NATS. Readers see it as a gap in the sequence as well. */
+export interface LogLosses {
+  batches: number;
+  lines: number;
+}
+
+/** Handles batches in the order of the stream; they are acknowledged when it resolves, and come again when it rejects. */
+export type LogWriter = (batches: readonly control.LogBatch[]) => Promise<void>;
+
+/** Which lines a live reader wants. */
+export type LogFilter = { runId: string } | { partition: number; workflowId: string };
+
+export interface LogReader {
+  close(): void;
+}
+
+/** The stream of log lines. */
+export interface LogStream {
+  /** Makes the stream, or brings it up to the settings. Called once at the start by processes that use it. */
+  ensure(): Promise<void>;
+  /** Hands a batch over without waiting; false when it is lost because too much waits already. */
+  publish(batch: control.LogBatch): boolean;
+  /** Resolves when every batch handed over is in the stream or lost, or when the time is over. */
+  flush(timeoutMs: number): Promise<void>;
+  readonly losses: Readonly<LogLosses>;
+  /** Joins those who move lines to Postgres: each batch goes to one of them. */
+  consume(writer: LogWriter): LogReader;
+  /** Reads lines as they come. A run's from its first line on; a workflow's from now on. */
+  tail(filter: LogFilter, onBatch: (batch: control.LogBatch) => void): LogReader;
+}
+
+/** Opens the stream; nothing is sent before `ensure` or the first use. */
+export function openLogStream(bus: Bus, limits: Partial<LogStreamLimits> = {}): LogStream {
+  const settings = { ...DEFAULT_LIMITS, ...limits };
+  const ensure = async (): Promise<void> => {
+    try {
+      await ensureStream(await streamsOf(bus, "making the log stream"), streamConfig(settings));
+    } catch (thrown) {
+      throw translateNatsError(thrown, "making the log stream");
+    }
+  };
+  const publisher = new LogPublisher(bus, settings, ensure);
+  return {
+    ensure,
+    publish: (batch) => publisher.publish(batch),
+    flush: (timeoutMs) => publisher.flush(timeoutMs),
+    get losses() {
+      return publisher.losses;
+    },
+    consume: (writer) => consumeLogs(bus, settings, ensure, writer),
+    tail: (filter, onBatch) => tailLogs(bus, ensure, filter, onBatch),
+  };
+}
+
+function streamConfig(limits: LogStreamLimits) {
+  return {
+    name: LOG_STREAM,
+    subjects: [subjects.allLogs()],
+    storage: StorageType.File,
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.Old,
+    max_bytes: limits.streamBytesMax,
+    max_age: limits.ageMaxMs * 1_000_000,
+    num_replicas: limits.replicas,
+    // Copies are recognised by assignment and sequence; the server need not remember message ids for minutes.
+    duplicate_window: 1_000_000_000,
+  };
+}

@@ -1,0 +1,94 @@
+import { control } from "@millrace/protocol";
+import { AckPolicy, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
+import { keepAttached, type Detach } from "./attachment.ts";
+import type { Bus } from "./bus.ts";
+import { LOG_STREAM, type LogReader, type LogStreamLimits, type LogWriter } from "./log-stream.ts";
+import { streamsOf, type Streams } from "./streams.ts";
+
+/** The durable consumer that all writers share. */
+const CONSUMER = "postgres";
+const REDELIVERY_DELAY_MS = 1_000;
+const MISSING_CHECK_MS = 5_000;
+
+/**
+ * Joins those who move log lines to Postgres. Messages gather while the writer is busy, so that batches grow with the load
+ * and a lone line waits for nobody. They are acknowledged after the writer has stored them; a batch that it could not
+ * store is given back and comes again, to this consumer or another one: writers must take copies.
+ */
+export function consumeLogs(bus: Bus, limits: LogStreamLimits, ensure: () => Promise<void>, writer: LogWriter): LogReader {
+  const gathered: JsMsg[] = [];
+  let writing = false;
+
+  const write = async (): Promise<void> => {
+    if (writing) return;
+    writing = true;
+    while (gathered.length > 0) await writeSome(bus, gathered.splice(0, limits.consumeBatchMax), writer);
+    writing = false;
+  };
+  const attachment = keepAttached(bus, "moving log lines", async () => {
+    await ensure();
+    const end = await attach(await streamsOf(bus, "moving log lines"), limits, {
+      onMessage: (message) => {
+        gathered.push(message);
+        void write();
+      },
+      onEnd: () => attachment.restart(),
+    });
+    return () => {
+      // Acknowledgements of another connection's messages would go astray; they come again.
+      gathered.length = 0;
+      end();
+    };
+  });
+  return { close: () => attachment.close() };
+}
+
+async function attach(
+  streams: Streams,
+  limits: LogStreamLimits,
+  on: { onMessage: (message: JsMsg) => void; onEnd: () => void },
+): Promise<Detach> {
+  await streams.manager.consumers.add(LOG_STREAM, {
+    durable_name: CONSUMER,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: limits.ackWaitMs * 1_000_000,
+    max_ack_pending: limits.ackPendingMax,
+  });
+  const consumer = await streams.client.consumers.get(LOG_STREAM, CONSUMER);
+  const messages = await consumer.consume({ max_messages: limits.consumeBatchMax, callback: on.onMessage });
+  let ended = false;
+  const check = setInterval(() => {
+    // A stream that was deleted takes its consumer along, and the client would wait for it for ever.
+    consumer.info().catch(() => !ended && on.onEnd());
+  }, MISSING_CHECK_MS);
+  void messages.closed().then(() => !ended && on.onEnd());
+  return () => {
+    ended = true;
+    clearInterval(check);
+    messages.stop();
+  };
+}
+
+async function writeSome(bus: Bus, messages: readonly JsMsg[], writer: LogWriter): Promise<void> {
+  const batches: control.LogBatch[] = [];
+  const readable: JsMsg[] = [];
+  for (const message of messages) {
+    try {
+      batches.push(control.LogBatch.decode(message.data));
+      readable.push(message);
+    } catch (thrown) {
+      bus.counters.undecodable++;
+      bus.log.warn("message.undecodable", { kind: "logs", bytes: message.data.length, error: thrown });
+      message.term("undecodable");
+    }
+  }
+  if (batches.length === 0) return;
+  try {
+    await writer(batches);
+    for (const message of readable) message.ack();
+  } catch (thrown) {
+    bus.log.warn("logs.write_failed", { batches: batches.length, error: thrown });
+    for (const message of readable) message.nak(REDELIVERY_DELAY_MS);
+  }
+}

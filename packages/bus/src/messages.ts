@@ -1,0 +1,204 @@
+import { PlatformError, coerceError } from "@millrace/core";
+import { control } from "@millrace/protocol";
+import type { Bus, BusHeaders, BusSubscription, MessageMeta } from "./bus.ts";
+import { queueGroups, subjects } from "./subjects.ts";
+
+/** What the generated code offers for each message. */
+interface Codec<Message> {
+  encode(message: Message): { finish(): Uint8Array };
+  decode(data: Uint8Array): Message;
+}
+
+/** Handles one decoded message; what it throws is logged with the message's kind. */
+export type ChannelHandler<Message> = (message: Message, meta: MessageMeta) => void | Promise<void>;
+
+/** One kind of message to one address. */
+export interface Channel<Message> {
+  /** Sends and forgets: false when it is lost already. Throws only `PAYLOAD_TOO_LARGE`. */
+  send(message: Message, headers?: BusHeaders): boolean;
+  /** Receives from now on, over lost connections too. */
+  listen(handler: ChannelHandler<Message>): BusSubscription;
+}
+
+/** One kind of request that any member of a group answers. */
+export interface Service<Request, Response> {
+  /** Asks one member. Its refusal comes back as the `PlatformError` that it threw, without its cause. */
+  request(request: Request, options: { timeoutMs: number }): Promise<Response>;
+  /** Answers as one member of the group. */
+  serve(handler: (request: Request, meta: MessageMeta) => Promise<Response> | Response): BusSubscription;
+}
+
+/** Every kind of message between the house's processes, typed. */
+export interface Channels {
+  submit(partition: number): Channel<control.Submit>;
+  cancel(partition: number): Channel<control.Cancel>;
+  checkpoint(partition: number): Channel<control.Checkpoint>;
+  refused(partition: number): Channel<control.Refused>;
+  heartbeat(): Channel<control.Heartbeat>;
+  assign(runner: string): Channel<control.Assign>;
+  renew(runner: string): Channel<control.Renew>;
+  committed(runner: string): Channel<control.Committed>;
+  accepted(gateway: string): Channel<control.Accepted>;
+  release(gateway: string): Channel<control.Release>;
+  reassigned(gateway: string): Channel<control.Reassigned>;
+  ended(gateway: string): Channel<control.Ended>;
+  cancelled(gateway: string): Channel<control.Cancelled>;
+  answer(gateway: string): Channel<control.Answer>;
+  version(): Service<control.GetVersionRequest, control.GetVersionResponse>;
+  environment(): Service<control.GetEnvironmentRequest, control.GetEnvironmentResponse>;
+  check(): Service<control.CheckSourcesRequest, control.CheckSourcesResponse>;
+  definitions(): Definitions;
+}
+
+/** Changes of definitions, told to every gateway and acknowledged by each. */
+export interface Definitions {
+  /** Tells every gateway; `onServed` gets each answer until it returns true. Resolves to whether it did in time. */
+  announce(
+    message: control.DefinitionsChanged,
+    options: { timeoutMs: number; onServed: (served: control.DefinitionsServed) => boolean },
+  ): Promise<boolean>;
+  /** Hears of changes; the handler resolves once this gateway serves the generation. */
+  serve(handler: (message: control.DefinitionsChanged) => Promise<control.DefinitionsServed>): BusSubscription;
+}
+
+/** All channels over one bus. */
+export function openChannels(bus: Bus): Channels {
+  const one =
+    <Key extends string | number, Message>(kind: string, codec: Codec<Message>, subject: (key: Key) => string) =>
+    (key: Key): Channel<Message> =>
+      channel(bus, kind, codec, subject(key));
+  return {
+    submit: one("submit", control.Submit, (partition: number) => subjects.partition(partition, "submit")),
+    cancel: one("cancel", control.Cancel, (partition: number) => subjects.partition(partition, "cancel")),
+    checkpoint: one("checkpoint", control.Checkpoint, (partition: number) => subjects.partition(partition, "checkpoint")),
+    refused: one("refused", control.Refused, (partition: number) => subjects.partition(partition, "refused")),
+    heartbeat: () => channel(bus, "heartbeat", control.Heartbeat, subjects.heartbeat()),
+    assign: one("assign", control.Assign, (runner: string) => subjects.runner(runner, "assign")),
+    renew: one("renew", control.Renew, (runner: string) => subjects.runner(runner, "renew")),
+    committed: one("committed", control.Committed, (runner: string) => subjects.runner(runner, "committed")),
+    accepted: one("accepted", control.Accepted, (gateway: string) => subjects.gateway(gateway, "accepted")),
+    release: one("release", control.Release, (gateway: string) => subjects.gateway(gateway, "release")),
+    reassigned: one("reassigned", control.Reassigned, (gateway: string) => subjects.gateway(gateway, "reassigned")),
+    ended: one("ended", control.Ended, (gateway: string) => subjects.gateway(gateway, "ended")),
+    cancelled: one("cancelled", control.Cancelled, (gateway: string) => subjects.gateway(gateway, "cancelled")),
+    answer: one("answer", control.Answer, (gateway: string) => subjects.gateway(gateway, "answer")),
+    version: () => service(bus, "version", queueGroups.gateways, control.GetVersionRequest, control.GetVersionResponse),
+    environment: () => service(bus, "environment", queueGroups.gateways, control.GetEnvironmentRequest, control.GetEnvironmentResponse),
+    check: () => service(bus, "check", queueGroups.runners, control.CheckSourcesRequest, control.CheckSourcesResponse),
+    definitions: () => definitions(bus),
+  };
+}
+
+function channel<Message>(bus: Bus, kind: string, codec: Codec<Message>, subject: string): Channel<Message> {
+  return {
+    send: (message, headers) => bus.publish(subject, codec.encode(message).finish(), headers),
+    listen: (handler) =>
+      bus.subscribe(subject, (data, meta) => {
+        const message = decode(bus, kind, codec, data);
+        if (message === undefined) return;
+        return guarded(bus, kind, () => handler(message, meta));
+      }),
+  };
+}
+
+/** Bytes that are no message of this kind are counted and dropped: a resend of the same bytes would not be one either. */
+function decode<Message>(bus: Bus, kind: string, codec: Codec<Message>, data: Uint8Array): Message | undefined {
+  try {
+    return codec.decode(data);
+  } catch (thrown) {
+    bus.counters.undecodable++;
+    bus.log.warn("message.undecodable", { kind, bytes: data.length, error: thrown });
+    return undefined;
+  }
+}
+
+function guarded(bus: Bus, kind: string, handle: () => void | Promise<void>): void | Promise<void> {
+  const failed = (thrown: unknown): void => {
+    bus.counters.handlerErrors++;
+    bus.log.error("message.handler_failed", { kind, error: thrown });
+  };
+  try {
+    const pending = handle();
+    return pending instanceof Promise ? pending.catch(failed) : undefined;
+  } catch (thrown) {
+    failed(thrown);
+  }
+}
+
+function service<Request, Response extends { error?: control.ControlError | undefined }>(
+  bus: Bus,
+  kind: "version" | "environment" | "check",
+  queue: string,
+  requests: Codec<Request>,
+  responses: Codec<Response>,
+): Service<Request, Response> {
+  const subject = subjects.service(kind);
+  return {
+    async request(request, options) {
+      const data = await bus.request(subject, requests.encode(request).finish(), options);
+      const response = decode(bus, kind, responses, data);
+      if (response === undefined) throw new PlatformError("Internal", "BUS_UNDECODABLE", `the answer to ${kind} cannot be read`);
+      if (response.error !== undefined) throw thrownThere(response.error);
+      return response;
+    },
+    serve: (handler) =>
+      bus.subscribe(
+        subject,
+        async (data, meta) => {
+          const request = decode(bus, kind, requests, data);
+          if (request === undefined) return;
+          bus.respond(meta.reply, await answer(bus, kind, responses, () => handler(request, meta)));
+        },
+        { queue },
+      ),
+  };
+}
+
+async function answer<Response>(
+  bus: Bus,
+  kind: string,
+  responses: Codec<Response>,
+  handle: () => Promise<Response> | Response,
+): Promise<Uint8Array> {
+  try {
+    return responses.encode(await handle()).finish();
+  } catch (thrown) {
+    const error = coerceError(thrown);
+    if (error.kind === "Internal") bus.log.error("message.handler_failed", { kind, error: thrown });
+    // Decoding nothing gives every field's default, so that only the error has to be filled in.
+    const empty = responses.decode(new Uint8Array(0));
+    return responses.encode({ ...empty, error: toControlError(error) }).finish();
+  }
+}
+
+function toControlError(error: PlatformError): control.ControlError {
+  const message = error.kind === "Internal" ? "the house failed to answer" : error.message;
+  return { reason: error.reason, message };
+}
+
+function thrownThere(error: control.ControlError): PlatformError {
+  return new PlatformError("FailedPrecondition", error.reason, error.message);
+}
+
+function definitions(bus: Bus): Definitions {
+  const kind = "definitions";
+  return {
+    announce: (message, options) =>
+      bus.gather(subjects.definitions(), control.DefinitionsChanged.encode(message).finish(), {
+        timeoutMs: options.timeoutMs,
+        onReply: (data) => {
+          const served = decode(bus, kind, control.DefinitionsServed, data);
+          return served !== undefined && options.onServed(served);
+        },
+      }),
+    serve: (handler) =>
+      bus.subscribe(subjects.definitions(), (data, meta) => {
+        const message = decode(bus, kind, control.DefinitionsChanged, data);
+        if (message === undefined) return;
+        return guarded(bus, kind, async () => {
+          const served = await handler(message);
+          bus.respond(meta.reply, control.DefinitionsServed.encode(served).finish());
+        });
+      }),
+  };
+}
