@@ -23,7 +23,12 @@ export class PlatformError extends Error {
   readonly reason: string;
   readonly metadata: ErrorMetadata;
 
-  constructor(kind: ErrorKind, reason: string, message: string, options: { metadata?: ErrorMetadata; cause?: unknown } = {}) {
+  constructor(
+    kind: ErrorKind,
+    reason: string,
+    message: string,
+    options: { metadata?: ErrorMetadata; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "PlatformError";
     this.kind = kind;

@@ -14,6 +14,23 @@ export type {
   LoadedRun,
   UpdateChange,
 } from "./owner/record.ts";
+export type { GatewayMessages, OwnerPort, RunnerMessages } from "./owner/owner-port.ts";
+export type { OwnerSettings } from "./owner/owner-state.ts";
+export { Owner as OwnerBrain, type Taken } from "./owner/owner.ts";
+export { Holdings, type HoldingsSettings } from "./holdings/holdings.ts";
+export type { HoldingsPort, RenewedLife, RunnerDescription } from "./holdings/holdings-port.ts";
+export {
+  Waiting,
+  WAITING_DEFAULT,
+  type RecordedRun,
+  type RunListener,
+  type WaitingPort,
+  type WaitingSettings,
+} from "./waiting/waiting.ts";
+export { TIMING_DEFAULT, validateTiming, type Timing } from "./timing.ts";
+export { parseStepPath, stepPath } from "./run/step-path.ts";
+export { DEATHS_MAX } from "./run/decide.ts";
+export type * as messages from "./messages.ts";
 export { encodeRunToken, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "./run/run-token.ts";
 export { encodeWorkflowDefinition } from "./workflow/encode-workflow-definition.ts";
 export type { DefinitionProblem } from "./workflow/field-reader.ts";

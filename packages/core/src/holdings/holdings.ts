@@ -1,0 +1,297 @@
+/**
+ * The brain of a runner: which runs it holds and how long each may live. It takes assignments, repeats what an owner has
+ * not acknowledged, ends what is not renewed, and tells in heartbeats what it holds and what has ended.
+ *
+ * An assignment's life counts from the stamp of the heartbeat that its `Assign` or `Renew` echoes, on this process's
+ * monotonic clock. Under a concurrency limit its environment is killed at the end of that life, here and by the worker on
+ * its own; otherwise it merely starts no further step until it is renewed (the worker sees to that).
+ *
+ * Nothing of this survives a restart of the runner, and nothing needs to: the new incarnation refuses what was meant for
+ * the old one, and owners make further assignments for what it no longer lists.
+ */
+import type { Answer, Assign, Checkpoint, Committed, GoneCause, GoneRun, Handing, Owner, Renew } from "../messages.ts";
+import type { StepResponse, StepResult } from "../run/step-result.ts";
+import type { Timing } from "../timing.ts";
+import type { HoldingsPort, RenewedLife } from "./holdings-port.ts";
+
+/** How long ended handings are told in heartbeats. */
+const GONE_MS = 10_000;
+/** How long assignments and refusals are remembered: far longer than any copy of an `Assign` is accepted. */
+const SEEN_MS = 60_000;
+/** Least time between two heartbeats that something urgent asked for. */
+const BEAT_GAP_MS = 20;
+
+/** A run held here. */
+interface Held {
+  readonly handing: Handing;
+  readonly gateway: string;
+  readonly limited: boolean;
+  untilMs: number;
+  path: string;
+  lastLogSequence: number;
+  /** The checkpoint that no owner has acknowledged yet, and when it was last sent. */
+  pending: Checkpoint | undefined;
+  sentAtMs: number;
+  /** Set when its environment has died with a finished step still to report: the run goes on elsewhere after that. */
+  lost: GoneCause | undefined;
+}
+
+export interface HoldingsSettings {
+  readonly runner: string;
+  /** Unique for each start; later ones sort higher. */
+  readonly incarnation: string;
+  readonly pool: string;
+  readonly timing: Timing;
+}
+
+export class Holdings {
+  private readonly settings: HoldingsSettings;
+  private readonly port: HoldingsPort;
+  private readonly held = new Map<string, Held>();
+  private readonly gone = new Map<string, GoneRun & { untilMs: number }>();
+  private readonly seen = new Map<string, number>();
+  private readonly refusals = new Map<string, { stampMs: number; atMs: number }>();
+  private readonly epochs = new Map<number, number>();
+  private draining = false;
+  private lastBeatMs = -Infinity;
+  private pacedMs = 0;
+  private urgentMs = Infinity;
+  private answered = true;
+  private repeated = false;
+
+  constructor(settings: HoldingsSettings, port: HoldingsPort) {
+    this.settings = settings;
+    this.port = port;
+  }
+
+  /** Runs held now. */
+  get size(): number {
+    return this.held.size;
+  }
+
+  /** When `onTick` wants to be called next, on the monotonic clock. */
+  nextDueMs(): number {
+    let due = Math.min(this.pacedMs, this.urgentMs);
+    for (const held of this.held.values()) if (held.limited) due = Math.min(due, held.untilMs);
+    return due;
+  }
+
+  /** True while the handing is the one held for its run. */
+  holds(handing: Handing): boolean {
+    return this.held.get(handing.runId)?.handing.assignment === handing.assignment;
+  }
+
+  /** Take no further runs; say so at once. */
+  drain(): void {
+    this.draining = true;
+    this.beatSoon();
+  }
+
+  /** Call at `nextDueMs`: ends what has expired, beats, repeats. */
+  onTick(): void {
+    const nowMs = this.port.nowMs();
+    for (const held of [...this.held.values()]) {
+      if (held.limited && nowMs >= held.untilMs) this.drop(held, "EXPIRED", true);
+    }
+    if (nowMs >= Math.min(this.pacedMs, this.urgentMs)) this.beat(nowMs);
+  }
+
+  // From owners
+
+  onAssign(assign: Assign): void {
+    const { owner, runId, assignment, stampMs } = assign;
+    const handing = { partition: owner.partition, runId, assignment };
+    const key = keyOf(handing);
+    if (!this.admit(owner) || this.seen.has(key)) return;
+    const held = this.held.get(runId);
+    if (!this.mayTake(assign, held)) return this.refuse(assign, handing);
+    if (held) this.drop(held, "KILLED", true);
+    const nowMs = this.port.nowMs();
+    const limited = assign.spec.concurrencyLimit > 0;
+    const untilMs = stampMs + this.lifeMs(limited);
+    this.seen.set(key, nowMs);
+    this.held.set(runId, {
+      ...{ handing, limited, untilMs, gateway: assign.gateway },
+      ...{ path: "", lastLogSequence: 0, pending: undefined, sentAtMs: 0, lost: undefined },
+    });
+    this.port.start(assign, untilMs - nowMs, limited);
+  }
+
+  /** Meant for this incarnation, young enough, not refused before, not older than what is held, and there is room. */
+  private mayTake(assign: Assign, held: Held | undefined): boolean {
+    const { runnerIncarnation, stampMs, assignment } = assign;
+    const key = keyOf({ runId: assign.runId, assignment });
+    const young = this.port.nowMs() < stampMs + this.lifeMs(assign.spec.concurrencyLimit > 0);
+    if (runnerIncarnation !== this.settings.incarnation || !young || this.draining) return false;
+    if (stampMs <= (this.refusals.get(key)?.stampMs ?? -1)) return false;
+    if (held && held.handing.assignment > assignment) return false;
+    const { ready, slotsTotal } = this.port.describe();
+    return ready && this.held.size - (held ? 1 : 0) < slotsTotal;
+  }
+
+  private refuse({ runId, assignment, stampMs, runnerIncarnation }: Assign, handing: Handing): void {
+    const key = keyOf({ runId, assignment });
+    const before = this.refusals.get(key)?.stampMs ?? -1;
+    this.refusals.set(key, { stampMs: Math.max(before, stampMs), atMs: this.port.nowMs() });
+    const neverStarted = runnerIncarnation === this.settings.incarnation;
+    this.port.refuse({ handing, runner: this.settings.runner, stampMs, neverStarted });
+  }
+
+  onRenew(renew: Renew): void {
+    if (renew.runnerIncarnation !== this.settings.incarnation) return;
+    if (renew.stampMs === this.lastBeatMs && !this.answered) {
+      this.answered = true;
+      this.pacedMs = this.lastBeatMs + this.settings.timing.heartbeatMs;
+    }
+    const current = new Set(renew.owners.filter((owner) => this.admit(owner)).map(({ partition }) => partition));
+    for (const handing of renew.kill) {
+      const held = this.heldAs(handing);
+      if (held && current.has(handing.partition)) this.drop(held, "KILLED", true);
+    }
+    const lives: RenewedLife[] = [];
+    const nowMs = this.port.nowMs();
+    for (const handing of renew.renew) {
+      const held = this.heldAs(handing);
+      if (!held || !current.has(handing.partition) || (held.limited && nowMs >= held.untilMs)) continue;
+      held.untilMs = Math.max(held.untilMs, renew.stampMs + this.lifeMs(held.limited));
+      lives.push({ handing, lifeMs: held.untilMs - nowMs });
+    }
+    if (lives.length > 0) this.port.renew(lives);
+  }
+
+  onCommitted(message: Committed): void {
+    const held = this.heldAs(message.handing);
+    if (message.runnerIncarnation !== this.settings.incarnation || !held || held.pending?.result.path !== message.path)
+      return;
+    held.pending = undefined;
+    if (message.then === "NEXT") {
+      if (held.lost) return this.drop(held, held.lost, false);
+      return this.port.proceed(held.handing, message.path);
+    }
+    this.held.delete(held.handing.runId);
+    if (!held.lost) this.port.end(held.handing);
+  }
+
+  // From workers
+
+  /** A step's code begins. */
+  onStepStarted(handing: Handing, path: string): void {
+    const held = this.heldAs(handing);
+    if (held) held.path = path;
+  }
+
+  /** A step has ended: reported until an owner acknowledges it. False when its assignment counts no more. */
+  onStepFinished(handing: Handing, result: StepResult): boolean {
+    const held = this.heldAs(handing);
+    if (!held) return false;
+    const { runner, incarnation } = this.settings;
+    held.path = result.path;
+    held.lastLogSequence = Math.max(held.lastLogSequence, result.lastLogSequence);
+    held.pending = { handing: held.handing, runner, runnerIncarnation: incarnation, result };
+    this.report(held);
+    return true;
+  }
+
+  /** `pd.respond` with `immediate`: straight to the waiting gateway. */
+  onRespond(handing: Handing, path: string, response: StepResponse): void {
+    const held = this.heldAs(handing);
+    if (held) this.sendAnswer(held, { handing: held.handing, path, executionId: "", response });
+  }
+
+  onLogSequence(handing: Handing, sequence: number): void {
+    const held = this.heldAs(handing);
+    if (held) held.lastLogSequence = Math.max(held.lastLogSequence, sequence);
+  }
+
+  /** A worker no longer executes a run, or the run could never be started here. */
+  onRunGone(handing: Handing, cause: GoneCause): void {
+    const held = this.heldAs(handing);
+    if (!held) return;
+    if (held.pending) held.lost = cause;
+    else this.drop(held, cause, false);
+  }
+
+  // Inside
+
+  private report(held: Held): void {
+    const { pending } = held;
+    if (!pending) return;
+    held.sentAtMs = this.port.nowMs();
+    const { path, executionId, response } = pending.result;
+    if (response && !response.immediate) this.sendAnswer(held, { handing: held.handing, path, executionId, response });
+    this.port.checkpoint(pending);
+  }
+
+  private sendAnswer(held: Held, answer: Answer): void {
+    if (held.gateway !== "") this.port.answer(held.gateway, answer);
+  }
+
+  private drop(held: Held, cause: GoneCause, kill: boolean): void {
+    const { handing } = held;
+    this.held.delete(handing.runId);
+    this.gone.set(keyOf(handing), { handing, cause, untilMs: this.port.nowMs() + GONE_MS });
+    if (kill) this.port.kill(handing);
+    this.beatSoon();
+  }
+
+  private beatSoon(): void {
+    this.urgentMs = Math.min(this.urgentMs, Math.max(this.port.nowMs(), this.lastBeatMs + BEAT_GAP_MS));
+  }
+
+  private beat(nowMs: number): void {
+    this.forget(nowMs);
+    const { heartbeatMs, heartbeatResendMs } = this.settings.timing;
+    const stampMs = nowMs > this.lastBeatMs ? nowMs : this.lastBeatMs + 0.001;
+    // One quick repeat for want of an answer, then the ordinary pace: a house without schedulers must not be hammered.
+    this.repeated = !this.answered && !this.repeated;
+    this.answered = false;
+    this.lastBeatMs = stampMs;
+    this.urgentMs = Infinity;
+    this.pacedMs = nowMs + (this.repeated ? heartbeatMs : heartbeatResendMs);
+    this.port.heartbeat(this.compose(stampMs));
+    for (const held of this.held.values()) {
+      if (held.pending && nowMs - held.sentAtMs >= heartbeatResendMs) this.report(held);
+    }
+  }
+
+  private compose(stampMs: number) {
+    const { runner, incarnation, pool } = this.settings;
+    const { slotsTotal, pythonMinors, warmVersions, ready } = this.port.describe();
+    const held = [...this.held.values()].map(({ handing, path, lastLogSequence }) => ({
+      handing,
+      path,
+      lastLogSequence,
+    }));
+    const gone = [...this.gone.values()].map(({ handing, cause }) => ({ handing, cause }));
+    const slotsFree = Math.max(0, slotsTotal - held.length);
+    const draining = this.draining || !ready;
+    const about = { runner, incarnation, stampMs, pool, slotsTotal, slotsFree, pythonMinors, warmVersions, draining };
+    return { ...about, held, gone };
+  }
+
+  private forget(nowMs: number): void {
+    for (const [key, { untilMs }] of this.gone) if (untilMs <= nowMs) this.gone.delete(key);
+    for (const [key, atMs] of this.seen) if (atMs + SEEN_MS <= nowMs) this.seen.delete(key);
+    for (const [key, { atMs }] of this.refusals) if (atMs + SEEN_MS <= nowMs) this.refusals.delete(key);
+  }
+
+  /** False for an owner that has been replaced. */
+  private admit({ partition, epoch }: Owner): boolean {
+    if (epoch < (this.epochs.get(partition) ?? 0)) return false;
+    this.epochs.set(partition, epoch);
+    return true;
+  }
+
+  private heldAs(handing: Handing): Held | undefined {
+    const held = this.held.get(handing.runId);
+    return held?.handing.assignment === handing.assignment ? held : undefined;
+  }
+
+  private lifeMs(limited: boolean): number {
+    return limited ? this.settings.timing.limitedLifeMs : this.settings.timing.lifeMs;
+  }
+}
+
+function keyOf({ runId, assignment }: Pick<Handing, "runId" | "assignment">): string {
+  return `${runId}/${assignment}`;
+}

@@ -1,0 +1,167 @@
+/**
+ * The messages between gateways, owners and runners, as the brains see them. The meaning of each field and what makes a
+ * second copy harmless is in `proto/millrace/control/v1/control.proto`; `bus` converts to and from the wire.
+ */
+import type { RunInput, RunSpec } from "./run/run-spec.ts";
+import type { RunState } from "./run/run-state.ts";
+import type { StepResponse, StepResult } from "./run/step-result.ts";
+
+/** An owner of a partition with its fence. */
+export interface Owner {
+  readonly scheduler: string;
+  readonly partition: number;
+  readonly epoch: number;
+}
+
+/** One handing of a run to a runner. */
+export interface Handing {
+  readonly partition: number;
+  readonly runId: string;
+  readonly assignment: number;
+}
+
+export interface Submit {
+  readonly partition: number;
+  readonly runId: string;
+  readonly spec: RunSpec;
+  readonly input: RunInput;
+  readonly idempotencyKey: string;
+  readonly gateway: string;
+  readonly wantsAnswer: boolean;
+  readonly wantsEnd: boolean;
+}
+
+export type SubmitOutcome = "ACCEPTED" | "QUEUE_FULL" | "UNAVAILABLE";
+
+export interface Accepted {
+  readonly owner: Owner;
+  readonly runId: string;
+  readonly actualRunId: string;
+  readonly outcome: SubmitOutcome;
+}
+
+export interface Assign {
+  readonly owner: Owner;
+  readonly runId: string;
+  readonly assignment: number;
+  readonly spec: RunSpec;
+  readonly input: RunInput;
+  /** Committed steps in order. */
+  readonly doneSteps: readonly StepResult[];
+  readonly runnerIncarnation: string;
+  /** Of the runner's newest heartbeat that the owner had, ms on the runner's monotonic clock. */
+  readonly stampMs: number;
+  readonly gateway: string;
+  readonly runTimeLeftMs: number;
+}
+
+export interface Refused {
+  readonly handing: Handing;
+  readonly runner: string;
+  readonly stampMs: number;
+  readonly neverStarted: boolean;
+}
+
+/** Why a run is no longer executed at a runner. */
+export type GoneCause = "ENDED" | "KILLED" | "EXPIRED" | "REFUSED" | "ENVIRONMENT_DIED" | "WORKER_DIED";
+
+export interface HeldRun {
+  readonly handing: Handing;
+  readonly path: string;
+  readonly lastLogSequence: number;
+}
+
+export interface GoneRun {
+  readonly handing: Handing;
+  readonly cause: GoneCause;
+}
+
+export interface WarmVersion {
+  readonly versionId: string;
+  readonly idle: number;
+}
+
+export interface Heartbeat {
+  readonly runner: string;
+  /** Later incarnations of a runner sort higher. */
+  readonly incarnation: string;
+  readonly stampMs: number;
+  readonly pool: string;
+  readonly slotsTotal: number;
+  readonly slotsFree: number;
+  readonly pythonMinors: readonly string[];
+  readonly held: readonly HeldRun[];
+  readonly gone: readonly GoneRun[];
+  readonly warmVersions: readonly WarmVersion[];
+  readonly draining: boolean;
+}
+
+export interface Renew {
+  readonly scheduler: string;
+  readonly owners: readonly Owner[];
+  readonly runnerIncarnation: string;
+  /** 0 for an order of the owner's own. */
+  readonly stampMs: number;
+  readonly renew: readonly Handing[];
+  readonly kill: readonly Handing[];
+}
+
+export interface Checkpoint {
+  readonly handing: Handing;
+  readonly runner: string;
+  readonly runnerIncarnation: string;
+  readonly result: StepResult;
+}
+
+export type AfterCommit = "NEXT" | "END" | "SUSPEND";
+
+export interface Committed {
+  readonly owner: Owner;
+  readonly handing: Handing;
+  readonly runnerIncarnation: string;
+  readonly path: string;
+  readonly then: AfterCommit;
+}
+
+export interface Answer {
+  readonly handing: Handing;
+  readonly path: string;
+  /** Empty for an immediate answer. */
+  readonly executionId: string;
+  readonly response: StepResponse;
+}
+
+export interface Release {
+  readonly owner: Owner;
+  readonly runId: string;
+  readonly path: string;
+  readonly executionId: string;
+}
+
+export interface Reassigned {
+  readonly owner: Owner;
+  readonly runId: string;
+  readonly assignment: number;
+}
+
+export interface Ended {
+  readonly owner: Owner;
+  readonly runId: string;
+  readonly state: RunState;
+  /** Address of the step whose answer was the run's; empty for none. */
+  readonly responsePath: string;
+}
+
+export interface Cancel {
+  readonly partition: number;
+  readonly runId: string;
+  readonly gateway: string;
+  readonly reason: string;
+}
+
+export interface Cancelled {
+  readonly owner: Owner;
+  readonly runId: string;
+  /** Undefined when there is no such run. */
+  readonly state: RunState | undefined;
+}

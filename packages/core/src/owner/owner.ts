@@ -1,0 +1,291 @@
+/**
+ * The brain of a scheduler: the only writer of the runs of the partitions that it owns.
+ *
+ * It is driven by messages, commit outcomes, lease replies and ticks, and acts through `OwnerPort` alone: no I/O, no
+ * clock, no randomness of its own. Effects leave only after the commit of what they follow from. Whatever arrives may be
+ * a copy, late, or from an assignment that no longer counts; `proto/millrace/control/v1/control.proto` says for each kind
+ * how that is recognised.
+ */
+import type { Cancel, Checkpoint, Heartbeat, Refused, Submit } from "../messages.ts";
+import { decideCancel, decideCheckpoint, type Decision } from "../run/decide.ts";
+import type { RunState } from "../run/run-state.ts";
+import { parseStepPath } from "../run/step-path.ts";
+import type { StepResult } from "../run/step-result.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
+import type { OwnerPort } from "./owner-port.ts";
+import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
+import { PartitionState } from "./partition-state.ts";
+import { lingerKey, Reconciler } from "./reconciler.ts";
+import type { AcceptChange, AcceptOutcome, CommitOutcome, LoadedRun } from "./record.ts";
+
+const COMMIT_QUEUE_MAX_DEFAULT = 20_000;
+
+/** What taking one partition came to. */
+export interface Taken {
+  readonly epoch: number;
+  /** Undefined when the epoch had moved again before the partition was loaded. */
+  readonly rows: readonly LoadedRun[] | undefined;
+}
+
+export class Owner {
+  private readonly state: OwnerState;
+  private readonly dispatcher: Dispatcher;
+  private readonly reconciler: Reconciler;
+
+  constructor(settings: OwnerSettings, port: OwnerPort) {
+    this.state = new OwnerState(settings, port);
+    this.dispatcher = new Dispatcher(this.state);
+    this.reconciler = new Reconciler(this.state, this.dispatcher, (part, run) => this.finish(part, run, false));
+  }
+
+  /** Partitions owned now, with their epochs. */
+  partitions(): ReadonlyMap<number, number> {
+    return new Map([...this.state.owned].map(([partition, part]) => [partition, part.stamp.epoch]));
+  }
+
+  /** Unfinished runs in memory and changes waiting for a commit: for health and metrics. */
+  counts(): { runs: number; commitQueue: number } {
+    let runs = 0;
+    for (const part of this.state.owned.values()) runs += part.runs.size;
+    return { runs, commitQueue: this.state.commits.length };
+  }
+
+  // Leases and partitions
+
+  /** Call every `tickMs`: renews the lease and looks at the timers. */
+  onTick(): void {
+    const { state } = this;
+    if (!state.isLeased()) {
+      for (const partition of [...state.owned.keys()]) state.drop(partition);
+      state.ownership.releaseAll();
+    }
+    state.port.putLease(state.ownership.holds());
+    this.reconciler.patrol();
+    this.dispatcher.markRunning();
+    this.settle();
+  }
+
+  /** The lease was renewed; `living` was read after it was written. */
+  onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
+    const { state } = this;
+    const isOwned = (partition: number) => state.owned.has(partition) || state.taking.has(partition);
+    const steps = state.ownership.onLease(sentAtMs, state.port.nowMs(), holds, living, isOwned);
+    for (const partition of steps.drop) state.drop(partition);
+    if (steps.claimed || steps.drop.length > 0) state.port.putLease(state.ownership.holds());
+    if (steps.take.length > 0) {
+      for (const partition of steps.take) state.taking.add(partition);
+      state.port.take(steps.take);
+    }
+  }
+
+  /** Partitions were taken, or could not be (`taken` lacks them): those are tried again after the next lease. */
+  onTaken(partitions: readonly number[], taken: ReadonlyMap<number, Taken>): void {
+    const { state } = this;
+    for (const partition of partitions) {
+      state.taking.delete(partition);
+      const result = taken.get(partition);
+      if (!result?.rows || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
+      const stamp = { scheduler: state.settings.scheduler, partition, epoch: result.epoch };
+      const part = new PartitionState(stamp, state.port.nowMs());
+      state.owned.set(partition, part);
+      for (const row of result.rows) state.insert(part, loadRun(row));
+    }
+    this.settle();
+  }
+
+  /** The scheduler's own connection to NATS went down or came back: until a heartbeat window later nobody is dead. */
+  onConnection(connected: boolean): void {
+    this.state.connected = connected;
+    this.state.graceUntilMs = this.state.port.nowMs() + this.state.timing.heartbeatMs * 1.2;
+  }
+
+  // Commits
+
+  /** Starts the next commit when none is in flight. */
+  flush(): void {
+    if (this.state.commits.length > 0) this.dispatcher.markRunning();
+    const batch = this.state.commits.next();
+    if (batch) this.state.port.commit(batch);
+    this.settle();
+  }
+
+  /** The commit in flight is done. */
+  onCommitted(outcome: CommitOutcome): void {
+    const refused = this.state.commits.finish(outcome);
+    for (const [partition, epoch] of refused) {
+      if (this.state.owned.get(partition)?.stamp.epoch === epoch) this.state.drop(partition);
+    }
+    if (refused.size > 0) this.state.port.putLease(this.state.ownership.holds());
+    this.flush();
+  }
+
+  // Gateways
+
+  onSubmit(submit: Submit): void {
+    const { state } = this;
+    const part = state.owned.get(submit.partition);
+    if (!part) return;
+    const known = part.runs.get(submit.runId);
+    if (known) {
+      state.commit(part, null, () => known.committed && this.accepted(part, submit, submit.runId));
+      return;
+    }
+    if (state.commits.length >= (state.settings.commitQueueMax ?? COMMIT_QUEUE_MAX_DEFAULT)) {
+      return this.turnAway(part, submit, "UNAVAILABLE");
+    }
+    const queue = part.queueOf(submit.spec.workflowId);
+    if (submit.spec.queueLimit > 0) queue.queueLimit = submit.spec.queueLimit;
+    if (queue.waiting >= queue.queueLimit) return this.turnAway(part, submit, "QUEUE_FULL");
+    this.accept(part, submit);
+  }
+
+  private accept(part: PartitionState, submit: Submit): void {
+    const { state } = this;
+    const run = acceptRun(submit, part.nextSequence());
+    state.insert(part, run);
+    const change: AcceptChange = { kind: "accept", sequence: run.sequence, ...submit };
+    state.commit(part, change, (outcome) => this.onAccepted(part, run, submit, outcome));
+  }
+
+  private onAccepted(part: PartitionState, run: OwnedRun, submit: Submit, outcome: AcceptOutcome | undefined): void {
+    const isRun = outcome === undefined || outcome.kind === "inserted" || (outcome.kind === "exists" && !outcome.ended);
+    if (isRun) {
+      run.committed = true;
+      run.fresh = true;
+      if (run.phase === "ACCEPTING") this.state.move(part, run, "PENDING");
+    } else {
+      this.state.forget(part, run, false);
+    }
+    this.accepted(part, submit, outcome?.kind === "key" ? outcome.runId : submit.runId);
+  }
+
+  private accepted(part: PartitionState, submit: Submit, actualRunId: string): void {
+    const message = { owner: part.stamp, runId: submit.runId, actualRunId, outcome: "ACCEPTED" } as const;
+    this.state.port.toGateway(submit.gateway, "accepted", message);
+  }
+
+  private turnAway(part: PartitionState, submit: Submit, outcome: "QUEUE_FULL" | "UNAVAILABLE"): void {
+    const message = { owner: part.stamp, runId: submit.runId, actualRunId: submit.runId, outcome };
+    this.state.port.toGateway(submit.gateway, "accepted", message);
+  }
+
+  onCancel(cancel: Cancel): void {
+    const { state } = this;
+    const part = state.owned.get(cancel.partition);
+    if (!part) return;
+    const run = part.runs.get(cancel.runId);
+    if (!run) return state.port.readRunState(cancel.partition, cancel.runId, cancel.gateway);
+    if (isInFlight(run) && run.phase !== "ASSIGNING") return;
+    const before = run.phase;
+    const handing = handingOf(run);
+    state.decide(part, run, decideCancel(run, cancel.reason, state.port.wallMs()), "CANCELLING", () => {
+      this.linger(part, run, before);
+      this.finish(part, run, false);
+      this.cancelled(part, cancel, "CANCELLED");
+      if (run.runner !== "") this.reconciler.order(run.runner, run.runnerIncarnation, 0, [], [handing]);
+    });
+    this.settle();
+  }
+
+  /** What `readRunState` found; undefined when there is no such run. */
+  onRunState(partition: number, runId: string, gateway: string, runState: RunState | undefined): void {
+    const part = this.state.owned.get(partition);
+    if (!part || part.runs.has(runId)) return;
+    this.cancelled(part, { partition, runId, gateway, reason: "" }, runState);
+  }
+
+  private cancelled(part: PartitionState, cancel: Cancel, runState: RunState | undefined): void {
+    const message = { owner: part.stamp, runId: cancel.runId, state: runState };
+    this.state.port.toGateway(cancel.gateway, "cancelled", message);
+  }
+
+  /** A cancelled run keeps its place until its environment is reported gone, or cannot live any more. */
+  private linger(part: PartitionState, run: OwnedRun, before: Phase): void {
+    if (!isLimited(run) || (before !== "RUNNING" && before !== "DOUBT")) return;
+    const sinceMs = before === "RUNNING" ? run.heardAtMs : part.sinceMs;
+    const queue = part.queueOf(run.spec.workflowId);
+    queue.linger.set(lingerKey(handingOf(run)), sinceMs + this.state.timing.limitedWaitMs);
+  }
+
+  // Runners
+
+  onHeartbeat(beat: Heartbeat): void {
+    this.reconciler.heartbeat(beat);
+    this.settle();
+  }
+
+  onRefused(message: Refused): void {
+    this.reconciler.refused(message);
+    this.settle();
+  }
+
+  onCheckpoint(message: Checkpoint): void {
+    const { handing, runner, runnerIncarnation, result } = message;
+    const part = this.state.owned.get(handing.partition);
+    if (!part) return;
+    const run = part.runs.get(handing.runId);
+    if (run && isInFlight(run)) return;
+    if (!run || run.assignment !== handing.assignment || run.phase === "SUSPENDED") {
+      // Stale, as far as decided: the runner is told to end it once that is in the record.
+      this.state.commit(part, null, () => this.reconciler.order(runner, runnerIncarnation, 0, [], [handing]));
+      return;
+    }
+    const index = parseStepPath(result.path);
+    if (index === run.steps.length) return this.checkpoint(part, run, message);
+    const done = run.steps[index];
+    if (done && index < run.committedSteps && done.executionId === result.executionId) {
+      this.committed(part, run, message, "NEXT");
+    }
+  }
+
+  private checkpoint(part: PartitionState, run: OwnedRun, message: Checkpoint): void {
+    const { result } = message;
+    const decision = decideCheckpoint(run, result);
+    const phases = { END: "ENDING", SUSPEND: "SUSPENDING", NEXT: run.phase } as const;
+    this.state.decide(part, run, decision, phases[decision.then], () => {
+      run.committedSteps += 1;
+      this.committed(part, run, message, decision.then);
+      this.release(part, run, result);
+      this.afterCheckpoint(part, run, decision);
+    });
+  }
+
+  private afterCheckpoint(part: PartitionState, run: OwnedRun, decision: Decision): void {
+    if (decision.then === "END") this.finish(part, run, decision.change.state === "SUCCEEDED");
+    if (decision.then === "SUSPEND" && run.phase === "SUSPENDING") {
+      this.state.runners.vacate(run, true);
+      this.state.move(part, run, "SUSPENDED");
+    }
+  }
+
+  private committed(part: PartitionState, run: OwnedRun, message: Checkpoint, then: Decision["then"]): void {
+    const { handing, runner, runnerIncarnation, result } = message;
+    const { path } = result;
+    this.state.port.toRunner(runner, "committed", { owner: part.stamp, handing, runnerIncarnation, path, then });
+  }
+
+  /** The first answer whose checkpoint is committed goes out. */
+  private release(part: PartitionState, run: OwnedRun, result: StepResult): void {
+    if (!run.wantsAnswer || !result.response || this.answerOf(run) !== result) return;
+    const { path, executionId } = result;
+    this.state.port.toGateway(run.gateway, "release", { owner: part.stamp, runId: run.runId, path, executionId });
+  }
+
+  private answerOf(run: OwnedRun): StepResult | undefined {
+    return run.steps.find((step) => step.response !== undefined);
+  }
+
+  /** The end is committed: whoever waits is told, and the place is free. */
+  private finish(part: PartitionState, run: OwnedRun, warm: boolean): void {
+    this.state.forget(part, run, warm);
+    const answer = this.answerOf(run);
+    if (run.gateway === "" || !(run.wantsEnd || (run.wantsAnswer && !answer))) return;
+    const message = { owner: part.stamp, runId: run.runId, state: run.state, responsePath: answer?.path ?? "" };
+    this.state.port.toGateway(run.gateway, "ended", message);
+  }
+
+  private settle(): void {
+    if (this.state.dispatchDue) this.dispatcher.dispatch();
+  }
+}

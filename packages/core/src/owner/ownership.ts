@@ -1,0 +1,89 @@
+import { preferredOwner } from "../partition.ts";
+import type { Timing } from "../timing.ts";
+
+/** What a reply to a lease asks its holder to do. */
+export interface OwnershipSteps {
+  /** Partitions to let go at once. */
+  readonly drop: number[];
+  /** Partitions to take: claimed in one's own lease, and named by no other living one read after that. */
+  readonly take: number[];
+  /** True when new claims must be written into the lease. */
+  readonly claimed: boolean;
+}
+
+/**
+ * Which partitions a scheduler claims in its lease, and when it may take them. A partition is taken only after a read
+ * that followed the writing of our claim shows that no other living lease names it.
+ */
+export class Ownership {
+  private readonly self: string;
+  private readonly partitionCount: number;
+  private readonly timing: Timing;
+  /** Claimed partitions and since when, on our clock. */
+  private readonly claims = new Map<number, number>();
+  private leaseUntilMs = 0;
+
+  constructor(self: string, partitionCount: number, timing: Timing) {
+    this.self = self;
+    this.partitionCount = partitionCount;
+    this.timing = timing;
+  }
+
+  /** True while the last acknowledged lease, counted from its sending, lives: only then may we assign and renew. */
+  isLeased(nowMs: number): boolean {
+    return nowMs < this.leaseUntilMs;
+  }
+
+  holds(): number[] {
+    return [...this.claims.keys()];
+  }
+
+  isClaimed(partition: number): boolean {
+    return this.claims.has(partition);
+  }
+
+  /** Gives one claim up. */
+  release(partition: number): void {
+    this.claims.delete(partition);
+  }
+
+  /** Gives all claims up: what lapsed is taken anew. */
+  releaseAll(): void {
+    this.claims.clear();
+  }
+
+  /**
+   * A lease written with `holds` at `sentAtMs` was acknowledged, and `living` was read afterwards.
+   *
+   * @param isOwned partitions that we have taken or are taking already
+   */
+  onLease(
+    sentAtMs: number,
+    nowMs: number,
+    holds: ReadonlySet<number>,
+    living: ReadonlyMap<string, ReadonlySet<number>>,
+    isOwned: (partition: number) => boolean,
+  ): OwnershipSteps {
+    if (nowMs >= sentAtMs + this.timing.leaseMs) return { drop: [], take: [], claimed: false };
+    this.leaseUntilMs = Math.max(this.leaseUntilMs, sentAtMs + this.timing.leaseMs);
+    const names = new Set([...living.keys(), this.self]);
+    const others = [...living].filter(([name]) => name !== this.self).map(([, held]) => held);
+    const steps: OwnershipSteps & { claimed: boolean } = { drop: [], take: [], claimed: false };
+    for (let partition = 0; partition < this.partitionCount; partition++) {
+      const mine = preferredOwner(partition, names) === this.self;
+      const since = this.claims.get(partition);
+      const taken = others.some((held) => held.has(partition));
+      if (!mine) {
+        if (since !== undefined) steps.drop.push(partition);
+      } else if (since === undefined) {
+        if (!taken) {
+          this.claims.set(partition, nowMs);
+          steps.claimed = true;
+        }
+      } else if (!isOwned(partition) && holds.has(partition) && !taken && sentAtMs >= since) {
+        steps.take.push(partition);
+      }
+    }
+    return steps;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Owner as OwnerStamp } from "../messages.ts";
+import type { OwnedRun } from "./owned-run.ts";
+import { WorkflowQueue } from "./workflow-queue.ts";
+
+/** A partition in its owner's memory. */
+export class PartitionState {
+  readonly stamp: OwnerStamp;
+  /** When this scheduler took it, on its monotonic clock. */
+  readonly sinceMs: number;
+  readonly runs = new Map<string, OwnedRun>();
+  readonly workflows = new Map<string, WorkflowQueue>();
+  private counter = 0;
+
+  constructor(stamp: OwnerStamp, sinceMs: number) {
+    this.stamp = stamp;
+    this.sinceMs = sinceMs;
+  }
+
+  get partition(): number {
+    return this.stamp.partition;
+  }
+
+  /** Order of acceptance over owners: the epoch first, then a counter, in 53 bits. */
+  nextSequence(): number {
+    this.counter += 1;
+    return this.stamp.epoch * 2 ** 32 + this.counter;
+  }
+
+  queueOf(workflowId: string): WorkflowQueue {
+    let queue = this.workflows.get(workflowId);
+    if (!queue) {
+      queue = new WorkflowQueue(workflowId);
+      this.workflows.set(workflowId, queue);
+    }
+    return queue;
+  }
+
+  /** Ends lingering places whose time has come and forgets workflows of which nothing is left. */
+  sweep(nowMs: number): void {
+    for (const [workflowId, queue] of this.workflows) {
+      for (const [key, untilMs] of queue.linger) if (untilMs <= nowMs) queue.linger.delete(key);
+      if (queue.isEmpty()) this.workflows.delete(workflowId);
+    }
+  }
+}

@@ -1,0 +1,332 @@
+/**
+ * The brain of a gateway: submits and cancels that wait for their acknowledgement, and callers that wait for an answer or
+ * an end. It repeats what is not acknowledged, holds answers until the owner says that their checkpoint is committed, and
+ * reads from the record what a lost message would have told.
+ *
+ * Nothing of it survives a restart, and nothing needs to: an accepted run goes on without its gateway.
+ */
+import { PlatformError } from "../errors.ts";
+import type {
+  Accepted,
+  Answer,
+  Cancel,
+  Cancelled,
+  Ended,
+  Owner,
+  Reassigned,
+  Release,
+  Submit,
+  SubmitOutcome,
+} from "../messages.ts";
+import { isEndState, type RunState } from "../run/run-state.ts";
+import type { StepResponse } from "../run/step-result.ts";
+
+/** What the record says of a run that somebody waits for. */
+export interface RecordedRun {
+  readonly state: RunState;
+  /** The first committed answer; undefined while there is none. */
+  readonly response: StepResponse | undefined;
+}
+
+/** Everything that a gateway's brain does to the world; each call returns at once. */
+export interface WaitingPort {
+  /** Monotonic clock in ms. */
+  nowMs(): number;
+  /** To whoever owns the partition; may be lost, is repeated. */
+  submit(message: Submit): void;
+  /** To whoever owns the partition; may be lost, is repeated. */
+  cancel(message: Cancel): void;
+  /** Look runs up in the record → `onRead` for each that is there. */
+  read(runIds: readonly string[]): void;
+}
+
+/** Told to whoever submitted or follows a run. Each is called at most once. */
+export interface RunListener {
+  /** The run is in the record; another one when the idempotency key was known. */
+  accepted?(runId: string): void;
+  /** It is not, and nothing was written. `TIMEOUT`: nobody acknowledged it in time. */
+  turnedAway?(why: Exclude<SubmitOutcome, "ACCEPTED"> | "TIMEOUT"): void;
+  /** An answer that history knows, or an immediate one. */
+  answer?(response: StepResponse): void;
+  /** The run has ended. */
+  ended?(state: RunState): void;
+}
+
+export interface WaitingSettings {
+  /** A submit or cancel that is not acknowledged is sent again after this. Default 600. */
+  readonly resendMs: number;
+  /** What a lost message would have told is read from the record after this, and then at growing intervals. Default 1000. */
+  readonly readMs: number;
+  /** Longest such interval. Default 5000. */
+  readonly readMsMax: number;
+  /** Most entries; further ones are refused. Default 20,000. */
+  readonly entriesMax: number;
+}
+
+export const WAITING_DEFAULT: WaitingSettings = { resendMs: 600, readMs: 1000, readMsMax: 5000, entriesMax: 20_000 };
+
+/** An answer whose release came without its copy is read from the record after this: the copy may be just behind. */
+const COPY_GRACE_MS = 50;
+/** Copies held for one run; a run answers once, so that more than a few come only from repeats. */
+const COPIES_MAX = 8;
+
+interface Entry {
+  readonly listener: RunListener;
+  readonly wants: { answer: boolean; end: boolean };
+  /** The submit until it is acknowledged. */
+  submit: Submit | undefined;
+  deadlineMs: number;
+  resendAtMs: number;
+  readAtMs: number;
+  readEveryMs: number;
+  /** The assignment whose immediate answers count. */
+  assignment: number;
+  /** Answers by execution, waiting for their release. */
+  copies: Map<string, StepResponse>;
+  /** The execution whose answer was released. */
+  released: string | undefined;
+}
+
+interface CancelEntry {
+  readonly message: Cancel;
+  readonly done: (state: RunState | undefined | "TIMEOUT") => void;
+  readonly deadlineMs: number;
+  resendAtMs: number;
+}
+
+export class Waiting {
+  private readonly settings: WaitingSettings;
+  private readonly port: WaitingPort;
+  private readonly entries = new Map<string, Entry>();
+  private readonly cancels = new Map<string, CancelEntry>();
+  private readonly epochs = new Map<number, number>();
+
+  constructor(port: WaitingPort, settings: WaitingSettings = WAITING_DEFAULT) {
+    this.port = port;
+    this.settings = settings;
+  }
+
+  /** Entries now; zero means that `onTick` has nothing to do. */
+  get size(): number {
+    return this.entries.size + this.cancels.size;
+  }
+
+  /**
+   * Submits a run until it is acknowledged or `ackMs` have passed, then waits for what the submit wants.
+   *
+   * @throws PlatformError GATEWAY_BUSY when too many are waiting
+   */
+  submit(message: Submit, ackMs: number, listener: RunListener): void {
+    const entry = this.createEntry(listener, { answer: message.wantsAnswer, end: message.wantsEnd });
+    entry.submit = message;
+    entry.deadlineMs = this.port.nowMs() + ackMs;
+    entry.readAtMs = Infinity;
+    this.entries.set(message.runId, entry);
+    this.send(entry);
+  }
+
+  /** Waits for the end of a run that somebody else submitted, by reading the record. */
+  follow(runId: string, listener: RunListener): void {
+    if (this.entries.has(runId)) {
+      throw new PlatformError("Conflict", "ALREADY_WAITING", `run ${runId} is already being waited for here`);
+    }
+    const entry = this.createEntry(listener, { answer: false, end: true });
+    entry.readAtMs = this.port.nowMs();
+    this.entries.set(runId, entry);
+  }
+
+  /** Nobody waits for this run any more (its caller has gone or has waited long enough). */
+  forget(runId: string): void {
+    this.entries.delete(runId);
+  }
+
+  /** Cancels a run; `done` gets its end state, undefined when there is no such run, or TIMEOUT after `ackMs`. */
+  cancel(message: Cancel, ackMs: number, done: CancelEntry["done"]): void {
+    this.assertRoom();
+    const nowMs = this.port.nowMs();
+    const before = this.cancels.get(message.runId);
+    const both: CancelEntry["done"] = (state) => {
+      before?.done(state);
+      done(state);
+    };
+    const resendAtMs = nowMs + this.settings.resendMs;
+    this.cancels.set(message.runId, { message, done: both, deadlineMs: nowMs + ackMs, resendAtMs });
+    this.port.cancel(message);
+  }
+
+  /** Call every 100 ms or so while `size` is not zero. */
+  onTick(): void {
+    const nowMs = this.port.nowMs();
+    const reads: string[] = [];
+    for (const [runId, entry] of [...this.entries]) {
+      if (entry.submit) this.tickSubmit(runId, entry, nowMs);
+      else if (nowMs >= entry.readAtMs) {
+        reads.push(runId);
+        entry.readAtMs = nowMs + entry.readEveryMs;
+        entry.readEveryMs = Math.min(entry.readEveryMs * 2, this.settings.readMsMax);
+      }
+    }
+    if (reads.length > 0) this.port.read(reads);
+    for (const [runId, cancel] of [...this.cancels]) this.tickCancel(runId, cancel, nowMs);
+  }
+
+  private tickSubmit(runId: string, entry: Entry, nowMs: number): void {
+    if (nowMs >= entry.deadlineMs) {
+      this.entries.delete(runId);
+      entry.listener.turnedAway?.("TIMEOUT");
+    } else if (nowMs >= entry.resendAtMs) {
+      this.send(entry);
+    }
+  }
+
+  private tickCancel(runId: string, cancel: CancelEntry, nowMs: number): void {
+    if (nowMs >= cancel.deadlineMs) {
+      this.cancels.delete(runId);
+      cancel.done("TIMEOUT");
+    } else if (nowMs >= cancel.resendAtMs) {
+      cancel.resendAtMs = nowMs + this.settings.resendMs;
+      this.port.cancel(cancel.message);
+    }
+  }
+
+  // From owners
+
+  onAccepted({ owner, runId, actualRunId, outcome }: Accepted): void {
+    const entry = this.entries.get(runId);
+    if (!this.admit(owner) || !entry?.submit) return;
+    entry.submit = undefined;
+    if (outcome !== "ACCEPTED") {
+      this.entries.delete(runId);
+      entry.listener.turnedAway?.(outcome);
+      return;
+    }
+    if (actualRunId !== runId) this.moveEntry(runId, actualRunId, entry);
+    else entry.readAtMs = this.port.nowMs() + this.settings.readMs;
+    entry.listener.accepted?.(actualRunId);
+    if (!entry.wants.answer && !entry.wants.end) this.entries.delete(actualRunId);
+    else this.deliverReleased(actualRunId, entry);
+  }
+
+  /** The key was another run's: its messages go to the gateway that submitted it, so that the record is read instead. */
+  private moveEntry(runId: string, actualRunId: string, entry: Entry): void {
+    this.entries.delete(runId);
+    entry.copies.clear();
+    entry.readAtMs = this.port.nowMs();
+    const first = this.entries.get(actualRunId);
+    this.entries.set(actualRunId, first ? { ...first, listener: both(first.listener, entry.listener) } : entry);
+  }
+
+  onRelease({ owner, runId, executionId }: Release): void {
+    const entry = this.entries.get(runId);
+    if (!this.admit(owner) || !entry) return;
+    entry.released = executionId;
+    entry.readAtMs = Math.min(entry.readAtMs, this.port.nowMs() + COPY_GRACE_MS);
+    this.deliverReleased(runId, entry);
+  }
+
+  onReassigned({ owner, runId, assignment }: Reassigned): void {
+    const entry = this.entries.get(runId);
+    if (this.admit(owner) && entry) entry.assignment = Math.max(entry.assignment, assignment);
+  }
+
+  onEnded({ owner, runId, state, responsePath }: Ended): void {
+    const entry = this.entries.get(runId);
+    if (!this.admit(owner) || !entry) return;
+    if (entry.wants.answer && responsePath !== "") {
+      entry.readAtMs = Math.min(entry.readAtMs, this.port.nowMs() + COPY_GRACE_MS);
+    } else {
+      this.deliverEnd(runId, entry, state);
+    }
+  }
+
+  onCancelled({ owner, runId, state }: Cancelled): void {
+    const cancel = this.cancels.get(runId);
+    if (!this.admit(owner) || !cancel) return;
+    this.cancels.delete(runId);
+    cancel.done(state);
+  }
+
+  // From runners
+
+  /** A copy of an answer: held until its release, but for an immediate one of the current assignment. */
+  onAnswer({ handing, executionId, response }: Answer): void {
+    const entry = this.entries.get(handing.runId);
+    if (!entry?.wants.answer) return;
+    if (executionId === "") {
+      if (handing.assignment >= entry.assignment) this.deliverAnswer(handing.runId, entry, response);
+      return;
+    }
+    if (entry.copies.size < COPIES_MAX || entry.copies.has(executionId)) entry.copies.set(executionId, response);
+    this.deliverReleased(handing.runId, entry);
+  }
+
+  // From the record
+
+  onRead(runId: string, recorded: RecordedRun): void {
+    const entry = this.entries.get(runId);
+    if (!entry || entry.submit) return;
+    if (entry.wants.answer && recorded.response) this.deliverAnswer(runId, entry, recorded.response);
+    if (isEndState(recorded.state) && this.entries.has(runId)) this.deliverEnd(runId, entry, recorded.state);
+  }
+
+  // Inside
+
+  private createEntry(listener: RunListener, wants: Entry["wants"]): Entry {
+    this.assertRoom();
+    return {
+      ...{ listener, wants, submit: undefined, deadlineMs: Infinity, resendAtMs: 0, readAtMs: Infinity },
+      ...{ readEveryMs: this.settings.readMs, assignment: 1, copies: new Map(), released: undefined },
+    };
+  }
+
+  private assertRoom(): void {
+    if (this.size < this.settings.entriesMax) return;
+    const message = `${this.size} requests are waiting at this gateway, its limit; try again`;
+    throw new PlatformError("ResourceExhausted", "GATEWAY_BUSY", message);
+  }
+
+  private send(entry: Entry): void {
+    entry.resendAtMs = this.port.nowMs() + this.settings.resendMs;
+    if (entry.submit) this.port.submit(entry.submit);
+  }
+
+  private deliverReleased(runId: string, entry: Entry): void {
+    const response = entry.released === undefined ? undefined : entry.copies.get(entry.released);
+    if (response) this.deliverAnswer(runId, entry, response);
+  }
+
+  private deliverAnswer(runId: string, entry: Entry, response: StepResponse): void {
+    entry.wants.answer = false;
+    this.confirm(runId, entry);
+    entry.listener.answer?.(response);
+    if (!entry.wants.end) this.entries.delete(runId);
+  }
+
+  private deliverEnd(runId: string, entry: Entry, state: RunState): void {
+    this.entries.delete(runId);
+    this.confirm(runId, entry);
+    entry.listener.ended?.(state);
+  }
+
+  /** What only a committed run sends also proves that it was accepted: the acknowledgement itself may be lost. */
+  private confirm(runId: string, entry: Entry): void {
+    if (!entry.submit) return;
+    entry.submit = undefined;
+    entry.listener.accepted?.(runId);
+  }
+
+  private admit({ partition, epoch }: Owner): boolean {
+    if (epoch < (this.epochs.get(partition) ?? 0)) return false;
+    this.epochs.set(partition, epoch);
+    return true;
+  }
+}
+
+function both(a: RunListener, b: RunListener): RunListener {
+  return {
+    accepted: (runId) => (a.accepted?.(runId), b.accepted?.(runId)),
+    turnedAway: (why) => (a.turnedAway?.(why), b.turnedAway?.(why)),
+    answer: (response) => (a.answer?.(response), b.answer?.(response)),
+    ended: (state) => (a.ended?.(state), b.ended?.(state)),
+  };
+}
