@@ -1,0 +1,17 @@
+import { gatewaySettings } from "./gateway-settings.ts";
+import { runnerSettings } from "./runner-settings.ts";
+import { schedulerSettings } from "./scheduler-settings.ts";
+import type { SettingsOf } from "./setting.ts";
+
+export { gatewaySettings, runnerSettings, schedulerSettings };
+export { helpText } from "./help-text.ts";
+export { flagOf, invalidSettings, parseSettings, type SettingsProblem, type SettingSource } from "./parse-settings.ts";
+export { processName } from "./process-name.ts";
+export type { Setting, SettingTable, SettingsOf } from "./setting.ts";
+
+/** A gateway's settings, checked. */
+export type GatewaySettings = SettingsOf<typeof gatewaySettings>;
+/** A scheduler's settings, checked. */
+export type SchedulerSettings = SettingsOf<typeof schedulerSettings>;
+/** A runner's settings, checked. */
+export type RunnerSettings = SettingsOf<typeof runnerSettings>;

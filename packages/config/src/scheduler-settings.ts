@@ -1,0 +1,83 @@
+import { commonSettings, databaseSettings } from "./common-settings.ts";
+import { integer } from "./setting.ts";
+
+/** Settings of a scheduler. */
+export const schedulerSettings = {
+  ...commonSettings,
+  ...databaseSettings,
+  leaseTtlMs: integer({
+    env: "MILLRACE_LEASE_TTL_MS",
+    description: "How long a scheduler's lease lives; the same in all schedulers.",
+    default: 2_000,
+    min: 500,
+    max: 60_000,
+    unit: "ms",
+  }),
+  leaseRenewMs: integer({
+    env: "MILLRACE_LEASE_RENEW_MS",
+    description: "Between two renewals of the lease; at most a quarter of its life.",
+    default: 500,
+    min: 100,
+    max: 15_000,
+    unit: "ms",
+  }),
+  natsReplicas: integer({
+    env: "MILLRACE_NATS_REPLICAS",
+    description: "Copies of leases and log lines in a NATS cluster.",
+    default: 1,
+    min: 1,
+    max: 5,
+  }),
+  commitChangesMax: integer({
+    env: "MILLRACE_COMMIT_CHANGES_MAX",
+    description: "Most changes in one commit; the rest goes with the next.",
+    default: 500,
+    min: 1,
+    max: 10_000,
+  }),
+  commitWaitingMax: integer({
+    env: "MILLRACE_COMMIT_WAITING_MAX",
+    description: "Most changes that wait for a commit; more submits are told to come again.",
+    default: 20_000,
+    min: 100,
+    max: 1_000_000,
+  }),
+  queueLimit: integer({
+    env: "MILLRACE_QUEUE_LIMIT",
+    description: "Most waiting runs of a workflow that sets no limit of its own; more submits get 429.",
+    default: 10_000,
+    min: 1,
+    max: 10_000_000,
+  }),
+  dispatchedRunsMax: integer({
+    env: "MILLRACE_DISPATCHED_RUNS_MAX",
+    description: "Most runs in memory; further ones wait in Postgres.",
+    default: 20_000,
+    min: 100,
+    max: 1_000_000,
+  }),
+  logStreamBytesMax: integer({
+    env: "MILLRACE_LOG_STREAM_BYTES_MAX",
+    description: "Size of the stream that carries log lines; the oldest lines go first.",
+    default: 1024 ** 3,
+    min: 1024 * 1024,
+    max: 1024 ** 4,
+    unit: "bytes",
+  }),
+  logStreamAgeMs: integer({
+    env: "MILLRACE_LOG_STREAM_AGE_MS",
+    description: "Age at which log lines leave the stream.",
+    default: 24 * 3_600_000,
+    min: 60_000,
+    max: 30 * 24 * 3_600_000,
+    unit: "ms",
+  }),
+  historyDays: integer({
+    env: "MILLRACE_HISTORY_DAYS",
+    description: "Days that ended runs are kept.",
+    default: 30,
+    min: 1,
+    max: 3_650,
+    unit: "days",
+  }),
+} as const;
