@@ -1,16 +1,15 @@
 import { PlatformError } from "@millrace/core";
-import { control, type session } from "@millrace/protocol";
+import type { control, session } from "@millrace/protocol";
 
-/** What this room needs of the bus. */
-export interface Requester {
-  request(subject: string, data: Uint8Array, options: { timeoutMs: number }): Promise<Uint8Array>;
+/** One question that any gateway answers; its refusal is thrown. */
+interface Question<Request, Response> {
+  request(request: Request, options: { timeoutMs: number }): Promise<Response>;
 }
 
-/** Where and how patiently gateways are asked. */
+/** Whom to ask, and how patiently. */
 export interface DefinitionSourceOptions {
-  readonly requester: Requester;
-  readonly versionSubject: string;
-  readonly environmentSubject: string;
+  readonly version: Question<control.GetVersionRequest, control.GetVersionResponse>;
+  readonly environment: Question<control.GetEnvironmentRequest, control.GetEnvironmentResponse>;
   /** One request waits this long for a gateway. */
   readonly requestTimeoutMs: number;
   /** All tries together end after this; then the run goes back to its owner. */
@@ -30,7 +29,7 @@ const RETRY_MAX_MS = 1000;
 
 /** Reasons that another try cannot cure. */
 const PERMANENT: ReadonlySet<string> = new Set([
-  "INVALID_RUN_TOKEN",
+  "RUN_TOKEN_INVALID",
   "RUN_TOKEN_EXPIRED",
   "PERMISSION_DENIED",
   "VERSION_NOT_FOUND",
@@ -47,27 +46,22 @@ export class DefinitionSource {
 
   /** The body of the version that the token's assignment runs. */
   async fetchVersion(runToken: string): Promise<session.LoadVersion> {
-    const request = control.GetVersionRequest.encode({ runToken }).finish();
+    const { version, requestTimeoutMs } = this.#options;
     return await this.#retry(async () => {
-      const response = control.GetVersionResponse.decode(await this.#ask(this.#options.versionSubject, request));
-      if (response.error !== undefined || response.version === undefined) throw refused(response.error, "version");
-      return response.version;
+      const response = await version.request({ runToken }, { timeoutMs: requestTimeoutMs });
+      if (response.version !== undefined) return response.version;
+      throw new PlatformError("Unavailable", "INVALID_DEFINITION", "a gateway answered without the version");
     });
   }
 
   /** The environment variables of the token's project, unless the known generation is still right. */
   async fetchEnvironment(runToken: string, knownGeneration: number): Promise<FetchedEnvironment> {
-    const request = control.GetEnvironmentRequest.encode({ runToken, knownGeneration }).finish();
+    const { environment, requestTimeoutMs } = this.#options;
     return await this.#retry(async () => {
-      const response = control.GetEnvironmentResponse.decode(await this.#ask(this.#options.environmentSubject, request));
-      if (response.error !== undefined) throw refused(response.error, "environment");
-      const { generation, changed, secretNames } = response;
-      return { generation, variables: changed ? response.variables : undefined, secretNames };
+      const response = await environment.request({ runToken, knownGeneration }, { timeoutMs: requestTimeoutMs });
+      const { generation, changed, variables, secretNames } = response;
+      return { generation, variables: changed ? variables : undefined, secretNames };
     });
-  }
-
-  #ask(subject: string, request: Uint8Array): Promise<Uint8Array> {
-    return this.#options.requester.request(subject, request, { timeoutMs: this.#options.requestTimeoutMs });
   }
 
   async #retry<T>(attempt: () => Promise<T>): Promise<T> {
@@ -82,9 +76,4 @@ export class DefinitionSource {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
-}
-
-function refused(error: control.ControlError | undefined, what: string): PlatformError {
-  const reason = error?.reason || "INVALID_DEFINITION";
-  return new PlatformError("Unavailable", reason, `a gateway refused the ${what}: ${error?.message || "empty answer"}`);
 }

@@ -25,7 +25,10 @@ function environment(generation: number, token = `secret-${generation}-value`): 
 test("asks once for starts at the same time, and masks what is marked secret", async () => {
   const { asked, cache } = scene();
   const [first, second] = [cache.get("p", "t1"), cache.get("p", "t2")];
-  assert.deepEqual(asked.map(({ token, known }) => [token, known]), [["t1", 0]]);
+  assert.deepEqual(
+    asked.map(({ token, known }) => [token, known]),
+    [["t1", 0]],
+  );
   asked[0]!.answer(environment(3));
   assert.equal((await first).variables["TOKEN"], "secret-3-value");
   assert.equal(await second, await first);

@@ -7,7 +7,12 @@ import { VersionCache } from "./version-cache.ts";
 
 function version(versionId: string, sourceLength = 10): session.LoadVersion {
   const source = "x".repeat(sourceLength);
-  return { versionId, steps: [{ path: "steps/0", name: "a", fileName: "a.py", source }], memoryBytes: 0, stepTimeout: undefined };
+  return {
+    versionId,
+    steps: [{ path: "steps/0", name: "a", fileName: "a.py", source }],
+    memoryBytes: 0,
+    stepTimeout: undefined,
+  };
 }
 
 /** A cache whose tokens are the ids of the versions; counts what it fetches. */

@@ -34,7 +34,8 @@ test("masks a secret in the URL encodings of Node and Python", () => {
     "sk-live%2F%C3%B6%2B+4eC39Hq%3D",
     "sk-live%2f%c3%b6%2b%204eC39Hq%3d",
   ];
-  for (const encoded of encodings) assert.equal(matcher.mask(`https://x/?k=${encoded}&b=1`), `https://x/?k=${MASK}&b=1`);
+  for (const encoded of encodings)
+    assert.equal(matcher.mask(`https://x/?k=${encoded}&b=1`), `https://x/?k=${MASK}&b=1`);
 });
 
 test("masks the lines of a secret of several lines, and its JSON text", () => {
@@ -63,7 +64,9 @@ test("prefers the longer of two secrets that begin alike", () => {
 test("finds what a plain search finds, over random secrets and texts", () => {
   for (let round = 0; round < 300; round++) {
     const secrets = Array.from({ length: 1 + (round % 7) }, () => randomBytes(4 + (round % 9)).toString("hex"));
-    const pieces = Array.from({ length: 8 }, (_, i) => (i % 3 === 0 ? secrets[i % secrets.length]! : randomBytes(3).toString("hex")));
+    const pieces = Array.from({ length: 8 }, (_, i) =>
+      i % 3 === 0 ? secrets[i % secrets.length]! : randomBytes(3).toString("hex"),
+    );
     const masked = new SecretMatcher(secrets).mask(pieces.join(""));
     for (const secret of secrets) assert.ok(!masked.includes(secret), `${secret} in ${masked}`);
   }

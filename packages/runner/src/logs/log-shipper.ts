@@ -1,0 +1,80 @@
+import type { control, step } from "@millrace/protocol";
+
+import type { SecretMatcher } from "./secret-matcher.ts";
+
+/** Where batches go; `openLogStream` of the bus fits. */
+export interface LogSink {
+  /** False when the batch is lost already. */
+  publish(batch: control.LogBatch): boolean;
+}
+
+/** When lines leave. */
+export interface LogShipperLimits {
+  /** A line waits at most this long for others of its run. */
+  readonly flushAfterMs: number;
+  /** Text of one run that waits at most; more leaves at once. */
+  readonly batchBytesMax: number;
+}
+
+/** Whose lines they are and what must not be read in them. */
+export interface LogSource {
+  readonly handing: control.Handing;
+  readonly projectId: string;
+  readonly workflowId: string;
+  readonly secrets: SecretMatcher;
+}
+
+/** A line takes about this much beside its text. */
+const LINE_OVERHEAD_BYTES = 32;
+
+/**
+ * Masks the lines of runs and hands them to the log stream, a run's lines together. Nothing is kept beyond `flushAfterMs`; what
+ * the stream cannot take is lost, and shows to readers as a gap in the sequence ("N lines lost").
+ */
+export class LogShipper {
+  readonly #sink: LogSink;
+  readonly #limits: LogShipperLimits;
+  readonly #waiting = new Map<LogSource, { lines: step.LogLine[]; bytes: number }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(sink: LogSink, limits: LogShipperLimits) {
+    this.#sink = sink;
+    this.#limits = limits;
+  }
+
+  /** Takes lines of a run; masks their texts in place. */
+  add(source: LogSource, lines: step.LogLine[]): void {
+    let waiting = this.#waiting.get(source);
+    if (waiting === undefined) this.#waiting.set(source, (waiting = { lines: [], bytes: 0 }));
+    for (const line of lines) {
+      if (!source.secrets.isEmpty) line.text = source.secrets.mask(line.text);
+      waiting.lines.push(line);
+      waiting.bytes += line.text.length + LINE_OVERHEAD_BYTES;
+      if (waiting.bytes >= this.#limits.batchBytesMax) {
+        this.#publish(source, waiting.lines);
+        waiting.lines = [];
+        waiting.bytes = 0;
+      }
+    }
+    this.#timer ??= setTimeout(() => this.flushAll(), this.#limits.flushAfterMs);
+  }
+
+  /** Hands over what waits of one run: its step has ended and somebody may wait for its last line. */
+  flush(source: LogSource): void {
+    const waiting = this.#waiting.get(source);
+    if (waiting === undefined) return;
+    this.#waiting.delete(source);
+    if (waiting.lines.length > 0) this.#publish(source, waiting.lines);
+  }
+
+  /** Hands over everything that waits. */
+  flushAll(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const source of [...this.#waiting.keys()]) this.flush(source);
+  }
+
+  #publish({ handing, projectId, workflowId }: LogSource, lines: step.LogLine[]): void {
+    this.#sink.publish({ handing, projectId, workflowId, lines });
+  }
+}
