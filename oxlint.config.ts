@@ -17,7 +17,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   scheduler: ["bus", "config", "core", "protocol", "rpc", "store", "telemetry"],
   // Runners hold no database credentials, so `store` is not theirs.
   runner: ["bus", "config", "core", "protocol", "rpc", "telemetry"],
-  cli: ["config", "core", "protocol", "provision", "rpc"],
+  // `store` is for `dev`, which brings a new house's database up to date as an operator does for a cluster.
+  cli: ["config", "core", "protocol", "provision", "rpc", "store"],
   testkit: ["bus", "core", "protocol", "provision", "rpc", "store"],
 };
 

@@ -20,7 +20,10 @@ export async function ensureBubblewrap() {
     return there;
   }
   if (!hasApt()) {
-    throw new SetupError("bubblewrap is missing", "install it with the system's package manager, e.g. dnf install bubblewrap");
+    throw new SetupError(
+      "bubblewrap is missing",
+      "install it with the system's package manager, e.g. dnf install bubblewrap",
+    );
   }
   await withProgress("bubblewrap", async () => {
     if (process.getuid() === 0) {

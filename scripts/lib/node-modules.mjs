@@ -22,7 +22,9 @@ export function isUpToDate(folder) {
   const wanted = packagesOf(join(folder, "package-lock.json"));
   return (
     installed !== undefined &&
-    Object.entries(wanted ?? {}).every(([path, entry]) => !path.startsWith("node_modules/") || isInstalled(folder, path, entry, installed))
+    Object.entries(wanted ?? {}).every(
+      ([path, entry]) => !path.startsWith("node_modules/") || isInstalled(folder, path, entry, installed),
+    )
   );
 }
 

@@ -32,7 +32,10 @@ export async function ensureNode() {
     await npmInstall(folder);
   });
   if (ask(node, ["--version"]) === undefined) {
-    throw new SetupError(`no Node for ${process.platform} ${process.arch} came from npm`, `install Node ${oldestNode} or later`);
+    throw new SetupError(
+      `no Node for ${process.platform} ${process.arch} came from npm`,
+      `install Node ${oldestNode} or later`,
+    );
   }
   return node;
 }

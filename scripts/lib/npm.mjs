@@ -13,7 +13,15 @@ import { run } from "./run.mjs";
  * @param {string} folder
  */
 export async function npmInstall(folder) {
-  const args = ["install", "--no-save", "--include=dev", "--include=optional", "--ignore-scripts", "--no-audit", "--no-fund"];
+  const args = [
+    "install",
+    "--no-save",
+    "--include=dev",
+    "--include=optional",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+  ];
   const options = {
     cwd: folder,
     env: npmEnvironment(),

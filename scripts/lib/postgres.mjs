@@ -14,7 +14,10 @@ export function ensurePostgres() {
   const home = join(checkout, "node_modules", name);
   const folder = join(home, "native");
   if (!existsSync(join(folder, "bin/postgres"))) {
-    throw new SetupError(`npm brought no ${name}`, "run npm install --include=optional; Postgres is there for linux x64 and arm64");
+    throw new SetupError(
+      `npm brought no ${name}`,
+      "run npm install --include=optional; Postgres is there for linux x64 and arm64",
+    );
   }
   for (const { source, target } of JSON.parse(readFileSync(join(folder, "pg-symlinks.json"), "utf8"))) {
     if (!isThere(join(home, target))) {

@@ -27,7 +27,9 @@ export async function ensurePython({ dev }) {
   }
   await withProgress("the worker's Python environment", async () => {
     rmSync(environmentFolder, { recursive: true, force: true });
-    await run(findPython(), ["-m", "venv", "--without-pip", environmentFolder], { remedy: "apt-get install python3-venv" });
+    await run(findPython(), ["-m", "venv", "--without-pip", environmentFolder], {
+      remedy: "apt-get install python3-venv",
+    });
     await pipInstall(["--python", python], ["-r", good[0]]);
     writeFileSync(stampFile, stamp(good[0]));
   });

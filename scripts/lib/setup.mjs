@@ -63,6 +63,9 @@ function checkFolder() {
     mkdirSync(toolsFolder, { recursive: true });
     accessSync(checkout, constants.R_OK);
   } catch (error) {
-    throw new SetupError(`${toolsFolder} cannot be made: ${error.message}`, "own the checkout, or set MILLRACE_TOOLS to a folder of yours");
+    throw new SetupError(
+      `${toolsFolder} cannot be made: ${error.message}`,
+      "own the checkout, or set MILLRACE_TOOLS to a folder of yours",
+    );
   }
 }

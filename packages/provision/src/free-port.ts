@@ -24,5 +24,9 @@ export async function pickFreePort(host = "127.0.0.1"): Promise<number> {
       return port;
     }
   }
-  throw new PlatformError("Unavailable", "NO_FREE_PORT", `no free port between ${firstPort} and ${lastPort} in ${tries} tries`);
+  throw new PlatformError(
+    "Unavailable",
+    "NO_FREE_PORT",
+    `no free port between ${firstPort} and ${lastPort} in ${tries} tries`,
+  );
 }

@@ -1,7 +1,13 @@
 export { isPortFree, pickFreePort } from "./free-port.ts";
 export { commandLine, launchProcess, type Launch, type Mount } from "./launch.ts";
 export { isNatsReady, natsLaunch, type NatsOptions, type NatsRights, type NatsUser } from "./nats-server.ts";
-export { clusterLaunch, createCluster, isClusterReady, type ClusterContent, type PostgresCluster } from "./postgres-cluster.ts";
+export {
+  clusterLaunch,
+  createCluster,
+  isClusterReady,
+  type ClusterContent,
+  type PostgresCluster,
+} from "./postgres-cluster.ts";
 export { findByEnvironment, isAlive, signal } from "./process-table.ts";
 export { checkoutFolder, loadTools, toolsFolder, type Tools } from "./tools.ts";
 export { waitUntil, type WaitOptions } from "./wait-until.ts";

@@ -44,7 +44,20 @@ export function commandLine(launch: Launch): string[] {
     return argv;
   }
   const mounts = launch.mounts.flatMap((mount) => [mount.from, mount.name]);
-  return ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c", mountScript, "sh", ...mounts, "--", ...argv];
+  return [
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+    "--",
+    "/bin/sh",
+    "-c",
+    mountScript,
+    "sh",
+    ...mounts,
+    "--",
+    ...argv,
+  ];
 }
 
 /** Starts a process in a session of its own, so that a Ctrl-C in the terminal reaches the supervisor alone. */

@@ -1,4 +1,15 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { PlatformError } from "@millrace/core";
 import { mountPoint, type Launch, type Mount } from "./launch.ts";
@@ -48,7 +59,10 @@ export async function createCluster(cluster: PostgresCluster, content: ClusterCo
   giveTo(fresh.folder, namedUid);
   const options = ["--username=postgres", "--no-locale", "--encoding=UTF8", "--auth=reject", "--no-instructions"];
   await runCommand(launch(fresh, namedUid, "initdb", (view) => [...options, `--pgdata=${view.data}`]));
-  await runCommand(launch(fresh, namedUid, "postgres", (view) => ["--single", "-D", view.data, "template1"]), roleSql(content));
+  await runCommand(
+    launch(fresh, namedUid, "postgres", (view) => ["--single", "-D", view.data, "template1"]),
+    roleSql(content),
+  );
   writeFileSync(join(fresh.folder, "pg_hba.conf"), `host all ${content.role} 127.0.0.1/32 scram-sha-256\n`);
   giveTo(fresh.folder, serverUid);
   renameSync(fresh.folder, cluster.folder);
@@ -64,7 +78,11 @@ function roleSql(content: ClusterContent): string {
 }
 
 /** How to start the server of a cluster on a port of the loopback interface. `settings` overrule the defaults below. */
-export function clusterLaunch(cluster: PostgresCluster, port: number, settings: Readonly<Record<string, string>> = {}): Launch {
+export function clusterLaunch(
+  cluster: PostgresCluster,
+  port: number,
+  settings: Readonly<Record<string, string>> = {},
+): Launch {
   const all = {
     listen_addresses: "127.0.0.1",
     port: String(port),

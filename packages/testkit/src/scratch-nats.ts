@@ -23,7 +23,8 @@ export async function startScratchNats(users: readonly NatsUser[] = everybody): 
   const folder = scratchFolder();
   const port = await pickFreePort();
   const launch = natsLaunch({ program: loadTools().natsServer, folder, port, users });
-  const start = (): Promise<ScratchServer> => startScratchServer(launch, join(folder, "nats.log"), () => isNatsReady(port));
+  const start = (): Promise<ScratchServer> =>
+    startScratchServer(launch, join(folder, "nats.log"), () => isNatsReady(port));
   let server = await start();
   return {
     url: `nats://127.0.0.1:${port}`,

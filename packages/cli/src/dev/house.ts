@@ -1,0 +1,109 @@
+import { writeFileSync } from "node:fs";
+import { createCluster } from "@millrace/provision";
+import { readWorkers } from "./health.ts";
+import { endLeftovers } from "./leftovers.ts";
+import {
+  clusterOf,
+  databaseName,
+  databaseUrl,
+  natsPlan,
+  postgresPlan,
+  processPlan,
+  type HouseSettings,
+} from "./process-plans.ts";
+import type { ProcessStatus } from "./status-socket.ts";
+import { SupervisedProcess } from "./supervised-process.ts";
+import { prepareRecord } from "./prepare-record.ts";
+
+const startTimeoutMs = 60_000;
+
+/** All processes of a house on one machine, in the order in which they are started and, backwards, stopped. */
+export class House {
+  readonly #settings: HouseSettings;
+  readonly #postgres: SupervisedProcess;
+  readonly #nats: SupervisedProcess;
+  readonly #scheduler: SupervisedProcess;
+  readonly #runner: SupervisedProcess;
+  readonly #gateway: SupervisedProcess;
+  #started: Promise<unknown> = Promise.resolve();
+
+  constructor(settings: HouseSettings) {
+    this.#settings = settings;
+    this.#postgres = new SupervisedProcess(postgresPlan(settings));
+    this.#nats = new SupervisedProcess(natsPlan(settings));
+    this.#scheduler = new SupervisedProcess(processPlan(settings, "scheduler"));
+    this.#runner = new SupervisedProcess(processPlan(settings, "runner"));
+    this.#gateway = new SupervisedProcess(processPlan(settings, "gateway"));
+  }
+
+  /** Starts everything, side by side as far as one does not need the other, and returns when all are ready. */
+  async start(): Promise<void> {
+    this.#started = this.#startAll();
+    await this.#started;
+  }
+
+  async #startAll(): Promise<void> {
+    const nats = this.#nats.start(startTimeoutMs);
+    const record = this.#startRecord();
+    await Promise.all([
+      Promise.all([nats, record]).then(() =>
+        Promise.all([this.#scheduler.start(startTimeoutMs), this.#gateway.start(startTimeoutMs)]),
+      ),
+      nats.then(() => this.#runner.start(startTimeoutMs)),
+    ]);
+  }
+
+  async #startRecord(): Promise<void> {
+    const { folder, state } = this.#settings;
+    await createCluster(clusterOf(this.#settings), {
+      role: databaseName,
+      password: state.databasePassword,
+      superuser: false,
+    });
+    await this.#postgres.start(startTimeoutMs);
+    const apiKey = await prepareRecord(databaseUrl(this.#settings), folder.apiKeyFile);
+    if (apiKey !== undefined) {
+      writeFileSync(folder.apiKeyFile, `${apiKey}\n`, { mode: 0o600 });
+    }
+  }
+
+  /** Lets everything finish what it has: first whoever brings in work, last what the others rest on. */
+  async drain(): Promise<void> {
+    for (const process of [this.#gateway, this.#runner, this.#scheduler, this.#nats, this.#postgres]) {
+      await process.stop();
+    }
+    await this.#givenUp();
+    await endLeftovers(this.#settings.state.id, 0);
+  }
+
+  /** Ends everything at once. */
+  async kill(): Promise<void> {
+    await Promise.all(this.#all().map((process) => process.kill()));
+    await this.#givenUp();
+    await endLeftovers(this.#settings.state.id, 0);
+  }
+
+  /** A start that is still under way ends at its next step, once its processes were told to stop. */
+  #givenUp(): Promise<unknown> {
+    return this.#started.catch(() => undefined);
+  }
+
+  /** Every process and whether it is ready, asked now. */
+  async status(): Promise<ProcessStatus[]> {
+    const own = this.#all().map(async (process): Promise<ProcessStatus> => {
+      const ready = await process.isReady();
+      return {
+        role: process.role,
+        ...(process.pid !== undefined && { pid: process.pid }),
+        ready,
+        restarts: process.restarts,
+      };
+    });
+    const workers = await readWorkers(this.#settings.ports.health.runner);
+    return [...(await Promise.all(own)), ...workers.map(({ pid, ready }) => ({ role: "worker" as const, pid, ready }))];
+  }
+
+  #all(): SupervisedProcess[] {
+    return [this.#gateway, this.#scheduler, this.#runner, this.#nats, this.#postgres];
+  }
+}

@@ -1,0 +1,35 @@
+import type { NatsUser } from "@millrace/provision";
+import type { HouseState } from "./house-state.ts";
+
+// Replies to requests.
+const replies = "_INBOX.>";
+
+/**
+ * Who may connect to the house's NATS server, and what for. Gateways and schedulers are trusted alike. A runner is not: it
+ * hears what is meant for runners and says what runners say, and can neither pose as an owner or a gateway nor read
+ * what others send to them.
+ */
+export function natsUsers(passwords: HouseState["natsPasswords"]): readonly NatsUser[] {
+  return [
+    { user: "gateway", password: passwords.gateway },
+    { user: "scheduler", password: passwords.scheduler },
+    {
+      user: "runner",
+      password: passwords.runner,
+      permissions: {
+        publish: {
+          allow: [
+            "millrace.p.*.checkpoint",
+            "millrace.p.*.refused",
+            "millrace.schedulers.>",
+            "millrace.g.*.answer",
+            "millrace.svc.>",
+            "millrace.logs.>",
+          ],
+        },
+        subscribe: { allow: [replies, "millrace.r.>", "millrace.svc.check"] },
+        allow_responses: true,
+      },
+    },
+  ];
+}

@@ -1,0 +1,150 @@
+import { dirname, join } from "node:path";
+import {
+  checkoutFolder,
+  clusterLaunch,
+  isClusterReady,
+  isNatsReady,
+  natsLaunch,
+  type Launch,
+  type PostgresCluster,
+  type Tools,
+} from "@millrace/provision";
+import { isReadyOverHttp } from "./health.ts";
+import type { HouseFolder } from "./house-folder.ts";
+import type { HousePorts, HouseState, ProcessRole } from "./house-state.ts";
+import { houseVariable } from "./leftovers.ts";
+import { LogFile } from "./log-file.ts";
+import { natsUsers } from "./nats-users.ts";
+import type { ProcessPlan } from "./supervised-process.ts";
+
+/** The name of the database, and of the role that owns it. */
+export const databaseName = "millrace";
+
+/** Everything that the processes of one house are started from. */
+export interface HouseSettings {
+  readonly folder: HouseFolder;
+  readonly state: HouseState;
+  readonly ports: HousePorts;
+  readonly tools: Tools;
+  readonly host: string;
+  readonly httpPort: number;
+  readonly publicUrl: string;
+  readonly onDeath: (role: string, how: string) => void;
+}
+
+/** The address of the house's database. */
+export function databaseUrl(settings: HouseSettings): string {
+  const { state, ports } = settings;
+  return `postgres://${databaseName}:${state.databasePassword}@127.0.0.1:${ports.postgres}/${databaseName}`;
+}
+
+/** The house's Postgres data. */
+export function clusterOf(settings: HouseSettings): PostgresCluster {
+  return { folder: settings.folder.postgres, postgres: settings.tools.postgres };
+}
+
+/** How Postgres is kept running. */
+export function postgresPlan(settings: HouseSettings): ProcessPlan {
+  const cluster = clusterOf(settings);
+  return plan(settings, {
+    role: "postgres",
+    launch: clusterLaunch(cluster, settings.ports.postgres),
+    isReady: (pid) => isClusterReady(cluster, pid),
+    // Fast shutdown, then immediate: both leave a consistent cluster.
+    stopSignal: "SIGINT",
+    stopTimeoutMs: 15_000,
+    hardSignal: "SIGQUIT",
+  });
+}
+
+/** How the NATS server is kept running. */
+export function natsPlan(settings: HouseSettings): ProcessPlan {
+  const { nats } = settings.ports;
+  return plan(settings, {
+    role: "nats",
+    launch: natsLaunch({
+      program: settings.tools.natsServer,
+      folder: settings.folder.nats,
+      port: nats,
+      users: natsUsers(settings.state.natsPasswords),
+    }),
+    isReady: () => isNatsReady(nats),
+    stopSignal: "SIGTERM",
+    stopTimeoutMs: 10_000,
+    hardSignal: "SIGKILL",
+  });
+}
+
+/** How a process of Millrace's own is kept running, from the same settings that a cluster gives it. */
+export function processPlan(settings: HouseSettings, role: ProcessRole): ProcessPlan {
+  return plan(settings, {
+    role,
+    launch: {
+      command: settings.tools.node,
+      args: [join(checkoutFolder, "packages", role, "src/main.ts")],
+      env: { ...inherited(), ...commonSettings(settings, role), ...roleSettings(settings, role) },
+      cwd: settings.folder.path,
+      deathSignal: "TERM",
+    },
+    isReady: () => isReadyOverHttp(settings.ports.health[role]),
+    stopSignal: "SIGTERM",
+    stopTimeoutMs: 20_000,
+    hardSignal: "SIGKILL",
+  });
+}
+
+function plan(settings: HouseSettings, part: Omit<ProcessPlan, "log" | "onDeath">): ProcessPlan {
+  const launch: Launch = { ...part.launch, env: { ...part.launch.env, [houseVariable]: settings.state.id } };
+  return {
+    ...part,
+    launch,
+    log: new LogFile(join(settings.folder.logs, `${part.role}.log`)),
+    onDeath: (how) => settings.onDeath(part.role, how),
+  };
+}
+
+// What a process may see of the environment that the house was started in. Anything else, such as a cloud's keys, is no
+// business of a process that runs other people's code.
+const inheritedNames =
+  /^(MILLRACE_|OTEL_|LC_|PATH$|HOME$|LANG$|TZ$|TMPDIR$|SSL_CERT_|NODE_EXTRA_CA_CERTS$|https?_proxy$|no_proxy$)/i;
+const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|NATS_|API_KEY|HOUSE)/;
+
+function inherited(): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    (entry): entry is [string, string] =>
+      entry[1] !== undefined && inheritedNames.test(entry[0]) && !secretNames.test(entry[0]),
+  );
+  return Object.fromEntries(kept);
+}
+
+function commonSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
+  return {
+    MILLRACE_NAME: `${role}-1`,
+    MILLRACE_NATS_URL: `nats://127.0.0.1:${settings.ports.nats}`,
+    MILLRACE_NATS_USER: role,
+    MILLRACE_NATS_PASSWORD: settings.state.natsPasswords[role],
+    MILLRACE_HEALTH_PORT: String(settings.ports.health[role]),
+  };
+}
+
+function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
+  const record = { MILLRACE_DATABASE_URL: databaseUrl(settings), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
+  switch (role) {
+    case "gateway":
+      return {
+        ...record,
+        MILLRACE_HOST: settings.host,
+        MILLRACE_HTTP_PORT: String(settings.httpPort),
+        MILLRACE_GRPC_PORT: String(settings.ports.grpc),
+        MILLRACE_PUBLIC_URL: settings.publicUrl,
+      };
+    case "scheduler":
+      return record;
+    case "runner":
+      return {
+        MILLRACE_DATA_DIR: settings.folder.runner,
+        MILLRACE_PYTHON: settings.tools.python,
+        PATH: `${dirname(settings.tools.bwrap)}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
+      };
+  }
+}

@@ -1,0 +1,21 @@
+const linesMax = 15;
+
+/** The last lines of a log for a person: of JSON records the message and the reason, of others the line. */
+export function readableTail(text: string): string {
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .slice(-linesMax)
+    .map(readable)
+    .join("\n");
+}
+
+function readable(line: string): string {
+  try {
+    const record = JSON.parse(line) as Record<string, unknown>;
+    const parts = [record["level"], record["message"] ?? record["msg"], record["reason"], record["error"]];
+    return parts.filter((part) => typeof part === "string").join(" ") || line;
+  } catch {
+    return line;
+  }
+}
