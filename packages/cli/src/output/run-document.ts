@@ -1,0 +1,138 @@
+import { runApi } from "@millrace/protocol";
+import { parseVerbatim } from "./verbatim-json.ts";
+
+/** A log line as `--json` prints it. */
+export interface LogDocument {
+  readonly time: string | null;
+  /** `stdout`, `stderr`, `error` for the failure of a step, `system` for what the platform says. */
+  readonly stream: string;
+  readonly text: string;
+}
+
+/** A step of a run as `--json` prints it. */
+export interface StepDocument {
+  readonly name: string;
+  readonly state: string;
+  readonly exports: unknown;
+  readonly returnValue: unknown;
+  readonly startTime: string | null;
+  readonly endTime: string | null;
+  readonly answer: { readonly status: number; readonly headers: readonly { name: string; value: string }[] } | null;
+  readonly logs: readonly LogDocument[];
+}
+
+/** A run without its steps, as `--json` prints it in lists. */
+export interface RunSummaryDocument {
+  readonly id: string;
+  readonly workflow: string;
+  readonly workflowId: string;
+  readonly version: number;
+  readonly versionId: string;
+  readonly state: string;
+  readonly exitReason: string | null;
+  readonly failure: FailureDocument | null;
+  readonly trigger: string;
+  readonly traceId: string;
+  readonly replayOf: string | null;
+  readonly createTime: string | null;
+  readonly startTime: string | null;
+  readonly endTime: string | null;
+}
+
+export interface FailureDocument {
+  readonly step: string;
+  readonly file: string;
+  readonly line: number;
+  readonly type: string;
+  readonly message: string;
+  readonly traceback: string;
+}
+
+/** A run with everything that is known about it, as `--json` prints it. */
+export interface RunDocument extends RunSummaryDocument {
+  readonly event: unknown;
+  readonly steps: readonly StepDocument[];
+  /** Lines that belong to no step. */
+  readonly logs: readonly LogDocument[];
+}
+
+/** Name of a state, such as `SUCCEEDED`. */
+export function stateName(state: runApi.RunState): string {
+  return nameIn(runApi.RunState, state);
+}
+
+/** Name of a log line's stream, such as `stdout`. */
+export function streamName(stream: runApi.LogStream): string {
+  return nameIn(runApi.LogStream, stream).toLowerCase();
+}
+
+function nameIn(names: Readonly<Record<string, number>>, value: number): string {
+  return Object.keys(names).find((name) => names[name] === value) ?? "UNSPECIFIED";
+}
+
+/** Whether a run in this state has come to its end. */
+export function isEnd(state: runApi.RunState): boolean {
+  const { SUCCEEDED, FAILED, CANCELLED } = runApi.RunState;
+  return state === SUCCEEDED || state === FAILED || state === CANCELLED;
+}
+
+/** The last part of a resource's name: `workflows/<id>` → `<id>`. */
+export function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+export function runSummaryDocument(run: runApi.Run): RunSummaryDocument {
+  return {
+    id: run.id,
+    workflow: run.workflowDisplayName,
+    workflowId: lastPart(run.workflow),
+    version: run.version,
+    versionId: run.versionId,
+    state: stateName(run.state),
+    exitReason: run.exitReason || null,
+    failure: run.failure === undefined ? null : failureDocument(run.failure),
+    trigger: run.triggerKind,
+    traceId: run.traceId,
+    replayOf: run.replayOf === "" ? null : lastPart(run.replayOf),
+    createTime: timeText(run.createTime),
+    startTime: timeText(run.startTime),
+    endTime: timeText(run.endTime),
+  };
+}
+
+function failureDocument({ step, file, line, type, message, traceback }: runApi.RunFailure): FailureDocument {
+  return { step, file, line, type, message, traceback };
+}
+
+/** Puts a run and its log lines together; every step of the version is listed, with its own lines. */
+export function runDocument(run: runApi.Run, entries: readonly runApi.LogEntry[]): RunDocument {
+  const ofStep = Map.groupBy(entries, (entry) => entry.stepPath);
+  const known = new Set(run.steps.map((step) => step.path));
+  return {
+    ...runSummaryDocument(run),
+    event: run.eventJson === "" ? null : parseVerbatim(run.eventJson),
+    steps: run.steps.map((step) => stepDocument(step, ofStep.get(step.path) ?? [])),
+    logs: entries.filter((entry) => !known.has(entry.stepPath)).map(logDocument),
+  };
+}
+
+function stepDocument(step: runApi.StepRun, entries: readonly runApi.LogEntry[]): StepDocument {
+  return {
+    name: step.name,
+    state: stateName(step.state),
+    exports: parseVerbatim(step.exportsJson || "{}"),
+    returnValue: step.returnValueJson === undefined ? null : parseVerbatim(step.returnValueJson),
+    startTime: timeText(step.startTime),
+    endTime: timeText(step.endTime),
+    answer: step.answer === undefined ? null : { status: step.answer.status, headers: step.answer.headers },
+    logs: entries.map(logDocument),
+  };
+}
+
+export function logDocument(entry: runApi.LogEntry): LogDocument {
+  return { time: timeText(entry.time), stream: streamName(entry.stream), text: entry.text };
+}
+
+export function timeText(time: Date | undefined): string | null {
+  return time === undefined ? null : time.toISOString();
+}

@@ -1,0 +1,178 @@
+import { PlatformError } from "@millrace/core";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { CommandContext, CommandResult } from "./command-context.ts";
+import { deploy } from "./commands/deploy.ts";
+import { envList, envSet, envUnset } from "./commands/env.ts";
+import { init } from "./commands/init.ts";
+import { logs } from "./commands/logs.ts";
+import { replay, run } from "./commands/run.ts";
+import { cancel, runs } from "./commands/runs.ts";
+import { status } from "./commands/status.ts";
+import { disable, enable, remove, workflows } from "./commands/workflows.ts";
+import { dev, doctor } from "./commands/house.ts";
+
+const LIST_LIMIT_MAX = 100_000;
+
+/** Runs a command's work and keeps its exit code; the program's owner decides how that is done. */
+export type Perform = (work: (context: CommandContext) => CommandResult | Promise<CommandResult>) => Promise<void>;
+
+/** The command line: every command with its arguments, options and help. */
+export function createProgram(version: string, perform: Perform): Command {
+  const program = new Command("millrace")
+    .description("Millrace runs Python workflows: deploy a folder, and an HTTP request makes it run.")
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .addOption(new Option("--url <url>", "address of the house").env("MILLRACE_URL"))
+    .addOption(new Option("--key <key>", "API key of the house").env("MILLRACE_API_KEY"))
+    .option("--data <folder>", "data folder of a house on this machine (MILLRACE_DATA; else the one started last)")
+    .option("--json", "print one JSON document on stdout and nothing else there")
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("(add --help for the command's arguments and options)")
+    .exitOverride();
+  addHouseCommands(program, perform);
+  addWorkflowCommands(program, perform);
+  addRunCommands(program, perform);
+  addEnvCommands(program, perform);
+  return program;
+}
+
+function addHouseCommands(program: Command, perform: Perform): void {
+  program
+    .command("dev")
+    .description("run the whole house on this machine until Ctrl-C")
+    .addOption(new Option("--port <port>", "the gateway's HTTP port (default: 7420)").argParser(parsePort))
+    .addOption(
+      new Option("--grpc-port <port>", "the gateway's gRPC port (default: the one behind it)").argParser(parsePort),
+    )
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--public-url <url>", "address under which others reach the triggers (default: the gateway's own)")
+    .addHelpText("after", examples("millrace dev", "millrace dev --data /srv/millrace --port 9000"))
+    .action((options: { port?: number; grpcPort?: number; host: string; publicUrl?: string }) =>
+      perform((context) => dev(context, options)),
+    );
+  program
+    .command("status")
+    .description("show the processes of the house")
+    .action(() => perform(status));
+  program
+    .command("doctor")
+    .description("say what works on this machine and what does not, with the remedy")
+    .action(() => perform(doctor));
+}
+
+function addWorkflowCommands(program: Command, perform: Perform): void {
+  program
+    .command("init <folder>")
+    .description("make a folder with a workflow that runs as it is")
+    .addHelpText("after", examples("millrace init hello"))
+    .action((folder: string) => perform((context) => init(context, folder)));
+  program
+    .command("deploy <folder>")
+    .description("deploy a workflow's folder; returns when the new version is live")
+    .addHelpText("after", examples("millrace deploy hello", "millrace deploy examples/pokemon --json"))
+    .action((folder: string) => perform((context) => deploy(context, folder)));
+  program
+    .command("workflows [workflow]")
+    .description("list the workflows, or show one")
+    .action((workflow?: string) => perform((context) => workflows(context, workflow)));
+  program
+    .command("enable <workflow>")
+    .description("let a workflow's triggers start runs again")
+    .action((workflow: string) => perform((context) => enable(context, workflow)));
+  program
+    .command("disable <workflow>")
+    .description("stop a workflow from starting runs; its triggers answer 404")
+    .action((workflow: string) => perform((context) => disable(context, workflow)));
+  program
+    .command("delete <workflow>")
+    .description("delete a workflow with its versions and triggers; its runs stay in history")
+    .action((workflow: string) => perform((context) => remove(context, workflow)));
+}
+
+function addRunCommands(program: Command, perform: Perform): void {
+  program
+    .command("run <workflow>")
+    .description("start a run and wait for its end and its last log line")
+    .option("--event <json>", "the event, handed over verbatim: JSON, @file, or - for stdin (default: {})")
+    .option("--no-wait", "return as soon as the run is durable")
+    .addHelpText(
+      "after",
+      examples(
+        `millrace run hello --event '{"name": "Ada"}'`,
+        "millrace run hello --event @event.json",
+        "echo '[1]' | millrace run hello --event -",
+      ),
+    )
+    .action((workflow: string, options: { event?: string; wait: boolean }) =>
+      perform((context) => run(context, workflow, { event: options.event, wait: options.wait })),
+    );
+  program
+    .command("runs [run]")
+    .description("list runs, newest first, or show one with its steps and its log")
+    .option("--workflow <workflow>", "only runs of this workflow")
+    .addOption(new Option("--limit <number>", "most runs to list").default(50).argParser(parseLimit))
+    .addHelpText(
+      "after",
+      examples("millrace runs --workflow hello --limit 5", "millrace runs 01890a5d-ac96-774b-bcce-b302099a8057"),
+    )
+    .action((id: string | undefined, options: { workflow?: string; limit: number }) =>
+      perform((context) => runs(context, id, { workflow: options.workflow, limit: options.limit })),
+    );
+  program
+    .command("logs <run-or-workflow>")
+    .description("show what a run has logged, or a workflow's newest run")
+    .option("-f, --follow", "go on with what is written from now on", false)
+    .addHelpText("after", examples("millrace logs hello", "millrace logs -f hello"))
+    .action((target: string, options: { follow: boolean }) => perform((context) => logs(context, target, options)));
+  program
+    .command("cancel <run>")
+    .description("cancel a run and wait until it has ended")
+    .option("--reason <text>", "kept as the run's exit reason", "")
+    .action((id: string, options: { reason: string }) => perform((context) => cancel(context, id, options)));
+  program
+    .command("replay <run>")
+    .description("start a new run with the event and the version of an earlier one, from its first step")
+    .option("--no-wait", "return as soon as the new run is durable")
+    .action((id: string, options: { wait: boolean }) => perform((context) => replay(context, id, options)));
+}
+
+function addEnvCommands(program: Command, perform: Perform): void {
+  const env = program.command("env").description("set and list the environment variables that steps see");
+  env
+    .command("set <NAME> [value]")
+    .description("set a variable; the value comes from the argument or, better, from stdin")
+    .option("--plain", "show the value in lists and logs; without it the variable is secret", false)
+    .addHelpText("after", examples("millrace env set API_TOKEN < token.txt", "millrace env set REGION eu-west --plain"))
+    .action((name: string, value: string | undefined, options: { plain: boolean }) =>
+      perform((context) => envSet(context, name, value, options)),
+    );
+  env
+    .command("list")
+    .description("list the variables; values of secret ones are not shown")
+    .action(() => perform(envList));
+  env
+    .command("unset <NAME>")
+    .description("delete a variable")
+    .action((name: string) => perform((context) => envUnset(context, name)));
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new InvalidArgumentError("A port is a whole number from 1 to 65535.");
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (/^\d+$/.test(text) && limit >= 1 && limit <= LIST_LIMIT_MAX) return limit;
+  throw new InvalidArgumentError(`The limit is a whole number from 1 to ${LIST_LIMIT_MAX}.`);
+}
+
+/** A mistake on the command line as an error with a reason. */
+export function usageError(message: string): PlatformError {
+  return new PlatformError("InvalidArgument", "USAGE", message.replace(/^error: /, ""));
+}
