@@ -5,3 +5,4 @@ export { openLeases, type LeaseOptions, type Leases, type LeaseView } from "./le
 export { openLogStream, type LogFilter, type LogLosses, type LogReader, type LogStream, type LogStreamLimits, type LogWriter } from "./log-stream.ts";
 export { openChannels, type Channel, type ChannelHandler, type Channels, type Definitions, type Service } from "./messages.ts";
 export { queueGroups, subjects, type GatewayKind, type PartitionKind, type RunnerKind, type ServiceKind } from "./subjects.ts";
+export * as wire from "./wire.ts";

@@ -65,10 +65,21 @@ export class CommitQueue {
     const refused = new Map<number, number>();
     for (const { partition, epoch, change, effect } of flight) {
       if (outcome.refused.has(partition)) refused.set(partition, epoch);
-      else effect(change?.kind === "accept" ? outcome.accepts.get(change.runId) : undefined);
+      else effect(change ? outcomeOf(change, outcome) : undefined);
     }
     return refused;
   }
+}
+
+/**
+ * A change of a known run that the record refuses for good means that memory and record have parted: the process stops
+ * and begins again from the record.
+ */
+function outcomeOf(change: Change, { accepts, failed }: CommitOutcome): AcceptOutcome | undefined {
+  const failure = failed?.get(change.runId);
+  if (change.kind === "accept") return failure ? { kind: "rejected" } : accepts.get(change.runId);
+  invariant(!failure, `the record refuses a change of run ${change.runId}: ${failure?.message}`);
+  return undefined;
 }
 
 function newestEpochs(entries: readonly Entry[]): Map<number, number> {

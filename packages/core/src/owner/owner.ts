@@ -60,10 +60,15 @@ export class Owner {
       for (const partition of [...state.owned.keys()]) state.drop(partition);
       state.ownership.releaseAll();
     }
-    state.port.putLease(state.ownership.holds());
+    this.renewLease();
     this.reconciler.patrol();
     this.dispatcher.markRunning();
     this.settle();
+  }
+
+  /** Writes the lease again with what is claimed by now. */
+  renewLease(): void {
+    this.state.port.putLease(this.state.ownership.holds());
   }
 
   /** The lease was renewed; `living` was read after it was written. */
@@ -72,7 +77,7 @@ export class Owner {
     const isOwned = (partition: number) => state.owned.has(partition) || state.taking.has(partition);
     const steps = state.ownership.onLease(sentAtMs, state.port.nowMs(), holds, living, isOwned);
     for (const partition of steps.drop) state.drop(partition);
-    if (steps.claimed || steps.drop.length > 0) state.port.putLease(state.ownership.holds());
+    if (steps.claimed || steps.drop.length > 0) this.renewLease();
     if (steps.take.length > 0) {
       for (const partition of steps.take) state.taking.add(partition);
       state.port.take(steps.take);
@@ -116,7 +121,7 @@ export class Owner {
     for (const [partition, epoch] of refused) {
       if (this.state.owned.get(partition)?.stamp.epoch === epoch) this.state.drop(partition);
     }
-    if (refused.size > 0) this.state.port.putLease(this.state.ownership.holds());
+    if (refused.size > 0) this.renewLease();
     this.flush();
   }
 
@@ -157,6 +162,7 @@ export class Owner {
     } else {
       this.state.forget(part, run, false);
     }
+    if (outcome?.kind === "rejected") return this.turnAway(part, submit, "UNAVAILABLE");
     this.accepted(part, submit, outcome?.kind === "key" ? outcome.runId : submit.runId);
   }
 

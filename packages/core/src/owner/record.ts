@@ -2,6 +2,7 @@
  * What an owner writes into the record and reads back: the port between the scheduler's brain and the database.
  * `store` implements it on Postgres, the simulation in memory.
  */
+import type { PlatformError } from "../errors.ts";
 import type { RunSpec, RunInput } from "../run/run-spec.ts";
 import type { EndState } from "../run/run-state.ts";
 import type { StepResult } from "../run/step-result.ts";
@@ -74,7 +75,9 @@ export type AcceptOutcome =
   /** The run is in the hot table already, or in history (`ended`). */
   | { readonly kind: "exists"; readonly ended: boolean }
   /** The idempotency key belongs to another run. */
-  | { readonly kind: "key"; readonly runId: string };
+  | { readonly kind: "key"; readonly runId: string }
+  /** The record cannot hold it, whatever is tried. */
+  | { readonly kind: "rejected" };
 
 /** What became of a commit. */
 export interface CommitOutcome {
@@ -82,6 +85,8 @@ export interface CommitOutcome {
   readonly refused: ReadonlySet<number>;
   /** For each accepted run id that was not refused. */
   readonly accepts: ReadonlyMap<string, AcceptOutcome>;
+  /** Runs whose change could not be written for good; empty or absent but for faults of our own. */
+  readonly failed?: ReadonlyMap<string, PlatformError>;
 }
 
 /** An unfinished run as a new owner finds it. */

@@ -5,11 +5,11 @@ export interface StepResult {
   readonly executionId: string;
   /** Empty means no exports. */
   readonly exportsJson: Uint8Array;
-  readonly returnValueJson: Uint8Array | undefined;
-  readonly response: StepResponse | undefined;
-  readonly exit: { readonly reason: string } | undefined;
-  readonly failure: StepFailure | undefined;
-  readonly pause: { readonly wakeTimeMs: number } | undefined;
+  readonly returnValueJson?: Uint8Array | undefined;
+  readonly response?: StepResponse | undefined;
+  readonly exit?: { readonly reason: string } | undefined;
+  readonly failure?: StepFailure | undefined;
+  readonly pause?: { readonly wakeTimeMs: number } | undefined;
   readonly startTimeMs: number;
   readonly endTimeMs: number;
   readonly lastLogSequence: number;

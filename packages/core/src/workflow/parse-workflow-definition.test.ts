@@ -121,7 +121,11 @@ describe("parseWorkflowDefinition", () => {
       withTrigger({ respond: "static", response: { headers: { "x-a": "1\r\nset-cookie: a" } } }),
       "triggers[0].http.response.headers.x-a",
     ],
-    ["an inherited key as a field", JSON.parse('{"name":"x","steps":[{"name":"a","python":"a.py"}],"__proto__":{}}'), "__proto__"],
+    [
+      "an inherited key as a field",
+      JSON.parse('{"name":"x","steps":[{"name":"a","python":"a.py"}],"__proto__":{}}'),
+      "__proto__",
+    ],
   ];
   for (const [title, value, expected] of refused) {
     it(`refuses ${title}`, () => {

@@ -8,7 +8,10 @@ import { formatBytes, formatDuration } from "./quantity.ts";
 const duration = (description: string, fallbackMs: number) => ({
   description: `${description} A duration such as "30s", "5m" or "1h30m", or a number of seconds.`,
   default: formatDuration(fallbackMs),
-  anyOf: [{ type: "string", pattern: "^(\\d{1,9}(\\.\\d{1,3})?(ms|s|m|h))+$" }, { type: "number", minimum: 0 }],
+  anyOf: [
+    { type: "string", pattern: "^(\\d{1,9}(\\.\\d{1,3})?(ms|s|m|h))+$" },
+    { type: "number", minimum: 0 },
+  ],
 });
 
 const staticResponse = {

@@ -1,0 +1,259 @@
+/**
+ * Converts the messages of `core` to and from the wire. Payloads of users stay the bytes that they are; texts that
+ * people read lose NUL characters here, since the record cannot hold them.
+ */
+import {
+  PlatformError,
+  type FailureCause,
+  type messages,
+  type RunInput,
+  type RunSpec,
+  type RunState,
+  type StepResponse,
+  type StepResult,
+} from "@millrace/core";
+import { control, session, step } from "@millrace/protocol";
+
+/** A name ↔ number table of one enum; unknown numbers become undefined. */
+function enumTable<Name extends string>(numbers: Record<Name, number>) {
+  const names = new Map(Object.entries(numbers).map(([name, number]) => [number as number, name as Name]));
+  return {
+    toWire: (name: Name): number => numbers[name],
+    fromWire: (number: number): Name | undefined => names.get(number),
+  };
+}
+
+const { UNSPECIFIED: _noState, ...RUN_STATES } = control.RunState;
+const { UNSPECIFIED: _noCause, ...FAILURE_CAUSES } = step.FailureCause;
+const { UNSPECIFIED: _noGone, ...GONE_CAUSES } = session.GoneCause;
+const { UNSPECIFIED: _noOutcome, ...OUTCOMES } = control.SubmitOutcome;
+const { UNSPECIFIED: _noAfter, ...AFTER_COMMITS } = control.AfterCommit;
+
+const runStates = enumTable<RunState>(RUN_STATES);
+const failureCauses = enumTable<FailureCause>(FAILURE_CAUSES);
+const goneCauses = enumTable<messages.GoneCause>(GONE_CAUSES);
+const submitOutcomes = enumTable<messages.SubmitOutcome>(OUTCOMES);
+const afterCommits = enumTable<messages.AfterCommit>(AFTER_COMMITS);
+
+/** A required part of a message. Throws `INCOMPLETE_MESSAGE`: the sender speaks another language. */
+function required<T>(value: T | undefined, name: string): T {
+  if (value === undefined) throw new PlatformError("InvalidArgument", "INCOMPLETE_MESSAGE", `a message lacks ${name}`);
+  return value;
+}
+
+function printable(text: string): string {
+  return text.includes("\0") ? text.replaceAll("\0", "\ufffd") : text;
+}
+
+// Parts
+
+export function specToWire(spec: RunSpec): control.RunSpec {
+  return { ...spec, stepNames: [...spec.stepNames] };
+}
+
+export function inputToWire({ createTimeMs, ...input }: RunInput): control.RunInput {
+  return {
+    ...input,
+    eventJson: asBuffer(input.eventJson),
+    contextJson: asBuffer(input.contextJson),
+    createTime: new Date(createTimeMs),
+  };
+}
+
+export function inputFromWire({ createTime, ...input }: control.RunInput): RunInput {
+  return { ...input, createTimeMs: required(createTime, "create_time").getTime() };
+}
+
+export function responseToWire(response: StepResponse): step.Response {
+  return { ...response, headers: [...response.headers], body: asBuffer(response.body) };
+}
+
+export function resultToWire(result: StepResult): step.StepResult {
+  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, ...rest } = result;
+  return {
+    ...rest,
+    exportsJson: asBuffer(exportsJson),
+    returnValueJson: returnValueJson && asBuffer(returnValueJson),
+    response: response && responseToWire(response),
+    failure: failure && { ...failure, cause: failureCauses.toWire(failure.cause) as step.FailureCause },
+    pause: pause && { wakeTime: new Date(pause.wakeTimeMs) },
+    startTime: new Date(startTimeMs),
+    endTime: new Date(endTimeMs),
+  };
+}
+
+export function resultFromWire(result: step.StepResult): StepResult {
+  const { pause, failure, exit, startTime, endTime, ...rest } = result;
+  return {
+    ...rest,
+    exit: exit && { reason: printable(exit.reason) },
+    failure: failure && failureFromWire(failure),
+    pause: pause && { wakeTimeMs: required(pause.wakeTime, "wake_time").getTime() },
+    startTimeMs: required(startTime, "start_time").getTime(),
+    endTimeMs: required(endTime, "end_time").getTime(),
+  };
+}
+
+function failureFromWire(failure: step.StepFailure) {
+  return {
+    cause: failureCauses.fromWire(failure.cause) ?? "EXCEPTION",
+    type: printable(failure.type),
+    message: printable(failure.message),
+    traceback: printable(failure.traceback),
+    line: failure.line,
+  };
+}
+
+export function goneCauseFromWire(cause: session.GoneCause): messages.GoneCause {
+  return goneCauses.fromWire(cause) ?? "KILLED";
+}
+
+// Gateways and owners
+
+export function submitToWire(message: messages.Submit): control.Submit {
+  return { ...message, spec: specToWire(message.spec), input: inputToWire(message.input) };
+}
+
+export function submitFromWire(message: control.Submit): messages.Submit {
+  return { ...message, spec: required(message.spec, "spec"), input: inputFromWire(required(message.input, "input")) };
+}
+
+export function acceptedToWire(message: messages.Accepted): control.Accepted {
+  return { ...message, outcome: submitOutcomes.toWire(message.outcome) as control.SubmitOutcome };
+}
+
+export function acceptedFromWire(message: control.Accepted): messages.Accepted {
+  const outcome = submitOutcomes.fromWire(message.outcome) ?? "UNAVAILABLE";
+  return { ...message, owner: required(message.owner, "owner"), outcome };
+}
+
+export function releaseFromWire(message: control.Release): messages.Release {
+  return { ...message, owner: required(message.owner, "owner") };
+}
+
+export function reassignedFromWire(message: control.Reassigned): messages.Reassigned {
+  return { ...message, owner: required(message.owner, "owner") };
+}
+
+export function endedToWire(message: messages.Ended): control.Ended {
+  return { ...message, state: runStates.toWire(message.state) as control.RunState };
+}
+
+export function endedFromWire(message: control.Ended): messages.Ended {
+  const state = required(runStates.fromWire(message.state), "state");
+  return { ...message, owner: required(message.owner, "owner"), state };
+}
+
+export function cancelFromWire(message: control.Cancel): messages.Cancel {
+  return { ...message, reason: printable(message.reason) };
+}
+
+export function cancelledToWire({ state, ...message }: messages.Cancelled): control.Cancelled {
+  return { ...message, state: (state === undefined ? 0 : runStates.toWire(state)) as control.RunState };
+}
+
+export function cancelledFromWire(message: control.Cancelled): messages.Cancelled {
+  return { ...message, owner: required(message.owner, "owner"), state: runStates.fromWire(message.state) };
+}
+
+export function answerToWire(message: messages.Answer): control.Answer {
+  return { ...message, response: responseToWire(message.response) };
+}
+
+export function answerFromWire(message: control.Answer): messages.Answer {
+  return {
+    ...message,
+    handing: required(message.handing, "handing"),
+    response: required(message.response, "response"),
+  };
+}
+
+// Owners and runners
+
+/** What the scheduler adds to an `Assign` beside its brain's decision. */
+export interface AssignExtras {
+  readonly runToken: string;
+  readonly traceParent: string;
+}
+
+export function assignToWire({ doneSteps, ...message }: messages.Assign, extras: AssignExtras): control.Assign {
+  return {
+    ...message,
+    ...extras,
+    spec: specToWire(message.spec),
+    input: inputToWire(message.input),
+    doneSteps: doneSteps.map(({ path, name, exportsJson, returnValueJson }) => ({
+      ...{ path, name, exportsJson: asBuffer(exportsJson) },
+      returnValueJson: returnValueJson && asBuffer(returnValueJson),
+    })),
+  };
+}
+
+/** The runner's brain needs no more of the done steps than their place, so that they go on to the worker as they came. */
+export function assignFromWire(
+  message: control.Assign,
+): messages.Assign & AssignExtras & { readonly wireSteps: session.DoneStep[] } {
+  const { doneSteps, spec, input, owner, ...rest } = message;
+  return {
+    ...rest,
+    owner: required(owner, "owner"),
+    spec: required(spec, "spec"),
+    input: inputFromWire(required(input, "input")),
+    doneSteps: [],
+    wireSteps: doneSteps,
+  };
+}
+
+export function refusedFromWire(message: control.Refused): messages.Refused {
+  return { ...message, handing: required(message.handing, "handing") };
+}
+
+export function heartbeatToWire(message: messages.Heartbeat): control.Heartbeat {
+  return {
+    ...message,
+    pythonMinors: [...message.pythonMinors],
+    held: [...message.held],
+    gone: message.gone.map(({ handing, cause }) => ({ handing, cause: goneCauses.toWire(cause) as session.GoneCause })),
+    warmVersions: [...message.warmVersions],
+  };
+}
+
+export function heartbeatFromWire(message: control.Heartbeat): messages.Heartbeat {
+  return {
+    ...message,
+    held: message.held.map((held) => ({ ...held, handing: required(held.handing, "handing") })),
+    gone: message.gone.map(({ handing, cause }) => ({
+      handing: required(handing, "handing"),
+      cause: goneCauseFromWire(cause),
+    })),
+  };
+}
+
+export function renewToWire(message: messages.Renew): control.Renew {
+  return { ...message, owners: [...message.owners], renew: [...message.renew], kill: [...message.kill] };
+}
+
+export function checkpointToWire(message: messages.Checkpoint): control.Checkpoint {
+  return { ...message, result: resultToWire(message.result) };
+}
+
+export function checkpointFromWire(message: control.Checkpoint): messages.Checkpoint {
+  return {
+    ...message,
+    handing: required(message.handing, "handing"),
+    result: resultFromWire(required(message.result, "result")),
+  };
+}
+
+export function committedToWire(message: messages.Committed): control.Committed {
+  return { ...message, then: afterCommits.toWire(message.then) as control.AfterCommit };
+}
+
+export function committedFromWire(message: control.Committed): messages.Committed {
+  const then = required(afterCommits.fromWire(message.then), "then");
+  return { ...message, owner: required(message.owner, "owner"), handing: required(message.handing, "handing"), then };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

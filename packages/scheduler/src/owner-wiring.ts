@@ -1,0 +1,291 @@
+import { createHmac } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Bus, BusSubscription, Channels, Leases } from "@millrace/bus";
+import { wire } from "@millrace/bus";
+import {
+  coerceError,
+  encodeRunToken,
+  OwnerBrain,
+  PlatformError,
+  type CommitBatch,
+  type messages,
+  type OwnerPort,
+  type OwnerSettings,
+  type GatewayMessages,
+  type RunnerMessages,
+  type Taken,
+} from "@millrace/core";
+import type { Committer, Store } from "@millrace/store";
+import { spanNames, TRACEPARENT_HEADER, type Logger, type Tracer } from "@millrace/telemetry";
+
+/** What an owner is wired to. */
+export interface OwnerDeps {
+  readonly bus: Bus;
+  readonly channels: Channels;
+  readonly leases: Leases;
+  readonly committer: Committer;
+  readonly store: Pick<Store, "partitions" | "runs">;
+  readonly tracer: Tracer;
+  readonly log: Logger;
+  /** MAC key of run tokens, 32 bytes. */
+  readonly tokenKey: Buffer;
+  /** Called when memory and record may have parted: the process must end and begin again from the record. */
+  readonly onFatal: (error: PlatformError) => void;
+}
+
+/** How long a run token outlives what is left of its run's time. */
+const TOKEN_MARGIN_MS = 10 * 60_000;
+/** Pauses between repeats of a commit whose outcome is unknown. */
+const COMMIT_RETRY_MS = { first: 20, max: 1000 } as const;
+
+/** Wires an owner's brain to NATS, Postgres and the clocks. */
+export class OwnerWiring implements OwnerPort {
+  readonly brain: OwnerBrain;
+  private readonly deps: OwnerDeps;
+  private readonly settings: OwnerSettings;
+  private readonly subscriptions = new Map<number, BusSubscription[]>();
+  private readonly tickTimer: NodeJS.Timeout;
+  private readonly unlisten: (() => void)[] = [];
+  private flushDue = false;
+  private leaseBusy = false;
+  private leaseAgain = false;
+  private closed = false;
+
+  constructor(settings: OwnerSettings, deps: OwnerDeps) {
+    this.settings = settings;
+    this.deps = deps;
+    this.brain = new OwnerBrain(settings, this);
+    const beats = deps.channels
+      .heartbeat()
+      .listen((beat) => this.guard(() => this.brain.onHeartbeat(wire.heartbeatFromWire(beat))));
+    this.unlisten.push(() => beats.unsubscribe());
+    this.unlisten.push(deps.bus.onStatus((status) => this.guard(() => this.brain.onConnection(status.connected))));
+    this.tickTimer = setInterval(() => this.tick(), settings.timing.tickMs);
+    this.tick();
+  }
+
+  /** A clean stop: finish the commit under way, then let the next owner in at once. */
+  async drain(timeoutMs: number): Promise<void> {
+    clearInterval(this.tickTimer);
+    for (const stop of this.unlisten) stop();
+    for (const subscriptions of this.subscriptions.values()) subscriptions.forEach((each) => each.unsubscribe());
+    const deadline = performance.now() + timeoutMs;
+    while (this.brain.counts().commitQueue > 0 && performance.now() < deadline) await sleep(5);
+    this.closed = true;
+    await this.deps.leases
+      .remove()
+      .catch((thrown: unknown) => this.deps.log.warn("lease.not_removed", { error: thrown }));
+  }
+
+  private tick(): void {
+    this.guard(() => this.brain.onTick());
+    this.syncSubscriptions();
+  }
+
+  /** Listens on the subjects of exactly the partitions that are owned. */
+  private syncSubscriptions(): void {
+    const owned = this.brain.partitions();
+    for (const [partition, subscriptions] of this.subscriptions) {
+      if (owned.has(partition)) continue;
+      subscriptions.forEach((each) => each.unsubscribe());
+      this.subscriptions.delete(partition);
+    }
+    for (const partition of owned.keys()) {
+      if (!this.subscriptions.has(partition)) this.subscriptions.set(partition, this.listen(partition));
+    }
+  }
+
+  private listen(partition: number): BusSubscription[] {
+    const { channels } = this.deps;
+    const { brain } = this;
+    return [
+      channels.submit(partition).listen((message) => this.guard(() => brain.onSubmit(wire.submitFromWire(message)))),
+      channels.cancel(partition).listen((message) => this.guard(() => brain.onCancel(wire.cancelFromWire(message)))),
+      channels
+        .checkpoint(partition)
+        .listen((message) => this.guard(() => brain.onCheckpoint(wire.checkpointFromWire(message)))),
+      channels.refused(partition).listen((message) => this.guard(() => brain.onRefused(wire.refusedFromWire(message)))),
+    ];
+  }
+
+  /** A message that makes no sense is dropped; a broken invariant ends the process. */
+  private guard(handle: () => void): void {
+    try {
+      handle();
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (error.kind === "InvalidArgument") this.deps.log.warn("message.refused", { error });
+      else this.deps.onFatal(error);
+    }
+  }
+
+  // OwnerPort
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  toGateway<K extends keyof GatewayMessages>(gateway: string, kind: K, message: GatewayMessages[K]): void {
+    const { channels } = this.deps;
+    switch (kind) {
+      case "accepted":
+        channels.accepted(gateway).send(wire.acceptedToWire(message as messages.Accepted));
+        return;
+      case "release":
+        channels.release(gateway).send(message as messages.Release);
+        return;
+      case "reassigned":
+        channels.reassigned(gateway).send(message as messages.Reassigned);
+        return;
+      case "ended":
+        channels.ended(gateway).send(wire.endedToWire(message as messages.Ended));
+        return;
+      case "cancelled":
+        channels.cancelled(gateway).send(wire.cancelledToWire(message as messages.Cancelled));
+        return;
+    }
+  }
+
+  toRunner<K extends keyof RunnerMessages>(runner: string, kind: K, message: RunnerMessages[K]): void {
+    const { channels } = this.deps;
+    switch (kind) {
+      case "assign":
+        this.sendAssign(runner, message as messages.Assign);
+        return;
+      case "renew":
+        channels.renew(runner).send(wire.renewToWire(message as messages.Renew));
+        return;
+      case "committed":
+        channels.committed(runner).send(wire.committedToWire(message as messages.Committed));
+        return;
+    }
+  }
+
+  private sendAssign(runner: string, message: messages.Assign): void {
+    const traceParent = this.traceQueue(message);
+    const extras = { runToken: this.signToken(runner, message), traceParent };
+    const headers = traceParent === "" ? undefined : { [TRACEPARENT_HEADER]: traceParent };
+    try {
+      this.deps.channels.assign(runner).send(wire.assignToWire(message, extras), headers);
+    } catch (thrown) {
+      // Too large for a message: bounds at the doors keep this from happening; the run stays where it is and says so.
+      this.deps.log.error("assign.not_sent", { run: message.runId, error: thrown });
+    }
+  }
+
+  /** One span from the run's acceptance to its assignment. */
+  private traceQueue(message: messages.Assign): string {
+    const { tracer } = this.deps;
+    if (!tracer.enabled) return "";
+    const { traceParent, traceId, createTimeMs } = message.input;
+    const span = tracer.startSpan(spanNames.runQueue, {
+      parent: traceParent,
+      traceId,
+      startTimeMs: message.assignment === 1 ? createTimeMs : this.wallMs(),
+      attributes: { "millrace.run.id": message.runId, "millrace.assignment": message.assignment },
+    });
+    span.end();
+    return span.traceparent;
+  }
+
+  private signToken(runner: string, { spec, runId, assignment, runTimeLeftMs }: messages.Assign): string {
+    const { projectId, workflowId, versionId } = spec;
+    const expiresAtMs = this.wallMs() + runTimeLeftMs + TOKEN_MARGIN_MS;
+    const claims = { projectId, workflowId, versionId, runId, assignment, runner, expiresAtMs };
+    return encodeRunToken(claims, (data) => createHmac("sha256", this.deps.tokenKey).update(data).digest());
+  }
+
+  /** After what is being handled and what came with it: that is what makes groups under load. */
+  flushSoon(): void {
+    if (this.flushDue) return;
+    this.flushDue = true;
+    setImmediate(() => {
+      this.flushDue = false;
+      this.guard(() => this.brain.flush());
+    });
+  }
+
+  commit(batch: CommitBatch): void {
+    this.commitUntilKnown(batch).then(
+      (outcome) => this.guard(() => this.brain.onCommitted(outcome)),
+      (thrown: unknown) => this.deps.onFatal(coerceError(thrown)),
+    );
+  }
+
+  private async commitUntilKnown(batch: CommitBatch) {
+    let pauseMs: number = COMMIT_RETRY_MS.first;
+    for (;;) {
+      try {
+        return await this.deps.committer.commit(batch);
+      } catch (thrown) {
+        const error = coerceError(thrown);
+        if (error.reason !== "RECORD_UNAVAILABLE") throw error;
+        this.deps.log.warn("commit.repeated", { number: batch.number, changes: batch.changes.length, error });
+        await sleep(pauseMs);
+        pauseMs = Math.min(pauseMs * 2, COMMIT_RETRY_MS.max);
+      }
+    }
+  }
+
+  take(partitions: readonly number[]): void {
+    this.takeAndLoad(partitions).then(
+      (taken) => this.onTaken(partitions, taken),
+      (thrown: unknown) => {
+        this.deps.log.warn("partitions.not_taken", { count: partitions.length, error: thrown });
+        this.onTaken(partitions, new Map());
+      },
+    );
+  }
+
+  private async takeAndLoad(partitions: readonly number[]): Promise<Map<number, Taken>> {
+    const epochs = await this.deps.store.partitions.take(partitions);
+    const { rows, moved } = await this.deps.store.partitions.load(epochs);
+    const taken = new Map<number, Taken>();
+    for (const [partition, epoch] of epochs) {
+      taken.set(partition, { epoch, rows: moved.has(partition) ? undefined : [] });
+    }
+    for (const row of rows) (taken.get(row.partition)?.rows as (typeof row)[] | undefined)?.push(row);
+    return taken;
+  }
+
+  private onTaken(partitions: readonly number[], taken: Map<number, Taken>): void {
+    this.guard(() => this.brain.onTaken(partitions, taken));
+    this.syncSubscriptions();
+    if (taken.size > 0) this.deps.log.info("partitions.taken", { count: taken.size, runs: this.brain.counts().runs });
+  }
+
+  /** One renewal at a time; a claim made meanwhile is written right after it. */
+  putLease(holds: readonly number[]): void {
+    if (this.closed) return;
+    if (this.leaseBusy) {
+      this.leaseAgain = true;
+      return;
+    }
+    this.leaseBusy = true;
+    this.deps.leases
+      .put(holds)
+      .then(({ sentAtMs, living }) => {
+        const heldBy = new Map([...living].map(([name, held]) => [name, new Set(held)]));
+        this.guard(() => this.brain.onLease(sentAtMs, new Set(holds), heldBy));
+        this.syncSubscriptions();
+      })
+      .catch((thrown: unknown) => this.deps.log.warn("lease.not_renewed", { error: thrown }))
+      .finally(() => {
+        this.leaseBusy = false;
+        if (!this.leaseAgain) return;
+        this.leaseAgain = false;
+        this.guard(() => this.brain.renewLease());
+      });
+  }
+
+  readRunState(partition: number, runId: string, gateway: string): void {
+    this.deps.store.runs.getState(runId).then(
+      (state) => this.guard(() => this.brain.onRunState(partition, runId, gateway, state)),
+      (thrown: unknown) => this.deps.log.warn("run_state.not_read", { run: runId, error: thrown }),
+    );
+  }
+}
