@@ -52,8 +52,8 @@ class ProcessTable:
         return [int(name) for name in os.listdir(self._proc) if name.isdecimal()]
 
     def stray_pids(self) -> list[int]:
-        """What is there beside init and the main Python."""
-        return [pid for pid in self.pids() if pid > MAIN_PID]
+        """What runs beside init and the main Python. Not zombies: only their parent can remove those."""
+        return [pid for pid in self.pids() if pid > MAIN_PID and self._is_alive(pid)]
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> bool:
         """Signal exactly the process that has this number now; False when it is gone."""
@@ -150,6 +150,9 @@ class ProcessTable:
         number = os.makedev(int(major, 16), int(minor, 16))
         mounted = number in (self._tmp_device, self._shm_device)
         return permissions.endswith(b"s") and inode != b"0" and major == b"00" and not mounted
+
+    def _is_alive(self, pid: int) -> bool:
+        return self._read(f"{pid}/stat").rpartition(b")")[2].lstrip()[:1] not in (b"", b"Z", b"X")
 
     def _cpu_seconds(self, pid: int) -> float:
         fields = self._read(f"{pid}/stat").rpartition(b")")[2].split()

@@ -149,7 +149,9 @@ def _namespaces(settings: SandboxSettings) -> list[str]:
 
 
 def _system_mounts(settings: SandboxSettings) -> list[str]:
-    arguments = _bind(Path("/usr"), "/usr") + ["--perms", "0755", "--dir", "/etc"]
+    arguments = _bind(Path("/usr"), "/usr")
+    for folder in ("/etc", "/var"):
+        arguments += ["--perms", "0755", "--dir", folder]
     for name in _SYSTEM_FOLDERS:
         path = Path("/", name)
         if path.is_symlink():

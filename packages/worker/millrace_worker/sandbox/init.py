@@ -19,7 +19,7 @@ import sys
 CONTROL_IN, CONTROL_OUT = 1000, 1001
 RUNTIME = "/millrace/runtime"
 
-_MS_NOSUID, _MS_NODEV, _MS_REMOUNT = 2, 4, 32
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 8, 32, 4096
 _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
 _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
@@ -52,6 +52,15 @@ def _bound_tmpfs(path, size, inodes):
     """bubblewrap can give a tmpfs its size but not its number of inodes."""
     options = f"size={size},nr_inodes={inodes}".encode()
     _call("mount", b"tmpfs", path.encode(), b"tmpfs", _MS_REMOUNT | _MS_NOSUID | _MS_NODEV, options)
+
+
+def _close_proc():
+    """Kernel settings read-only by the mount too, not by their files' modes alone: some are writable for everybody."""
+    flags = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    for path in (b"/proc/sys", b"/proc/sysrq-trigger"):
+        if os.path.exists(path):
+            _call("mount", path, path, None, _MS_BIND, None)
+            _call("mount", None, path, None, _MS_BIND | _MS_REMOUNT | flags, None)
 
 
 def _become(uid):
@@ -171,6 +180,7 @@ def _prepare(config):
     if config["mode"] != "unsafe":
         _bound_tmpfs("/tmp", config["tmp_bytes"], config["tmp_inodes"])
         _bound_tmpfs("/dev/shm", config["shm_bytes"], 4096)
+        _close_proc()
     if config["mode"] == "root":
         _drop_bounding_set()
         _become(config["uid"])

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import bubblewrap
-from .process import ExitInfo, SandboxedProcess, exit_info_from_status, out_of_memory, too_many_processes
+from .process import ExitInfo, SandboxedProcess, exit_info_from_status, lost, out_of_memory, too_many_processes
 from .settings import MIB, SandboxSettings, SandboxUnavailable
 from .start import describe_failed_start, start_bubblewrap
 from .uids import UidBlock
@@ -214,7 +214,7 @@ class Sandbox:
             self._finish(process, exit_info_from_status(_read_rest(process.status_fd)))
         else:
             # Somebody killed bubblewrap: its namespace must not outlive it.
-            process.kill("bubblewrap was killed")
+            process.condemn(lost())
         self._processes.discard(process)
 
     def _finish(self, process: SandboxedProcess, info: ExitInfo) -> None:

@@ -180,6 +180,10 @@ def exit_info_from_status(status: str) -> ExitInfo:
         return ExitInfo("exited", f"exited with code {number}", exit_code=int(number))
     if word == "signal" and number.isdecimal():
         return ExitInfo("signalled", f"killed by signal {number} ({_signal_name(int(number))})", signal=int(number))
+    return lost()
+
+
+def lost() -> ExitInfo:
     return ExitInfo("lost", "the sandbox was killed from outside")
 
 
