@@ -121,6 +121,22 @@ export const runnerSettings = {
     max: 60_000,
     unit: "ms",
   }),
+  variablesFreshMs: integer({
+    env: "MILLRACE_VARIABLES_FRESH_MS",
+    description: "Age of a project's environment variables from which a starting run asks for them again, without waiting.",
+    default: 2_000,
+    min: 0,
+    max: 60_000,
+    unit: "ms",
+  }),
+  variablesStaleMs: integer({
+    env: "MILLRACE_VARIABLES_STALE_MS",
+    description: "Age of a project's environment variables from which a starting run waits for fresh ones.",
+    default: 5_000,
+    min: 0,
+    max: 60_000,
+    unit: "ms",
+  }),
   versionsMax: integer({
     env: "MILLRACE_VERSIONS_MAX",
     description: "Versions kept in memory; those unused for longest go first.",

@@ -27,7 +27,8 @@ export function natsUsers(passwords: HouseState["natsPasswords"]): readonly Nats
             "millrace.logs.>",
           ],
         },
-        subscribe: { allow: [replies, "millrace.r.>", "millrace.svc.check"] },
+        // It hears that definitions have changed (not what), so that changed variables count at the next start.
+        subscribe: { allow: [replies, "millrace.r.>", "millrace.svc.check", "millrace.definitions"] },
         allow_responses: true,
       },
     },
