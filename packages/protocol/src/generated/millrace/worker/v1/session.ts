@@ -110,6 +110,9 @@ export interface WorkerFrame {
     | //
     /** What the worker holds; sent after changes, at most every 200 ms. */
     { $case: "inventory"; value: Inventory }
+    | //
+    /** Answer to `CheckVersion`. */
+    { $case: "versionChecked"; value: VersionChecked }
     | undefined;
 }
 
@@ -144,6 +147,9 @@ export interface RunnerFrame {
     | //
     /** Start nothing more; end when the last run has ended. */
     { $case: "drain"; value: Drain }
+    | //
+    /** Compile the steps of a version that is about to be deployed, without running them. */
+    { $case: "checkVersion"; value: CheckVersion }
     | undefined;
 }
 
@@ -317,6 +323,40 @@ export interface Life {
 
 /** Stop taking runs. */
 export interface Drain {
+}
+
+/** Compile sources without running them; done in a blank environment that is thrown away, never in the worker. */
+export interface CheckVersion {
+  /** Chosen by the runner; comes back in the answer. */
+  requestId: string;
+  /** The steps to look at; at most 5 MiB of source together. */
+  steps: StepCode[];
+}
+
+/** What `CheckVersion` found; no problems means that every source compiles. */
+export interface VersionChecked {
+  /** Of the request. */
+  requestId: string;
+  /** In the order of the steps; at most one for each step. */
+  problems: SourceProblem[];
+  /** Set when the check itself could not be made (no environment, too slow): says why. The problems are then empty. */
+  error: string;
+}
+
+/** Why a source does not compile. */
+export interface SourceProblem {
+  /** Address of the step, such as `steps/0`. */
+  path: string;
+  /** Name of the step. */
+  name: string;
+  /** Its file name, as given. */
+  fileName: string;
+  /** Line from 1; 0 when unknown. */
+  line: number;
+  /** Column from 1; 0 when unknown. */
+  column: number;
+  /** What is wrong, in Python's words, such as `SyntaxError: invalid syntax`. */
+  message: string;
 }
 
 /** A step's code begins. */
@@ -517,6 +557,9 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
       case "inventory":
         Inventory.encode(message.frame.value, writer.uint32(58).fork()).join();
         break;
+      case "versionChecked":
+        VersionChecked.encode(message.frame.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -590,6 +633,14 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
             message.frame = { $case: "inventory", value: Inventory.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.frame = { $case: "versionChecked", value: VersionChecked.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -636,6 +687,9 @@ export const RunnerFrame: MessageFns<RunnerFrame> = {
         break;
       case "drain":
         Drain.encode(message.frame.value, writer.uint32(74).fork()).join();
+        break;
+      case "checkVersion":
+        CheckVersion.encode(message.frame.value, writer.uint32(82).fork()).join();
         break;
     }
     return writer;
@@ -724,6 +778,14 @@ export const RunnerFrame: MessageFns<RunnerFrame> = {
             }
 
             message.frame = { $case: "drain", value: Drain.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.frame = { $case: "checkVersion", value: CheckVersion.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -1816,6 +1878,232 @@ export const Drain: MessageFns<Drain> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCheckVersion(): CheckVersion {
+  return { requestId: "", steps: [] };
+}
+
+export const CheckVersion: MessageFns<CheckVersion> = {
+  encode(message: CheckVersion, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    for (const v of message.steps) {
+      StepCode.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckVersion {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckVersion();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.steps.push(StepCode.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseVersionChecked(): VersionChecked {
+  return { requestId: "", problems: [], error: "" };
+}
+
+export const VersionChecked: MessageFns<VersionChecked> = {
+  encode(message: VersionChecked, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    for (const v of message.problems) {
+      SourceProblem.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.error !== "") {
+      writer.uint32(26).string(message.error);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VersionChecked {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVersionChecked();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.problems.push(SourceProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSourceProblem(): SourceProblem {
+  return { path: "", name: "", fileName: "", line: 0, column: 0, message: "" };
+}
+
+export const SourceProblem: MessageFns<SourceProblem> = {
+  encode(message: SourceProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.fileName !== "") {
+      writer.uint32(26).string(message.fileName);
+    }
+    if (message.line !== 0) {
+      writer.uint32(32).uint32(message.line);
+    }
+    if (message.column !== 0) {
+      writer.uint32(40).uint32(message.column);
+    }
+    if (message.message !== "") {
+      writer.uint32(50).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fileName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.column = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;

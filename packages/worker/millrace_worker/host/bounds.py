@@ -1,0 +1,56 @@
+"""Bounds of a worker: the runner's `Configure` over the defaults of the contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+
+from millrace_worker.generated import session_pb2 as pb
+
+_MIB = 1 << 20
+MEMORY_BYTES = 256 * _MIB
+STEP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What `Configure` says, with its defaults filled in."""
+
+    environments_max: int = 16
+    blank_environments: int = 2
+    idle_seconds: float = 600.0
+    lifetime_seconds: float = 3600.0
+    log_bytes_max: int = _MIB
+    result_bytes_max: int = _MIB
+    #: What the runner says about sandboxes, by the names of their settings; the rest is up to the worker's environment.
+    sandbox: tuple[tuple[str, int | str], ...] = ()
+
+
+def seconds(duration: Duration) -> float:
+    """A duration as a number."""
+    return duration.seconds + duration.nanos * 1e-9
+
+
+def bounds_from(configure: pb.Configure) -> Bounds:
+    """Reads the runner's message."""
+    default = Bounds()
+    return Bounds(
+        environments_max=configure.environments_max or default.environments_max,
+        blank_environments=configure.blank_environments or default.blank_environments,
+        idle_seconds=seconds(configure.idle_timeout) or default.idle_seconds,
+        lifetime_seconds=seconds(configure.lifetime_max) or default.lifetime_seconds,
+        log_bytes_max=configure.log_bytes_max or default.log_bytes_max,
+        result_bytes_max=configure.result_bytes_max or default.result_bytes_max,
+        sandbox=_sandbox(configure),
+    )
+
+
+def _sandbox(configure: pb.Configure) -> tuple[tuple[str, int | str], ...]:
+    networks = {pb.NETWORK_MODE_OPEN: "open", pb.NETWORK_MODE_NONE: "none"}
+    said = {
+        "tmp_bytes": configure.tmp_bytes,
+        "process_limit": configure.processes_max,
+        "network": networks.get(configure.network, ""),
+    }
+    return tuple((name, value) for name, value in said.items() if value)

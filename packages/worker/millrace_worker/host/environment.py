@@ -1,0 +1,234 @@
+"""One execution environment, seen from the worker: its channel, its output, its end.
+
+launched -> (READY) blank -> (bind) bound; from then on it serves a run, cleans up after it, and waits for the next one,
+until it is killed or dies. Whatever arrives on the channel was written by a process that runs user code: it is checked
+for form and size, and anything else ends the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from millrace_worker.generated import step_pb2 as step_pb
+from millrace_worker.host.stacks import StackRequest
+from millrace_worker.host.versions import Version
+from millrace_worker.runtime.millrace_runtime import frames
+from millrace_worker.sandbox import ExitInfo, SandboxedProcess
+
+_FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.CHECKED + 1))
+_READ_BYTES = 1 << 18
+# Beside a step's result, a frame holds its failure, headers and names.
+_FRAME_OVERHEAD_BYTES = 1 << 18
+_CLOSED_SECONDS = 0.3
+_TAIL_BYTES_MAX = 1 << 16
+
+
+class Tenant(Protocol):
+    """Whoever uses an environment at the moment."""
+
+    def on_frame(self, kind: int, header: dict[str, Any], segments: list[bytes]) -> None:
+        """A frame that fits no state of the environment's own."""
+
+    def on_output(self, stream: int, data: bytes) -> None:
+        """Something was written to standard output or error."""
+
+    def on_death(self, info: ExitInfo) -> None:
+        """The environment is gone; its output has been read to the end."""
+
+
+class Environment:
+    """A sandboxed interpreter."""
+
+    def __init__(self, process: SandboxedProcess, result_bytes_max: int) -> None:
+        self.process = process
+        self.version: Version | None = None
+        self.tenant: Tenant | None = None
+        self.runs = 0
+        self.bound_at = 0.0
+        self.dead = False
+        #: Called when it is gone, before its tenant hears of it.
+        self.on_end: Callable[[], None] = lambda: None
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        #: What the interpreter had to say beside frames, such as the report of a segmentation fault.
+        self.tail = b""
+        self._loop = asyncio.get_running_loop()
+        self._frames = frames.FrameReader(_FROM_ENVIRONMENT, result_bytes_max + _FRAME_OVERHEAD_BYTES)
+        self._broken: str | None = None
+        self._unwritten = bytearray()
+        self._stack: StackRequest | None = None
+        self._outputs = {process.stdout: step_pb.LOG_STREAM_STDOUT, process.stderr: step_pb.LOG_STREAM_STDERR}
+        for descriptor in (process.control_reader, process.stdout, process.stderr):
+            os.set_blocking(descriptor, False)
+        os.set_blocking(process.control_writer, False)
+        self._loop.add_reader(process.control_reader, self._read_control)
+        for descriptor in self._outputs:
+            self._loop.add_reader(descriptor, self._read_output, descriptor)
+        self._watching = self._loop.create_task(self._wait())
+
+    @property
+    def frame_bytes_max(self) -> int:
+        """Largest frame that the environment may send."""
+        return self._frames.size_max
+
+    def send(self, kind: int, header: dict[str, Any], segments: Sequence[bytes] = ()) -> None:
+        """Sends a frame."""
+        if self.dead:
+            return
+        data = frames.encode(kind, header, segments)
+        if not self._unwritten:
+            data = data[self._write(data) :]
+            if not data:
+                return
+            self._loop.add_writer(self.process.control_writer, self._write_rest)
+        self._unwritten += data
+
+    def _write(self, data: bytes | bytearray) -> int:
+        try:
+            return os.write(self.process.control_writer, data)
+        except BlockingIOError:
+            return 0
+        except OSError:  # It is dying; its end comes by another way.
+            return len(data)
+
+    def _write_rest(self) -> None:
+        del self._unwritten[: self._write(self._unwritten)]
+        if not self._unwritten:
+            self._loop.remove_writer(self.process.control_writer)
+
+    def bind(self, version: Version, result_bytes_max: int, packages: Sequence[str] = ()) -> None:
+        """Makes a blank environment one of this version, for good."""
+        self.version = version
+        self.bound_at = time.monotonic()
+        self.process.set_memory_limit(version.memory_bytes)
+        bounds = {"result_bytes_max": result_bytes_max}
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+        header = {
+            "steps": version.codes(),
+            "bounds": bounds,
+            "host_pid_namespace": namespace,
+            "packages": list(packages),
+        }
+        self.send(frames.BIND, header)
+
+    def drain_output(self) -> None:
+        """Reads what is in the output pipes now."""
+        for descriptor in self._outputs:
+            while self._read_output(descriptor):
+                pass
+
+    def request_stack(self, request: StackRequest) -> None:
+        """Asks the interpreter where it is; the answer goes to `request`."""
+        self._stack = request
+        pid = main_pid(self.process)
+        try:
+            if pid:
+                os.kill(pid, frames.STACK_SIGNAL)
+                return
+        except OSError:
+            pass
+        request.give_up()
+
+    def kill(self, cause: str) -> None:
+        """Ends it at once."""
+        self.process.kill(cause)
+
+    def _read_output(self, descriptor: int) -> bool:
+        """Reads once; tells whether there may be more."""
+        try:
+            data = os.read(descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(descriptor)
+            return False
+        if self.tenant is not None:
+            self.tenant.on_output(self._outputs[descriptor], data)
+        return True
+
+    def _read_control(self) -> bool:
+        try:
+            data = os.read(self.process.control_reader, _READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self.process.control_reader)
+            self._loop.call_later(_CLOSED_SECONDS, self.kill, "it closed its connection with the platform")
+            return False
+        if self._broken is not None:
+            self._keep_tail(data)
+            return True
+        try:
+            for kind, body in self._frames.feed(data):
+                self._dispatch(kind, *frames.decode(body))
+        except frames.FrameError as error:
+            self._broken = str(error)
+            self._keep_tail(error.tail)
+        return True
+
+    def _keep_tail(self, data: bytes) -> None:
+        """Text between frames: a stack that was asked for, the last words of a dying interpreter, or garbage."""
+        self.tail = (self.tail + data)[-_TAIL_BYTES_MAX:]
+        if self._stack is not None:
+            self._stack.on_dump(self.tail)
+        else:
+            self._loop.call_later(_CLOSED_SECONDS, self.kill, f"it broke its connection with the platform: {self._broken}")
+
+    def _dispatch(self, kind: int, header: dict[str, Any], segments: list[bytes]) -> None:
+        if kind == frames.READY:
+            if not self.ready.done():
+                self.ready.set_result(None)
+        elif kind == frames.STACK:
+            if self._stack is not None:
+                self._stack.on_coroutine(str(header.get("stack", "")))
+        elif self.tenant is not None:
+            self.tenant.on_frame(kind, header, segments)
+
+    async def _wait(self) -> None:
+        info = await self.process.wait()
+        self._bury(info)
+
+    def _bury(self, info: ExitInfo) -> None:
+        self.dead = True
+        self._loop.remove_writer(self.process.control_writer)
+        while self._read_control():
+            pass
+        self.drain_output()
+        for descriptor in (self.process.control_reader, *self._outputs):
+            self._loop.remove_reader(descriptor)
+        self.process.close_fds()
+        if not self.ready.done():
+            self.ready.set_exception(RuntimeError(info.message))
+            self.ready.exception()
+        if self._stack is not None:
+            self._stack.give_up()
+        self.on_end()
+        tenant, self.tenant = self.tenant, None
+        if tenant is not None:
+            tenant.on_death(info)
+
+
+def main_pid(process: SandboxedProcess) -> int:
+    """The interpreter's process id as the worker sees it, 0 when it cannot be found."""
+    try:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
+            children = file.read().split()
+    except OSError:
+        return 0
+    return int(children[0]) if children else 0
+
+
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,69 @@
+"""Frames on their way to the runner.
+
+Frames leave in the order in which they were put. An eager one leaves as soon as the loop turns, and takes whatever is
+before it along; a lazy one waits up to LAZY_SECONDS for company, because a message costs more than what is in it. One
+message is in flight; what comes meanwhile shares the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from millrace_worker.generated import session_pb2 as pb
+
+LAZY_SECONDS = 0.01
+_FRAMES_MAX = 1024
+_BYTES_MAX = 4 << 20
+_FRAME_OVERHEAD = 256
+
+
+class Outbox:
+    """The queue before the session; bounded by what the environments may produce before they wait for the runner."""
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[pb.WorkerFrame, int]] = deque()
+        self._wake = asyncio.Event()
+        self._lazy: asyncio.TimerHandle | None = None
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def eager(self, frame: pb.WorkerFrame, size: int = 0) -> None:
+        """Sends a frame; `size` is that of its large parts."""
+        self._frames.append((frame, size + _FRAME_OVERHEAD))
+        self._flush()
+
+    def lazy(self, frame: pb.WorkerFrame, size: int = 0) -> None:
+        """Sends a frame with the next eager one, or soon."""
+        self._frames.append((frame, size + _FRAME_OVERHEAD))
+        if self._lazy is None:
+            self._lazy = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        if self._lazy is not None:
+            self._lazy.cancel()
+            self._lazy = None
+        self.idle.clear()
+        self._wake.set()
+
+    async def write_to(self, write: Callable[[pb.SessionRequest], Awaitable[None]]) -> None:
+        """Passes messages to `write`, one at a time, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._frames:
+                await write(self._message())
+            self.idle.set()
+
+    def _message(self) -> pb.SessionRequest:
+        frames = []
+        size = 0
+        while self._frames and len(frames) < _FRAMES_MAX:
+            frame, frame_size = self._frames[0]
+            if frames and size + frame_size > _BYTES_MAX:
+                break
+            self._frames.popleft()
+            frames.append(frame)
+            size += frame_size
+        return pb.SessionRequest(frames=frames)

@@ -1,0 +1,284 @@
+"""Environments: blank ones ready for any version, warm ones of the versions that ran here, never more than allowed.
+
+A run gets, in this order: the idle environment of its version that was used last; a blank one; one that is started for
+it, for which an idle one of another version may have to end. When all are busy, it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from millrace_worker.generated import session_pb2 as pb
+from millrace_worker.host.bounds import Bounds
+from millrace_worker.host.environment import Environment
+from millrace_worker.host.log import Log
+from millrace_worker.host.versions import Version
+from millrace_worker.sandbox import Sandbox, SandboxUnavailable
+
+_READY_SECONDS = 15.0
+_STARTS_MAX = 2
+# A blank one that was just taken is replaced a moment later, so that its replacement does not slow down the first run.
+_REFILL_SECONDS = 0.05
+_BACKOFF_SECONDS = (0.25, 1.0, 4.0, 15.0)
+_MEMORY_SHARE = 0.75
+_SPARE_SECONDS = 10.0
+_INVENTORY_SECONDS = 0.2
+_INVENTORY_MAX = 64
+
+
+class Claimant(Protocol):
+    """Whoever wants an environment."""
+
+    version: Version | None
+
+    def on_environment(self, environment: Environment) -> None:
+        """It has been found."""
+
+    def on_refused(self, message: str) -> None:
+        """None can be had."""
+
+
+class Pool:
+    """All environments of a worker."""
+
+    def __init__(self, sandbox: Sandbox, bounds: Bounds, log: Log, say: Callable[[pb.Inventory], None]) -> None:
+        self._sandbox = sandbox
+        self._bounds = bounds
+        self._log = log
+        self._say = say
+        self._loop = asyncio.get_running_loop()
+        self._alive: set[Environment] = set()
+        self._blank: deque[Environment] = deque()
+        # In the order in which they became idle: the first is the one to give up.
+        self._idle: dict[Environment, float] = {}
+        self._idle_by_version: dict[str, list[Environment]] = {}
+        self._outdated: set[Environment] = set()
+        self._waiting: deque[Claimant] = deque()
+        self._starting = 0
+        self._failures = 0
+        self._closed = False
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self) -> None:
+        """Begins to fill up."""
+        self._refill()
+
+    def change(self, sandbox: Sandbox, bounds: Bounds) -> None:
+        """New bounds: what is blank or idle is replaced, what is busy is not used again."""
+        self._sandbox, self._bounds = sandbox, bounds
+        for environment in [*self._blank, *self._idle]:
+            self._give_up(environment, "the worker's settings have changed")
+        self._outdated.update(self._alive)
+        self._refill()
+
+    def claim(self, claimant: Claimant) -> None:
+        """Finds an environment, now or soon."""
+        warm = self._take_warm(claimant.version)
+        if warm is not None:
+            claimant.on_environment(warm)
+        elif self._blank:
+            self._hand_over(self._blank.popleft(), claimant)
+            self._later("refill", _REFILL_SECONDS, self._refill)
+        elif self._closed or not self._make_room(len(self._waiting) + 1):
+            claimant.on_refused(f"all {self._bounds.environments_max} environments of the worker are busy")
+        else:
+            self._waiting.append(claimant)
+            self._refill()
+
+    def forget(self, claimant: Claimant) -> None:
+        """It does not want one any more."""
+        if claimant in self._waiting:
+            self._waiting.remove(claimant)
+
+    def reason_to_retire(self, environment: Environment, state: dict[str, Any]) -> str:
+        """Why an environment that has just been cleaned up must not serve another run; empty when it may."""
+        version = environment.version
+        if threads := state.get("threads"):
+            return f"threads of the run were still alive: {', '.join(map(str, threads[:5]))}"
+        if state.get("damage"):
+            return "the run closed or replaced a standard descriptor"
+        if version is not None and state.get("memory", 0) > _MEMORY_SHARE * version.memory_bytes:
+            return "the run left its memory filled"
+        if time.monotonic() - environment.bound_at > self._bounds.lifetime_seconds:
+            return "it is old enough"
+        return ""
+
+    def release(self, environment: Environment) -> None:
+        """A run has gone and left its environment clean."""
+        environment.runs += 1
+        if environment.dead or self._closed or environment in self._outdated:
+            environment.kill("no longer needed")
+            return
+        if self._waiting and self._waiting[0].version is environment.version:
+            self._waiting.popleft().on_environment(environment)
+            return
+        self._idle[environment] = time.monotonic()
+        self._idle_by_version.setdefault(environment.version.version_id, []).append(environment)
+        self._expire()
+        if self._waiting or len(self._blank) < self._bounds.blank_environments:
+            self._later("refill", 0.0, self._refill)
+        self._changed()
+
+    def unload(self, version_id: str) -> None:
+        """Ends the idle environments of a version."""
+        for environment in list(self._idle_by_version.get(version_id, ())):
+            self._give_up(environment, "its version is gone")
+
+    async def close(self) -> None:
+        """Ends everything."""
+        self._closed = True
+        for timer in self._timers.values():
+            timer.cancel()
+        while self._waiting:
+            self._waiting.popleft().on_refused("the worker ends")
+        for environment in list(self._alive):
+            environment.kill("the worker ends")
+        for task in self._tasks:
+            task.cancel()
+
+    def _take_warm(self, version: Version | None) -> Environment | None:
+        stack = self._idle_by_version.get(version.version_id) if version else None
+        while stack:
+            environment = stack[-1]
+            self._forget_idle(environment)
+            if environment.dead or time.monotonic() - environment.bound_at > self._bounds.lifetime_seconds:
+                environment.kill("it is old enough")
+            elif environment.version is not version:
+                environment.kill("its version was loaded anew")
+            else:
+                self._changed()
+                return environment
+        return None
+
+    def _hand_over(self, environment: Environment, claimant: Claimant) -> None:
+        if claimant.version is not None:
+            environment.bind(claimant.version, self._bounds.result_bytes_max)
+        claimant.on_environment(environment)
+        self._changed()
+
+    def _forget_idle(self, environment: Environment) -> None:
+        self._idle.pop(environment, None)
+        if environment.version is not None:
+            stack = self._idle_by_version.get(environment.version.version_id, [])
+            if environment in stack:
+                stack.remove(environment)
+            if not stack:
+                self._idle_by_version.pop(environment.version.version_id, None)
+
+    def _give_up(self, environment: Environment, cause: str) -> None:
+        self._forget_idle(environment)
+        self._alive.discard(environment)
+        if environment in self._blank:
+            self._blank.remove(environment)
+        environment.kill(cause)
+        self._changed()
+
+    def _make_room(self, wanted: int) -> bool:
+        """Ends idle ones until `wanted` more can be started or are being started; tells whether that worked."""
+        while len(self._alive) + max(wanted, self._starting) > self._bounds.environments_max:
+            if not self._idle:
+                return False
+            self._give_up(next(iter(self._idle)), "another version needs its place")
+        return True
+
+    def _refill(self) -> None:
+        """Starts as many as are waited for, and blank ones while there is room."""
+        wanted = len(self._waiting) + max(0, self._bounds.blank_environments - len(self._blank))
+        while not self._closed and self._starting < min(wanted, _STARTS_MAX):
+            if self._starting < len(self._waiting):
+                if not self._make_room(self._starting + 1):
+                    return
+            elif not self._room_for_blank():
+                return
+            self._starting += 1
+            task = self._loop.create_task(self._start())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _room_for_blank(self) -> bool:
+        """A blank one takes a warm one's place only when that has not been used for a while."""
+        if len(self._alive) + self._starting < self._bounds.environments_max:
+            return True
+        oldest = next(iter(self._idle.values()), None)
+        return oldest is not None and time.monotonic() - oldest > _SPARE_SECONDS and self._make_room(self._starting + 1)
+
+    async def _start(self) -> None:
+        try:
+            environment = await self._start_blank()
+        except (SandboxUnavailable, RuntimeError, OSError, TimeoutError) as error:
+            self._starting -= 1
+            self._on_start_failed(error)
+            return
+        self._starting -= 1
+        self._failures = 0
+        self._alive.add(environment)
+        if environment.dead:
+            self._on_end(environment)
+        elif self._waiting:
+            self._hand_over(environment, self._waiting.popleft())
+        else:
+            self._blank.append(environment)
+            self._changed()
+        self._refill()
+
+    async def _start_blank(self) -> Environment:
+        process = await self._sandbox.spawn()
+        environment = Environment(process, self._bounds.result_bytes_max)
+        environment.on_end = lambda: self._on_end(environment)
+        try:
+            await asyncio.wait_for(environment.ready, _READY_SECONDS)
+        except BaseException:
+            environment.kill("it did not start")
+            raise
+        return environment
+
+    def _on_start_failed(self, error: BaseException) -> None:
+        self._log.error("no environment could be started", cause=f"{type(error).__name__}: {error}")
+        pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
+        self._failures += 1
+        while self._waiting:
+            self._waiting.popleft().on_refused(f"no environment could be started: {error}")
+        self._later("refill", pause, self._refill)
+
+    def _on_end(self, environment: Environment) -> None:
+        self._alive.discard(environment)
+        self._outdated.discard(environment)
+        if environment in self._blank:
+            self._blank.remove(environment)
+        self._forget_idle(environment)
+        if not self._closed:
+            self._later("refill", 0.0, self._refill)
+            self._changed()
+
+    def _expire(self) -> None:
+        """Ends what has been idle for too long; the next look is when the next one is due."""
+        now = time.monotonic()
+        for environment, since in list(self._idle.items()):
+            if since + self._bounds.idle_seconds > now:
+                self._later("expire", since + self._bounds.idle_seconds - now + 0.01, self._expire)
+                return
+            self._give_up(environment, "it was idle for too long")
+
+    def _changed(self) -> None:
+        self._later("inventory", _INVENTORY_SECONDS, self._say_inventory)
+
+    def _say_inventory(self) -> None:
+        recent = sorted(self._idle_by_version.items(), key=lambda item: self._idle[item[1][-1]], reverse=True)
+        warm = [pb.WarmVersion(version_id=version_id, idle=len(stack)) for version_id, stack in recent[:_INVENTORY_MAX]]
+        self._say(pb.Inventory(warm_versions=warm, environments=len(self._alive), blank_environments=len(self._blank)))
+
+    def _later(self, name: str, delay: float, call: Callable[[], None]) -> None:
+        """At most one timer of each name; it keeps its first time."""
+        if name in self._timers or self._closed:
+            return
+
+        def fire() -> None:
+            del self._timers[name]
+            call()
+
+        self._timers[name] = self._loop.call_later(delay, fire)

@@ -1,0 +1,104 @@
+"""What an environment says about a step, checked and turned into the contract's messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from millrace_worker.generated import step_pb2 as pb
+from millrace_worker.host.environment import signal_name
+from millrace_worker.runtime.millrace_runtime import frames
+from millrace_worker.sandbox import ExitInfo
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_MIB = 1 << 20
+
+
+class Malformed(Exception):
+    """An environment sent something that no runtime of ours would send."""
+
+
+def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[bytes]) -> None:
+    """Puts a FINISHED frame into a result; raises Malformed when user code has forged it."""
+    try:
+        exports, returned, body = segments
+        if exports:
+            _check_json(exports, dict)
+            result.exports_json = exports
+        if header.get("returned"):
+            _check_json(returned, object)
+            result.return_value_json = returned
+        if (answer := header.get("answer")) is not None:
+            result.response.CopyFrom(response_from(answer, body))
+        if (failure := header.get("failure")) is not None:
+            result.failure.CopyFrom(_failure_from(failure))
+        elif (reason := header.get("exit")) is not None:
+            result.exit.reason = reason
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise Malformed(f"{type(error).__name__}: {error}") from None
+
+
+def response_from(header: dict[str, Any], body: bytes) -> pb.Response:
+    """An HTTP answer; raises Malformed when it could not be sent as one."""
+    try:
+        response = pb.Response(status=header["status"], body=body, immediate=bool(header.get("immediate")))
+        for name, value in header["headers"]:
+            if not _HEADER_NAME.fullmatch(name) or re.search(r"[\r\n\0]", value):
+                raise Malformed(f"a header called {name!r}")
+            response.headers.add(name=name, value=value)
+        if not 200 <= response.status <= 599:
+            raise Malformed(f"status {response.status}")
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        raise Malformed(f"{type(error).__name__}: {error}") from None
+    return response
+
+
+def _failure_from(failure: dict[str, Any]) -> pb.StepFailure:
+    too_large = failure["cause"] == "PAYLOAD_TOO_LARGE"
+    return pb.StepFailure(
+        cause=pb.FAILURE_CAUSE_PAYLOAD_TOO_LARGE if too_large else pb.FAILURE_CAUSE_EXCEPTION,
+        type=failure["type"],
+        message=failure["message"],
+        traceback=failure["traceback"],
+        line=failure["line"],
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_json(data: bytes, kind: type) -> None:
+    """Downstream believes that this is JSON; the sandbox is not to be believed."""
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, kind):
+        raise TypeError(f"not a {kind.__name__}")
+
+
+def failure_from_death(info: ExitInfo) -> pb.StepFailure:
+    """The failure of a step whose environment has died while it ran."""
+    if info.kind == "out_of_memory":
+        return pb.StepFailure(cause=pb.FAILURE_CAUSE_OUT_OF_MEMORY, type="OutOfMemory", message=info.message)
+    if info.kind == "too_many_processes":
+        return pb.StepFailure(cause=pb.FAILURE_CAUSE_PROCESS_KILLED, type="TooManyProcesses", message=info.message)
+    if info.kind == "exited":
+        message = info.message
+        if info.exit_code == frames.EXIT_CHANNEL_LOST:
+            message = "ended because the step closed its connection with the platform (file descriptors 1000 and 1001)"
+        return pb.StepFailure(cause=pb.FAILURE_CAUSE_PROCESS_EXITED, type="ProcessExited", message=message)
+    message = info.message
+    if info.kind == "signalled" and info.signal:
+        message = f"killed by signal {info.signal} ({signal_name(info.signal)})"
+    return pb.StepFailure(cause=pb.FAILURE_CAUSE_PROCESS_KILLED, type="ProcessKilled", message=message)
+
+
+def failure_text(failure: pb.StepFailure) -> str:
+    """The failure as the last log entry of its step shows it."""
+    last = f"{failure.type}: {failure.message}" if failure.message else failure.type
+    if failure.cause in (pb.FAILURE_CAUSE_EXCEPTION, pb.FAILURE_CAUSE_PAYLOAD_TOO_LARGE) and failure.traceback:
+        return failure.traceback
+    return f"{failure.traceback}\n{last}" if failure.traceback else last

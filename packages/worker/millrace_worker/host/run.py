@@ -1,0 +1,423 @@
+"""One run in this worker, from StartRun to RunGone.
+
+WAITING   for an environment           -> STEP, or gone (refused)
+STEP      user code runs               -> BETWEEN (finished, more steps), OVER (last, exit, failure, death)
+BETWEEN   the checkpoint is on its way -> STEP (Proceed), HELD (Proceed, but the assignment is not renewed)
+HELD      waits for a renewal          -> STEP
+OVER      nothing more will run        -> gone, when told by EndRun and the environment is clean
+ENDING    told to go, kill under way   -> gone, when the environment is dead
+
+Nothing of it survives the worker; the runner tells the owner that its runs are gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from typing import TYPE_CHECKING, Any
+
+from millrace_worker.generated import session_pb2 as pb
+from millrace_worker.generated import step_pb2 as step_pb
+from millrace_worker.host.bounds import seconds
+from millrace_worker.host.environment import Environment
+from millrace_worker.host.lines import RunLines
+from millrace_worker.host.outbox import LAZY_SECONDS
+from millrace_worker.host.results import (
+    Malformed,
+    failure_from_death,
+    failure_text,
+    fill_result,
+    response_from,
+)
+from millrace_worker.host.stacks import Frame, StackRequest, fault_of, line_in, parse, render
+from millrace_worker.host.versions import Version
+from millrace_worker.runtime.millrace_runtime import frames
+from millrace_worker.sandbox import ExitInfo
+
+if TYPE_CHECKING:
+    from millrace_worker.host.worker import Worker
+
+_FOREVER = float("inf")
+_EAGER_LOG_BYTES = 64 * 1024
+# The environment gives threads 2 s to end; then it is replaced, and here is why that cannot be waited out.
+_CLEAN_SECONDS = 4.0
+
+
+class State(enum.Enum):
+    """Where a run is."""
+
+    WAITING = enum.auto()
+    STEP = enum.auto()
+    BETWEEN = enum.auto()
+    HELD = enum.auto()
+    OVER = enum.auto()
+    ENDING = enum.auto()
+
+
+class Run:
+    """A run and the environment that it holds."""
+
+    def __init__(self, worker: Worker, version: Version, start: pb.StartRun) -> None:
+        now = time.monotonic()
+        self.assignment = start.assignment
+        self.version = version
+        self.environment: Environment | None = None
+        self.state = State.WAITING
+        self.lines = RunLines(start.assignment, worker.bounds.log_bytes_max)
+        self._worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._start: pb.StartRun | None = start
+        self._trace_parent = start.trace_parent
+        self._kills = start.kill_at_end_of_life
+        self._life_end = life_end(start, now)
+        self._run_seconds = seconds(start.run_time_left) if start.HasField("run_time_left") else _FOREVER
+        self._run_end = now + self._run_seconds
+        self._step_end = _FOREVER
+        self._index = first_index(version, start)
+        self._result = step_pb.StepResult()
+        self._timed_out = 0
+        self._responded = False
+        self._clean = False
+        self._gone_cause: int | None = None
+        self._gone_message = ""
+        self._stack: tuple[str, list[Frame]] = ("", [])
+        self._timer: asyncio.TimerHandle | None = None
+        self._log_timer: asyncio.TimerHandle | None = None
+        self._arm()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no step is left to run."""
+        return self._index >= len(self.version.steps)
+
+    # What the runner says.
+
+    def proceed(self, path: str) -> None:
+        """The checkpoint of the step at `path` is committed."""
+        if self.state is not State.BETWEEN or path != self._result.path:
+            return
+        self._index += 1
+        if not self._kills and time.monotonic() >= self._life_end:
+            self.state = State.HELD
+            return
+        self._begin_step()
+
+    def renew(self, life: pb.Life) -> None:
+        """The assignment goes on living."""
+        self._life_end = max(self._life_end, life_end(life, time.monotonic()))
+        if self.state is State.HELD and time.monotonic() < self._life_end:
+            self._begin_step()
+
+    def end(self) -> None:
+        """The run has ended and is committed."""
+        if self.state is State.STEP or self.state is State.WAITING:
+            self.kill(pb.GONE_CAUSE_KILLED, "the run ended while a step was running")
+            return
+        if self.state is State.ENDING:
+            return
+        cleaning = self.state is State.OVER
+        self.state, self._gone_cause = State.ENDING, pb.GONE_CAUSE_ENDED
+        if self.environment is None or self._clean:
+            self._gone()
+        elif not cleaning:
+            self._wait_for_cleaning()
+            self.environment.send(frames.END, {})
+
+    def kill(self, cause: int, message: str) -> None:
+        """Ends the run's environment at once."""
+        self._gone_cause, self._gone_message = cause, message
+        self.state = State.ENDING
+        if self.environment is None:
+            self._worker.pool.forget(self)
+            self._gone()
+        else:
+            self.environment.kill(message)
+
+    # What the pool says.
+
+    def on_environment(self, environment: Environment) -> None:
+        """The pool has found an environment."""
+        self.environment = environment
+        environment.tenant = self
+        environment.process.watch()
+        self._begin_step()
+
+    def on_refused(self, message: str) -> None:
+        """The pool has none."""
+        self._gone_cause, self._gone_message = pb.GONE_CAUSE_REFUSED, message
+        self._gone()
+
+    # Steps.
+
+    def _begin_step(self) -> None:
+        """Every start looks at the deadlines first: what asked for it may have waited in a stopped process."""
+        now = time.monotonic()
+        if now >= self._life_end:
+            if self._kills:
+                self.kill(pb.GONE_CAUSE_EXPIRED, "the assignment was not renewed in time")
+                return
+            if self._start is None:
+                self.state = State.HELD
+                return
+        self._result = self._new_result()
+        self.state = State.STEP
+        self.lines.begin_step(self._result.path)
+        if now >= self._run_end:
+            self._timed_out = step_pb.FAILURE_CAUSE_RUN_TIMEOUT
+            if self.environment is not None:
+                self.environment.send(frames.END, {})
+            self._finish(self._timeout_failure("", []))
+            return
+        self._step_end = now + self.version.step_seconds
+        if self._timer is None or min(self._step_end, self._run_end) < self._timer.when():
+            self._arm()
+        self._send_step(min(self._step_end, self._run_end) - now)
+        self._say_started()
+
+    def _new_result(self) -> step_pb.StepResult:
+        code = self.version.steps[self._index]
+        result = step_pb.StepResult(path=code.path, name=code.name, execution_id=self._worker.next_execution_id())
+        stamp(result.start_time)
+        return result
+
+    def _send_step(self, left: float) -> None:
+        environment, start = self.environment, self._start
+        assert environment is not None
+        last = self._index == len(self.version.steps) - 1
+        header: dict[str, Any] = {"step": self._index, "last": last, "seconds": left}
+        if start is None:
+            environment.send(frames.STEP, header)
+            return
+        self._start = None
+        done = [(step.name, step.HasField("return_value_json")) for step in start.done_steps]
+        header.update(
+            run=start.assignment.run_id,
+            environment=dict(start.environment),
+            done=done,
+            fallback=start.event_falls_back_to_body,
+            resumed=start.resumed,
+            trace_parent=start.trace_parent,
+        )
+        segments = [start.event_json, start.context_json]
+        for step in start.done_steps:
+            segments.append(step.exports_json)
+            if step.HasField("return_value_json"):
+                segments.append(step.return_value_json)
+        environment.send(frames.START, header, segments)
+
+    def _say_started(self) -> None:
+        assert self.environment is not None
+        started = pb.StepStarted(assignment=self.assignment, path=self._result.path, warm=self.environment.runs > 0)
+        started.start_time.CopyFrom(self._result.start_time)
+        self._worker.outbox.lazy(pb.WorkerFrame(step_started=started))
+
+    def _finish(self, failure: step_pb.StepFailure | None = None) -> None:
+        """Tells the runner what came of the step."""
+        result = self._result
+        stamp(result.end_time)
+        self._step_end = _FOREVER
+        if failure is not None:
+            result.failure.CopyFrom(failure)
+        failed = result.HasField("failure")
+        if self.environment is not None:
+            self.environment.drain_output()
+        self.lines.end_step(failure_text(result.failure) if failed else "")
+        result.last_log_sequence = self.lines.sequence
+        over = failed or result.HasField("exit") or self._index == len(self.version.steps) - 1
+        self.state = State.OVER if over else State.BETWEEN
+        self._flush_lines()
+        size = len(result.exports_json) + len(result.return_value_json) + len(result.response.body)
+        finished = pb.StepFinished(assignment=self.assignment, result=result)
+        self._worker.outbox.eager(pb.WorkerFrame(step_finished=finished), size)
+        self._worker.tracing.step(self.assignment.run_id, self._trace_parent, result)
+        if over and self.environment is not None:
+            self._wait_for_cleaning()
+
+    # What the environment says.
+
+    def on_output(self, stream: int, data: bytes) -> None:
+        """User code has written something."""
+        self.lines.feed(stream, data)
+        self._send_lines_soon()
+
+    def on_frame(self, kind: int, header: dict[str, Any], segments: list[bytes]) -> None:
+        """The runtime, or user code that pretends to be it, says something."""
+        try:
+            if kind == frames.FINISHED and self.state is State.STEP:
+                if not self._timed_out:
+                    fill_result(self._result, header, segments)
+                    self._finish()
+            elif kind == frames.RESPOND:
+                self._respond(header, segments)
+            elif kind == frames.NOTE:
+                self._note(str(header["text"]))
+            elif kind == frames.IDLE and self.state in (State.OVER, State.ENDING):
+                self._on_idle(header)
+            elif self.state is not State.ENDING:
+                raise Malformed(f"frame {kind:#x} at the wrong time")
+        except (Malformed, KeyError, TypeError, ValueError) as error:
+            assert self.environment is not None
+            self.environment.kill(f"it sent the platform something impossible ({error})")
+
+    def _respond(self, header: dict[str, Any], segments: list[bytes]) -> None:
+        response = response_from(header, segments[0] if segments else b"")
+        if self.state is State.STEP and not self._responded:
+            self._responded = True
+            answer = pb.Respond(assignment=self.assignment, path=self._result.path, response=response)
+            self._worker.outbox.eager(pb.WorkerFrame(respond=answer), len(response.body))
+
+    def _note(self, text: str) -> None:
+        assert self.environment is not None
+        self.environment.drain_output()
+        self.lines.note(text)
+        self._send_lines_soon()
+
+    def _on_idle(self, header: dict[str, Any]) -> None:
+        """The environment is clean as far as it can tell, or threads of the run are still ending."""
+        environment = self.environment
+        assert environment is not None
+        if header.get("settling"):
+            return
+        if header.get("strays"):
+            environment.process.reap_strays()
+        self._clean = True
+        reason = self._worker.pool.reason_to_retire(environment, header)
+        if reason:
+            environment.kill(reason)
+        elif self.state is State.ENDING:
+            self._gone()
+
+    def on_death(self, info: ExitInfo) -> None:
+        """The environment is gone."""
+        environment, state = self.environment, self.state
+        assert environment is not None
+        self.environment = None
+        self._clean = True
+        if state is State.STEP:
+            self._finish(self._death_failure(info, environment.tail))
+        elif state is State.ENDING:
+            self._gone()
+        elif state is not State.OVER:
+            self._gone_cause, self._gone_message = (
+                pb.GONE_CAUSE_ENVIRONMENT_DIED,
+                f"between two steps: {info.message}",
+            )
+            self._gone()
+
+    # Clocks.
+
+    def _arm(self) -> None:
+        """One timer for all clocks; what moves a deadline later leaves it alone, it finds nothing due then."""
+        if self._timer is not None:
+            self._timer.cancel()
+        soonest = min(
+            self._step_end,
+            self._run_end if self.state is State.STEP else _FOREVER,
+            self._life_end if self._kills else _FOREVER,
+        )
+        self._timer = self._loop.call_at(soonest, self._on_timer) if soonest != _FOREVER else None
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        if self.state is State.ENDING:
+            return
+        if self._kills and now >= self._life_end:
+            self.kill(pb.GONE_CAUSE_EXPIRED, "the assignment was not renewed in time")
+            return
+        if self.state is State.STEP and not self._timed_out and now >= min(self._step_end, self._run_end):
+            step_first = self._step_end <= self._run_end
+            self._time_out(step_pb.FAILURE_CAUSE_STEP_TIMEOUT if step_first else step_pb.FAILURE_CAUSE_RUN_TIMEOUT)
+        self._arm()
+
+    def _time_out(self, cause: int) -> None:
+        self._timed_out = cause
+        self._step_end = _FOREVER
+        assert self.environment is not None
+        self.environment.request_stack(StackRequest(self._sources(), self._on_stack))
+
+    def _on_stack(self, text: str, stack: list[Frame]) -> None:
+        self._stack = (text, stack)
+        if self.environment is not None:
+            self.environment.kill(self._timeout_failure("", []).message)
+
+    def _timeout_failure(self, text: str, stack: list[Frame]) -> step_pb.StepFailure:
+        if self._timed_out == step_pb.FAILURE_CAUSE_STEP_TIMEOUT:
+            name, message = "StepTimeout", f"timed out after {self.version.step_seconds:g} s"
+        else:
+            name, message = "RunTimeout", "the run as a whole used up its time limit"
+        line = line_in(stack, self._file_name())
+        return step_pb.StepFailure(cause=self._timed_out, type=name, message=message, traceback=text, line=line)  # type: ignore[arg-type]
+
+    def _death_failure(self, info: ExitInfo, tail: bytes) -> step_pb.StepFailure:
+        if self._timed_out and info.kind == "killed":
+            return self._timeout_failure(*self._stack)
+        failure = failure_from_death(info)
+        if fault_of(tail):
+            stack = parse(tail)
+            failure.traceback = render(stack, self._sources())
+            failure.line = line_in(stack, self._file_name())
+        return failure
+
+    def _file_name(self) -> str:
+        return self.version.steps[self._index].file_name
+
+    def _sources(self) -> dict[str, list[str]]:
+        return {step.file_name: step.source.splitlines() for step in self.version.steps}
+
+    # Ends.
+
+    def _wait_for_cleaning(self) -> None:
+        if not self._clean:
+            self._loop.call_later(_CLEAN_SECONDS, self._kill_unclean, self.environment)
+
+    def _kill_unclean(self, environment: Environment) -> None:
+        if not self._clean and self.environment is environment:
+            environment.kill("what the run left behind did not end")
+
+    def _gone(self) -> None:
+        """The last word about this run."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.lines.end_step()
+        self._flush_lines()
+        gone = pb.RunGone(assignment=self.assignment, cause=self._gone_cause, message=self._gone_message)  # type: ignore[arg-type]
+        self._worker.outbox.eager(pb.WorkerFrame(run_gone=gone))
+        environment, self.environment = self.environment, None
+        if environment is not None:
+            environment.tenant = None
+            environment.process.unwatch()
+        self._worker.on_run_gone(self, environment)
+
+    def _send_lines_soon(self) -> None:
+        if self.lines.pending_bytes > _EAGER_LOG_BYTES:
+            self._flush_lines()
+        elif self._log_timer is None:
+            self._log_timer = self._loop.call_later(LAZY_SECONDS, self._flush_lines)
+
+    def _flush_lines(self) -> None:
+        if self._log_timer is not None:
+            self._log_timer.cancel()
+            self._log_timer = None
+        for frame, size in self.lines.take():
+            self._worker.outbox.eager(frame, size)
+
+
+def life_end(message: pb.StartRun | pb.Life, now: float) -> float:
+    """When an assignment's life is over, on the machine's monotonic clock."""
+    if message.life_end_us:
+        return message.life_end_us / 1e6
+    return now + seconds(message.life) if message.HasField("life") else _FOREVER
+
+
+def first_index(version: Version, start: pb.StartRun) -> int:
+    """The step behind the last checkpoint."""
+    return 1 + max((version.index_by_path.get(step.path, -1) for step in start.done_steps), default=-1)
+
+
+def stamp(target: Any) -> None:
+    """Sets a protobuf timestamp to now."""
+    now = time.time_ns()
+    target.seconds = now // 1_000_000_000
+    target.nanos = now % 1_000_000_000

@@ -1,0 +1,5 @@
+"""What runs inside an execution environment. This folder is bound read-only into every sandbox.
+
+Standard library only, and only two names that user code could import: `millrace_runtime` (the loop that runs steps) and
+`pipedream` (what user code sees).
+"""

@@ -1,0 +1,18 @@
+"""What a step's code sees of Millrace; `handler(pd)` gets it as an argument, older scripts import it.
+
+`import pipedream` and `from pipedream.script_helpers import steps, export` always mean the step that runs now.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipedream import _current
+
+__all__ = ["context", "export", "flow", "inputs", "respond", "steps"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(_current.pd(), name)
+    raise AttributeError(f"module 'pipedream' has no attribute {name!r}")

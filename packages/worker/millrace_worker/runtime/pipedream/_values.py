@@ -1,0 +1,105 @@
+"""User values to JSON text, with errors that say where in the value the trouble is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_DEPTH_MAX = 900
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+_HINTS = {
+    "datetime": "use .isoformat()",
+    "date": "use .isoformat()",
+    "time": "use .isoformat()",
+    "timedelta": "use .total_seconds()",
+    "Timestamp": "use .isoformat()",
+    "Decimal": "use float() or str()",
+    "Fraction": "use float() or str()",
+    "set": "use list() or sorted()",
+    "frozenset": "use list() or sorted()",
+    "dict_keys": "use list()",
+    "dict_values": "use list()",
+    "dict_items": "use dict()",
+    "generator": "use list()",
+    "map": "use list()",
+    "filter": "use list()",
+    "range": "use list()",
+    "deque": "use list()",
+    "coroutine": "is an await missing?",
+    "bytes": "use .decode() or base64",
+    "bytearray": "use .decode() or base64",
+    "UUID": "use str()",
+    "PosixPath": "use str()",
+    "complex": "use str()",
+    "ndarray": "use .tolist()",
+    "DataFrame": 'use .to_dict("records")',
+    "Series": "use .to_list()",
+    "Response": "use .json() or .text",
+}
+
+
+def encode(value: Any, root: str) -> bytes:
+    """JSON in UTF-8; TypeError or ValueError naming the path below `root` when there is none."""
+    try:
+        text = _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _explain(value, root, error) from None
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:  # A lone surrogate has no UTF-8; as an escape it passes.
+        return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _explain(value: Any, root: str, error: Exception) -> Exception:
+    try:
+        return _find(value, root, ()) or type(error)(f"{root}: {error}")
+    except RecursionError:
+        return ValueError(f"{root}: nested too deeply to be JSON")
+
+
+def _find(value: Any, path: str, above: tuple[int, ...]) -> Exception | None:
+    """The first trouble in the order in which the value is written."""
+    if value is None or isinstance(value, str):
+        return None
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            return ValueError(f"{path}: {value} is not a JSON number")
+        return None
+    if isinstance(value, int):
+        return _find_in_integer(value, path)
+    if not isinstance(value, (dict, list, tuple)):
+        name = type(value).__name__
+        hint = _HINTS.get(name)
+        return TypeError(f"{path}: {name} is not JSON serialisable{f' ({hint})' if hint else ''}")
+    if id(value) in above:
+        return ValueError(f"{path}: contains itself (a circular reference)")
+    if len(above) > _DEPTH_MAX:
+        return ValueError(f"{path[:200]}…: nested too deeply to be JSON")
+    above = (*above, id(value))
+    if isinstance(value, dict):
+        return _find_in_dict(value, path, above)
+    for index, item in enumerate(value):
+        if found := _find(item, f"{path}[{index}]", above):
+            return found
+    return None
+
+
+def _find_in_integer(value: int, path: str) -> Exception | None:
+    try:
+        int.__repr__(value)
+    except ValueError as error:
+        return ValueError(f"{path}: {error}")
+    return None
+
+
+def _find_in_dict(value: dict[Any, Any], path: str, above: tuple[int, ...]) -> Exception | None:
+    for key, item in value.items():
+        if not (key is None or isinstance(key, (str, int, float))):
+            return TypeError(f"{path}: a key is a {type(key).__name__}; JSON keys are strings")
+        if isinstance(key, float) and (found := _find(key, f"{path}: key", above)):
+            return found
+        step = f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r}]"
+        if found := _find(item, path + step, above):
+            return found
+    return None
