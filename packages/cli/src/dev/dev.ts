@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PlatformError } from "@millrace/core";
 import { checkoutFolder, loadTools } from "@millrace/provision";
 import { lockFolder } from "./folder-lock.ts";
-import { openHouseFolder, rememberDataFolder } from "./house-folder.ts";
+import { defaultDataFolder, openHouseFolder, rememberDataFolder } from "./house-folder.ts";
 import { loadHouseState, saveHouseState } from "./house-state.ts";
 import { House } from "./house.ts";
 import { endLeftovers } from "./leftovers.ts";
@@ -18,8 +18,8 @@ export const defaultHttpPort = 7420;
 
 /** How to run a whole house on one machine. */
 export interface DevOptions {
-  /** The data folder; made when it is not there. */
-  readonly data: string;
+  /** The data folder, made when it is not there; MILLRACE_DATA, else `.millrace` in the checkout, by default. */
+  readonly data?: string;
   /** Where HTTP is answered; 7420 by default. */
   readonly port?: number;
   /** Where gRPC is answered; the one remembered, else the one behind `port`, else any, by default. */
@@ -28,6 +28,8 @@ export interface DevOptions {
   readonly host?: string;
   /** The address that outsiders know the house by; `http://<host>:<port>` by default. */
   readonly publicUrl?: string;
+  /** Keeps stdout free of the line that says that the house is ready. */
+  readonly json?: boolean;
   /** Runs when everything is ready; the house goes on until `stop` is called or a signal comes. */
   readonly whenReady?: (house: ReadyHouse) => Promise<void>;
 }
@@ -45,12 +47,12 @@ export interface ReadyHouse {
 
 /**
  * Runs Postgres, NATS, gateway, scheduler and runner in the foreground until SIGINT or SIGTERM, and returns when all of them
- * are gone. Prints one line on stdout when everything answers. Throws ALREADY_RUNNING, PORT_TAKEN, PROCESS_FAILED,
+ * are gone, with the exit code. Prints one line on stdout when everything answers. Throws ALREADY_RUNNING, PORT_TAKEN, PROCESS_FAILED,
  * TOOLS_MISSING, DATA_FOLDER_UNUSABLE or DATA_FOLDER_DAMAGED.
  */
-export async function dev(options: DevOptions): Promise<void> {
+export async function dev(options: DevOptions): Promise<number> {
   const tools = loadTools();
-  const folder = openHouseFolder(options.data);
+  const folder = openHouseFolder(options.data ?? defaultDataFolder());
   const lock = await lockFolder(folder.path);
   const stop = new StopRequest();
   try {
@@ -67,14 +69,15 @@ export async function dev(options: DevOptions): Promise<void> {
     const publicUrl = options.publicUrl ?? `http://${reachable(host)}:${httpPort}`;
     const onDeath = (role: string, how: string): void => say(`the ${role} ${how}; starting it again`);
     const settings = { folder, state, ports, tools, host, httpPort, publicUrl, onDeath };
-    await runHouse(settings, stop, options.whenReady);
+    await runHouse(settings, stop, options);
+    return 0;
   } finally {
     stop.close();
     lock.release();
   }
 }
 
-async function runHouse(settings: HouseSettings, stop: StopRequest, whenReady: DevOptions["whenReady"]): Promise<void> {
+async function runHouse(settings: HouseSettings, stop: StopRequest, options: DevOptions): Promise<void> {
   const house = new House(settings);
   const { folder, ports } = settings;
   const url = `http://${reachable(settings.host)}:${settings.httpPort}`;
@@ -96,9 +99,9 @@ async function runHouse(settings: HouseSettings, stop: StopRequest, whenReady: D
     }
     state = "ready";
     rememberDataFolder(folder.path);
-    process.stdout.write(`ready ${url} grpc ${grpc}\n`);
+    (options.json === true ? process.stderr : process.stdout).write(`ready ${url} grpc ${grpc}\n`);
     const apiKey = readFileSync(folder.apiKeyFile, "utf8").trim();
-    const ready = whenReady?.({ url, grpc, apiKey, signal: stop.signal, stop: () => stop.request() });
+    const ready = options.whenReady?.({ url, grpc, apiKey, signal: stop.signal, stop: () => stop.request() });
     await Promise.race([stopped, (ready ?? Promise.resolve()).then(() => stopped)]);
   } finally {
     state = "draining";

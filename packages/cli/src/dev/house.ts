@@ -5,7 +5,7 @@ import { endLeftovers } from "./leftovers.ts";
 import {
   clusterOf,
   databaseName,
-  databaseUrl,
+  databaseUrlOf,
   natsPlan,
   postgresPlan,
   processPlan,
@@ -13,7 +13,6 @@ import {
 } from "./process-plans.ts";
 import type { ProcessStatus } from "./status-socket.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
-import { prepareRecord } from "./prepare-record.ts";
 
 const startTimeoutMs = 60_000;
 
@@ -55,13 +54,16 @@ export class House {
 
   async #startRecord(): Promise<void> {
     const { folder, state } = this.#settings;
+    // Loaded while Postgres starts, and by no other command than this: the database's client takes time to load.
+    const preparing = import("./prepare-record.ts");
     await createCluster(clusterOf(this.#settings), {
       role: databaseName,
       password: state.databasePassword,
       superuser: false,
     });
     await this.#postgres.start(startTimeoutMs);
-    const apiKey = await prepareRecord(databaseUrl(this.#settings), folder.apiKeyFile);
+    const { prepareRecord } = await preparing;
+    const apiKey = await prepareRecord(databaseUrlOf(state), folder.apiKeyFile);
     if (apiKey !== undefined) {
       writeFileSync(folder.apiKeyFile, `${apiKey}\n`, { mode: 0o600 });
     }

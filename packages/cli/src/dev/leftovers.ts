@@ -9,7 +9,7 @@ export const houseVariable = "MILLRACE_HOUSE";
 /**
  * Ends what an earlier supervisor of this house left behind. Its processes carry the house's id in their environment, so
  * that a process id which means another program by now is never touched. After a `kill -9` of the supervisor they are
- * draining already, and get the time to.
+ * ending already, by the signal that the kernel sends them then.
  */
 export async function endLeftovers(houseId: string, timeoutMs = drainTimeoutMs): Promise<number> {
   const left = findByEnvironment(houseVariable, houseId);

@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import {
   checkoutFolder,
   clusterLaunch,
@@ -17,6 +17,9 @@ import { LogFile } from "./log-file.ts";
 import { natsUsers } from "./nats-users.ts";
 import type { ProcessPlan } from "./supervised-process.ts";
 
+/** What a process gets beyond its own deadline for draining before it is killed. */
+const drainGraceMs = 3_000;
+
 /** The name of the database, and of the role that owns it. */
 export const databaseName = "millrace";
 
@@ -32,10 +35,9 @@ export interface HouseSettings {
   readonly onDeath: (role: string, how: string) => void;
 }
 
-/** The address of the house's database. */
-export function databaseUrl(settings: HouseSettings): string {
-  const { state, ports } = settings;
-  return `postgres://${databaseName}:${state.databasePassword}@127.0.0.1:${ports.postgres}/${databaseName}`;
+/** The address of a house's database. */
+export function databaseUrlOf({ databasePassword, ports }: HouseState): string {
+  return `postgres://${databaseName}:${databasePassword}@127.0.0.1:${ports?.postgres}/${databaseName}`;
 }
 
 /** The house's Postgres data. */
@@ -88,9 +90,15 @@ export function processPlan(settings: HouseSettings, role: ProcessRole): Process
     },
     isReady: () => isReadyOverHttp(settings.ports.health[role]),
     stopSignal: "SIGTERM",
-    stopTimeoutMs: 20_000,
+    stopTimeoutMs: drainTimeoutMs() + drainGraceMs,
     hardSignal: "SIGKILL",
   });
+}
+
+// A person waits at the terminal: shorter than a cluster's. What is not done by then goes on at the next start.
+function drainTimeoutMs(): number {
+  const set = Number(process.env["MILLRACE_DRAIN_TIMEOUT_MS"]);
+  return Number.isInteger(set) && set > 0 ? set : 10_000;
 }
 
 function plan(settings: HouseSettings, part: Omit<ProcessPlan, "log" | "onDeath">): ProcessPlan {
@@ -119,16 +127,16 @@ function inherited(): Record<string, string> {
 
 function commonSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
   return {
-    MILLRACE_NAME: `${role}-1`,
     MILLRACE_NATS_URL: `nats://127.0.0.1:${settings.ports.nats}`,
     MILLRACE_NATS_USER: role,
     MILLRACE_NATS_PASSWORD: settings.state.natsPasswords[role],
     MILLRACE_HEALTH_PORT: String(settings.ports.health[role]),
+    MILLRACE_DRAIN_TIMEOUT_MS: String(drainTimeoutMs()),
   };
 }
 
 function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
-  const record = { MILLRACE_DATABASE_URL: databaseUrl(settings), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
+  const record = { MILLRACE_DATABASE_URL: databaseUrlOf(settings.state), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
   switch (role) {
     case "gateway":
       return {
@@ -144,7 +152,7 @@ function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string
       return {
         MILLRACE_DATA_DIR: settings.folder.runner,
         MILLRACE_PYTHON: settings.tools.python,
-        PATH: `${dirname(settings.tools.bwrap)}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
+        MILLRACE_BUBBLEWRAP: settings.tools.bwrap,
       };
   }
 }

@@ -1,0 +1,37 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { coerceError } from "@millrace/core";
+import { loadTools, type Tools } from "@millrace/provision";
+import { bad, good, type Check } from "./check.ts";
+
+const setupRemedy = 'Run "npm run setup" in the checkout: it brings what is missing.';
+const timeoutMs = 10_000;
+
+/** The programs that set-up found or brought, each asked for its version. */
+export function checkTools(): { checks: Check[]; python: string; bwrap: string | undefined } {
+  let tools: Tools;
+  try {
+    tools = loadTools();
+  } catch (error) {
+    return { checks: [bad("set-up", coerceError(error).message, setupRemedy)], python: "python3", bwrap: undefined };
+  }
+  const checks = [
+    askVersion("Node", tools.node, ["--version"]),
+    askVersion("Python", tools.python, ["--version"]),
+    askVersion("nats-server", tools.natsServer, ["--version"]),
+    askVersion("Postgres", join(tools.postgres, "bin/postgres"), ["--version"]),
+    askVersion("worker's packages", tools.python, [
+      "-c",
+      "import grpc, google.protobuf as p; print('grpcio', grpc.__version__, 'protobuf', p.__version__)",
+    ]),
+  ];
+  return { checks, python: tools.python, bwrap: tools.bwrap };
+}
+
+function askVersion(name: string, program: string, args: string[]): Check {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8", timeout: timeoutMs });
+  const said = `${stdout}${stderr}`.trim().split("\n").at(-1) ?? "";
+  return status === 0
+    ? good(name, `${said} (${program})`)
+    : bad(name, `${program} does not run: ${error?.message ?? said}`, setupRemedy);
+}

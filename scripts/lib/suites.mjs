@@ -1,0 +1,127 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { checkout } from "./paths.mjs";
+
+const minute = 60_000;
+const worker = join(checkout, "packages/worker");
+
+/**
+ * One named set of checks.
+ *
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {string} about what it shows
+ * @property {boolean} [heavy] left out unless it is named
+ * @property {"check" | "node" | "pytest"} kind how its outcome is counted: as one, or as its runner counts
+ * @property {string} [cwd]
+ * @property {(tools: {node: string, python: string}) => string[][]} commands
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {string[]} [unchanged] folders and files that the commands must leave as they are
+ * @property {number} timeoutMs
+ */
+
+const bin = (name) => join(checkout, "node_modules/.bin", name);
+
+function nodeTests(node, folders, options = []) {
+  const files = folders.flatMap(testFiles);
+  return files.length === 0
+    ? []
+    : [[node, "--test", "--test-reporter=spec", "--test-timeout=180000", ...options, ...files]];
+}
+
+function testFiles(folder) {
+  const path = join(checkout, folder);
+  if (!existsSync(path)) {
+    return [];
+  }
+  return readdirSync(path, { recursive: true })
+    .filter((name) => name.endsWith(".test.ts") && !name.includes("node_modules"))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** @type {Suite[]} */
+export const suites = [
+  {
+    name: "format",
+    about: "TypeScript and Python are formatted",
+    kind: "check",
+    commands: ({ python }) => [
+      [bin("prettier"), "--check", "--log-level", "warn", "."],
+      [python, "-m", "ruff", "format", "--check", "--quiet", worker],
+    ],
+    timeoutMs: 3 * minute,
+  },
+  {
+    name: "lint",
+    about: "the rules of the house, import directions included",
+    kind: "check",
+    commands: ({ python }) => [
+      [bin("oxlint"), "--type-aware", "--deny-warnings"],
+      [python, "-m", "ruff", "check", "--quiet", worker],
+    ],
+    timeoutMs: 3 * minute,
+  },
+  {
+    name: "types",
+    about: "TypeScript type-checks",
+    kind: "check",
+    commands: () => [[bin("tsc"), "-p", "tsconfig.json"]],
+    timeoutMs: 5 * minute,
+  },
+  {
+    name: "contracts",
+    about: "the contracts pass buf's lint, and generating their code again changes nothing",
+    kind: "check",
+    commands: () => [
+      [bin("buf"), "lint"],
+      ["npm", "run", "--silent", "generate"],
+    ],
+    unchanged: ["packages/protocol/src/generated", "packages/worker/millrace_worker/generated", "docs/reference"],
+    timeoutMs: 3 * minute,
+  },
+  {
+    name: "unit",
+    about: "what stands beside the code",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["packages"]),
+    timeoutMs: 6 * minute,
+  },
+  {
+    name: "python",
+    about: "the worker and its sandbox",
+    kind: "pytest",
+    cwd: worker,
+    commands: ({ python }) => [[python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider"]],
+    timeoutMs: 6 * minute,
+  },
+  {
+    name: "simulation",
+    about: "a sample of the state machine's random schedules",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/simulation"]),
+    timeoutMs: 5 * minute,
+  },
+  {
+    name: "integration",
+    about: "rooms together with a real Postgres and NATS",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/integration"]),
+    timeoutMs: 6 * minute,
+  },
+  {
+    name: "e2e",
+    about: "a whole house, as people use it",
+    kind: "node",
+    // One house at a time: two cores carry no more.
+    commands: ({ node }) => nodeTests(node, ["test/e2e"], ["--test-concurrency=1"]),
+    timeoutMs: 8 * minute,
+  },
+  {
+    name: "chaos",
+    about: "kill -9 of every process in the middle of 200 runs, once each",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/chaos"], ["--test-concurrency=1"]),
+    timeoutMs: 8 * minute,
+  },
+];

@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import { runOnNode } from "./lib/on-node.mjs";
+import { checkout } from "./lib/paths.mjs";
+import { say } from "./lib/progress.mjs";
+import { runScript } from "./lib/run-script.mjs";
+import { setup } from "./lib/setup.mjs";
+
+// "npm start" and, with --once, "npm run demo": from a fresh clone to an answer. Arguments go on to the house.
+const startMs = Date.now();
+await runScript(async () => {
+  const { node } = await setup({ dev: false });
+  say("starting Postgres, NATS, gateway, scheduler and runner …");
+  const main = join(checkout, "packages/cli/src/dev/start-main.ts");
+  return runOnNode(node, [main, ...process.argv.slice(2)], { ...process.env, MILLRACE_START_MS: String(startMs) });
+});
