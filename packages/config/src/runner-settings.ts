@@ -1,5 +1,5 @@
 import { NAME_PATTERN, NAME_RANGE, commonSettings } from "./common-settings.ts";
-import { choice, flag, integer, optionalText, requiredText, text } from "./setting.ts";
+import { choice, integer, optionalText, requiredText, text } from "./setting.ts";
 
 /** Settings of a runner. It has no database credentials and no token key. */
 export const runnerSettings = {
@@ -151,10 +151,5 @@ export const runnerSettings = {
     min: 0,
     max: 5_000,
     unit: "ms",
-  }),
-  sandboxCheck: flag({
-    env: "MILLRACE_SANDBOX_CHECK",
-    description: "Try the sandbox at the start and refuse to run without a working one.",
-    default: true,
   }),
 } as const;

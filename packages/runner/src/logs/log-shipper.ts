@@ -71,7 +71,7 @@ export class LogShipper {
   flushAll(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const source of [...this.#waiting.keys()]) this.flush(source);
+    for (const source of this.#waiting.keys()) this.flush(source);
   }
 
   #publish({ handing, projectId, workflowId }: LogSource, lines: step.LogLine[]): void {

@@ -1,12 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { chmod, rm } from "node:fs/promises";
 
 import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { PlatformError } from "@millrace/core";
 import { session } from "@millrace/protocol";
 
+import { makeSocketFolder } from "./socket-folder.ts";
 import { PROTOCOL_VERSION } from "./worker-session.ts";
 
 type Call = ServerDuplexStream<session.SessionRequest, session.SessionResponse>;
@@ -29,6 +28,8 @@ export interface StreamHandlers {
 
 /** Who may open a session, and what becomes of it. */
 export interface SessionServerOptions {
+  /** The socket is made in it, or in a temporary folder when its path is too long for that. */
+  readonly dataFolder: string;
   /** How long a stream may stay silent before its hello. */
   readonly helloTimeoutMs: number;
   /** A worker that answers no ping for this long is taken for dead. */
@@ -38,7 +39,6 @@ export interface SessionServerOptions {
   onOpen(workerId: string, stream: OpenStream): StreamHandlers;
 }
 
-const SOCKET_PATH_BYTES_MAX = 107;
 const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The generated definition, but without its copy of every message sent. */
@@ -65,8 +65,7 @@ export class SessionServer {
   }
 
   static async open(options: SessionServerOptions): Promise<SessionServer> {
-    const folder = await mkdtemp(join(shortTemporaryFolder(), "millrace-"));
-    const socketPath = join(folder, "runner.sock");
+    const { folder, socketPath } = await makeSocketFolder(options.dataFolder);
     const server = new Server({
       "grpc.max_receive_message_length": MESSAGE_BYTES_MAX,
       "grpc.max_send_message_length": MESSAGE_BYTES_MAX,
@@ -88,12 +87,6 @@ export class SessionServer {
     this.#server.forceShutdown();
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** Addresses of Unix sockets are short, temporary folders of users sometimes are not. */
-function shortTemporaryFolder(): string {
-  const longest = join(tmpdir(), "millrace-XXXXXX", "runner.sock");
-  return Buffer.byteLength(longest) <= SOCKET_PATH_BYTES_MAX ? tmpdir() : "/tmp";
 }
 
 function serveSession(call: Call, options: SessionServerOptions): void {

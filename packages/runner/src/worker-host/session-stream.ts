@@ -1,4 +1,4 @@
-import { session } from "@millrace/protocol";
+import type { session } from "@millrace/protocol";
 
 /** The writing half of a session's gRPC stream. */
 export interface FrameSink {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { after, test } from "node:test";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 
 import { credentials, Metadata, status } from "@grpc/grpc-js";
 import type { PlatformError } from "@millrace/core";
@@ -38,6 +39,7 @@ async function scene(
   const host = new WorkerHost(
     {
       workers: settings.workers ?? 1,
+      dataFolder: mkdtempSync(join(tmpdir(), "millrace-test-")),
       command: (socketPath, token, workerId) => {
         socket = socketPath;
         const own = { MILLRACE_RUNNER_SOCKET: socketPath, MILLRACE_WORKER_TOKEN: token, MILLRACE_WORKER_ID: workerId };

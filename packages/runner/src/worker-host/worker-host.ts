@@ -27,6 +27,8 @@ export interface WorkerEvents {
 /** How many workers there are and how they are run. */
 export interface WorkerHostOptions {
   readonly workers: number;
+  /** Holds the socket. */
+  readonly dataFolder: string;
   /** The command of a worker that dials this socket with this token and name. */
   readonly command: (socketPath: string, token: string, workerId: string) => WorkerCommand;
   readonly configure: session.Configure;
@@ -77,8 +79,9 @@ export class WorkerHost {
 
   /** Opens the socket and starts the workers; they become ready one by one. */
   async start(): Promise<void> {
-    const { restart, keepaliveMs, log } = this.#options;
+    const { dataFolder, restart, keepaliveMs, log } = this.#options;
     const server = await SessionServer.open({
+      dataFolder,
       helloTimeoutMs: restart.sessionTimeoutMs,
       keepaliveMs,
       admit: (matches) => this.#slots.find((slot) => slot.admit(matches))?.workerId,
@@ -268,7 +271,7 @@ export class WorkerHost {
 
   #workerDied(died: WorkerSession): void {
     this.#checks.workerDied(died.workerId);
-    for (const run of [...this.#runs.values()]) {
+    for (const run of this.#runs.values()) {
       if (run.session !== died) continue;
       this.#gone({ assignment: run.assignment, cause: session.GoneCause.WORKER_DIED, message: "the worker died" });
     }

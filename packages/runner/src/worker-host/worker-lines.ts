@@ -23,9 +23,9 @@ export function relayWorkerLine(line: string, worker: string, log: HostLog): str
     return text;
   }
   const { time: _time, level, message, event, ...fields } = record;
-  const text = [event, message].find((one) => typeof one === "string") ?? "worker.log";
-  log[LEVELS[String(level)] ?? "info"](text as string, { worker, ...fields });
-  return text as string;
+  const text = String(event ?? message ?? "worker.log");
+  log[LEVELS[String(level)] ?? "info"](text, { worker, ...fields });
+  return [text, fields["cause"], fields["problems"]].flat().filter(Boolean).join(": ");
 }
 
 function parseRecord(line: string): Record<string, unknown> | undefined {

@@ -1,4 +1,4 @@
-import { session } from "@millrace/protocol";
+import type { session } from "@millrace/protocol";
 
 import { OutgoingFrames, type FrameSink, type OutgoingLimits } from "./session-stream.ts";
 

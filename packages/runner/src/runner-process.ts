@@ -1,0 +1,112 @@
+import { connectBus, openChannels, openLogStream, subjects, type Bus } from "@millrace/bus";
+import { processName, type RunnerSettings } from "@millrace/config";
+import { TIMING_DEFAULT } from "@millrace/core";
+import { startHealthServer, type Logger, type RunningProcess } from "@millrace/telemetry";
+
+import { DefinitionSource } from "./definitions/definition-source.ts";
+import { EnvironmentCache } from "./definitions/environment-cache.ts";
+import { VersionCache } from "./definitions/version-cache.ts";
+import { LogShipper } from "./logs/log-shipper.ts";
+import { Runner } from "./runner.ts";
+import { WorkerHost } from "./worker-host/worker-host.ts";
+import { configureFrame, workerCommand } from "./worker-settings.ts";
+
+/** Parts of the drain time that are kept for ending the workers and for the last messages. */
+const WORKER_GRACE_MS = 2000;
+const LAST_MESSAGES_MS = 1500;
+/** A worker that does not answer a ping for so long is taken for dead. */
+const KEEPALIVE_MS = 10_000;
+const CHECK_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 1000;
+const LOG_BATCH_BYTES_MAX = 64 * 1024;
+const VERSION_BYTES_MAX = 256 * 1024 * 1024;
+const PROJECTS_MAX = 10_000;
+const OUTGOING_FRAMES_MAX = 100_000;
+const OUTGOING_BYTES_MAX = 256 * 1024 * 1024;
+const RESTART = { firstMs: 100, maxMs: 5000, stableAfterMs: 10_000 };
+
+/** Wires a runner's parts. */
+function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Logger): Runner {
+  const channels = openChannels(bus);
+  const source = new DefinitionSource({
+    version: channels.version(),
+    environment: channels.environment(),
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    timeoutMs: settings.definitionTimeoutMs,
+  });
+  const environments = new EnvironmentCache((token, known) => source.fetchEnvironment(token, known), {
+    revalidateAfterMs: settings.variablesFreshMs,
+    staleAfterMs: settings.variablesStaleMs,
+    projectsMax: PROJECTS_MAX,
+  });
+  // Whatever changes in the house may be a variable: the next start of each project asks.
+  bus.subscribe(subjects.definitions(), () => environments.invalidate());
+  const { heartbeatMs, heartbeatResendMs } = settings;
+  return new Runner({
+    // Later starts sort higher.
+    holdings: {
+      runner: name,
+      incarnation: `${Date.now().toString(36).padStart(10, "0")}-${process.pid}`,
+      pool: settings.pool,
+      timing: { ...TIMING_DEFAULT, heartbeatMs, heartbeatResendMs },
+    },
+    slots: settings.slots,
+    channels,
+    versions: new VersionCache((token) => source.fetchVersion(token), {
+      versionsMax: settings.versionsMax,
+      bytesMax: VERSION_BYTES_MAX,
+    }),
+    environments,
+    logs: new LogShipper(openLogStream(bus), { flushAfterMs: settings.logFlushMs, batchBytesMax: LOG_BATCH_BYTES_MAX }),
+    log,
+    host: (events) =>
+      new WorkerHost(
+        {
+          workers: settings.workers,
+          dataFolder: settings.dataDir,
+          command: (socketPath, token, workerId) => workerCommand(settings, { socketPath, token, workerId }),
+          configure: configureFrame(settings, bus.messageBytesMax),
+          restart: { ...RESTART, sessionTimeoutMs: settings.workerStartTimeoutMs },
+          limits: { versionsMax: settings.versionsMax, framesMax: OUTGOING_FRAMES_MAX, bytesMax: OUTGOING_BYTES_MAX },
+          keepaliveMs: KEEPALIVE_MS,
+          checkTimeoutMs: CHECK_TIMEOUT_MS,
+          log,
+        },
+        events,
+      ),
+  });
+}
+
+/** Connects, wires and starts a runner. */
+export async function startRunner(settings: RunnerSettings, log: Logger): Promise<RunningProcess> {
+  const name = processName("runner", settings.name);
+  const bus = await connectBus({
+    name,
+    url: settings.natsUrl,
+    user: settings.natsUser,
+    password: settings.natsPassword,
+    credentialsFile: settings.natsCredentialsFile,
+    log,
+  });
+  const runner = createRunner(settings, name, bus, log);
+  const { host } = runner;
+  const health = await startHealthServer({
+    host: settings.healthHost,
+    port: settings.healthPort,
+    checks: {
+      nats: () => (bus.connected ? undefined : "no connection to NATS"),
+      worker: () => (host.ready ? undefined : "no worker has opened its session"),
+    },
+    status: () => ({ name, workers: host.workers(), heldRuns: runner.size, environments: host.environments }),
+  });
+  log.info("health.listening", { port: health.port });
+  await runner.start();
+  return {
+    drain: async () => {
+      health.drain();
+      await runner.drain(Math.max(0, settings.drainTimeoutMs - WORKER_GRACE_MS - LAST_MESSAGES_MS), WORKER_GRACE_MS);
+      await bus.drain(LAST_MESSAGES_MS);
+      await health.close();
+    },
+  };
+}

@@ -1,0 +1,318 @@
+import {
+  Holdings,
+  type PlatformError,
+  coerceError,
+  type HoldingsPort,
+  type HoldingsSettings,
+  type RenewedLife,
+  type RunnerDescription,
+  type messages,
+} from "@millrace/core";
+import type { BusSubscription, Channels } from "@millrace/bus";
+import type { control, session, step } from "@millrace/protocol";
+import type { Logger } from "@millrace/telemetry";
+
+import { type ActiveRun, activeRun, logSource, maskResult, runKey, startRun, toDuration } from "./active-run.ts";
+import type { Environment, EnvironmentCache } from "./definitions/environment-cache.ts";
+import type { VersionCache } from "./definitions/version-cache.ts";
+import type { LogShipper } from "./logs/log-shipper.ts";
+import {
+  fromAssign,
+  fromCommitted,
+  fromGoneCause,
+  fromRenew,
+  fromResult,
+  toAnswer,
+  toCheckpoint,
+  toHeartbeat,
+  tooLargeResult,
+  type WiredAssign,
+  type WiredResult,
+} from "./wire.ts";
+import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
+
+/** What a runner is made of. */
+export interface RunnerParts {
+  readonly holdings: HoldingsSettings;
+  readonly slots: number;
+  readonly channels: Channels;
+  readonly versions: VersionCache;
+  readonly environments: EnvironmentCache;
+  readonly logs: LogShipper;
+  readonly log: Logger;
+  /** Makes the worker host; told here what happens in the workers. */
+  readonly host: (events: WorkerEvents) => WorkerHost;
+}
+
+/**
+ * Wires the brain (`Holdings`) to the bus and the workers. It keeps for each run what the brain has no use for: its input,
+ * its secrets, where its log lines go. What a run needs (its version, its project's variables) is nearly always here
+ * already; then an `Assign` becomes a `StartRun` in the same turn of the event loop.
+ */
+export class Runner {
+  readonly host: WorkerHost;
+  readonly #parts: RunnerParts;
+  readonly #holdings: Holdings;
+  readonly #runs = new Map<string, ActiveRun>();
+  #subscriptions: BusSubscription[] = [];
+  #description: RunnerDescription | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerDueMs = Infinity;
+  #rearming = false;
+  #ended = false;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#holdings = new Holdings(parts.holdings, this.#port());
+    this.host = parts.host(this.#workerEvents());
+  }
+
+  /** Runs held now. */
+  get size(): number {
+    return this.#holdings.size;
+  }
+
+  /** Starts the workers, listens to owners and beats from then on. */
+  async start(): Promise<void> {
+    const { channels, holdings } = this.#parts;
+    await this.host.start();
+    this.#subscriptions = [
+      channels.assign(holdings.runner).listen((wire) => this.#onAssign(wire)),
+      channels.renew(holdings.runner).listen((wire) => this.#tell(() => this.#holdings.onRenew(fromRenew(wire)))),
+      channels.committed(holdings.runner).listen((wire) => {
+        this.#tell(() => this.#holdings.onCommitted(fromCommitted(wire)));
+      }),
+      channels.check().serve((request) => this.#check(request)),
+    ];
+    this.#tick();
+  }
+
+  /** Takes no further runs, waits for those it has, ends the workers and says what is gone. */
+  async drain(timeoutMs: number, workerGraceMs: number): Promise<void> {
+    const end = performance.now() + timeoutMs;
+    this.#tell(() => this.#holdings.drain());
+    while (this.#holdings.size + this.#runs.size > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
+    }
+    if (this.#runs.size > 0) this.#parts.log.warn("runner.drain_late", { runs: this.#runs.size, timeoutMs });
+    await this.host.stop(workerGraceMs);
+    // Nobody has to wait for the silence of a runner that says goodbye.
+    this.#holdings.onTick();
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    this.#parts.logs.flushAll();
+  }
+
+  // From owners
+
+  #onAssign(wire: control.Assign): void {
+    this.#tell(() => this.#holdings.onAssign(fromAssign(wire)));
+  }
+
+  async #check({ steps }: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
+    const problems = await this.host.checkSources(steps);
+    return {
+      problems: problems.map(({ fileName, line, column, message }) => ({ fileName, line, column, message })),
+      error: undefined,
+    };
+  }
+
+  // From workers
+
+  #workerEvents(): WorkerEvents {
+    return {
+      stepStarted: ({ assignment, path }) => {
+        const run = this.#find(assignment);
+        if (run !== undefined) this.#holdings.onStepStarted(run.handing, path);
+      },
+      stepFinished: ({ assignment, result }) => this.#onStepFinished(this.#find(assignment), result),
+      responded: ({ assignment, path, response }) => {
+        const run = this.#find(assignment);
+        if (run !== undefined && response !== undefined) this.#holdings.onRespond(run.handing, path, response);
+      },
+      logLines: ({ assignment, lines }) => this.#onLogLines(this.#find(assignment), lines),
+      runGone: (gone) => this.#onRunGone(gone),
+      readyChanged: () => this.#tell(() => (this.#description = undefined)),
+      inventoryChanged: () => (this.#description = undefined),
+      failed: (error) => this.#fail(error),
+    };
+  }
+
+  #onStepFinished(run: ActiveRun | undefined, result: step.StepResult | undefined): void {
+    if (run?.source === undefined || result === undefined) return;
+    maskResult(result, run.source);
+    this.#parts.logs.flush(run.source);
+    this.#tell(() => this.#holdings.onStepFinished(run.handing, fromResult(result)));
+  }
+
+  #onLogLines(run: ActiveRun | undefined, lines: step.LogLine[]): void {
+    if (run?.source === undefined || lines.length === 0) return;
+    this.#parts.logs.add(run.source, lines);
+    this.#holdings.onLogSequence(run.handing, lines.at(-1)!.sequence);
+  }
+
+  #onRunGone({ assignment, cause, message }: session.RunGone): void {
+    const run = this.#find(assignment);
+    if (run === undefined) return;
+    this.#forget(run);
+    if (this.#holdings.holds(run.handing)) {
+      this.#parts.log.info("run.gone", { run: run.handing.runId, assignment: run.handing.assignment, cause, message });
+    }
+    this.#tell(() => this.#holdings.onRunGone(run.handing, fromGoneCause(cause)));
+  }
+
+  /** No restart of a worker helps: the process ends and says why. */
+  #fail(error: PlatformError): void {
+    void this.host.stop(0).then(() => {
+      throw error;
+    });
+  }
+
+  // What the brain does
+
+  #port(): HoldingsPort {
+    const { channels } = this.#parts;
+    return {
+      nowMs: () => performance.now(),
+      heartbeat: (beat) => void channels.heartbeat().send(toHeartbeat(beat)),
+      checkpoint: (message) => this.#report(message),
+      refuse: (message) => void channels.refused(message.handing.partition).send(message),
+      answer: (gateway, message) => this.#answer(gateway, message),
+      start: (assign, lifeMs, kill) => this.#start((assign as WiredAssign).wire, lifeMs, kill),
+      proceed: (handing, path) => this.host.proceed(toAssignment(handing), path),
+      end: (handing) => this.host.endRun(toAssignment(handing)),
+      kill: (handing) => this.#kill(handing),
+      renew: (lives) => this.#renew(lives),
+      describe: () => (this.#description ??= this.#describe()),
+    };
+  }
+
+  /** A result that no message can carry fails its step, in words that its author understands. */
+  #report(message: messages.Checkpoint): void {
+    try {
+      this.#parts.channels.checkpoint(message.handing.partition).send(toCheckpoint(message));
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      const { wire } = message.result as WiredResult;
+      if (error.reason !== "PAYLOAD_TOO_LARGE" || wire.exportsJson.length + (wire.response?.body.length ?? 0) === 0)
+        throw error;
+      const text = "the step's exports, return value and answer are together larger than a message may be";
+      this.#holdings.onStepFinished(message.handing, fromResult(tooLargeResult(wire, text)));
+    }
+  }
+
+  /** A copy that is lost, or too large, costs nothing but time: the gateway asks the owner. */
+  #answer(gateway: string, message: messages.Answer): void {
+    try {
+      this.#parts.channels.answer(gateway).send(toAnswer(message));
+    } catch (thrown) {
+      this.#parts.log.warn("answer.not_sent", { run: message.handing.runId, error: coerceError(thrown) });
+    }
+  }
+
+  #start(assign: control.Assign, lifeMs: number, killAtEndOfLife: boolean): void {
+    const run = activeRun(assign, performance.now(), lifeMs, killAtEndOfLife);
+    this.#runs.set(runKey(assign.runId, assign.assignment), run);
+    const { projectId, versionId } = assign.spec!;
+    const version = this.#parts.versions.peek(versionId);
+    const environment = this.#parts.environments.peek(projectId, assign.runToken);
+    if (version !== undefined && environment !== undefined) this.#launch(run, version, environment);
+    else void this.#prepare(run);
+  }
+
+  /** Gets what the run needs; without it the run goes back to its owner, for it never started. */
+  async #prepare(run: ActiveRun): Promise<void> {
+    const { spec, runToken } = run.assign;
+    try {
+      const [version, environment] = await Promise.all([
+        this.#parts.versions.get(spec!.versionId, runToken),
+        this.#parts.environments.get(spec!.projectId, runToken),
+      ]);
+      if (this.#holdings.holds(run.handing)) this.#launch(run, version, environment);
+      else this.#forget(run);
+    } catch (thrown) {
+      this.#parts.log.warn("run.not_prepared", { run: run.handing.runId, error: coerceError(thrown) });
+      this.#refused(run);
+    }
+  }
+
+  #launch(run: ActiveRun, version: session.LoadVersion, environment: Environment): void {
+    run.source = logSource(run, environment);
+    if (!this.host.startRun(startRun(run, environment, performance.now()), version)) this.#refused(run);
+  }
+
+  #refused(run: ActiveRun): void {
+    this.#forget(run);
+    this.#tell(() => this.#holdings.onRunGone(run.handing, "REFUSED"));
+  }
+
+  #kill(handing: messages.Handing): void {
+    const run = this.#runs.get(runKey(handing.runId, handing.assignment));
+    if (run?.source === undefined) return;
+    this.host.killRun(run.assignment);
+  }
+
+  #renew(lives: readonly RenewedLife[]): void {
+    const nowMs = performance.now();
+    const started: session.Life[] = [];
+    for (const { handing, lifeMs } of lives) {
+      const run = this.#runs.get(runKey(handing.runId, handing.assignment));
+      if (run === undefined) continue;
+      run.untilMs = nowMs + lifeMs;
+      if (run.source !== undefined) started.push({ assignment: run.assignment, life: toDuration(lifeMs) });
+    }
+    this.host.renew(started);
+  }
+
+  #describe(): RunnerDescription {
+    const { host } = this;
+    const { ready, pythonMinors } = host;
+    return { ready, pythonMinors, slotsTotal: this.#parts.slots, warmVersions: host.warmVersions().slice(0, WARM_MAX) };
+  }
+
+  // Inside
+
+  #find(assignment: session.Assignment | undefined): ActiveRun | undefined {
+    return assignment && this.#runs.get(runKey(assignment.runId, assignment.number));
+  }
+
+  #forget(run: ActiveRun): void {
+    this.#runs.delete(runKey(run.handing.runId, run.handing.assignment));
+    if (run.source !== undefined) this.#parts.logs.flush(run.source);
+  }
+
+  /** Tells the brain something, then looks when it wants to be woken; once for all that one turn of the loop brings. */
+  #tell(news: () => void): void {
+    news();
+    if (this.#rearming || this.#ended) return;
+    this.#rearming = true;
+    setImmediate(() => {
+      this.#rearming = false;
+      this.#arm();
+    });
+  }
+
+  /** A timer that fires too early is cheaper than one that is made anew for every run. */
+  #arm(): void {
+    const dueMs = this.#holdings.nextDueMs();
+    if (dueMs >= this.#timerDueMs || this.#ended) return;
+    clearTimeout(this.#timer);
+    this.#timerDueMs = dueMs;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, Math.ceil(dueMs - performance.now())));
+  }
+
+  #tick(): void {
+    this.#timerDueMs = Infinity;
+    this.#holdings.onTick();
+    this.#arm();
+  }
+}
+
+const DRAIN_LOOK_MS = 20;
+/** Most versions in a heartbeat, as its contract says. */
+const WARM_MAX = 64;
+
+function toAssignment({ runId, assignment }: messages.Handing): session.Assignment {
+  return { runId, number: assignment };
+}

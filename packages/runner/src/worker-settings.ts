@@ -1,0 +1,68 @@
+import { delimiter } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import type { RunnerSettings } from "@millrace/config";
+import { session } from "@millrace/protocol";
+
+import { toDuration } from "./active-run.ts";
+import type { WorkerCommand } from "./worker-host/worker-process.ts";
+
+/** Where the worker's package is in a checkout; an installed one is found without it. */
+const WORKER_PACKAGE = fileURLToPath(new URL("../../worker", import.meta.url));
+
+/** What a worker inherits of the runner's environment: never the runner's credentials, never a cloud's keys. */
+const INHERITED = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|MILLRACE_SANDBOX_[A-Z_]+|OTEL_.*|SSL_CERT_.*)$/;
+
+/** Who a worker is and whom it calls. */
+export interface WorkerIdentity {
+  readonly socketPath: string;
+  readonly token: string;
+  readonly workerId: string;
+}
+
+/** The process that a worker is. */
+export function workerCommand(
+  settings: RunnerSettings,
+  { socketPath, token, workerId }: WorkerIdentity,
+  inherited: Readonly<Record<string, string | undefined>> = process.env,
+): WorkerCommand {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(inherited))
+    if (value !== undefined && INHERITED.test(name)) env[name] = value;
+  if (settings.bubblewrap !== undefined) env["MILLRACE_SANDBOX_BWRAP"] = settings.bubblewrap;
+  if (settings.sandbox === "none-and-user-code-can-do-anything") {
+    env["MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"] = "yes-i-understand";
+  }
+  return {
+    command: settings.python,
+    args: ["-m", "millrace_worker"],
+    env: {
+      ...env,
+      PYTHONPATH: [WORKER_PACKAGE, inherited["PYTHONPATH"]].filter(Boolean).join(delimiter),
+      PYTHONUNBUFFERED: "1",
+      MILLRACE_RUNNER_SOCKET: socketPath,
+      MILLRACE_WORKER_TOKEN: token,
+      MILLRACE_WORKER_ID: workerId,
+      MILLRACE_WORKER_DIR: settings.dataDir,
+      MILLRACE_LOG_LEVEL: settings.logLevel === "warn" ? "warning" : settings.logLevel,
+    },
+  };
+}
+
+/** A message carries a result and a little more. */
+const RESULT_OVERHEAD_BYTES = 64 * 1024;
+
+/** The bounds that a worker gets. The number of environments is shared by all workers of the runner. */
+export function configureFrame(settings: RunnerSettings, messageBytesMax: number): session.Configure {
+  return {
+    environmentsMax: Math.max(settings.environmentsMax, settings.slots),
+    blankEnvironments: settings.blankEnvironments,
+    idleTimeout: toDuration(settings.environmentIdleMs),
+    lifetimeMax: toDuration(settings.environmentLifetimeMs),
+    tmpBytes: settings.tmpBytes,
+    logBytesMax: settings.logBytesMax,
+    resultBytesMax: Math.min(settings.resultBytesMax, messageBytesMax - RESULT_OVERHEAD_BYTES),
+    network: settings.network === "none" ? session.NetworkMode.NONE : session.NetworkMode.OPEN,
+    processesMax: settings.processesMax,
+  };
+}
