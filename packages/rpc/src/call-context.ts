@@ -1,0 +1,87 @@
+import { randomUUID } from "node:crypto";
+import type { EventEmitter } from "node:events";
+import type { Metadata, ServerUnaryCall } from "@grpc/grpc-js";
+import { PlatformError } from "@millrace/core";
+import { REQUEST_ID_HEADER } from "./errors.ts";
+
+/** Any call that a server gets here. */
+export type AnyServerCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getDeadline"> & EventEmitter;
+
+/** What a handler knows about its call beside the message. */
+export interface CallContext<Principal> {
+  /** Who calls, as the server's `authenticate` found out. */
+  readonly principal: Principal;
+  /** In every log line and every error of this call. */
+  readonly requestId: string;
+  /** Such as `/millrace.api.v1.RunService/GetRun`. */
+  readonly method: string;
+  /** Aborted when the caller is gone or the deadline has passed. */
+  readonly signal: AbortSignal;
+  /** A metadata value of the caller's. */
+  header(name: string): string | undefined;
+}
+
+/** What `authenticate` can look at. */
+export interface CallCredentials {
+  /** The token of `authorization: Bearer …`. */
+  readonly bearer: string | undefined;
+  readonly method: string;
+  header(name: string): string | undefined;
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
+
+/** The caller's own request id when it is plain, else a new one. */
+export function requestIdOf(given: string | undefined): string {
+  return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** The token of an `authorization: Bearer …` value. */
+export function bearerOf(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1];
+}
+
+/** First text value of a metadata key. */
+export function metadataText(metadata: Metadata, name: string): string | undefined {
+  const value = metadata.get(name)[0];
+  return typeof value === "string" ? value : value?.toString("utf8");
+}
+
+/** A call's abort signal: the caller has cancelled, or a call without a deadline of its own has reached the server's. */
+export class CallLife {
+  readonly requestId: string;
+  readonly method: string;
+  readonly credentials: CallCredentials;
+  readonly #abort = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor(call: AnyServerCall, method: string, deadlineMs: number | undefined) {
+    const header = (name: string): string | undefined => metadataText(call.metadata, name);
+    this.method = method;
+    this.requestId = requestIdOf(header(REQUEST_ID_HEADER));
+    this.credentials = { bearer: bearerOf(header("authorization")), method, header };
+    call.on("cancelled", () => this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone")));
+    if (deadlineMs === undefined || Number.isFinite(deadlineNumber(call))) return;
+    const late = new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", `no answer within ${deadlineMs} ms`);
+    this.#timer = setTimeout(() => this.#abort.abort(late), deadlineMs);
+    this.#timer.unref();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  context<Principal>(principal: Principal): CallContext<Principal> {
+    const { requestId, method, signal, credentials } = this;
+    return { principal, requestId, method, signal, header: credentials.header };
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+function deadlineNumber(call: AnyServerCall): number {
+  const deadline = call.getDeadline();
+  return deadline instanceof Date ? deadline.getTime() : deadline;
+}

@@ -1,0 +1,129 @@
+import { Client, Metadata, credentials, type CallOptions as GrpcCallOptions, type ClientDuplexStream } from "@grpc/grpc-js";
+import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definitions.ts";
+import { fromServiceError } from "./errors.ts";
+
+export interface GrpcClientOptions {
+  /** gRPC's form: `host:port`, `unix:/path`. */
+  address: string;
+  /** Sent as `authorization: Bearer …`. */
+  token?: string | undefined;
+  tls?: boolean;
+  /** For calls that set none. Default 30,000; streams have none. */
+  deadlineMs?: number;
+  /** Largest message either way. Default 8 MiB. */
+  messageBytesMax?: number;
+}
+
+/** Of one call. */
+export interface CallOptions {
+  deadlineMs?: number;
+  signal?: AbortSignal;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** A service as its callers see it: promises and async iterables, failing with the error that the server threw. */
+export type GrpcClient<Definition extends ServiceDefinition> = {
+  [Name in keyof Definition]: ClientMethod<Definition[Name]>;
+} & {
+  /** Ends the connection. */
+  close(): void;
+};
+
+type ClientMethod<Method extends MethodDefinition> = Method["requestStream"] extends true
+  ? (options?: CallOptions) => ClientDuplexStream<RequestOf<Method>, ResponseOf<Method>>
+  : Method["responseStream"] extends true
+    ? (request: RequestOf<Method>, options?: CallOptions) => AsyncIterable<ResponseOf<Method>>
+    : (request: RequestOf<Method>, options?: CallOptions) => Promise<ResponseOf<Method>>;
+
+const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+const DEADLINE_MS = 30_000;
+
+/** Makes a client of one service; it connects with its first call, and again after a loss. */
+export function createGrpcClient<Definition extends ServiceDefinition>(definition: Definition, options: GrpcClientOptions): GrpcClient<Definition> {
+  const limit = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
+  const client = new Client(options.address, options.tls === true ? credentials.createSsl() : credentials.createInsecure(), {
+    "grpc.max_receive_message_length": limit,
+    "grpc.max_send_message_length": limit,
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 2_000,
+  });
+  const methods: Record<string, unknown> = { close: () => client.close() };
+  for (const [name, method] of Object.entries(definition)) methods[name] = clientMethod(client, method, options);
+  return methods as GrpcClient<Definition>;
+}
+
+function clientMethod(client: Client, method: MethodDefinition, options: GrpcClientOptions): unknown {
+  if (method.requestStream) return (call: CallOptions = {}) => duplex(client, method, options, call);
+  if (method.responseStream) return (request: unknown, call: CallOptions = {}) => serverStream(client, method, options, request, call);
+  return (request: unknown, call: CallOptions = {}) => unary(client, method, options, request, call);
+}
+
+function unary(client: Client, method: MethodDefinition, options: GrpcClientOptions, request: unknown, call: CallOptions): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const under = client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize as (value: unknown) => Buffer,
+      method.responseDeserialize,
+      request,
+      metadataOf(options, call),
+      grpcOptions(call, options.deadlineMs ?? DEADLINE_MS),
+      (error, response) => (error === null ? resolve(response) : reject(fromServiceError(error))),
+    );
+    cancelOn(call.signal, () => under.cancel());
+  });
+}
+
+async function* serverStream(
+  client: Client,
+  method: MethodDefinition,
+  options: GrpcClientOptions,
+  request: unknown,
+  call: CallOptions,
+): AsyncGenerator<unknown> {
+  const stream = client.makeServerStreamRequest(
+    method.path,
+    method.requestSerialize as (value: unknown) => Buffer,
+    method.responseDeserialize,
+    request,
+    metadataOf(options, call),
+    grpcOptions(call, undefined),
+  );
+  cancelOn(call.signal, () => stream.cancel());
+  try {
+    yield* stream as AsyncIterable<unknown>;
+  } catch (thrown) {
+    throw fromServiceError(thrown);
+  } finally {
+    stream.cancel();
+  }
+}
+
+function duplex(client: Client, method: MethodDefinition, options: GrpcClientOptions, call: CallOptions): ClientDuplexStream<unknown, unknown> {
+  const stream = client.makeBidiStreamRequest(
+    method.path,
+    method.requestSerialize as (value: unknown) => Buffer,
+    method.responseDeserialize,
+    metadataOf(options, call),
+    grpcOptions(call, undefined),
+  );
+  cancelOn(call.signal, () => stream.cancel());
+  return stream;
+}
+
+function metadataOf(options: GrpcClientOptions, call: CallOptions): Metadata {
+  const metadata = new Metadata();
+  if (options.token !== undefined) metadata.set("authorization", `Bearer ${options.token}`);
+  for (const [name, value] of Object.entries(call.headers ?? {})) metadata.set(name, value);
+  return metadata;
+}
+
+function grpcOptions(call: CallOptions, fallbackMs: number | undefined): GrpcCallOptions {
+  const deadlineMs = call.deadlineMs ?? fallbackMs;
+  return deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
+}
+
+function cancelOn(signal: AbortSignal | undefined, cancel: () => void): void {
+  if (signal === undefined) return;
+  if (signal.aborted) cancel();
+  else signal.addEventListener("abort", cancel, { once: true });
+}

@@ -1,0 +1,292 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type UntypedHandleCall,
+} from "@grpc/grpc-js";
+import { PlatformError, coerceError } from "@millrace/core";
+import { CallLife, type CallContext, type CallCredentials } from "./call-context.ts";
+import type { Handlers, MethodDefinition, ServiceDefinition } from "./definitions.ts";
+import { REQUEST_ID_HEADER, toGrpcFailure } from "./errors.ts";
+import { addHealth, type Health } from "./health.ts";
+import { addReflection } from "./reflection.ts";
+
+/** Receives what callers must not see; a telemetry logger fits. */
+export interface RpcLog {
+  warn(event: string, fields?: Record<string, unknown>): void;
+  error(event: string, fields?: Record<string, unknown>): void;
+}
+
+/** A service with its implementation. */
+export interface ServiceBinding<Principal> {
+  readonly definition: ServiceDefinition;
+  readonly handlers: Readonly<Record<string, (request: never, context: CallContext<Principal>) => unknown>>;
+}
+
+export interface GrpcServerOptions<Principal> {
+  services: readonly ServiceBinding<Principal>[];
+  /** Finds out who calls, or throws `Unauthenticated`. Health and reflection are open. */
+  authenticate: (credentials: CallCredentials) => Principal | Promise<Principal>;
+  log: RpcLog;
+  /** Names of the contracts shown by reflection, such as `millrace/api/v1/runs.proto`; none turns it off. */
+  reflection?: readonly string[];
+  /** Offer `grpc.health.v1.Health`. */
+  health?: boolean;
+  limits?: Partial<GrpcServerLimits>;
+}
+
+/** Bounds of a server. */
+export interface GrpcServerLimits {
+  /** Largest message either way. Default 8 MiB. */
+  messageBytesMax: number;
+  /** For a call that sets no deadline itself; streams have none. Default 60,000. */
+  unaryDeadlineMs: number;
+  /** Calls at the same time on one connection. Default 1,024. */
+  streamsPerConnectionMax: number;
+  /** Silence after which a connection is pinged. Default 30,000. */
+  keepaliveMs: number;
+  /** For the answer to that ping. Default 10,000. */
+  keepaliveTimeoutMs: number;
+}
+
+const DEFAULT_LIMITS: GrpcServerLimits = {
+  messageBytesMax: 8 * 1024 * 1024,
+  unaryDeadlineMs: 60_000,
+  streamsPerConnectionMax: 1_024,
+  keepaliveMs: 30_000,
+  keepaliveTimeoutMs: 10_000,
+};
+
+/** A gRPC server that is being set up or running. */
+export interface GrpcServer {
+  /** Told to health clients; false while draining. */
+  setServing(serving: boolean): void;
+  /** Listens on TCP; resolves to the port. */
+  listen(host: string, port: number): Promise<number>;
+  /** Listens on what `address` names in gRPC's form, such as `unix:/run/x.sock`. */
+  bind(address: string): Promise<number>;
+  /** Takes no new calls, waits for those under way, ends what is left at the deadline. */
+  drain(timeoutMs: number): Promise<void>;
+}
+
+/** Binds a service to its implementation. */
+export function implement<Principal, Definition extends ServiceDefinition>(
+  definition: Definition,
+  handlers: Handlers<Definition, CallContext<Principal>>,
+): ServiceBinding<Principal> {
+  return { definition, handlers: handlers as unknown as ServiceBinding<Principal>["handlers"] };
+}
+
+/** Makes a gRPC server: authentication, request ids, deadlines and error mapping around every call. */
+export function createGrpcServer<Principal>(options: GrpcServerOptions<Principal>): GrpcServer {
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const server = new Server({
+    "grpc.max_receive_message_length": limits.messageBytesMax,
+    "grpc.max_send_message_length": limits.messageBytesMax,
+    "grpc.max_concurrent_streams": limits.streamsPerConnectionMax,
+    "grpc.keepalive_time_ms": limits.keepaliveMs,
+    "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+  });
+  for (const binding of options.services) addService(server, binding, options, limits);
+  if (options.reflection !== undefined && options.reflection.length > 0) addReflection(server, options.reflection);
+  const health = options.health === true ? addHealth(server) : undefined;
+  return new RunningServer(server, health);
+}
+
+class RunningServer implements GrpcServer {
+  #server: Server;
+  #health: Health | undefined;
+
+  constructor(server: Server, health: Health | undefined) {
+    this.#server = server;
+    this.#health = health;
+  }
+
+  setServing(serving: boolean): void {
+    this.#health?.setServing(serving);
+  }
+
+  listen(host: string, port: number): Promise<number> {
+    return this.bind(`${host.includes(":") ? `[${host}]` : host}:${port}`);
+  }
+
+  bind(address: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (cause, port) => {
+        if (cause === null) return resolve(port);
+        const reason = cause.message.includes("EADDRINUSE") ? "PORT_TAKEN" : "LISTEN_FAILED";
+        const text = `the gRPC port ${address} cannot be used: ${cause.message}`;
+        reject(new PlatformError("Unavailable", reason, text, { cause, metadata: { address } }));
+      });
+    });
+  }
+
+  drain(timeoutMs: number): Promise<void> {
+    this.setServing(false);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, timeoutMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+/** Stands for a message that could not be decoded; gRPC's library would blame the server for it. */
+class MalformedRequest {
+  readonly cause: unknown;
+
+  constructor(cause: unknown) {
+    this.cause = cause;
+  }
+}
+
+function addService<Principal>(
+  server: Server,
+  binding: ServiceBinding<Principal>,
+  options: GrpcServerOptions<Principal>,
+  limits: GrpcServerLimits,
+): void {
+  const definition: Record<string, MethodDefinition> = {};
+  const implementation: Record<string, UntypedHandleCall> = {};
+  for (const [name, method] of Object.entries(binding.definition)) {
+    definition[name] = { ...method, requestDeserialize: tolerant(method.requestDeserialize) };
+    const handler = binding.handlers[name]!.bind(binding.handlers) as unknown as AnyHandler<Principal>;
+    implementation[name] = handle(method, handler, options, limits);
+  }
+  server.addService(definition as never, implementation);
+}
+
+function tolerant(deserialize: (data: Buffer) => unknown): (data: Buffer) => unknown {
+  return (data) => {
+    try {
+      return deserialize(data);
+    } catch (thrown) {
+      return new MalformedRequest(thrown);
+    }
+  };
+}
+
+type AnyHandler<Principal> = (request: unknown, context: CallContext<Principal>) => unknown;
+
+function handle<Principal>(
+  method: MethodDefinition,
+  handler: AnyHandler<Principal>,
+  options: GrpcServerOptions<Principal>,
+  limits: GrpcServerLimits,
+): UntypedHandleCall {
+  if (method.requestStream) {
+    return ((call: ServerDuplexStream<unknown, unknown>) => void handleStream(call, method, handler, options)) as UntypedHandleCall;
+  }
+  if (method.responseStream) {
+    return ((call: ServerWritableStream<unknown, unknown>) => void handleServerStream(call, method, handler, options)) as UntypedHandleCall;
+  }
+  return ((call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+    void handleUnary(call, callback, method, handler, options, limits)) as UntypedHandleCall;
+}
+
+async function handleUnary<Principal>(
+  call: ServerUnaryCall<unknown, unknown>,
+  callback: sendUnaryData<unknown>,
+  method: MethodDefinition,
+  handler: AnyHandler<Principal>,
+  options: GrpcServerOptions<Principal>,
+  limits: GrpcServerLimits,
+): Promise<void> {
+  const life = new CallLife(call, method.path, limits.unaryDeadlineMs);
+  const aborted = new Promise<never>((_, reject) => {
+    life.signal.addEventListener("abort", () => reject(life.signal.reason as PlatformError), { once: true });
+  });
+  aborted.catch(() => {});
+  try {
+    const work = (async () => handler(wellFormed(call.request), await contextOf(life, options)))();
+    callback(null, await Promise.race([work, aborted]), trailer(life));
+  } catch (thrown) {
+    callback(failure(thrown, life, options.log));
+  } finally {
+    life.end();
+  }
+}
+
+async function handleServerStream<Principal>(
+  call: ServerWritableStream<unknown, unknown>,
+  method: MethodDefinition,
+  handler: AnyHandler<Principal>,
+  options: GrpcServerOptions<Principal>,
+): Promise<void> {
+  const life = new CallLife(call, method.path, undefined);
+  try {
+    const context = await contextOf(life, options);
+    const items = handler(wellFormed(call.request), context) as AsyncIterable<unknown>;
+    for await (const item of items) {
+      if (context.signal.aborted) break;
+      if (!call.write(item)) await drained(call, context.signal);
+    }
+    call.end(trailer(life));
+  } catch (thrown) {
+    call.emit("error", failure(thrown, life, options.log));
+  } finally {
+    life.end();
+  }
+}
+
+async function handleStream<Principal>(
+  call: ServerDuplexStream<unknown, unknown>,
+  method: MethodDefinition,
+  handler: AnyHandler<Principal>,
+  options: GrpcServerOptions<Principal>,
+): Promise<void> {
+  const life = new CallLife(call, method.path, undefined);
+  try {
+    await handler(call, await contextOf(life, options));
+  } catch (thrown) {
+    call.emit("error", failure(thrown, life, options.log));
+  } finally {
+    life.end();
+  }
+}
+
+function contextOf<Principal>(life: CallLife, options: GrpcServerOptions<Principal>): Promise<CallContext<Principal>> | CallContext<Principal> {
+  const principal = options.authenticate(life.credentials);
+  return principal instanceof Promise ? principal.then((found) => life.context(found)) : life.context(principal);
+}
+
+function wellFormed(request: unknown): unknown {
+  if (!(request instanceof MalformedRequest)) return request;
+  throw new PlatformError("InvalidArgument", "MALFORMED_MESSAGE", "the message is not one of this method's", { cause: request.cause });
+}
+
+/** Resolves when the stream takes more, or when nobody reads it any longer. */
+function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const go = (): void => {
+      call.off("drain", go);
+      signal.removeEventListener("abort", go);
+      resolve();
+    };
+    call.once("drain", go);
+    signal.addEventListener("abort", go, { once: true });
+  });
+}
+
+function trailer(life: CallLife): Metadata {
+  const metadata = new Metadata();
+  metadata.set(REQUEST_ID_HEADER, life.requestId);
+  return metadata;
+}
+
+/** Maps what was thrown; what is ours alone goes to the log under the request id. */
+function failure(thrown: unknown, life: CallLife, log: RpcLog) {
+  const error = coerceError(thrown);
+  if (error.kind === "Internal") log.error("rpc.failed", { requestId: life.requestId, method: life.method, error: thrown });
+  return { name: "ServiceError", message: error.reason, ...toGrpcFailure(error, life.requestId) };
+}
