@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { PlatformError } from "@millrace/core";
 import { checkoutFolder, loadTools } from "@millrace/provision";
 import { lockFolder } from "./folder-lock.ts";
-import { defaultDataFolder, openHouseFolder, rememberDataFolder } from "./house-folder.ts";
+import { defaultDataFolder, openHouseFolder, rememberDataFolder, type HouseFolder } from "./house-folder.ts";
 import { loadHouseState, saveHouseState } from "./house-state.ts";
 import { House } from "./house.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { choosePorts } from "./ports.ts";
 import type { HouseSettings } from "./process-plans.ts";
-import { serveStatus, type HouseStatus } from "./status-socket.ts";
+import { removeStatusSocket, serveStatus, type HouseStatus } from "./status-socket.ts";
 import { StopRequest } from "./stop-request.ts";
 
 /** The port for HTTP when none is named. */
@@ -105,11 +105,11 @@ async function runHouse(settings: HouseSettings, stop: StopRequest, options: Dev
     await Promise.race([stopped, (ready ?? Promise.resolve()).then(() => stopped)]);
   } finally {
     state = "draining";
-    await end(house, stop, status);
+    await end(house, stop, status, folder);
   }
 }
 
-async function end(house: House, stop: StopRequest, status: Server): Promise<void> {
+async function end(house: House, stop: StopRequest, status: Server, folder: HouseFolder): Promise<void> {
   say("draining; press Ctrl-C again to end everything at once");
   const drained = house.drain().then(() => true);
   if (!(await Promise.race([drained, stop.waitForSecond().then(() => false)]))) {
@@ -117,6 +117,7 @@ async function end(house: House, stop: StopRequest, status: Server): Promise<voi
     await house.kill();
   }
   status.close();
+  removeStatusSocket(folder.path);
   say("everything has ended");
 }
 

@@ -36,7 +36,7 @@ export interface HouseStatus {
 
 /** Answers everyone who connects to `<folder>/supervisor.sock` with the status as one JSON document. */
 export async function serveStatus(folder: string, status: () => Promise<HouseStatus>): Promise<Server> {
-  rmSync(join(folder, "supervisor.sock"), { force: true });
+  removeStatusSocket(folder);
   const server = createServer((socket) => {
     socket.setTimeout(timeoutMs, () => socket.destroy());
     socket.on("error", () => socket.destroy());
@@ -52,6 +52,11 @@ export async function serveStatus(folder: string, status: () => Promise<HouseSta
     });
   });
   return server;
+}
+
+/** Removes the socket, also one that a killed supervisor left. */
+export function removeStatusSocket(folder: string): void {
+  rmSync(join(folder, "supervisor.sock"), { force: true });
 }
 
 /** Asks the supervisor of a data folder; throws HOUSE_NOT_RUNNING when there is none. */
