@@ -264,6 +264,11 @@ export interface StartRun {
   traceParent: string;
   /** True when the run was started before and goes on here. */
   resumed: boolean;
+  /**
+   * End of that life in microseconds of the machine's CLOCK_MONOTONIC (Node's `process.hrtime`); wins over `life`, so that
+   * a message which waited for a stopped worker does not prolong it. 0 when not given.
+   */
+  lifeEndUs: number;
 }
 
 export interface StartRun_EnvironmentEntry {
@@ -318,7 +323,11 @@ export interface Life {
     | Assignment
     | undefined;
   /** How long it lives from now on. */
-  life: Duration | undefined;
+  life:
+    | Duration
+    | undefined;
+  /** End of that life in microseconds of the machine's CLOCK_MONOTONIC; wins over `life`. 0 when not given. */
+  lifeEndUs: number;
 }
 
 /** Stop taking runs. */
@@ -1299,6 +1308,7 @@ function createBaseStartRun(): StartRun {
     killAtEndOfLife: false,
     traceParent: "",
     resumed: false,
+    lifeEndUs: 0,
   };
 }
 
@@ -1339,6 +1349,9 @@ export const StartRun: MessageFns<StartRun> = {
     }
     if (message.resumed !== false) {
       writer.uint32(96).bool(message.resumed);
+    }
+    if (message.lifeEndUs !== 0) {
+      writer.uint32(104).uint64(message.lifeEndUs);
     }
     return writer;
   },
@@ -1453,6 +1466,14 @@ export const StartRun: MessageFns<StartRun> = {
             }
 
             message.resumed = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.lifeEndUs = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1800,7 +1821,7 @@ export const Renew: MessageFns<Renew> = {
 };
 
 function createBaseLife(): Life {
-  return { assignment: undefined, life: undefined };
+  return { assignment: undefined, life: undefined, lifeEndUs: 0 };
 }
 
 export const Life: MessageFns<Life> = {
@@ -1810,6 +1831,9 @@ export const Life: MessageFns<Life> = {
     }
     if (message.life !== undefined) {
       Duration.encode(message.life, writer.uint32(18).fork()).join();
+    }
+    if (message.lifeEndUs !== 0) {
+      writer.uint32(24).uint64(message.lifeEndUs);
     }
     return writer;
   },
@@ -1841,6 +1865,14 @@ export const Life: MessageFns<Life> = {
             }
 
             message.life = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lifeEndUs = longToNumber(reader.uint64());
             continue;
           }
         }
