@@ -3,6 +3,7 @@
 // Plain JavaScript on purpose: it must work on Node 20.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import * as nodeModule from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -48,6 +49,8 @@ function runOn(node) {
 }
 
 if (isNewEnough(process.versions.node)) {
+  // Keeps the stripped TypeScript between calls; a second call starts in half the time.
+  nodeModule.enableCompileCache?.();
   await import(main);
 } else {
   const node = broughtNode();

@@ -2,7 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "@millrace/core";
 import type { HouseAddress } from "./api-client.ts";
-import { dataFolderInUse, readStatus } from "./dev/index.ts";
+// Not by way of dev/index.ts, which brings the database along: most commands want to start fast.
+import { dataFolderInUse } from "./dev/house-folder.ts";
+import { readStatus } from "./dev/status-socket.ts";
 
 /** What the command line and the environment say about the house that is meant. */
 export interface HouseOptions {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { coerceError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
-import { api, type ApiClient } from "./api-client.ts";
+import type { ApiClient } from "./api-client.ts";
 import { exitCode } from "./exit-code.ts";
 import { isEnd, stateName } from "./output/run-document.ts";
 
@@ -38,7 +38,7 @@ export async function awaitEnd(client: ApiClient, run: runApi.Run): Promise<runA
   let newest = run;
   while (!isEnd(newest.state)) {
     const request = { name: runName(run.id), timeout: { seconds: WAIT_S, nanos: 0 } };
-    newest = await retrying(() => client.unary(api.runs.waitRun, request, WAIT_CALL_MS));
+    newest = await retrying(() => client.runs.waitRun(request, { deadlineMs: WAIT_CALL_MS }));
   }
   return newest;
 }
@@ -46,7 +46,7 @@ export async function awaitEnd(client: ApiClient, run: runApi.Run): Promise<runA
 /** Everything that is known about a run: its steps and, once it has ended, all of its log lines. */
 export async function loadRun(client: ApiClient, id: string): Promise<{ run: runApi.Run; entries: runApi.LogEntry[] }> {
   const request = { name: runName(id) };
-  const run = await retrying(() => client.unary(api.runs.getRun, request));
+  const run = await retrying(() => client.runs.getRun(request));
   return { run, entries: await listLogs(client, id) };
 }
 
@@ -56,7 +56,7 @@ export async function listLogs(client: ApiClient, id: string): Promise<runApi.Lo
   let pageToken = "";
   do {
     const request = { parent: runName(id), pageSize: LOG_PAGE_SIZE, pageToken };
-    const page = await retrying(() => client.unary(api.runs.listRunLogs, request));
+    const page = await retrying(() => client.runs.listRunLogs(request));
     entries.push(...page.entries);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");

@@ -1,6 +1,5 @@
 import { PlatformError } from "@millrace/core";
 import type { workflowApi } from "@millrace/protocol";
-import { api } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { problemsOf } from "../output/report.ts";
 import { readWorkflowFolder, type WorkflowFolder } from "../workflow-folder.ts";
@@ -19,8 +18,8 @@ export async function deploy(context: CommandContext, path: string): Promise<Com
       sources: folder.sources,
       checkTimeout: undefined,
     };
-    const workflow = await client
-      .unary(api.workflows.deployWorkflow, request, DEPLOY_TIMEOUT_MS)
+    const workflow = await client.workflows
+      .deployWorkflow(request, { deadlineMs: DEPLOY_TIMEOUT_MS })
       .catch((error: unknown) => {
         throw withLines(error, folder);
       });

@@ -1,6 +1,6 @@
 import { PlatformError } from "@millrace/core";
 import type { variableApi } from "@millrace/protocol";
-import { api, type ApiClient } from "../api-client.ts";
+import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { readStdin } from "../read-stdin.ts";
 import { lastPart, timeText } from "../output/run-document.ts";
@@ -20,7 +20,7 @@ export async function envSet(
   const value = given ?? (await readValue());
   return withHouse(context, async (client) => {
     const variable = { name: `variables/${name}`, value, secret: !options.plain, updateTime: undefined };
-    const set = await client.unary(api.variables.setVariable, { variable });
+    const set = await client.variables.setVariable({ variable });
     return { json: variableDocument(set), text: `${name} is set; steps that start from now on see it` };
   });
 }
@@ -55,7 +55,7 @@ async function listAll(client: ApiClient): Promise<variableApi.Variable[]> {
   let pageToken = "";
   do {
     const request = { pageSize: PAGE_SIZE, pageToken };
-    const page = await client.unary(api.variables.listVariables, request);
+    const page = await client.variables.listVariables(request);
     found.push(...page.variables);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
@@ -65,7 +65,7 @@ async function listAll(client: ApiClient): Promise<variableApi.Variable[]> {
 /** Deletes a variable. */
 export function envUnset(context: CommandContext, name: string): Promise<CommandResult> {
   return withHouse(context, async (client) => {
-    await client.unary(api.variables.deleteVariable, { name: `variables/${name}` });
+    await client.variables.deleteVariable({ name: `variables/${name}` });
     return { json: { deleted: name }, text: `${name} is deleted` };
   });
 }

@@ -1,8 +1,9 @@
 import type { CommandContext, CommandResult } from "../command-context.ts";
-import { defaultDataFolder, dev as runHouse } from "../dev/index.ts";
-import { doctor as examine } from "../doctor/index.ts";
+import { defaultDataFolder } from "../dev/house-folder.ts";
 import { exitCode } from "../exit-code.ts";
 import { table } from "../output/table.ts";
+
+// `dev` and `doctor` bring the database and the tools along, which the other commands need not wait for.
 
 export interface DevCommandOptions {
   readonly port?: number;
@@ -13,12 +14,14 @@ export interface DevCommandOptions {
 
 /** Runs the whole house in the foreground. */
 export async function dev(context: CommandContext, options: DevCommandOptions): Promise<CommandResult> {
+  const { dev: runHouse } = await import("../dev/index.ts");
   await runHouse({ ...options, data: context.data ?? defaultDataFolder() });
   return { json: { state: "stopped" } };
 }
 
 /** Says what works on this machine and what does not. */
 export async function doctor(context: CommandContext): Promise<CommandResult> {
+  const { doctor: examine } = await import("../doctor/index.ts");
   const { checks } = await examine({ data: context.data });
   const { style } = context;
   const rows = checks.map(({ name, ok, detail }) => [

@@ -62,6 +62,11 @@ export async function init(_context: CommandContext, path: string): Promise<Comm
   for (const [file, text] of Object.entries(files)) {
     if (!present.includes(file)) await writeFile(join(folder, file), text, { flag: "wx" });
   }
-  const text = `made ${path}. Next:\n  millrace deploy ${path}\n  millrace run ${JSON.stringify(name)} --event '{"name": "Ada"}'`;
+  const text = `made ${path}. Next:\n  millrace deploy ${quote(path)}\n  millrace run ${quote(name)} --event '{"name": "Ada"}'`;
   return { json: { folder, files: Object.keys(files) }, text };
+}
+
+/** Text as a shell takes it for one word. */
+function quote(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

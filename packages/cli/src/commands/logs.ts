@@ -1,6 +1,6 @@
 import { isRunId, PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
-import { api, type ApiClient } from "../api-client.ts";
+import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { lastPart, logDocument } from "../output/run-document.ts";
 import { logText } from "../output/run-text.ts";
@@ -26,7 +26,7 @@ function nothing(id: string | undefined): string {
 /** A workflow's id looks like a run's, so the house is asked. */
 async function exists(client: ApiClient, id: string): Promise<boolean> {
   try {
-    await client.unary(api.runs.getRun, { name: runName(id) });
+    await client.runs.getRun({ name: runName(id) });
     return true;
   } catch (error) {
     if (error instanceof PlatformError && error.kind === "NotFound") return false;
@@ -47,13 +47,15 @@ async function follow(context: CommandContext, client: ApiClient, parent: string
   process.once("SIGTERM", stop);
   const seen: unknown[] = [];
   try {
-    const tail = client.stream(api.runs.tailRunLogs, { parent }, interrupt.signal);
+    const tail = client.runs.tailRunLogs({ parent }, { signal: interrupt.signal });
     for await (const { entries } of tail) {
       for (const entry of entries) {
         if (context.json) seen.push(entryDocument(entry));
         else context.say(logText(entry, context.style));
       }
     }
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
   } finally {
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);

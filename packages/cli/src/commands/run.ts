@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
-import { api, type ApiClient } from "../api-client.ts";
+import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { runDocument } from "../output/run-document.ts";
 import { logText, runText } from "../output/run-text.ts";
@@ -26,7 +26,7 @@ export async function run(context: CommandContext, workflow: string, options: Ru
   const wait = options.wait && context.json ? WAIT : undefined;
   const request = { parent: `workflows/${workflow}`, eventJson, requestId: randomUUID(), waitTimeout: wait };
   return withHouse(context, async (client) => {
-    const started = await retrying(() => client.unary(api.runs.createRun, request, CALL_MS));
+    const started = await retrying(() => client.runs.createRun(request, { deadlineMs: CALL_MS }));
     return followRun(context, client, started, options.wait);
   });
 }
@@ -36,7 +36,7 @@ export async function replay(context: CommandContext, id: string, options: { wai
   const wait = options.wait && context.json ? WAIT : undefined;
   const request = { name: runName(id), requestId: randomUUID(), waitTimeout: wait };
   return withHouse(context, async (client) => {
-    const started = await retrying(() => client.unary(api.runs.replayRun, request, CALL_MS));
+    const started = await retrying(() => client.runs.replayRun(request, { deadlineMs: CALL_MS }));
     return followRun(context, client, started, options.wait);
   });
 }
@@ -57,7 +57,7 @@ async function followRun(
 /** Shows lines as they are written; the run's end and its result do not depend on it. */
 async function sayLogs(context: CommandContext, client: ApiClient, { id }: runApi.Run): Promise<void> {
   context.say(context.style.dim(`run ${id}`));
-  const tail = client.stream(api.runs.tailRunLogs, { parent: runName(id) });
+  const tail = client.runs.tailRunLogs({ parent: runName(id) });
   try {
     for await (const { entries } of tail) for (const entry of entries) context.say(logText(entry, context.style));
   } catch (error) {

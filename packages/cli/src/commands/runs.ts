@@ -1,6 +1,6 @@
 import { PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
-import { api, type ApiClient } from "../api-client.ts";
+import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { runDocument, runSummaryDocument } from "../output/run-document.ts";
 import { logText, runsText, runText } from "../output/run-text.ts";
@@ -37,7 +37,7 @@ export async function listRuns(client: ApiClient, { workflow, limit }: RunsOptio
   do {
     const pageSize = Math.min(PAGE_SIZE, limit - found.length);
     const request = { parent: `workflows/${workflow ?? "-"}`, pageSize, pageToken, state: 0 } as const;
-    const page = await client.unary(api.runs.listRuns, request);
+    const page = await client.runs.listRuns(request);
     found.push(...page.runs);
     pageToken = page.nextPageToken;
   } while (pageToken !== "" && found.length < limit);
@@ -52,7 +52,7 @@ export function cancel(context: CommandContext, id: string, options: { reason: s
   }
   return withHouse(context, async (client) => {
     const request = { name: runName(id), reason: options.reason };
-    await client.unary(api.runs.cancelRun, request);
+    await client.runs.cancelRun(request);
     const { run, entries } = await loadRun(client, id);
     return { json: runDocument(run, entries), text: runText(run, context.style) };
   });

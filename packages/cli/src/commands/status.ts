@@ -1,7 +1,7 @@
 import type { houseApi } from "@millrace/protocol";
-import { api } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
-import { dataFolderInUse, readStatus, type HouseStatus } from "../dev/index.ts";
+import { dataFolderInUse } from "../dev/house-folder.ts";
+import { readStatus, type HouseStatus } from "../dev/status-socket.ts";
 import { exitCode } from "../exit-code.ts";
 import { timeText } from "../output/run-document.ts";
 import { timeCell } from "../output/run-text.ts";
@@ -38,7 +38,7 @@ function localText(house: HouseStatus, { style }: CommandContext): string {
 
 async function remoteStatus(context: CommandContext): Promise<CommandResult> {
   return withHouse(context, async (client) => {
-    const house = await client.unary(api.house.getHouse, {});
+    const house = await client.house.getHouse({});
     return { json: remoteDocument(house, client.url), text: remoteText(house) };
   });
 }

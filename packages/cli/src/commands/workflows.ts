@@ -1,5 +1,5 @@
 import type { workflowApi } from "@millrace/protocol";
-import { api, type ApiClient } from "../api-client.ts";
+import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { stateCell, timeCell } from "../output/run-text.ts";
 import { sanitizeLine } from "../output/sanitize.ts";
@@ -13,7 +13,7 @@ export function workflows(context: CommandContext, name: string | undefined): Pr
   return withHouse(context, async (client) => {
     if (name !== undefined) {
       const request = { name: `workflows/${name}` };
-      const workflow = await client.unary(api.workflows.getWorkflow, request);
+      const workflow = await client.workflows.getWorkflow(request);
       return { json: workflowDocument(workflow), text: workflowsText([workflow], context) };
     }
     const found = await listAll(client);
@@ -26,7 +26,7 @@ async function listAll(client: ApiClient): Promise<workflowApi.Workflow[]> {
   let pageToken = "";
   do {
     const request = { pageSize: PAGE_SIZE, pageToken };
-    const page = await client.unary(api.workflows.listWorkflows, request);
+    const page = await client.workflows.listWorkflows(request);
     found.push(...page.workflows);
     pageToken = page.nextPageToken;
   } while (pageToken !== "");
@@ -50,7 +50,7 @@ function workflowsText(found: readonly workflowApi.Workflow[], { style }: Comman
 export function enable(context: CommandContext, name: string): Promise<CommandResult> {
   return withHouse(context, async (client) => {
     const request = { name: `workflows/${name}` };
-    const workflow = await client.unary(api.workflows.enableWorkflow, request);
+    const workflow = await client.workflows.enableWorkflow(request);
     return { json: workflowDocument(workflow), text: `${sanitizeLine(workflow.displayName)} is enabled` };
   });
 }
@@ -59,7 +59,7 @@ export function enable(context: CommandContext, name: string): Promise<CommandRe
 export function disable(context: CommandContext, name: string): Promise<CommandResult> {
   return withHouse(context, async (client) => {
     const request = { name: `workflows/${name}` };
-    const workflow = await client.unary(api.workflows.disableWorkflow, request);
+    const workflow = await client.workflows.disableWorkflow(request);
     return { json: workflowDocument(workflow), text: `${sanitizeLine(workflow.displayName)} is disabled` };
   });
 }
@@ -68,7 +68,7 @@ export function disable(context: CommandContext, name: string): Promise<CommandR
 export function remove(context: CommandContext, name: string): Promise<CommandResult> {
   return withHouse(context, async (client) => {
     const request = { name: `workflows/${name}` };
-    await client.unary(api.workflows.deleteWorkflow, request);
+    await client.workflows.deleteWorkflow(request);
     return { json: { deleted: name }, text: `${sanitizeLine(name)} is deleted` };
   });
 }

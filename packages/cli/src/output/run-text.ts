@@ -1,4 +1,4 @@
-import { runApi } from "@millrace/protocol";
+import type { runApi } from "@millrace/protocol";
 import { lastPart, stateName, streamName } from "./run-document.ts";
 import { sanitize, sanitizeLine } from "./sanitize.ts";
 import type { Style } from "./style.ts";
