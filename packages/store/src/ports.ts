@@ -44,9 +44,9 @@ export interface DurabilityFinding {
 /** What keeps the database small and tells whether it is safe. */
 export interface Housekeeping {
   /** Makes the day partitions of history and logs from yesterday to `daysAhead` days on; harmless to repeat. */
-  ensureHistoryPartitions(daysAhead?: number): Promise<void>;
+  ensureHistoryPartitions(daysAhead?: number, nowMs?: number): Promise<void>;
   /** Drops days older than the retention; returns the names of what was dropped. */
-  dropExpired(retentionDays: number): Promise<readonly string[]>;
+  dropExpired(retentionDays: number, nowMs?: number): Promise<readonly string[]>;
   /** Removes expired idempotency keys; returns how many. */
   pruneKeys(): Promise<number>;
   /** Removes committers not seen for the given time. */

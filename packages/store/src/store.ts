@@ -1,6 +1,15 @@
-import { PlatformError } from "@millrace/core";
+import { Database } from "./database.ts";
+import { createApiKeys } from "./definitions/api-keys.ts";
+import { createProjects } from "./definitions/projects.ts";
+import { createVariables } from "./definitions/variables.ts";
+import { createWorkflows } from "./definitions/workflows.ts";
+import { createLogs } from "./runs/logs.ts";
+import { createRuns } from "./runs/runs.ts";
 import type { ApiKeys, Projects, Variables } from "./definitions/project-records.ts";
 import type { Workflows } from "./definitions/workflow-records.ts";
+import { createHousekeeping } from "./housekeeping/housekeeping.ts";
+import { checkSchema } from "./migrate.ts";
+import { createPartitions } from "./partitions.ts";
 import type { Housekeeping, Partitions } from "./ports.ts";
 import type { Logs, Runs } from "./runs/run-records.ts";
 
@@ -31,7 +40,33 @@ export interface Store {
   close(): Promise<void>;
 }
 
+const CONNECTIONS_DEFAULT = 8;
+const STATEMENT_TIMEOUT_DEFAULT_MS = 10_000;
+
 /** Connects and checks that the schema is one that this release knows (`SCHEMA_TOO_NEW`, `SCHEMA_TOO_OLD`). */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  throw new PlatformError("Unavailable", "DATABASE_UNAVAILABLE", `${options.url} is not open yet`);
+  const database = new Database({
+    url: options.url,
+    applicationName: options.applicationName ?? "millrace",
+    connectionsMax: options.connectionsMax ?? CONNECTIONS_DEFAULT,
+    statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_DEFAULT_MS,
+  });
+  try {
+    await database.withClient(checkSchema);
+  } catch (thrown) {
+    await database.close();
+    throw thrown;
+  }
+  return {
+    projects: createProjects(database),
+    apiKeys: createApiKeys(database),
+    workflows: createWorkflows(database),
+    variables: createVariables(database),
+    runs: createRuns(database),
+    logs: createLogs(database),
+    partitions: createPartitions(database),
+    housekeeping: createHousekeeping(database),
+    ping: async () => void (await database.query("SELECT 1")),
+    close: () => database.close(),
+  };
 }

@@ -1,5 +1,23 @@
-import { PlatformError } from "@millrace/core";
-import type { Committer } from "../ports.ts";
+/**
+ * The commit path of one scheduler: one connection of its own, one prepared statement and one round trip for a commit.
+ *
+ * A change that Postgres cannot hold must not hold up the others. Three nets, each for what falls through the one before:
+ * values are encoded change by change, so what has no encoding fails alone; texts that people write cannot fail (NUL is
+ * replaced, user data is bytea); and when the statement ends with a data error all the same, the batch is repeated in halves,
+ * in one transaction with savepoints, until the bad changes stand alone.
+ *
+ * States of a commit: sent; then known (returned), or unknown (`RECORD_UNAVAILABLE`, the connection is given up). The caller
+ * repeats an unknown one under its number. The first copy may still be running then: the second waits for its row in
+ * `committers`, finds the number used, writes nothing, and reads what became of the changes.
+ */
+import { invariant, PlatformError, type Change, type CommitBatch } from "@millrace/core";
+import pg from "pg";
+import { classifyFailure, toPlatformError } from "../database-error.ts";
+import type { Committer, RecordedOutcome } from "../ports.ts";
+import { typeParsers } from "../type-parsers.ts";
+import { readOutcomes } from "./outcome.ts";
+import { createCommitQuery, encodeChanges, type EncodedChange } from "./rows.ts";
+import type { StatementResult } from "./statement.ts";
 
 /** How a scheduler writes. */
 export interface CommitterOptions {
@@ -12,7 +30,200 @@ export interface CommitterOptions {
   readonly applicationName?: string;
 }
 
+const KEY_TTL_DEFAULT_MS = 24 * 3_600_000;
+const STATEMENT_TIMEOUT_DEFAULT_MS = 5_000;
+/** How much longer than the server the client waits before it gives the connection up. */
+const CLIENT_GRACE_MS = 1_000;
+
 /** The commit path of one scheduler. It connects at the first commit, and anew after a broken connection. */
 export function openCommitter(options: CommitterOptions): Committer {
-  throw new PlatformError("Unavailable", "DATABASE_UNAVAILABLE", `${options.url} is not open yet`);
+  return new PostgresCommitter(options);
+}
+
+class PostgresCommitter implements Committer {
+  readonly #options: CommitterOptions;
+  #client: pg.Client | undefined;
+  #busy = false;
+  #closed = false;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  async commit(batch: CommitBatch): Promise<RecordedOutcome> {
+    invariant(!this.#busy, "a second commit is sent while one is in flight");
+    this.#busy = true;
+    try {
+      const client = (this.#client ??= await this.#connect());
+      return await commitOn(client, batch);
+    } catch (thrown) {
+      await this.#giveUp();
+      throw toCommitError(thrown);
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#giveUp();
+  }
+
+  async #connect(): Promise<pg.Client> {
+    invariant(!this.#closed, "a commit is sent after the committer was closed");
+    const client = new pg.Client(toClientConfig(this.#options));
+    // Whatever breaks while the connection is idle shows at the next commit.
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  async #giveUp(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => undefined);
+  }
+}
+
+/**
+ * Session settings pin the plans: generic, by index. Statistics of the hot tables are always stale, and a plan that was made
+ * while they were empty would otherwise read them whole once they are full.
+ */
+function toClientConfig(options: CommitterOptions): pg.ClientConfig {
+  const timeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_DEFAULT_MS;
+  const settings = {
+    plan_cache_mode: "force_generic_plan",
+    enable_seqscan: "off",
+    enable_hashjoin: "off",
+    enable_mergejoin: "off",
+    jit: "off",
+    idle_in_transaction_session_timeout: `${timeoutMs}ms`,
+    "millrace.key_ttl": `${options.keyTtlMs ?? KEY_TTL_DEFAULT_MS}ms`,
+  };
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName ?? "millrace commit",
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(" "),
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs + CLIENT_GRACE_MS,
+    connectionTimeoutMillis: timeoutMs,
+    keepAlive: true,
+    types: typeParsers,
+  };
+}
+
+function toCommitError(thrown: unknown): PlatformError {
+  const error = toPlatformError(thrown);
+  if (error.kind !== "Unavailable") return error;
+  return new PlatformError(
+    "Unavailable",
+    "RECORD_UNAVAILABLE",
+    `The outcome of a commit is unknown: ${error.message}`,
+    {
+      cause: thrown,
+    },
+  );
+}
+
+async function commitOn(client: pg.Client, batch: CommitBatch): Promise<RecordedOutcome> {
+  const { encoded, failed } = encodeChanges(batch);
+  try {
+    const { rows } = await client.query<StatementResult>(createCommitQuery(batch, encoded, false));
+    return await toOutcome(client, batch, encoded, failed, rows[0]!);
+  } catch (thrown) {
+    if (classifyFailure(thrown) !== "data") throw thrown;
+    return commitInHalves(client, batch, encoded, failed);
+  }
+}
+
+type Failed = Map<string, PlatformError>;
+
+async function toOutcome(
+  client: pg.Client,
+  batch: CommitBatch,
+  encoded: readonly EncodedChange[],
+  failed: Failed,
+  result: StatementResult,
+): Promise<RecordedOutcome> {
+  const held = new Set(result.fresh ? result.held : await readHeld(client, batch));
+  const refused = new Set([...batch.epochs.keys()].filter((partition) => !held.has(partition)));
+  const written = encoded.map(({ change }) => change).filter(({ partition }) => held.has(partition));
+  if (!result.fresh || result.accepted + result.updated + result.ended < written.length) {
+    const outcomes = await readOutcomes(client, written);
+    return { refused, accepts: outcomes.accepts, failed: new Map([...outcomes.failed, ...failed]) };
+  }
+  const accepts = written.filter(({ kind }) => kind === "accept");
+  return { refused, accepts: new Map(accepts.map(({ runId }) => [runId, { kind: "inserted" }])), failed };
+}
+
+/**
+ * Partitions that a repeated commit may report as written. One whose epoch has moved since is refused, though its changes may
+ * have been written: its owner has lost it either way, and the next one has read them.
+ */
+async function readHeld(client: pg.Client, batch: CommitBatch): Promise<number[]> {
+  const { rows } = await client.query<{ partition: number; epoch: number }>(
+    "SELECT partition, epoch FROM partitions WHERE partition = ANY ($1)",
+    [[...batch.epochs.keys()]],
+  );
+  return rows.filter(({ partition, epoch }) => batch.epochs.get(partition) === epoch).map(({ partition }) => partition);
+}
+
+/** The rare path: some change is bad. Nothing of the batch has been written yet. */
+async function commitInHalves(
+  client: pg.Client,
+  batch: CommitBatch,
+  encoded: readonly EncodedChange[],
+  failed: Failed,
+): Promise<RecordedOutcome> {
+  await client.query("BEGIN");
+  const turn = (await client.query<StatementResult>(createCommitQuery(batch, [], false))).rows[0]!;
+  if (turn.fresh) await writeInHalves(client, batch, encoded, failed);
+  await client.query(turn.fresh ? "COMMIT" : "ROLLBACK");
+  const good = encoded.filter(({ change }) => !failed.has(change.runId));
+  return toOutcome(client, batch, good, failed, {
+    fresh: turn.fresh,
+    held: turn.held,
+    accepted: 0,
+    updated: 0,
+    ended: 0,
+  });
+}
+
+async function writeInHalves(
+  client: pg.Client,
+  batch: CommitBatch,
+  encoded: readonly EncodedChange[],
+  failed: Failed,
+): Promise<void> {
+  if (encoded.length === 0) return;
+  await client.query("SAVEPOINT half");
+  try {
+    await client.query(createCommitQuery(batch, encoded, true));
+    await client.query("RELEASE SAVEPOINT half");
+  } catch (thrown) {
+    if (classifyFailure(thrown) !== "data") throw thrown;
+    await client.query("ROLLBACK TO SAVEPOINT half");
+    await client.query("RELEASE SAVEPOINT half");
+    if (encoded.length === 1) {
+      failed.set(encoded[0]!.change.runId, toRejection(encoded[0]!.change, thrown));
+      return;
+    }
+    const middle = Math.ceil(encoded.length / 2);
+    await writeInHalves(client, batch, encoded.slice(0, middle), failed);
+    await writeInHalves(client, batch, encoded.slice(middle), failed);
+  }
+}
+
+function toRejection(change: Change, thrown: unknown): PlatformError {
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new PlatformError(
+    "InvalidArgument",
+    "RECORD_REJECTED",
+    `The ${change.kind} of run ${change.runId} cannot be kept: ${message}`,
+    {
+      cause: thrown,
+    },
+  );
 }

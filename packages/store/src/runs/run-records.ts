@@ -8,8 +8,6 @@ export interface StepRunRecord {
   readonly state: StepRunState;
   /** What it produced; null as long as it has not ended. */
   readonly result: StepResult | null;
-  /** The assignment that committed it; 0 when none has. */
-  readonly assignment: number;
 }
 
 /** A run without its steps. */

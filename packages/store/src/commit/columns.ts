@@ -1,0 +1,121 @@
+import {
+  PlatformError,
+  runIdTimeMs,
+  type AcceptChange,
+  type EndChange,
+  type StepResult,
+  type UpdateChange,
+} from "@millrace/core";
+import { encodeStepDetail } from "../runs/step-detail.ts";
+import { encodeArray, encodeElement, type ElementName, type ElementValue } from "./binary.ts";
+
+/** Longest idempotency key, in bytes: what an index row holds is bounded. */
+export const KEY_LENGTH_MAX = 1024;
+
+/** A column of the rows that a kind of change is sent as. */
+export interface Column<C> {
+  readonly name: string;
+  readonly type: ElementName;
+  readonly encode: (change: C) => Uint8Array | null;
+}
+
+function column<C, N extends ElementName>(
+  name: string,
+  type: N,
+  value: (change: C) => ElementValue<N> | null,
+): Column<C> {
+  return { name, type, encode: (change) => encodeElement(type, value(change)) };
+}
+
+/** The day of a run's history, in days since 1970. */
+export function dayOf(change: { readonly runId: string }): number {
+  return Math.floor(runIdTimeMs(change.runId) / 86_400_000);
+}
+
+function checkedKey({ idempotencyKey }: AcceptChange): string | null {
+  if (idempotencyKey === "") return null;
+  if (Buffer.byteLength(idempotencyKey) > KEY_LENGTH_MAX || /\p{Cs}|\0/u.test(idempotencyKey)) {
+    throw new PlatformError(
+      "InvalidArgument",
+      "INVALID_IDEMPOTENCY_KEY",
+      `An idempotency key is text of at most ${KEY_LENGTH_MAX} bytes without NUL`,
+    );
+  }
+  return idempotencyKey;
+}
+
+/** Columns of an accept. */
+export const acceptColumns: readonly Column<AcceptChange>[] = [
+  column("partition", "int4", (change) => change.partition),
+  column("id", "uuid", (change) => change.runId),
+  column("day", "date", dayOf),
+  column("sequence", "int8", (change) => change.sequence),
+  column("project_id", "uuid", (change) => change.spec.projectId),
+  column("workflow_id", "uuid", (change) => change.spec.workflowId),
+  column("version_id", "uuid", (change) => change.spec.versionId),
+  column("create_time", "timestamptz", (change) => change.input.createTimeMs),
+  column("event_falls_back_to_body", "bool", (change) => change.input.eventFallsBackToBody),
+  column("wants_answer", "bool", (change) => change.wantsAnswer),
+  column("wants_end", "bool", (change) => change.wantsEnd),
+  column("gateway", "text", (change) => change.gateway),
+  column("trigger_kind", "text", (change) => change.input.triggerKind),
+  column("trace_parent", "text", (change) => change.input.traceParent),
+  column("trace_id", "text", (change) => change.input.traceId),
+  column("event", "bytea", (change) => change.input.eventJson),
+  column("context", "bytea", (change) => change.input.contextJson),
+  column("key", "text", checkedKey),
+];
+
+type WithStep = { readonly step: StepResult | null };
+
+/** Columns of the step that rides on an update or an end; all NULL when there is none. */
+const stepColumns: readonly Column<WithStep>[] = [
+  column("path", "text", ({ step }) => step && step.path),
+  column("name", "text", ({ step }) => step && step.name),
+  column("execution_id", "text", ({ step }) => step && step.executionId),
+  column("step_start_time", "timestamptz", ({ step }) => step && step.startTimeMs),
+  column("step_end_time", "timestamptz", ({ step }) => step && step.endTimeMs),
+  column("last_log_sequence", "int8", ({ step }) => step && step.lastLogSequence),
+  column("exports", "bytea", ({ step }) => step && step.exportsJson),
+  column("return_value", "bytea", ({ step }) => step?.returnValueJson ?? null),
+  column("response_body", "bytea", ({ step }) => step?.response?.body ?? null),
+  column("detail", "json", ({ step }) => step && encodeStepDetail(step)),
+];
+
+/** Columns of an update. */
+export const updateColumns: readonly Column<UpdateChange>[] = [
+  column("partition", "int4", (change) => change.partition),
+  column("id", "uuid", (change) => change.runId),
+  column("state", "text", (change) => change.state),
+  column("assignment", "int4", (change) => change.assignment),
+  column("start_time", "timestamptz", (change) => change.startTimeMs),
+  column("wake_time", "timestamptz", (change) => change.wakeTimeMs),
+  column("deaths", "int4", (change) => change.deaths),
+  ...stepColumns,
+];
+
+/** Columns of an end. */
+export const endColumns: readonly Column<EndChange>[] = [
+  column("partition", "int4", (change) => change.partition),
+  column("id", "uuid", (change) => change.runId),
+  column("day", "date", dayOf),
+  column("state", "text", (change) => change.state),
+  column("assignment", "int4", (change) => change.assignment),
+  column("start_time", "timestamptz", (change) => change.startTimeMs),
+  column("end_time", "timestamptz", (change) => change.endTimeMs),
+  column("exit_reason", "text", (change) => change.exitReason),
+  ...stepColumns,
+];
+
+/** One encoded row: its elements in the order of the columns. */
+export type Row = readonly (Uint8Array | null)[];
+
+/** The rows as one array for each column: what `unnest` takes. */
+export function encodeColumns(columns: readonly Column<never>[], rows: readonly Row[]): Buffer[] {
+  return columns.map(({ type }, index) =>
+    encodeArray(
+      type,
+      rows.map((row) => row[index]!),
+    ),
+  );
+}

@@ -1,0 +1,144 @@
+import { acceptColumns, endColumns, updateColumns, type Column } from "./columns.ts";
+
+/** Which kinds of change a statement writes; a part that a batch lacks is left out, it would cost time for nothing. */
+export interface StatementParts {
+  readonly accepts: boolean;
+  /** Some of the accepts carry an idempotency key. */
+  readonly keys: boolean;
+  readonly updates: boolean;
+  readonly ends: boolean;
+}
+
+/** One row: what the statement did. */
+export interface StatementResult {
+  /** False when the number was used before; then nothing was written now. */
+  readonly fresh: boolean;
+  /** Partitions whose epoch was the writer's. */
+  readonly held: number[];
+  readonly accepted: number;
+  readonly updated: number;
+  readonly ended: number;
+}
+
+/** Text and name of a prepared statement. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+const STEP = ["name", "execution_id"] as const;
+const STEP_TAIL = ["last_log_sequence", "exports", "return_value", "response_body", "detail"] as const;
+const STEP_COLUMNS = ["path", "ordinal", ...STEP, "start_time", "end_time", ...STEP_TAIL].join(", ");
+
+/** The columns of a run that history keeps as they were. */
+const KEPT =
+  "sequence, project_id, workflow_id, version_id, deaths, create_time, event_falls_back_to_body, trigger_kind, trace_parent, trace_id, event, context";
+
+/**
+ * The fence, in two locks that every write below is joined with:
+ * - `turn` holds the committer's row: of two copies of a commit one waits for the other, and then finds the number used.
+ * - `locked` holds the partitions' rows FOR SHARE until the end of the transaction: a takeover waits for it, so nothing is
+ *   written after a new owner has begun to read. (An epoch that is only read is no fence: the write may come later.)
+ *   Sorted, as takeovers are, so that the two cannot wait for each other in a circle.
+ */
+const FENCE = `turn AS MATERIALIZED (
+  INSERT INTO committers AS t (id, number) VALUES ($1, $2)
+  ON CONFLICT (id) DO UPDATE SET number = excluded.number, seen_time = now() WHERE t.number < excluded.number OR $3
+  RETURNING number
+), locked AS MATERIALIZED (
+  SELECT p.partition FROM unnest($4::int4[], $5::int8[]) AS e (partition, epoch)
+  JOIN partitions p ON p.partition = e.partition AND p.epoch = e.epoch
+  ORDER BY p.partition FOR SHARE OF p
+), fence AS MATERIALIZED (
+  SELECT ARRAY(SELECT partition FROM locked) AS held FROM turn
+)`;
+
+/** Writes the SQL for a combination of parts; parameters 1 to 5 are the fence's, then the columns of each part. */
+export function createStatement(parts: StatementParts): Statement {
+  let parameter = 5;
+  const source = (columns: readonly Column<never>[]): string => {
+    const casts = columns.map(({ type }) => `$${++parameter}::${type}[]`).join(", ");
+    return `unnest(${casts}) AS c (${columns.map(({ name }) => name).join(", ")})`;
+  };
+  const ctes = [
+    FENCE,
+    ...(parts.accepts ? [acceptPart(source(acceptColumns), parts.keys)] : []),
+    ...(parts.updates ? [updatePart(source(updateColumns))] : []),
+    ...(parts.ends ? [endPart(source(endColumns))] : []),
+  ];
+  const count = (present: boolean, cte: string): string => (present ? `(SELECT count(*)::int4 FROM ${cte})` : "0");
+  const letters = [parts.accepts && "a", parts.keys && "k", parts.updates && "u", parts.ends && "e"];
+  return {
+    name: `commit_${letters.filter(Boolean).join("")}`,
+    text: `WITH ${ctes.join(", ")}
+SELECT EXISTS (SELECT FROM turn) AS fresh, COALESCE((SELECT held FROM fence), '{}') AS held,
+  ${count(parts.accepts, "inserted")} AS accepted, ${count(parts.updates, "updated")} AS updated,
+  ${count(parts.ends, "ended")} AS ended`,
+  };
+}
+
+/** `LIMIT 1` subqueries stay look-ups by key: as a join, the planner might read all days of history. */
+function acceptPart(source: string, keys: boolean): string {
+  return `fresh AS MATERIALIZED (
+  SELECT c.* FROM fence, ${source}
+  WHERE c.partition = ANY (fence.held)
+    AND (SELECT true FROM history_runs h WHERE h.day = c.day AND h.id = c.id LIMIT 1) IS NOT TRUE
+)${keys ? `, ${keyPart}` : ""}, inserted AS (
+  INSERT INTO runs (id, partition, sequence, project_id, workflow_id, version_id, create_time, event_falls_back_to_body,
+    wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context)
+  SELECT id, partition, sequence, project_id, workflow_id, version_id, create_time, event_falls_back_to_body,
+    wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context
+  FROM fresh ${keys ? "WHERE key IS NULL OR id IN (SELECT run_id FROM claimed)" : ""}
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id
+)`;
+}
+
+/**
+ * A key that expired is taken over. Of two runs with one key in one batch the first in the order of acceptance has it. A run
+ * that exists already claims nothing: its key may have passed to another run meanwhile.
+ */
+const keyPart = `claimed AS (
+  INSERT INTO idempotency_keys (workflow_id, key, run_id, expire_time)
+  SELECT DISTINCT ON (workflow_id, key) workflow_id, key, id, now() + current_setting('millrace.key_ttl')::interval
+  FROM fresh WHERE key IS NOT NULL AND (SELECT true FROM runs r WHERE r.id = fresh.id LIMIT 1) IS NOT TRUE
+  ORDER BY workflow_id, key, sequence
+  ON CONFLICT (workflow_id, key) DO UPDATE SET run_id = excluded.run_id, expire_time = excluded.expire_time
+    WHERE idempotency_keys.expire_time <= now() OR idempotency_keys.run_id = excluded.run_id
+  RETURNING run_id
+)`;
+
+function updatePart(source: string): string {
+  return `updated AS (
+  UPDATE runs r SET state = c.state, assignment = c.assignment, deaths = c.deaths, wake_time = c.wake_time,
+    start_time = COALESCE(r.start_time, c.start_time), steps_done = r.steps_done + (c.path IS NOT NULL)::int4
+  FROM fence, ${source}
+  WHERE r.id = c.id AND r.partition = c.partition AND c.partition = ANY (fence.held)
+  RETURNING c.*, r.steps_done AS ordinal
+), stepped AS (
+  INSERT INTO run_steps (run_id, ${STEP_COLUMNS})
+  SELECT id, path, ordinal, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
+  FROM updated WHERE path IS NOT NULL
+)`;
+}
+
+function endPart(source: string): string {
+  const kept = KEPT.split(", ");
+  return `ended AS (
+  DELETE FROM runs r USING fence, ${source}
+  WHERE r.id = c.id AND r.partition = c.partition AND c.partition = ANY (fence.held)
+  RETURNING c.*, r.steps_done + 1 AS ordinal, r.start_time AS earlier_start_time, ${kept.map((name) => `r.${name}`).join(", ")}
+), archived AS (
+  INSERT INTO history_runs (day, id, partition, state, assignment, start_time, end_time, exit_reason, ${KEPT})
+  SELECT day, id, partition, state, assignment, COALESCE(earlier_start_time, start_time), end_time, exit_reason, ${KEPT}
+  FROM ended
+), moved AS (
+  DELETE FROM run_steps s USING ended e WHERE s.run_id = e.id RETURNING e.day, s.*
+), kept AS (
+  INSERT INTO history_steps (day, run_id, ${STEP_COLUMNS})
+  SELECT day, run_id, ${STEP_COLUMNS} FROM moved
+  UNION ALL
+  SELECT day, id, path, ordinal, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
+  FROM ended WHERE path IS NOT NULL
+)`;
+}

@@ -1,0 +1,80 @@
+import { isRunId, PlatformError, runIdDay } from "@millrace/core";
+import { encodeArray, encodeElement, type ElementName, type ElementValue } from "../commit/binary.ts";
+import type { Database } from "../database.ts";
+import type { LogPosition, LogRecord, Logs, LogStreamName } from "./run-records.ts";
+
+const LIMIT_DEFAULT = 1_000;
+const LIMIT_MAX = 10_000;
+/** Lines of one statement: some 160 MiB at the longest lines that a worker sends. */
+const INSERT_MAX = 10_000;
+const DAY_MS = 86_400_000;
+
+/** Log lines on Postgres. */
+export function createLogs(database: Database): Logs {
+  return {
+    insert: (lines) => insertLines(database, lines),
+    list: (runId, options = {}) => listLines(database, runId, options),
+    last: (runId) => lastLines(database, runId),
+  };
+}
+
+async function insertLines(database: Database, lines: readonly LogRecord[]): Promise<void> {
+  for (let start = 0; start < lines.length; start += INSERT_MAX) {
+    const part = lines.slice(start, start + INSERT_MAX);
+    const column = <N extends ElementName>(type: N, value: (line: LogRecord) => ElementValue<N>): Buffer =>
+      encodeArray(
+        type,
+        part.map((line) => encodeElement(type, value(line))),
+      );
+    await database.change(
+      `INSERT INTO log_lines (day, run_id, assignment, sequence, time, stream, path, text)
+       SELECT * FROM unnest($1::date[], $2::uuid[], $3::int4[], $4::int8[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+       ON CONFLICT DO NOTHING`,
+      [
+        column("date", ({ runId }) => Date.parse(runIdDay(runId)) / DAY_MS),
+        column("uuid", ({ runId }) => runId),
+        column("int4", ({ assignment }) => assignment),
+        column("int8", ({ sequence }) => sequence),
+        column("timestamptz", ({ timeMs }) => timeMs),
+        column("text", ({ stream }) => stream),
+        column("text", ({ path }) => path),
+        column("text", ({ text }) => text),
+      ],
+    );
+  }
+}
+
+interface LineRow {
+  readonly assignment: number;
+  readonly sequence: number;
+  readonly time: number;
+  readonly stream: LogStreamName;
+  readonly path: string;
+  readonly text: string;
+}
+
+async function listLines(
+  database: Database,
+  runId: string,
+  { after = { assignment: 0, sequence: 0 }, limit = LIMIT_DEFAULT }: { after?: LogPosition; limit?: number },
+): Promise<readonly LogRecord[]> {
+  if (!isRunId(runId)) return [];
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new PlatformError("InvalidArgument", "INVALID_PAGE_SIZE", "A limit is a whole number from 1 on");
+  }
+  const rows = await database.query<LineRow>(
+    `SELECT assignment, sequence, time, stream, path, text FROM log_lines
+     WHERE day = $1 AND run_id = $2 AND (assignment, sequence) > ($3, $4) ORDER BY assignment, sequence LIMIT $5`,
+    [runIdDay(runId), runId, after.assignment, after.sequence, Math.min(limit, LIMIT_MAX)],
+  );
+  return rows.map(({ time, ...line }) => ({ runId, timeMs: time, ...line }));
+}
+
+async function lastLines(database: Database, runId: string): Promise<readonly LogPosition[]> {
+  if (!isRunId(runId)) return [];
+  return database.query<{ assignment: number; sequence: number }>(
+    `SELECT assignment, max(sequence) AS sequence FROM log_lines WHERE day = $1 AND run_id = $2
+     GROUP BY assignment ORDER BY assignment`,
+    [runIdDay(runId), runId],
+  );
+}

@@ -1,0 +1,228 @@
+import {
+  isRunId,
+  partitionOf,
+  PlatformError,
+  runIdDay,
+  type RunInput,
+  type RunSpec,
+  type RunState,
+  type StepResponse,
+} from "@millrace/core";
+import { sql, type Expression, type Kysely, type SqlBool } from "kysely";
+import type { Database } from "../database.ts";
+import { isId } from "../definitions/ids.ts";
+import { pageSizeOf, parsePageToken, toPage } from "../definitions/paging.ts";
+import type { Page, VersionSpec } from "../definitions/workflow-records.ts";
+import type { Tables } from "../tables.ts";
+import type { RunFilter, RunRecord, Runs, RunStatus, RunSummary } from "./run-records.ts";
+import { readRunRows, type RunRow } from "./run-rows.ts";
+import type { StepDetail, StepRow } from "./step-detail.ts";
+import { toStepRuns } from "./step-runs.ts";
+
+/** Runs on Postgres. */
+export function createRuns(database: Database): Runs {
+  return {
+    get: (projectId, runId) => getRun(database, projectId, runId),
+    getStatus: (runIds) => getStatus(database, runIds),
+    list: (filter) => listRuns(database, filter),
+    getStepResponse: (runId, path) => getStepResponse(database, runId, path),
+    getState: (runId) => getState(database, runId),
+  };
+}
+
+interface RunBody {
+  readonly event: Uint8Array;
+  readonly context: Uint8Array;
+  readonly spec: VersionSpec;
+}
+
+/** In one snapshot, so that state, steps and end belong together. */
+function getRun(database: Database, projectId: string | null, runId: string): Promise<RunRecord> {
+  return database.snapshot(async (kysely) => {
+    const row = isRunId(runId) ? await findRow(kysely, runId) : undefined;
+    if (!row || (projectId !== null && row.project_id !== projectId)) {
+      throw new PlatformError("NotFound", "RUN_NOT_FOUND", `There is no run "${runId.slice(0, 100)}"`);
+    }
+    const [body, steps] = [await readBody(kysely, row), await readSteps(kysely, row)];
+    const { versionId, workflowId } = toSummary(row, undefined);
+    const spec: RunSpec = { projectId: row.project_id, workflowId, versionId, ...body.spec };
+    const failed = steps.find(({ detail }) => detail?.failure);
+    return { ...toSummary(row, failed), spec, input: toInput(row, body), steps: toStepRuns(row, spec, steps) };
+  });
+}
+
+async function findRow(kysely: Kysely<Tables>, runId: string): Promise<RunRow | undefined> {
+  const condition = {
+    hot: sql<SqlBool>`id = ${runId}`,
+    history: sql<SqlBool>`day = ${runIdDay(runId)} AND id = ${runId}`,
+  };
+  return (await readRunRows(kysely, condition, 1))[0];
+}
+
+async function readBody(kysely: Kysely<Tables>, row: RunRow): Promise<RunBody> {
+  const source =
+    row.end_time === null
+      ? sql`runs r WHERE r.id = ${row.id}`
+      : sql`history_runs r WHERE r.day = ${runIdDay(row.id)} AND r.id = ${row.id}`;
+  const { rows } = await sql<RunBody>`
+    SELECT event, context, (SELECT spec FROM versions v WHERE v.id = r.version_id) AS spec FROM ${source}`.execute(
+    kysely,
+  );
+  return rows[0]!;
+}
+
+async function readSteps(kysely: Kysely<Tables>, { id, end_time }: RunRow): Promise<readonly StepRow[]> {
+  if (end_time === null) {
+    return kysely.selectFrom("run_steps").selectAll().where("run_id", "=", id).orderBy("ordinal").execute();
+  }
+  const steps = kysely.selectFrom("history_steps").selectAll().where("day", "=", runIdDay(id));
+  return steps.where("run_id", "=", id).orderBy("ordinal").execute();
+}
+
+function toInput(row: RunRow, { event, context }: RunBody): RunInput {
+  return {
+    eventJson: event,
+    eventFallsBackToBody: row.event_falls_back_to_body,
+    contextJson: context,
+    triggerKind: row.trigger_kind,
+    traceParent: row.trace_parent,
+    traceId: row.trace_id,
+    createTimeMs: row.create_time,
+  };
+}
+
+type FailedStep = Pick<StepRow, "path" | "name" | "detail">;
+
+function toSummary(row: RunRow, failed: FailedStep | undefined): RunSummary {
+  const failure = failed?.detail?.failure;
+  return {
+    id: row.id,
+    partition: row.partition,
+    projectId: row.project_id,
+    workflowId: row.workflow_id,
+    workflowName: row.workflow_name,
+    versionId: row.version_id,
+    versionNumber: row.version_number,
+    state: row.state,
+    assignment: row.assignment,
+    triggerKind: row.trigger_kind,
+    traceId: row.trace_id,
+    createTimeMs: row.create_time,
+    startTimeMs: row.start_time,
+    endTimeMs: row.end_time,
+    exitReason: row.exit_reason,
+    failure: failure && failed ? { ...failure, path: failed.path, step: failed.name } : null,
+  };
+}
+
+function listRuns(database: Database, filter: RunFilter): Promise<Page<RunSummary>> {
+  const size = pageSizeOf(filter);
+  const before = parsePageToken(filter, isRunId);
+  return database.snapshot(async (kysely) => {
+    const condition = await toCondition(kysely, filter, before);
+    const rows = await readRunRows(kysely, condition, size + 1);
+    const failures = await readFailures(kysely, rows);
+    return toPage(
+      rows.map((row) => toSummary(row, failures.get(row.id))),
+      size,
+      ({ id }) => id,
+    );
+  });
+}
+
+/** The hot table has no index by workflow alone: the workflow's partition leads to it. */
+async function toCondition(kysely: Kysely<Tables>, filter: RunFilter, before: string | undefined) {
+  const { projectId, workflowId, states } = filter;
+  const both: Expression<SqlBool>[] = [sql<SqlBool>`project_id = ${projectId}`];
+  const hot: Expression<SqlBool>[] = [];
+  const history: Expression<SqlBool>[] = [];
+  if (workflowId !== undefined) {
+    const house = await kysely.selectFrom("house").select("partition_count").executeTakeFirstOrThrow();
+    both.push(sql<SqlBool>`workflow_id = ${isId(workflowId) ? workflowId : null}`);
+    hot.push(sql<SqlBool>`partition = ${partitionOf(workflowId, house.partition_count)}`);
+  }
+  if (states !== undefined) both.push(sql<SqlBool>`state = ANY (${states}::text[])`);
+  if (before !== undefined) {
+    both.push(sql<SqlBool>`id < ${before}`);
+    history.push(sql<SqlBool>`day <= ${runIdDay(before)}`);
+  }
+  const all = (parts: Expression<SqlBool>[]) => sql<SqlBool>`${sql.join(parts, sql` AND `)}`;
+  return { hot: all([...both, ...hot]), history: all([...both, ...history]) };
+}
+
+async function readFailures(kysely: Kysely<Tables>, rows: readonly RunRow[]): Promise<Map<string, FailedStep>> {
+  const ids = rows.filter(({ state }) => state === "FAILED").map(({ id }) => id);
+  const days = [...new Set(ids.map(runIdDay))];
+  const failed = await kysely
+    .selectFrom("history_steps")
+    .select(["run_id", "path", "name", "detail"])
+    .where("day", "=", sql<string>`any(${days}::date[])`)
+    .where("run_id", "=", sql<string>`any(${ids}::uuid[])`)
+    .where(sql<SqlBool>`detail -> 'failure' IS NOT NULL`)
+    .execute();
+  return new Map(failed.map((row) => [row.run_id, row]));
+}
+
+interface StatusRow {
+  readonly id: string;
+  readonly partition: number;
+  readonly state: RunState;
+  readonly assignment: number;
+  readonly path: string | null;
+  readonly execution_id: string;
+  readonly has_response: boolean;
+}
+
+/** One statement, so one moment: a run's steps move to history together with it. */
+async function getStatus(database: Database, runIds: readonly string[]): Promise<readonly RunStatus[]> {
+  const ids = runIds.filter(isRunId);
+  const rows = await database.query<StatusRow>(
+    `WITH wanted AS MATERIALIZED (SELECT * FROM unnest($1::uuid[], $2::date[]) AS w (id, day))
+     SELECT r.id, r.partition, r.state, r.assignment, s.path, s.execution_id, s.response_body IS NOT NULL AS has_response, s.ordinal
+     FROM wanted w JOIN runs r ON r.id = w.id LEFT JOIN run_steps s ON s.run_id = w.id
+     UNION ALL
+     SELECT w.id, r.partition, r.state, r.assignment, s.path, s.execution_id, s.response_body IS NOT NULL, s.ordinal
+     FROM wanted w
+     CROSS JOIN LATERAL (SELECT partition, state, assignment FROM history_runs h WHERE h.day = w.day AND h.id = w.id LIMIT 1) r
+     LEFT JOIN history_steps s ON s.day = w.day AND s.run_id = w.id
+     ORDER BY id, ordinal`,
+    [ids, ids.map(runIdDay)],
+  );
+  const statuses = new Map<
+    string,
+    RunStatus & { steps: { path: string; executionId: string; hasResponse: boolean }[] }
+  >();
+  for (const { id, partition, state, assignment, path, execution_id, has_response } of rows) {
+    let status = statuses.get(id);
+    if (!status) statuses.set(id, (status = { id, partition, state, assignment, steps: [] }));
+    if (path !== null) status.steps.push({ path, executionId: execution_id, hasResponse: has_response });
+  }
+  return [...statuses.values()];
+}
+
+interface ResponseRow {
+  readonly execution_id: string;
+  readonly response_body: Uint8Array;
+  readonly detail: StepDetail;
+}
+
+async function getStepResponse(
+  database: Database,
+  runId: string,
+  path: string,
+): Promise<(StepResponse & { readonly executionId: string }) | undefined> {
+  if (!isRunId(runId) || path.includes("\0")) return undefined;
+  const [row] = await database.query<ResponseRow>(
+    `SELECT execution_id, response_body, detail FROM run_steps WHERE run_id = $1 AND path = $2 AND response_body IS NOT NULL
+     UNION ALL
+     SELECT execution_id, response_body, detail FROM history_steps
+     WHERE day = $3 AND run_id = $1 AND path = $2 AND response_body IS NOT NULL`,
+    [runId, path, runIdDay(runId)],
+  );
+  return row && { ...row.detail.response!, body: row.response_body, executionId: row.execution_id };
+}
+
+async function getState(database: Database, runId: string): Promise<RunState | undefined> {
+  const [status] = await getStatus(database, [runId]);
+  return status?.state;
+}

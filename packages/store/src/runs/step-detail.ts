@@ -1,0 +1,54 @@
+import type { StepFailure, StepResponse, StepResult } from "@millrace/core";
+
+/** What few steps have, kept as one JSON value; null when a step has none of it. */
+export interface StepDetail {
+  readonly failure?: StepFailure;
+  readonly exit?: { readonly reason: string };
+  readonly pause?: { readonly wakeTimeMs: number };
+  /** The answer without its body. */
+  readonly response?: Omit<StepResponse, "body">;
+}
+
+/** JSON escapes what Postgres' text could not hold (NUL, lone surrogates), so that no failure is too odd to be kept. */
+export function encodeStepDetail(step: StepResult): string | null {
+  const { failure, exit, pause, response } = step;
+  if (!failure && !exit && !pause && !response) return null;
+  const head = response && { status: response.status, headers: response.headers, immediate: response.immediate };
+  const detail: StepDetail = { failure, exit, pause, response: head };
+  return JSON.stringify(detail);
+}
+
+/** A step's row, in the hot table and in history. */
+export interface StepRow {
+  readonly run_id: string;
+  readonly path: string;
+  readonly ordinal: number;
+  readonly name: string;
+  readonly execution_id: string;
+  readonly start_time: number;
+  readonly end_time: number;
+  readonly last_log_sequence: number;
+  readonly exports: Uint8Array;
+  readonly return_value: Uint8Array | null;
+  readonly response_body: Uint8Array | null;
+  readonly detail: StepDetail | null;
+}
+
+/** The step as it was committed. */
+export function toStepResult(row: StepRow): StepResult {
+  const { failure, exit, pause, response } = row.detail ?? {};
+  return {
+    path: row.path,
+    name: row.name,
+    executionId: row.execution_id,
+    exportsJson: row.exports,
+    returnValueJson: row.return_value ?? undefined,
+    response: response && { ...response, body: row.response_body ?? new Uint8Array() },
+    exit,
+    failure,
+    pause,
+    startTimeMs: row.start_time,
+    endTimeMs: row.end_time,
+    lastLogSequence: row.last_log_sequence,
+  };
+}

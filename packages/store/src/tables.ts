@@ -1,0 +1,131 @@
+/** The tables as kysely sees them; `migrations/` is where they are made. Times are ms since 1970, see `type-parsers.ts`. */
+import type { EndState } from "@millrace/core";
+import type { ColumnType, Generated, JSONColumnType } from "kysely";
+import type { VersionSpec } from "./definitions/workflow-records.ts";
+import type { StepRow } from "./runs/step-detail.ts";
+
+type GeneratedTime = ColumnType<number, Date | undefined, Date>;
+type GeneratedId = Generated<string>;
+/** Any JSON; written as text, since `pg` would take a JavaScript array for one of Postgres'. */
+type Json<T extends object | null> = JSONColumnType<T, string, string>;
+
+interface HouseTable {
+  id: GeneratedId;
+  partition_count: number;
+  definitions_generation: Generated<number>;
+  create_time: GeneratedTime;
+}
+
+interface ProjectTable {
+  id: GeneratedId;
+  name: string;
+  variables_generation: Generated<number>;
+  create_time: GeneratedTime;
+}
+
+interface ApiKeyTable {
+  id: GeneratedId;
+  project_id: string;
+  name: string;
+  hash: string;
+  generation: number;
+  create_time: GeneratedTime;
+  revoke_time: ColumnType<number | null, Date | null | undefined, Date | null>;
+}
+
+interface WorkflowTable {
+  id: GeneratedId;
+  project_id: string;
+  name: string;
+  enabled: Generated<boolean>;
+  version_id: string | null;
+  generation: number;
+  create_time: GeneratedTime;
+  delete_time: ColumnType<number | null, Date | null | undefined, Date | null>;
+}
+
+interface VersionTable {
+  id: GeneratedId;
+  workflow_id: string;
+  number: number;
+  definition: Json<object>;
+  sources: Json<Record<string, string>>;
+  spec: Json<VersionSpec>;
+  python_minor: string;
+  create_time: GeneratedTime;
+}
+
+interface TriggerTable {
+  id: GeneratedId;
+  workflow_id: string;
+  name: string;
+  kind: string;
+  endpoint: string;
+  settings: Json<object | null>;
+  place: number | null;
+  create_time: GeneratedTime;
+}
+
+interface VariableTable {
+  project_id: string;
+  name: string;
+  value: string;
+  secret: boolean;
+  update_time: ColumnType<number, Date | undefined, Date>;
+}
+
+interface RunColumns {
+  id: string;
+  partition: number;
+  sequence: number;
+  project_id: string;
+  workflow_id: string;
+  version_id: string;
+  assignment: number;
+  deaths: number;
+  create_time: number;
+  start_time: number | null;
+  event_falls_back_to_body: boolean;
+  trigger_kind: string;
+  trace_parent: string;
+  trace_id: string;
+  event: Uint8Array;
+  context: Uint8Array;
+}
+
+/** Written by commits alone. */
+interface RunTable extends RunColumns {
+  state: "PENDING" | "RUNNING" | "SUSPENDED";
+  steps_done: number;
+  wake_time: number | null;
+  wants_answer: boolean;
+  wants_end: boolean;
+  gateway: string;
+}
+
+/** Written by commits alone. */
+interface HistoryRunTable extends RunColumns {
+  day: string;
+  state: EndState;
+  end_time: number;
+  exit_reason: string;
+}
+
+interface HistoryStepTable extends StepRow {
+  day: string;
+}
+
+/** All tables that built queries use. */
+export interface Tables {
+  house: HouseTable;
+  projects: ProjectTable;
+  api_keys: ApiKeyTable;
+  workflows: WorkflowTable;
+  versions: VersionTable;
+  triggers: TriggerTable;
+  variables: VariableTable;
+  runs: RunTable;
+  run_steps: StepRow;
+  history_runs: HistoryRunTable;
+  history_steps: HistoryStepTable;
+}
