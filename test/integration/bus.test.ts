@@ -97,7 +97,7 @@ describe("a bus", () => {
     await bus.flush();
     const ask = (runToken: string) => channels.environment().request({ runToken, knownGeneration: 0 }, { timeoutMs: 2_000 });
     assert.deepEqual((await ask("good")).variables, { A: "1" });
-    await assert.rejects(ask("bad"), { name: "PlatformError", reason: "RUN_TOKEN_INVALID", message: "no such token" });
+    await assert.rejects(ask("bad"), { kind: "PermissionDenied", reason: "RUN_TOKEN_INVALID", message: "no such token" });
   });
 
   test("gathers the answers of everybody until there are enough", async () => {

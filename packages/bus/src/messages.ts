@@ -1,4 +1,4 @@
-import { PlatformError, coerceError } from "@millrace/core";
+import { PlatformError, coerceError, type ErrorKind } from "@millrace/core";
 import { control } from "@millrace/protocol";
 import type { Bus, BusHeaders, BusSubscription, MessageMeta } from "./bus.ts";
 import { queueGroups, subjects } from "./subjects.ts";
@@ -173,11 +173,27 @@ async function answer<Response>(
 
 function toControlError(error: PlatformError): control.ControlError {
   const message = error.kind === "Internal" ? "the house failed to answer" : error.message;
-  return { reason: error.reason, message };
+  return { reason: error.reason, message, kind: error.kind };
 }
 
+const KINDS: Record<ErrorKind, true> = {
+  InvalidArgument: true,
+  FailedPrecondition: true,
+  Unauthenticated: true,
+  PermissionDenied: true,
+  NotFound: true,
+  AlreadyExists: true,
+  Conflict: true,
+  ResourceExhausted: true,
+  Cancelled: true,
+  DeadlineExceeded: true,
+  Unavailable: true,
+  Internal: true,
+};
+
 function thrownThere(error: control.ControlError): PlatformError {
-  return new PlatformError("FailedPrecondition", error.reason, error.message);
+  const kind = Object.hasOwn(KINDS, error.kind) ? (error.kind as ErrorKind) : "Internal";
+  return new PlatformError(kind, error.reason, error.message);
 }
 
 function definitions(bus: Bus): Definitions {

@@ -515,6 +515,8 @@ export interface ControlError {
   reason: string;
   /** For people. */
   message: string;
+  /** What the asker can do about it: the name of a kind of error, such as `Unavailable`; unknown ones mean `Internal`. */
+  kind: string;
 }
 
 function createBaseRunSpec(): RunSpec {
@@ -3077,7 +3079,7 @@ export const DefinitionsServed: MessageFns<DefinitionsServed> = {
 };
 
 function createBaseControlError(): ControlError {
-  return { reason: "", message: "" };
+  return { reason: "", message: "", kind: "" };
 }
 
 export const ControlError: MessageFns<ControlError> = {
@@ -3087,6 +3089,9 @@ export const ControlError: MessageFns<ControlError> = {
     }
     if (message.message !== "") {
       writer.uint32(18).string(message.message);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
     }
     return writer;
   },
@@ -3118,6 +3123,14 @@ export const ControlError: MessageFns<ControlError> = {
             }
 
             message.message = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
             continue;
           }
         }
