@@ -35,7 +35,7 @@ function testFiles(folder) {
     return [];
   }
   return readdirSync(path, { recursive: true })
-    .filter((name) => name.endsWith(".test.ts") && !name.includes("node_modules"))
+    .filter((name) => /\.test\.(ts|mjs)$/.test(name) && !name.includes("node_modules"))
     .sort()
     .map((name) => join(folder, name));
 }
@@ -84,7 +84,7 @@ export const suites = [
     name: "unit",
     about: "what stands beside the code",
     kind: "node",
-    commands: ({ node }) => nodeTests(node, ["packages"]),
+    commands: ({ node }) => nodeTests(node, ["packages", "scripts"]),
     timeoutMs: 6 * minute,
   },
   {
