@@ -24,6 +24,8 @@ _CLONE_NEWUSER = 0x10000000
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
 _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 38, 47, 4
 _SECCOMP_MODE_FILTER = 2
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446  # the same on all architectures
+_LANDLOCK_VERSION_FLAG, _LANDLOCK_ABI_WITH_SCOPES, _LANDLOCK_SCOPE_ABSTRACT_SOCKETS = 1, 6, 1
 _CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -106,10 +108,21 @@ def _drop_capabilities():
 
 
 def _install_filter(program):
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    if program:
-        argument = _Filter(len(program) // 8, program)
-        _call("prctl", _PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(argument), ctypes.c_ulong(0), ctypes.c_ulong(0))
+    argument = _Filter(len(program) // 8, program)
+    _call("prctl", _PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(argument), ctypes.c_ulong(0), ctypes.c_ulong(0))
+
+
+def _close_abstract_sockets():
+    """Sockets with an abstract name belong to the network namespace, not to a folder: with the host's network, user code
+    could talk to the host's X server, D-Bus or container daemon. Landlock closes them, from Linux 6.12 on."""
+    if _libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION_FLAG) < _LANDLOCK_ABI_WITH_SCOPES:
+        return
+    attributes = (ctypes.c_uint64 * 3)(0, 0, _LANDLOCK_SCOPE_ABSTRACT_SOCKETS)
+    ruleset = _libc.syscall(_LANDLOCK_CREATE_RULESET, attributes, ctypes.c_size_t(24), 0)
+    if ruleset < 0:
+        raise OSError(ctypes.get_errno(), "landlock_create_ruleset")
+    _call("syscall", _LANDLOCK_RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
 
 
 def _run_runtime(config):
@@ -190,6 +203,8 @@ def _prepare(config):
     if config["mode"] != "unsafe":
         _drop_capabilities()
         _prctl(_PR_SET_DUMPABLE, 0)
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        _close_abstract_sockets()
         _install_filter(bytes.fromhex(config["filter"]))
     _set_limits(config["processes"], config["files"], config["data"])
     # Changing the uid cleared what bubblewrap had set. Should bubblewrap have died in between, the lifeline tells.

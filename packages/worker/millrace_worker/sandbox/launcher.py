@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import bubblewrap
-from .process import ExitInfo, SandboxedProcess, exit_info_from_status, lost, out_of_memory, too_many_processes
+from .process import ExitInfo, SandboxedProcess, exit_info_from_status, lost, out_of_memory, too_many_files, too_many_processes
 from .settings import MIB, SandboxSettings, SandboxUnavailable
 from .start import describe_failed_start, start_bubblewrap
 from .uids import UidBlock
@@ -253,9 +253,11 @@ class Sandbox:
             process.condemn(out_of_memory(usage.memory_bytes, limit))
         elif usage.threads > self.settings.process_limit:
             process.condemn(too_many_processes(usage.threads, self.settings.process_limit))
+        elif usage.open_files > self.settings.open_files_total:
+            process.condemn(too_many_files(usage.open_files, self.settings.open_files_total))
         process.last_memory_bytes = usage.memory_bytes
-        # Where counting itself is slow (large, many processes) it gets a tenth of the time and no more.
-        pause = max(look_interval(limit - usage.memory_bytes), 10 * (time.monotonic() - begun))
+        # Where counting itself is slow (large, many processes) it gets a third of the time and no more.
+        pause = max(look_interval(limit - usage.memory_bytes), 2 * (time.monotonic() - begun))
         process.next_look = time.monotonic() + pause
 
 

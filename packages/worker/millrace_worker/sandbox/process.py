@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from .accounting import ProcessTable, Usage
+from .accounting import MAIN_PID, ProcessTable, Usage
 from .settings import MIB
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ExitInfo:
     """How an EE ended. `kind` is stable; `message` is one sentence for the person who wrote the step."""
 
     kind: str
-    """exited, signalled, out_of_memory, too_many_processes, killed (by the host) or lost (the sandbox itself died)."""
+    """exited, signalled, out_of_memory, too_many_processes, too_many_files, killed (by the host) or lost (from outside)."""
     message: str
     exit_code: int | None = None
     signal: int | None = None
@@ -96,6 +96,10 @@ class SandboxedProcess:
     def kill(self, cause: str = "") -> None:
         """End the EE, every process of it. The first verdict stands, so a kill after an overrun keeps the overrun's."""
         self.condemn(ExitInfo("killed", f"killed: {cause}" if cause else "killed", cause=cause))
+
+    def signal_main(self, number: int) -> bool:
+        """Send a signal to the main Python and to no other process, whatever became of its number; False when it is gone."""
+        return self._with_table(lambda table: table.kill(MAIN_PID, number), False)
 
     def condemn(self, verdict: ExitInfo) -> None:
         """Kill with the reason that ExitInfo will show."""
@@ -209,6 +213,10 @@ def kill_tree(pid: int) -> None:
     for victim in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(victim, signal.SIGKILL)
+
+
+def too_many_files(count: int, limit: int) -> ExitInfo:
+    return ExitInfo("too_many_files", f"{count} open files in all its processes (limit {limit})")
 
 
 def _signal_name(number: int) -> str:

@@ -70,6 +70,8 @@ class SandboxSettings:
     """Processes and threads of an EE together, its init included. 4 to 4096."""
     open_files_limit: int = 1024
     """RLIMIT_NOFILE. At least 1010, because the control channel sits at 1000 and 1001."""
+    open_files_total: int = 4096
+    """Of all processes together. Buffers of sockets are kernel memory, some 0.4 MB for each at most, that nothing counts."""
     tmp_bytes: int = 2 * GIB
     tmp_inodes: int = 65_536
     """An inode costs about 1 KiB of kernel memory that no limit of the EE counts, hence a bound of its own."""
@@ -92,6 +94,7 @@ class SandboxSettings:
             "data_limit_bytes": (128 * MIB, 1 << 50),
             "process_limit": (4, 4096),
             "open_files_limit": (1010, 1 << 20),
+            "open_files_total": (1010, 1 << 24),
             "tmp_bytes": (MIB, 1 << 50),
             "tmp_inodes": (64, 1 << 30),
             "shm_bytes": (4096, 1 << 40),
@@ -149,6 +152,7 @@ _INTEGERS = (
     "data_limit_bytes",
     "process_limit",
     "open_files_limit",
+    "open_files_total",
     "tmp_bytes",
     "tmp_inodes",
     "shm_bytes",

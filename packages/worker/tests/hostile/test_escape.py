@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -223,6 +225,19 @@ def test_core_dumps_are_off() -> None:
 def test_network_none_has_only_loopback() -> None:
     answer = attack("import socket\nresult = [name for _, name in socket.if_nameindex()]", network="none")
     assert answer.ok and answer.result == ["lo"], answer
+
+
+def test_abstract_sockets_of_the_host_are_out_of_reach() -> None:
+    if ctypes.CDLL(None).syscall(444, None, 0, 1) < 6:
+        pytest.skip("Landlock cannot scope sockets before Linux 6.12")
+    name = f"\0millrace-hostile-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(name)
+        server.listen()
+        answer = attack(f"import socket\nsocket.socket(socket.AF_UNIX).connect({name!r})")
+    assert answer.error == "PermissionError", answer
+    inside = "import socket\ns = socket.socket(socket.AF_UNIX); s.bind('\\0x'); s.listen()\nsocket.socket(socket.AF_UNIX).connect('\\0x')"
+    assert attack(inside).ok
 
 
 def test_ordinary_things_work() -> None:

@@ -53,7 +53,8 @@ def test_memory_without_end_ends_the_ee_with_the_figures(source: str) -> None:
     used = re.fullmatch(r"out of memory at (\d+) MB \(limit 256 MB\)", answer.end.message)
     assert used is not None, answer.end.message
     print("overshoot:", int(used[1]) - 256, "MB")
-    assert int(used[1]) < 256 + 512
+    # Two cores of a program that does nothing else take some 3 GB/s; alone on a machine the overshoot is below 100 MB.
+    assert int(used[1]) < 256 + 300
 
 
 def test_memory_shared_by_fork_is_counted_once() -> None:
@@ -145,6 +146,27 @@ def test_thread_storm_is_refused() -> None:
 def test_descriptors_are_bounded() -> None:
     answer = attack("import os\nwhile True: os.dup(0)")
     assert answer.error == "OSError" and "Too many open files" in answer.message, answer
+
+
+def test_socket_buffers_of_many_processes_are_bounded() -> None:
+    """Sent to oneself and never read: kernel memory in no process's account."""
+    source = """
+import os, socket, time
+for _ in range(60):
+    if os.fork() == 0:
+        pairs = []
+        while len(pairs) < 490:
+            one, two = socket.socketpair()
+            one.setblocking(False)
+            try:
+                while True: one.send(b'x' * 65536)
+            except OSError: pass
+            pairs.append((one, two))
+        time.sleep(60)
+time.sleep(60)
+"""
+    answer = attack(source)
+    assert answer.end is not None and answer.end.kind == "too_many_files", answer
 
 
 def test_one_absurd_allocation_is_a_memory_error() -> None:
