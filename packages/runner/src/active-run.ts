@@ -1,12 +1,17 @@
-import type { control, session, step } from "@millrace/protocol";
+import type { wire } from "@millrace/bus";
+import type { messages } from "@millrace/core";
+import type { session } from "@millrace/protocol";
 
 import type { Environment } from "./definitions/environment-cache.ts";
 import type { LogSource } from "./logs/log-shipper.ts";
 
+/** An assignment as the brain sees it, with what it has no use for. */
+export type WiredAssign = ReturnType<typeof wire.assignFromWire>;
+
 /** A run that the brain has taken, from its assignment until nothing of it is left in a worker. */
 export interface ActiveRun {
-  readonly assign: control.Assign;
-  readonly handing: control.Handing;
+  readonly assign: WiredAssign;
+  readonly handing: messages.Handing;
   readonly assignment: session.Assignment;
   readonly killAtEndOfLife: boolean;
   readonly takenMs: number;
@@ -22,11 +27,11 @@ export function runKey(runId: string, assignment: number): string {
 }
 
 /** A run that was just taken. */
-export function activeRun(assign: control.Assign, nowMs: number, lifeMs: number, killAtEndOfLife: boolean): ActiveRun {
+export function activeRun(assign: WiredAssign, nowMs: number, lifeMs: number, killAtEndOfLife: boolean): ActiveRun {
   const { runId, assignment, owner } = assign;
   return {
     assign,
-    handing: { partition: owner!.partition, runId, assignment },
+    handing: { partition: owner.partition, runId, assignment },
     assignment: { runId, number: assignment },
     killAtEndOfLife,
     takenMs: nowMs,
@@ -37,27 +42,28 @@ export function activeRun(assign: control.Assign, nowMs: number, lifeMs: number,
 
 /** Whose lines a run's log lines are. */
 export function logSource({ handing, assign }: ActiveRun, environment: Environment): LogSource {
-  const { projectId, workflowId } = assign.spec!;
+  const { projectId, workflowId } = assign.spec;
   return { handing, projectId, workflowId, secrets: environment.secrets };
 }
 
 /** What a worker is told to start a run. */
 export function startRun(run: ActiveRun, environment: Environment, nowMs: number): session.StartRun {
   const { assign } = run;
-  const input = assign.input!;
+  const { input } = assign;
   return {
     assignment: run.assignment,
-    versionId: assign.spec!.versionId,
-    eventJson: input.eventJson,
+    versionId: assign.spec.versionId,
+    eventJson: asBuffer(input.eventJson),
     eventFallsBackToBody: input.eventFallsBackToBody,
-    contextJson: input.contextJson,
-    doneSteps: assign.doneSteps,
+    contextJson: asBuffer(input.contextJson),
+    doneSteps: assign.wireSteps,
     environment: environment.variables,
     runTimeLeft: toDuration(assign.runTimeLeftMs - (nowMs - run.takenMs)),
     life: toDuration(run.untilMs - nowMs),
+    lifeEndUs: toMachineUs(run.untilMs),
     killAtEndOfLife: run.killAtEndOfLife,
     traceParent: assign.traceParent,
-    resumed: assign.doneSteps.length > 0 || assign.assignment > 1,
+    resumed: assign.wireSteps.length > 0 || assign.assignment > 1,
   };
 }
 
@@ -67,14 +73,14 @@ export function toDuration(ms: number): { seconds: number; nanos: number } {
   return { seconds: Math.floor(whole / 1000), nanos: (whole % 1000) * 1_000_000 };
 }
 
-/** Takes the project's secrets out of what people read of a step's end. */
-export function maskResult(result: step.StepResult, { secrets }: LogSource): void {
-  if (secrets.isEmpty) return;
-  const { failure, exit } = result;
-  if (failure !== undefined) {
-    failure.type = secrets.mask(failure.type);
-    failure.message = secrets.mask(failure.message);
-    failure.traceback = secrets.mask(failure.traceback);
-  }
-  if (exit !== undefined) exit.reason = secrets.mask(exit.reason);
+/** What `process.hrtime` showed at the zero of `performance.now`. */
+const ORIGIN_US = Number(process.hrtime.bigint()) / 1000 - performance.now() * 1000;
+
+/** A time of `performance.now` on the machine's monotonic clock, which a worker shares. */
+export function toMachineUs(ms: number): number {
+  return Math.round(ORIGIN_US + ms * 1000);
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -8,27 +8,24 @@ import {
   type RunnerDescription,
   type messages,
 } from "@millrace/core";
-import type { BusSubscription, Channels } from "@millrace/bus";
+import { wire, type BusSubscription, type Channels } from "@millrace/bus";
 import type { control, session, step } from "@millrace/protocol";
 import type { Logger } from "@millrace/telemetry";
 
-import { type ActiveRun, activeRun, logSource, maskResult, runKey, startRun, toDuration } from "./active-run.ts";
+import {
+  type ActiveRun,
+  activeRun,
+  logSource,
+  runKey,
+  startRun,
+  toDuration,
+  toMachineUs,
+  type WiredAssign,
+} from "./active-run.ts";
 import type { Environment, EnvironmentCache } from "./definitions/environment-cache.ts";
 import type { VersionCache } from "./definitions/version-cache.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
-import {
-  fromAssign,
-  fromCommitted,
-  fromGoneCause,
-  fromRenew,
-  fromResult,
-  toAnswer,
-  toCheckpoint,
-  toHeartbeat,
-  tooLargeResult,
-  type WiredAssign,
-  type WiredResult,
-} from "./wire.ts";
+import { maskResult, tooLargeResult } from "./step-end.ts";
 import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 
 /** What a runner is made of. */
@@ -77,10 +74,12 @@ export class Runner {
     const { channels, holdings } = this.#parts;
     await this.host.start();
     this.#subscriptions = [
-      channels.assign(holdings.runner).listen((wire) => this.#onAssign(wire)),
-      channels.renew(holdings.runner).listen((wire) => this.#tell(() => this.#holdings.onRenew(fromRenew(wire)))),
-      channels.committed(holdings.runner).listen((wire) => {
-        this.#tell(() => this.#holdings.onCommitted(fromCommitted(wire)));
+      channels.assign(holdings.runner).listen((message) => {
+        this.#tell(() => this.#holdings.onAssign(wire.assignFromWire(message)));
+      }),
+      channels.renew(holdings.runner).listen((message) => this.#tell(() => this.#holdings.onRenew(message))),
+      channels.committed(holdings.runner).listen((message) => {
+        this.#tell(() => this.#holdings.onCommitted(wire.committedFromWire(message)));
       }),
       channels.check().serve((request) => this.#check(request)),
     ];
@@ -105,10 +104,6 @@ export class Runner {
   }
 
   // From owners
-
-  #onAssign(wire: control.Assign): void {
-    this.#tell(() => this.#holdings.onAssign(fromAssign(wire)));
-  }
 
   async #check({ steps }: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
     const problems = await this.host.checkSources(steps);
@@ -143,7 +138,7 @@ export class Runner {
     if (run?.source === undefined || result === undefined) return;
     maskResult(result, run.source);
     this.#parts.logs.flush(run.source);
-    this.#tell(() => this.#holdings.onStepFinished(run.handing, fromResult(result)));
+    this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(result)));
   }
 
   #onLogLines(run: ActiveRun | undefined, lines: step.LogLine[]): void {
@@ -159,7 +154,7 @@ export class Runner {
     if (this.#holdings.holds(run.handing)) {
       this.#parts.log.info("run.gone", { run: run.handing.runId, assignment: run.handing.assignment, cause, message });
     }
-    this.#tell(() => this.#holdings.onRunGone(run.handing, fromGoneCause(cause)));
+    this.#tell(() => this.#holdings.onRunGone(run.handing, wire.goneCauseFromWire(cause)));
   }
 
   /** No restart of a worker helps: the process ends and says why. */
@@ -175,11 +170,11 @@ export class Runner {
     const { channels } = this.#parts;
     return {
       nowMs: () => performance.now(),
-      heartbeat: (beat) => void channels.heartbeat().send(toHeartbeat(beat)),
+      heartbeat: (beat) => void channels.heartbeat().send(wire.heartbeatToWire(beat)),
       checkpoint: (message) => this.#report(message),
       refuse: (message) => void channels.refused(message.handing.partition).send(message),
       answer: (gateway, message) => this.#answer(gateway, message),
-      start: (assign, lifeMs, kill) => this.#start((assign as WiredAssign).wire, lifeMs, kill),
+      start: (assign, lifeMs, kill) => this.#start(assign as WiredAssign, lifeMs, kill),
       proceed: (handing, path) => this.host.proceed(toAssignment(handing), path),
       end: (handing) => this.host.endRun(toAssignment(handing)),
       kill: (handing) => this.#kill(handing),
@@ -190,31 +185,29 @@ export class Runner {
 
   /** A result that no message can carry fails its step, in words that its author understands. */
   #report(message: messages.Checkpoint): void {
+    const { handing, result } = message;
     try {
-      this.#parts.channels.checkpoint(message.handing.partition).send(toCheckpoint(message));
+      this.#parts.channels.checkpoint(handing.partition).send(wire.checkpointToWire(message));
     } catch (thrown) {
-      const error = coerceError(thrown);
-      const { wire } = message.result as WiredResult;
-      if (error.reason !== "PAYLOAD_TOO_LARGE" || wire.exportsJson.length + (wire.response?.body.length ?? 0) === 0)
-        throw error;
-      const text = "the step's exports, return value and answer are together larger than a message may be";
-      this.#holdings.onStepFinished(message.handing, fromResult(tooLargeResult(wire, text)));
+      if (coerceError(thrown).reason !== "PAYLOAD_TOO_LARGE" || result.failure?.cause === "PAYLOAD_TOO_LARGE")
+        throw thrown;
+      this.#holdings.onStepFinished(handing, tooLargeResult(result));
     }
   }
 
   /** A copy that is lost, or too large, costs nothing but time: the gateway asks the owner. */
   #answer(gateway: string, message: messages.Answer): void {
     try {
-      this.#parts.channels.answer(gateway).send(toAnswer(message));
+      this.#parts.channels.answer(gateway).send(wire.answerToWire(message));
     } catch (thrown) {
       this.#parts.log.warn("answer.not_sent", { run: message.handing.runId, error: coerceError(thrown) });
     }
   }
 
-  #start(assign: control.Assign, lifeMs: number, killAtEndOfLife: boolean): void {
+  #start(assign: WiredAssign, lifeMs: number, killAtEndOfLife: boolean): void {
     const run = activeRun(assign, performance.now(), lifeMs, killAtEndOfLife);
     this.#runs.set(runKey(assign.runId, assign.assignment), run);
-    const { projectId, versionId } = assign.spec!;
+    const { projectId, versionId } = assign.spec;
     const version = this.#parts.versions.peek(versionId);
     const environment = this.#parts.environments.peek(projectId, assign.runToken);
     if (version !== undefined && environment !== undefined) this.#launch(run, version, environment);
@@ -226,8 +219,8 @@ export class Runner {
     const { spec, runToken } = run.assign;
     try {
       const [version, environment] = await Promise.all([
-        this.#parts.versions.get(spec!.versionId, runToken),
-        this.#parts.environments.get(spec!.projectId, runToken),
+        this.#parts.versions.get(spec.versionId, runToken),
+        this.#parts.environments.get(spec.projectId, runToken),
       ]);
       if (this.#holdings.holds(run.handing)) this.#launch(run, version, environment);
       else this.#forget(run);
@@ -260,7 +253,8 @@ export class Runner {
       const run = this.#runs.get(runKey(handing.runId, handing.assignment));
       if (run === undefined) continue;
       run.untilMs = nowMs + lifeMs;
-      if (run.source !== undefined) started.push({ assignment: run.assignment, life: toDuration(lifeMs) });
+      if (run.source !== undefined)
+        started.push({ assignment: run.assignment, life: toDuration(lifeMs), lifeEndUs: toMachineUs(run.untilMs) });
     }
     this.host.renew(started);
   }

@@ -229,7 +229,12 @@ export class WorkerHost {
     this.#events.readyChanged();
     return {
       onFrames: (frames) => {
-        for (const { frame } of frames) if (frame !== undefined) this.#handle(opened, frame);
+        try {
+          for (const { frame } of frames) if (frame !== undefined) this.#handle(opened, frame);
+        } catch (thrown) {
+          log.error("worker.frame_failed", { worker: workerId, error: thrown });
+          slot.kill();
+        }
       },
       onDrain: () => opened.drained(),
       onEnd: () => {
