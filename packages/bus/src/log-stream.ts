@@ -58,7 +58,7 @@ export interface LogLosses {
 export type LogWriter = (batches: readonly control.LogBatch[]) => Promise<void>;
 
 /** Which lines a live reader wants. */
-export type LogFilter = { runId: string } | { partition: number; workflowId: string };
+export type LogFilter = { runId: string } | { partition: number; workflowId: string } | { projectId: string };
 
 export interface LogReader {
   close(): void;
@@ -75,7 +75,7 @@ export interface LogStream {
   readonly losses: Readonly<LogLosses>;
   /** Joins those who move lines to Postgres: each batch goes to one of them. */
   consume(writer: LogWriter): LogReader;
-  /** Reads lines as they come. A run's from its first line on; a workflow's from now on. */
+  /** Reads lines as they come. A run's from its first line on; a workflow's or a project's from now on. */
   tail(filter: LogFilter, onBatch: (batch: control.LogBatch) => void): LogReader;
 }
 

@@ -45,13 +45,19 @@ export function tailLogs(
 }
 
 function startAt(filter: LogFilter, lastSequence: number): Partial<OrderedConsumerOptions> {
-  const subject = "runId" in filter ? subjects.logsOfRun(filter.runId) : subjects.logsOfPartition(filter.partition);
+  const subject = subjectOf(filter);
   if (lastSequence > 0) return { filter_subjects: subject, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSequence + 1 };
   return { filter_subjects: subject, deliver_policy: "runId" in filter ? DeliverPolicy.All : DeliverPolicy.New };
 }
 
+function subjectOf(filter: LogFilter): string {
+  if ("runId" in filter) return subjects.logsOfRun(filter.runId);
+  return "projectId" in filter ? subjects.allLogs() : subjects.logsOfPartition(filter.partition);
+}
+
 function matches(filter: LogFilter, batch: control.LogBatch): boolean {
-  return "runId" in filter || batch.workflowId === filter.workflowId;
+  if ("runId" in filter) return true;
+  return "projectId" in filter ? batch.projectId === filter.projectId : batch.workflowId === filter.workflowId;
 }
 
 function decode(bus: Bus, message: JsMsg): control.LogBatch | undefined {
