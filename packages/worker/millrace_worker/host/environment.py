@@ -61,6 +61,7 @@ class Environment:
         self._broken: str | None = None
         self._unwritten = bytearray()
         self._stack: StackRequest | None = None
+        self._coroutine_stack = ""
         self._outputs = {process.stdout: step_pb.LOG_STREAM_STDOUT, process.stderr: step_pb.LOG_STREAM_STDERR}
         for descriptor in (process.control_reader, process.stdout, process.stderr):
             os.set_blocking(descriptor, False)
@@ -79,6 +80,7 @@ class Environment:
         """Sends a frame."""
         if self.dead:
             return
+        self._coroutine_stack = ""
         data = frames.encode(kind, header, segments)
         if not self._unwritten:
             data = data[self._write(data) :]
@@ -124,6 +126,7 @@ class Environment:
     def request_stack(self, request: StackRequest) -> None:
         """Asks the interpreter where it is; the answer goes to `request`."""
         self._stack = request
+        request.on_coroutine(self._coroutine_stack)
         pid = main_pid(self.process)
         try:
             if pid:
@@ -187,8 +190,7 @@ class Environment:
             if not self.ready.done():
                 self.ready.set_result(None)
         elif kind == frames.STACK:
-            if self._stack is not None:
-                self._stack.on_coroutine(str(header.get("stack", "")))
+            self._coroutine_stack = str(header.get("stack", ""))
         elif self.tenant is not None:
             self.tenant.on_frame(kind, header, segments)
 

@@ -98,9 +98,6 @@ class Run:
         if self.state is not State.BETWEEN or path != self._result.path:
             return
         self._index += 1
-        if not self._kills and time.monotonic() >= self._life_end:
-            self.state = State.HELD
-            return
         self._begin_step()
 
     def renew(self, life: pb.Life) -> None:
@@ -157,9 +154,8 @@ class Run:
             if self._kills:
                 self.kill(pb.GONE_CAUSE_EXPIRED, "the assignment was not renewed in time")
                 return
-            if self._start is None:
-                self.state = State.HELD
-                return
+            self.state = State.HELD
+            return
         self._result = self._new_result()
         self.state = State.STEP
         self.lines.begin_step(self._result.path)

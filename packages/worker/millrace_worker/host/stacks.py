@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 _SECONDS = 0.3
 _FRAME = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+|\?\?\?) in (?P<name>.*)$')
-_RUNTIME = "/millrace/runtime/"
+# Where the platform's own code lies in a sandbox.
+_PLATFORM = ("/millrace/runtime/", "/millrace/init.py")
 _BOTTOM = b"in <module>"
 _FAULT = re.compile(r"Fatal Python error: (.*)")
 
@@ -24,36 +25,34 @@ class Frame:
 
 
 class StackRequest:
-    """Waits for a stack: the interpreter's own dump, or, when that shows a waiting event loop, the coroutine's."""
+    """Waits for the interpreter's dump of its stack; where that shows a waiting event loop, the coroutine's is better."""
 
     def __init__(self, sources: dict[str, list[str]], done: Callable[[str, list[Frame]], None]) -> None:
         self._sources = sources
         self._done: Callable[[str, list[Frame]], None] | None = done
         self._frames: list[Frame] = []
+        self._coroutine: list[Frame] = []
         self._timer = asyncio.get_running_loop().call_later(_SECONDS, self.give_up)
+
+    def on_coroutine(self, text: str) -> None:
+        """The coroutine's stack as Python formats it, which it says shortly before its time is over."""
+        lines = re.findall(r'^  File "([^"]*)", line (\d+), in (.*)$', text, re.MULTILINE)
+        self._coroutine = [Frame(file, int(line), name) for file, line, name in lines]
 
     def on_dump(self, text: bytes) -> None:
         """Everything that faulthandler has written until now."""
         self._frames = parse(text)
-        own = any(frame.file in self._sources for frame in self._frames)
-        if own and _BOTTOM in text:
-            self._finish(render(self._frames, self._sources))
-
-    def on_coroutine(self, text: str) -> None:
-        """The coroutine's stack, as Python formats it."""
-        lines = re.findall(r'^  File "([^"]*)", line (\d+), in (.*)$', text, re.MULTILINE)
-        self._frames = [Frame(file, int(line), name) for file, line, name in lines]
-        self._finish(render(self._frames, self._sources))
+        if _BOTTOM in text:
+            self.give_up()
 
     def give_up(self) -> None:
         """Ends with what there is."""
-        self._finish(render(self._frames, self._sources))
-
-    def _finish(self, text: str) -> None:
         done, self._done = self._done, None
         self._timer.cancel()
+        own = any(frame.file in self._sources for frame in self._frames)
+        frames = self._frames if own or not self._coroutine else self._coroutine
         if done is not None:
-            done(text, self._frames)
+            done(render(frames, self._sources), frames)
 
 
 def parse(text: bytes) -> list[Frame]:
@@ -66,7 +65,7 @@ def parse(text: bytes) -> list[Frame]:
         elif frames and not line.startswith("  "):
             break
     frames.reverse()
-    return [frame for frame in frames if not frame.file.startswith(_RUNTIME)]
+    return [frame for frame in frames if not frame.file.startswith(_PLATFORM)]
 
 
 def render(frames: Iterable[Frame], sources: dict[str, list[str]]) -> str:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 _CANCEL_SECONDS = 1.0
+_EARLY_SECONDS = 0.05
 
 
 class Coroutines:
@@ -31,8 +32,10 @@ class Coroutines:
             loop.set_default_executor(self._threads)
         asyncio.set_event_loop(loop)
         task = loop.create_task(coroutine)
-        # A stack from outside shows a waiting loop; only the loop itself knows what the coroutine waits for.
-        timer = loop.call_later(seconds, lambda: self._send_stack(_stack(coroutine)))
+        # A stack from outside shows a waiting loop; only the loop itself knows what the coroutine waits for, and it has to
+        # say so before the worker ends it.
+        early = min(_EARLY_SECONDS, seconds / 10)
+        timer = loop.call_later(seconds - early, lambda: self._send_stack(_stack(coroutine)))
         try:
             return loop.run_until_complete(task)
         finally:

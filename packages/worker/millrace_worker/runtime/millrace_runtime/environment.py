@@ -82,6 +82,7 @@ class Environment:
         self._run: CurrentRun | None = None
         self._coroutines: Any = None
         self._own_pids = False
+        self._seconds = 0.0
         faulthandler.register(frames.STACK_SIGNAL, file=frames.CONTROL_OUT, all_threads=False, chain=False)
         faulthandler.enable(file=frames.CONTROL_OUT, all_threads=False)
 
@@ -125,6 +126,7 @@ class Environment:
     def _step(self, header: dict[str, Any], _segments: list[bytes]) -> None:
         run, step = self._run, self._steps[header["step"]]
         assert run is not None
+        self._seconds = header["seconds"]
         record = Record(self._bounds["result_bytes_max"], self._note, self._respond)
         failure = self._execute(run, step, record)
         self._baseline.flush()
@@ -195,7 +197,7 @@ class Environment:
             from millrace_runtime.coroutines import Coroutines
 
             self._coroutines = Coroutines(self._note, lambda text: self._channel.send(frames.STACK, {"stack": text}))
-        return self._coroutines.run(coroutine, self._bounds["step_seconds"])
+        return self._coroutines.run(coroutine, self._seconds)
 
     def _failure(self, error: BaseException, step: Step, record: Record) -> dict[str, Any] | None:
         if record.exit is not None and _only_exits(error):
