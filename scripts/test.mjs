@@ -1,5 +1,5 @@
 import { dirname, delimiter, join } from "node:path";
-import { checkout } from "./lib/paths.mjs";
+import { checkout, toolsFolder } from "./lib/paths.mjs";
 import { say } from "./lib/progress.mjs";
 import { runScript } from "./lib/run-script.mjs";
 import { runSuite } from "./lib/run-suite.mjs";
@@ -45,7 +45,15 @@ function environment({ node, python }) {
     ([name]) => !name.startsWith("MILLRACE_") || name === "MILLRACE_TOOLS",
   );
   const path = [dirname(node), dirname(python), join(checkout, "node_modules/.bin"), process.env.PATH].join(delimiter);
-  return { ...Object.fromEntries(inherited), PATH: path, NO_COLOR: "1", PYTHONDONTWRITEBYTECODE: "1" };
+  // Houses that tests start are not the ones that this user's commands mean.
+  const stateHome = join(toolsFolder, "test-state");
+  return {
+    ...Object.fromEntries(inherited),
+    PATH: path,
+    XDG_STATE_HOME: stateHome,
+    NO_COLOR: "1",
+    PYTHONDONTWRITEBYTECODE: "1",
+  };
 }
 
 function summarize(outcomes) {

@@ -17,7 +17,11 @@ test("counts what node's runner says, with what it skipped and why", () => {
 
 test("counts what pytest says", () => {
   const output = "SKIPPED [2] tests/test_a.py:7: needs root\n1 failed, 10 passed, 2 skipped, 1 error in 3.21s";
-  assert.deepEqual(count("pytest", output, false), { passed: 10, failed: 2, skipped: ["tests/test_a.py:7: needs root (2)"] });
+  assert.deepEqual(count("pytest", output, false), {
+    passed: 10,
+    failed: 2,
+    skipped: ["tests/test_a.py:7: needs root (2)"],
+  });
 });
 
 test("a runner that fails or counts nothing is a failure, whatever it printed", () => {

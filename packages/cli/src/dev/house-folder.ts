@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { coerceError, PlatformError } from "@millrace/core";
@@ -46,27 +46,35 @@ export function openHouseFolder(folder: string): HouseFolder {
   };
 }
 
-const pointerFile = (): string =>
-  join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local/state"), "millrace", "data-folder");
+const rememberedMax = 10;
+const recentFile = (): string =>
+  join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local/state"), "millrace", "data-folders");
 
-/** Remembers the data folder that was started last, for commands that name no house. */
+/** Remembers a data folder as the one that was started last, for commands that name no house. */
 export function rememberDataFolder(path: string): void {
+  const recent = [path, ...recentDataFolders().filter((other) => other !== path)].slice(0, rememberedMax);
   try {
-    mkdirSync(dirname(pointerFile()), { recursive: true });
-    writeFileSync(pointerFile(), path);
+    mkdirSync(dirname(recentFile()), { recursive: true });
+    writeFileSync(recentFile(), recent.map((folder) => `${folder}\n`).join(""));
   } catch {
     // A user without a home of their own names the folder in each command.
   }
 }
 
-/** The data folder that commands mean when they name none: MILLRACE_DATA, else the one that was started last. */
+/** The data folder that commands mean when they name none: MILLRACE_DATA, else that of the house that was started last. */
 export function dataFolderInUse(): string {
-  if (process.env["MILLRACE_DATA"] !== undefined) {
-    return process.env["MILLRACE_DATA"];
-  }
+  const recent = recentDataFolders();
+  return process.env["MILLRACE_DATA"] ?? recent.find(isInUse) ?? recent[0] ?? defaultDataFolder();
+}
+
+function isInUse(folder: string): boolean {
+  return existsSync(join(folder, "supervisor.sock"));
+}
+
+function recentDataFolders(): string[] {
   try {
-    return readFileSync(pointerFile(), "utf8");
+    return readFileSync(recentFile(), "utf8").split("\n").filter(Boolean);
   } catch {
-    return defaultDataFolder();
+    return [];
   }
 }
