@@ -109,7 +109,7 @@ class KvLeases implements Leases {
   async #open(): Promise<KV> {
     const connection = connectionOf(this.#bus, "opening the leases");
     if (this.#bucket?.connection === connection) return this.#bucket.kv;
-    const { client } = await streamsOf(this.#bus, "opening the leases", this.#timeoutMs);
+    const { client, manager } = await streamsOf(this.#bus, "opening the leases", this.#timeoutMs);
     const kv = await new Kvm(client).create(BUCKET, {
       history: 1,
       ttl: this.ttlMs,
@@ -117,8 +117,17 @@ class KvLeases implements Leases {
       replicas: this.#replicas,
       allow_direct: false,
     });
+    await this.#lengthen(manager);
     this.#bucket = { connection, kv };
     return kv;
+  }
+
+  /** A bucket made under another setting may drop leases before their time; one that keeps them longer harms nobody. */
+  async #lengthen(manager: JetStreamManager): Promise<void> {
+    const { config } = await manager.streams.info(STREAM);
+    const ttlNanos = this.ttlMs * 1_000_000;
+    if (config.max_age >= ttlNanos) return;
+    await manager.streams.update(STREAM, { ...config, max_age: ttlNanos });
   }
 }
 
