@@ -1,0 +1,28 @@
+import { Process } from "./process.ts";
+import type { SimulatedScheduler } from "./simulated-scheduler.ts";
+
+/** NATS KV: one lease per scheduler, naming the partitions that it holds or claims. Linearizable, lives with NATS. */
+export class LeaseBucket extends Process {
+  private table = new Map<string, { untilMs: number; holds: ReadonlySet<number> }>();
+
+  override boot(): void {
+    this.table = new Map();
+  }
+
+  put(scheduler: SimulatedScheduler, lease: string, sentAtMs: number, holds: ReadonlySet<number>): void {
+    const { simulation } = this;
+    const incarnation = scheduler.incarnation;
+    simulation.send(scheduler, this, "lease", () => {
+      this.table.set(lease, { untilMs: simulation.nowMs + simulation.timing.leaseMs, holds });
+      const living = new Map<string, ReadonlySet<number>>();
+      for (const [name, entry] of this.table) if (entry.untilMs > simulation.nowMs) living.set(name, entry.holds);
+      simulation.send(this, scheduler, "lease", () => {
+        if (scheduler.incarnation === incarnation) scheduler.onLease(sentAtMs, holds, living);
+      });
+    });
+  }
+
+  remove(scheduler: SimulatedScheduler, lease: string): void {
+    this.simulation.send(scheduler, this, "lease", () => void this.table.delete(lease));
+  }
+}

@@ -1,0 +1,100 @@
+import type { Environment } from "./environment.ts";
+import { LIMITED, type Simulation } from "./simulation.ts";
+
+/** Watches the rules that must stay true wherever something observable happens. */
+export class Monitor {
+  /** Runs whose acknowledgement a client holds. */
+  readonly acknowledged = new Set<string>();
+  /** Runs whose cancel a client holds. */
+  readonly cancelled = new Set<string>();
+  readonly environments: Environment[] = [];
+  /** Order of acceptance of the limited workflow's runs. */
+  readonly sequences = new Map<string, number>();
+  private readonly begun = new Set<string>();
+  private readonly simulation: Simulation;
+
+  constructor(simulation: Simulation) {
+    this.simulation = simulation;
+  }
+
+  /** Executes in an assignment that has not expired (one whose last step has finished executes nothing). */
+  isLive(environment: Environment): boolean {
+    return environment.alive && !environment.done && this.simulation.nowMs < environment.untilMs;
+  }
+
+  /** User code of a step starts. */
+  stepStarted(environment: Environment, step: number): void {
+    const { postgres } = this.simulation;
+    const { runId, assignment } = environment;
+    const row = postgres.hot.get(runId) ?? postgres.history.get(runId);
+    if (!row) return this.simulation.fail("run", runId, "executes without being committed");
+    const committed = row.steps.length;
+    if (committed > step) {
+      this.simulation.fail(
+        "step",
+        step,
+        "of run",
+        runId,
+        "starts, assignment",
+        assignment,
+        "though its checkpoint is committed",
+      );
+    }
+    if (committed < step) {
+      this.simulation.fail("step", step, "of run", runId, "starts before the checkpoint before it is committed");
+    }
+    if (environment.plan.workflow === LIMITED) this.limitedStepStarted(environment);
+    this.begun.add(runId);
+  }
+
+  private limitedStepStarted(environment: Environment): void {
+    const { runId } = environment;
+    this.checkLimit(environment);
+    if (this.begun.has(runId)) return;
+    for (const [other, sequence] of this.sequences) {
+      const waits = !this.begun.has(other) && this.simulation.postgres.hot.has(other);
+      if (waits && sequence < this.sequences.get(runId)!) {
+        this.simulation.fail("run", runId, "starts before run", other, "which was accepted earlier");
+      }
+    }
+  }
+
+  /** The limited workflow has limit 1. */
+  checkLimit(environment: Environment): void {
+    if (!this.isLive(environment)) return;
+    for (const other of this.environments) {
+      if (other === environment || other.plan.workflow !== LIMITED || !this.isLive(other)) continue;
+      const name = ({ runId, assignment, runner }: Environment) =>
+        `run ${runId} assignment ${assignment} on ${runner.name}`;
+      this.simulation.fail(`limit 1: ${name(other)} and ${name(environment)} are both live`);
+    }
+  }
+
+  /** A further assignment of a run goes out: without need, when its environment lives and nothing of it had a fault. */
+  assigned(runId: string, assignment: number): void {
+    const { kind, hurt, postgres } = this.simulation;
+    const suspends = postgres.hot.get(runId)?.steps.filter((step) => step.pause).length ?? 0;
+    // Each suspend closes one number, and its resumption takes the next.
+    if (kind === "one" && assignment > 1 + 2 * suspends) {
+      this.simulation.fail("one lost message cost run", runId, "its assignment", assignment - 1);
+    }
+    if (kind !== "nats" && kind !== "sched" && kind !== "one") return;
+    for (const environment of this.environments) {
+      const { runner, alive, done, kills } = environment;
+      if (environment.runId !== runId || environment.assignment >= assignment || !alive || done || kills) continue;
+      if (hurt.has(runner.name) || hurt.has(runner.worker.name)) continue;
+      this.simulation.fail("run", runId, "is dispatched again although its runner was never away");
+    }
+  }
+
+  finish(): void {
+    const { postgres } = this.simulation;
+    for (const run of this.acknowledged) {
+      if (!postgres.history.has(run)) this.simulation.fail("acknowledged run", run, "is lost");
+    }
+    for (const run of this.cancelled) {
+      const state = postgres.history.get(run)?.state;
+      if (state !== "CANCELLED") this.simulation.fail("run", run, "ended as", state, "after an acknowledged cancel");
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import type { AcceptOutcome, CommitBatch, CommitOutcome, LoadedRun, messages, OwnerBrain } from "@millrace/core";
+import type { Mutation } from "./mutations.ts";
+import type { Random } from "./random.ts";
+
+/** The insides of an owner that a planted mistake reaches into; never used outside of planted mistakes. */
+interface Insides {
+  state: {
+    owned: Map<number, { runs: Map<string, InsideRun> }>;
+    ownership: { isLeased: () => boolean };
+    move(part: unknown, run: InsideRun, phase: string): void;
+    giveUp(part: unknown, run: InsideRun): void;
+  };
+  dispatcher: { mayStart: (queue: { concurrencyLimit: number; hasPlace(): boolean }) => boolean };
+  linger: () => void;
+  onHeartbeat: (beat: messages.Heartbeat) => void;
+  onRefused: (message: messages.Refused) => void;
+  onCheckpoint: (message: messages.Checkpoint) => void;
+}
+
+interface InsideRun {
+  phase: string;
+  state: string;
+  runner: string;
+  runnerIncarnation: string;
+  assignment: number;
+  stampMs: number;
+  fresh: boolean;
+  started: boolean;
+}
+
+const touched = new WeakSet<OwnerBrain>();
+
+/** Plants mistakes into a brain; called again after each takeover for those that concern what was loaded. */
+export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>): void {
+  if (mutations.size === 0) return;
+  const insides = brain as unknown as Insides;
+  if (mutations.has("reuse_assignment")) reuseAssignments(insides);
+  if (touched.has(brain)) return;
+  touched.add(brain);
+  if (mutations.has("renew_without_lease") || mutations.has("no_nats_grace")) insides.state.ownership.isLeased = () => true;
+  if (mutations.has("cancel_frees_limit")) insides.linger = () => undefined;
+  if (mutations.has("takeover_starts_limited")) {
+    insides.dispatcher.mayStart = (queue) => queue.concurrencyLimit === 0 || queue.hasPlace();
+  }
+  if (mutations.has("restart_means_dead")) believeRestarts(insides);
+  if (mutations.has("refusal_reuses_number")) believeRefusals(insides);
+  if (mutations.has("checkpoint_not_fenced")) believeCheckpoints(insides);
+}
+
+function reuseAssignments({ state }: Insides): void {
+  for (const part of state.owned.values()) {
+    for (const run of part.runs.values()) {
+      if (run.phase !== "DOUBT" || run.state !== "PENDING") continue;
+      run.fresh = true;
+      state.move(part, run, "PENDING");
+    }
+  }
+}
+
+function believeRestarts(insides: Insides): void {
+  const real = insides.onHeartbeat.bind(insides);
+  insides.onHeartbeat = (beat) => {
+    for (const part of insides.state.owned.values()) {
+      for (const run of part.runs.values()) {
+        const here = run.runner === beat.runner && run.runnerIncarnation < beat.incarnation;
+        if (here && run.phase === "RUNNING") insides.state.giveUp(part, run);
+      }
+    }
+    real(beat);
+  };
+}
+
+function believeRefusals(insides: Insides): void {
+  const real = insides.onRefused.bind(insides);
+  insides.onRefused = (message) => {
+    const run = insides.state.owned.get(message.handing.partition)?.runs.get(message.handing.runId);
+    real({ ...message, neverStarted: true, stampMs: run?.stampMs ?? message.stampMs });
+  };
+}
+
+function believeCheckpoints(insides: Insides): void {
+  const real = insides.onCheckpoint.bind(insides);
+  insides.onCheckpoint = (message) => {
+    const run = insides.state.owned.get(message.handing.partition)?.runs.get(message.handing.runId);
+    const assignment = run?.assignment ?? message.handing.assignment;
+    real({ ...message, handing: { ...message.handing, assignment } });
+  };
+}
+
+/** What a commit would come to if nothing went wrong. */
+export function optimisticOutcome({ changes }: CommitBatch): CommitOutcome {
+  const accepts = changes.filter(({ kind }) => kind === "accept").map(({ runId }): [string, AcceptOutcome] => [runId, { kind: "inserted" }]);
+  return { refused: new Set(), accepts: new Map(accepts) };
+}
+
+/** Loaded runs with the places in their queue mixed up. */
+export function shuffleSequences(rows: readonly LoadedRun[], random: Random): LoadedRun[] {
+  return rows.map((row) => ({ ...row, sequence: random.integer(1, 1_000_000) }));
+}

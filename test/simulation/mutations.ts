@@ -1,0 +1,38 @@
+/**
+ * Mistakes planted on purpose: the simulation is worth what it finds of them. Most are mistakes of the world around the
+ * brains (a database that does not lock, a worker that does not kill); the others switch one guard of a brain off.
+ */
+export const MUTATIONS = {
+  epoch_no_lock: "a commit reads the epoch without locking the partition row",
+  load_old_snapshot: "takeover loads in the snapshot of the statement that raised the epoch",
+  no_commit_number: "a commit repeated after a broken connection is applied again",
+  effects_before_commit: "acknowledgements, assigns and releases leave before the commit",
+  reuse_assignment: "takeover treats a pending run as never assigned and sends assignment 1 again",
+  no_reconcile: "nothing is derived from what heartbeats list",
+  assign_not_resent: "a lost Assign is never sent again",
+  no_nats_grace: "an owner whose own NATS connection was down keeps its partitions and declares runners dead",
+  answer_before_commit: "the gateway passes the answer on without waiting for the release",
+  ds_no_fence: "a data-store write does not check its assignment",
+  ds_no_operation_id: "a repeated data-store write is applied again",
+  no_history_lookup: "a repeated Submit does not look into history",
+  key_not_unique: "idempotency keys are only looked up in the owner's memory",
+  no_wait: "the owner makes the next assignment 1 s after the last sign of life",
+  runner_kills_alone: "only the runner expires assignments, the worker does not",
+  no_expiry: "nobody kills an environment whose assignment was not renewed",
+  checkpoint_not_fenced: "the owner accepts a checkpoint of another assignment",
+  cancel_acked_early: "a cancel is acknowledged before its commit",
+  step_before_commit: "the next step starts when the checkpoint is sent, not when it is committed",
+  order_forgotten: "queued runs start in arbitrary order after a takeover",
+  start_without_deadline: "a late 'go on' starts the next step although the assignment has expired",
+  assign_any_age: "an Assign is accepted however long it was under way",
+  renew_without_lease: "an owner goes on renewing and assigning after its lease has lapsed",
+  take_from_living: "a partition is taken while the lease of its present owner still names it",
+  cancel_frees_limit: "the commit of a cancel frees the limit at once, while the environment still runs",
+  takeover_starts_limited: "after a takeover, queued runs of a limited workflow start without the wait",
+  restart_means_dead: "a heartbeat of a restarted runner counts as proof that its old environments are dead",
+  refusal_reuses_number: "any refusal lets the same assignment number go to another runner",
+  first_answer_wins: "the gateway keeps the run's first answer, whichever assignment sent it",
+  answer_only_in_flight: "the answer is not part of the checkpoint: when runner or message dies it is gone",
+} as const;
+
+export type Mutation = keyof typeof MUTATIONS;

@@ -1,0 +1,280 @@
+import type {
+  AcceptChange,
+  AcceptOutcome,
+  Change,
+  CommitBatch,
+  CommitOutcome,
+  EndChange,
+  LoadedRun,
+  RecordedRun,
+  RunState,
+  StepResult,
+  UpdateChange,
+} from "@millrace/core";
+import type { RunPlan } from "./client.ts";
+import type { Process } from "./process.ts";
+import { LIMITED, PARTITIONS, type Simulation } from "./simulation.ts";
+
+/** A run's row. */
+export interface Row {
+  readonly runId: string;
+  readonly accept: AcceptChange;
+  state: RunState;
+  assignment: number;
+  steps: StepResult[];
+  startTimeMs: number | null;
+  wakeTimeMs: number | null;
+  deaths: number;
+}
+
+/** An answer of undefined means: the connection broke, the outcome is unknown (the statement may even run later). */
+type Reply<T> = (result: T | undefined) => void;
+
+const STATEMENT_TIMEOUT_MS = 2000;
+
+/** The record. A commit locks its partition rows (FOR SHARE) from its check to its end; takeover waits for them. */
+export class PostgresModel {
+  readonly hot = new Map<string, Row>();
+  readonly history = new Map<string, Row>();
+  readonly plans = new Map<string, RunPlan>();
+  private readonly simulation: Simulation;
+  private readonly partitions = Array.from({ length: PARTITIONS }, () => ({ epoch: 0, locks: 0 }));
+  private readonly committers = new Map<string, number>();
+  private readonly keys = new Map<string, string>();
+  private readonly operations = new Set<string>();
+  private downUntilMs = 0;
+  private crashes = 0;
+
+  constructor(simulation: Simulation) {
+    this.simulation = simulation;
+  }
+
+  /** Statements in flight are rolled back; everything committed stays. */
+  crash(untilMs: number): void {
+    this.downUntilMs = untilMs;
+    this.crashes += 1;
+    for (const partition of this.partitions) partition.locks = 0;
+  }
+
+  /** Runs a statement for a process over a connection that may break before or after it. */
+  private call<T>(process: Process, statement: (answer: (result: T) => void) => void, reply: Reply<T>): void {
+    const { simulation } = this;
+    const { random, queue } = simulation;
+    if (simulation.nowMs < this.downUntilMs || simulation.nowMs < process.postgresCutUntilMs) {
+      return process.later(100, () => reply(undefined));
+    }
+    const dice = simulation.nowMs < simulation.faultsEndMs && simulation.kind === "chaos" ? random.next() : 1;
+    if (dice < 0.01) return process.later(10, () => reply(undefined));
+    let delayMs = random.uniform(0.2, 3);
+    if (dice < 0.04) {
+      // It runs, perhaps late, but the client never learns of it.
+      process.later(10, () => reply(undefined));
+      delayMs = random.choice([delayMs, random.uniform(0, 1500)]);
+      return queue.at(delayMs, () => this.whileUp(() => statement(() => undefined)));
+    }
+    const { incarnation } = process;
+    let gone = false;
+    const once = (result: T | undefined) => {
+      if (gone || process.incarnation !== incarnation) return;
+      gone = true;
+      process.later(0.3, () => reply(result));
+    };
+    queue.at(delayMs, () => this.whileUp(() => statement(once)));
+    process.later(STATEMENT_TIMEOUT_MS, () => {
+      if (gone) return;
+      gone = true;
+      reply(undefined);
+    });
+  }
+
+  private whileUp(action: () => void): void {
+    if (this.simulation.nowMs >= this.downUntilMs) action();
+  }
+
+  commit(process: Process, batch: CommitBatch, reply: Reply<CommitOutcome>): void {
+    this.call(process, (answer) => this.lockAndApply(batch, answer), reply);
+  }
+
+  /** Phase 1: lock the partition rows whose epoch is still the writer's. */
+  private lockAndApply(batch: CommitBatch, answer: (outcome: CommitOutcome) => void): void {
+    const { simulation } = this;
+    const locks = !simulation.has("epoch_no_lock");
+    const good = [...batch.epochs].filter(([partition, epoch]) => this.partitions[partition]!.epoch === epoch);
+    if (locks) for (const [partition] of good) this.partitions[partition]!.locks += 1;
+    const slow = simulation.random.next() < 0.03;
+    const { crashes } = this;
+    simulation.queue.at(slow ? simulation.random.uniform(50, 800) : 0.5, () => {
+      if (crashes !== this.crashes) return;
+      answer(this.apply(batch, new Set(good.map(([partition]) => partition))));
+      if (locks) for (const [partition] of good) this.partitions[partition]!.locks -= 1;
+    });
+  }
+
+  /** Phase 2: apply what is not refused, and answer with the outcome of each change. */
+  private apply(batch: CommitBatch, good: ReadonlySet<number>): CommitOutcome {
+    const { simulation } = this;
+    const again = (this.committers.get(batch.committer) ?? 0) >= batch.number && !simulation.has("no_commit_number");
+    const accepts = new Map<string, AcceptOutcome>();
+    for (const change of batch.changes) {
+      if (!good.has(change.partition)) continue;
+      if (this.partitions[change.partition]!.epoch !== batch.epochs.get(change.partition)) {
+        simulation.fail("two owners write partition", change.partition);
+      }
+      const inserted = again ? false : this.applyOne(change);
+      if (change.kind === "accept") accepts.set(change.runId, inserted ? { kind: "inserted" } : this.outcomeOf(change));
+    }
+    this.committers.set(batch.committer, Math.max(batch.number, this.committers.get(batch.committer) ?? 0));
+    const refused = [...batch.epochs.keys()].filter((partition) => !good.has(partition));
+    return { refused: new Set(refused), accepts };
+  }
+
+  private outcomeOf({ runId, spec, idempotencyKey }: AcceptChange): AcceptOutcome {
+    if (this.hot.has(runId)) return { kind: "exists", ended: false };
+    if (this.history.has(runId)) return { kind: "exists", ended: true };
+    return { kind: "key", runId: this.keys.get(`${spec.workflowId}/${idempotencyKey}`) ?? runId };
+  }
+
+  private applyOne(change: Change): boolean {
+    if (change.kind === "accept") return this.insert(change);
+    const row = this.hot.get(change.runId);
+    if (!row) return this.simulation.fail("run", change.runId, "has ended and gets a checkpoint or a second end");
+    if (change.kind === "update") this.update(row, change);
+    else this.end(row, change);
+    return true;
+  }
+
+  private insert(change: AcceptChange): boolean {
+    const { simulation } = this;
+    const { runId, spec, idempotencyKey } = change;
+    if (this.hot.has(runId) || (this.history.has(runId) && !simulation.has("no_history_lookup"))) return false;
+    if (idempotencyKey !== "" && !this.claimKey(`${spec.workflowId}/${idempotencyKey}`, runId)) return false;
+    this.hot.set(runId, {
+      ...{ runId, accept: change, state: "PENDING", assignment: 1, steps: [] },
+      ...{ startTimeMs: null, wakeTimeMs: null, deaths: 0 },
+    });
+    if (spec.workflowId === `w${LIMITED}`) simulation.monitor.sequences.set(runId, change.sequence);
+    return true;
+  }
+
+  private claimKey(key: string, runId: string): boolean {
+    const holder = this.keys.get(key) ?? runId;
+    this.keys.set(key, holder);
+    if (holder !== runId && this.simulation.has("key_not_unique")) this.simulation.fail("two runs for one idempotency key");
+    return holder === runId;
+  }
+
+  private update(row: Row, change: UpdateChange): void {
+    const { simulation } = this;
+    const { runId, step } = change;
+    if (step) {
+      this.addStep(row, step);
+    } else if (change.assignment < row.assignment) {
+      simulation.fail("run", runId, "gets assignment", change.assignment, "although", row.assignment, "was given already");
+    }
+    row.state = change.state;
+    row.assignment = change.assignment;
+    row.startTimeMs = change.startTimeMs;
+    row.wakeTimeMs = change.wakeTimeMs;
+    row.deaths = change.deaths;
+  }
+
+  /** The execution's name tells the assignment that it belongs to. */
+  private addStep(row: Row, step: StepResult): void {
+    const { simulation } = this;
+    const assignment = Number(step.executionId.split("/")[1]);
+    if (assignment !== row.assignment) {
+      simulation.fail("stale checkpoint: run", row.runId, "assignment", assignment, "but", row.assignment, "is current");
+    }
+    if (step.path !== `steps/${row.steps.length}`) simulation.fail("step", step.path, "of run", row.runId, "is checkpointed twice");
+    row.steps.push(step);
+  }
+
+  private end(row: Row, change: EndChange): void {
+    if (this.history.has(row.runId)) this.simulation.fail("run", row.runId, "reaches a second end");
+    if (change.step) this.addStep(row, change.step);
+    row.state = change.state;
+    this.hot.delete(row.runId);
+    this.history.set(row.runId, row);
+    this.simulation.log("pg: run", row.runId, change.state);
+  }
+
+  /** Raises the epoch (waiting for share locks of commits in flight), then loads in a new snapshot. */
+  take(process: Process, partition: number, reply: Reply<{ epoch: number; rows: LoadedRun[] | undefined }>): void {
+    this.call<{ epoch: number; early: LoadedRun[] | undefined }>(
+      process,
+      (answer) => this.raise(partition, this.simulation.has("load_old_snapshot") ? this.load(partition) : undefined, answer),
+      (raised) => {
+        if (!raised) return reply(undefined);
+        this.call<LoadedRun[] | "moved">(
+          process,
+          (answer) => answer(this.partitions[partition]!.epoch === raised.epoch ? this.load(partition) : "moved"),
+          (rows) => reply(rows && { epoch: raised.epoch, rows: rows === "moved" ? undefined : (raised.early ?? rows) }),
+        );
+      },
+    );
+  }
+
+  private raise(
+    partition: number,
+    early: LoadedRun[] | undefined,
+    answer: (result: { epoch: number; early: LoadedRun[] | undefined }) => void,
+  ): void {
+    const row = this.partitions[partition]!;
+    if (row.locks > 0) {
+      this.simulation.queue.at(1, () => this.whileUp(() => this.raise(partition, early, answer)));
+      return;
+    }
+    row.epoch += 1;
+    answer({ epoch: row.epoch, early });
+  }
+
+  private load(partition: number): LoadedRun[] {
+    return [...this.hot.values()]
+      .filter((row) => row.accept.partition === partition)
+      .map(({ accept, steps, ...row }) => ({
+        ...row,
+        ...{ partition, sequence: accept.sequence, spec: accept.spec, input: accept.input, gateway: accept.gateway },
+        ...{ wantsAnswer: accept.wantsAnswer, wantsEnd: accept.wantsEnd, steps: [...steps] },
+        state: row.state as LoadedRun["state"],
+      }));
+  }
+
+  state(process: Process, runId: string, reply: Reply<{ state: RunState | undefined }>): void {
+    this.call(process, (answer) => answer({ state: (this.history.get(runId) ?? this.hot.get(runId))?.state }), reply);
+  }
+
+  read(process: Process, runIds: readonly string[], reply: Reply<Map<string, RecordedRun>>): void {
+    this.call(
+      process,
+      (answer) => {
+        const found = new Map<string, RecordedRun>();
+        for (const runId of runIds) {
+          const row = this.history.get(runId) ?? this.hot.get(runId);
+          const answered = row?.steps.find((step) => step.response)?.response;
+          const response = this.simulation.has("answer_only_in_flight") ? undefined : answered;
+          if (row) found.set(runId, { state: row.state, response });
+        }
+        answer(found);
+      },
+      reply,
+    );
+  }
+
+  /** A data-store increment: operation id and assignment are checked in its own transaction. */
+  write(process: Process, runId: string, assignment: number, operation: string, reply: Reply<"ok" | "stale">): void {
+    this.call(process, (answer) => answer(this.applyWrite(runId, assignment, operation)), reply);
+  }
+
+  private applyWrite(runId: string, assignment: number, operation: string): "ok" | "stale" {
+    const { simulation } = this;
+    const current = this.hot.get(runId)?.assignment === assignment;
+    if (!current && !simulation.has("ds_no_fence")) return "stale";
+    if (this.operations.has(operation)) {
+      if (simulation.has("ds_no_operation_id")) simulation.fail("data-store operation", operation, "is applied twice");
+      return "ok";
+    }
+    if (!current) simulation.fail("data-store write of stale assignment", assignment, "of run", runId, "is applied");
+    this.operations.add(operation);
+    return "ok";
+  }
+}

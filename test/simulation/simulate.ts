@@ -1,0 +1,52 @@
+/**
+ * Runs the simulation from the command line:
+ *
+ *   npm run simulate -- --runs 100000 --seed 1       must print 0 violations
+ *   npm run simulate -- --mutations --runs 1000      each planted mistake must be found within so many scenarios
+ *   npm run simulate -- --mutation NAME --runs N
+ *   npm run simulate -- --only SEED --trace          replays one scenario
+ */
+import { parseArgs } from "node:util";
+import { MUTATIONS, type Mutation } from "./mutations.ts";
+import { search, simulate } from "./search.ts";
+
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string", default: "2000" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string" },
+    mutation: { type: "string" },
+    mutations: { type: "boolean", default: false },
+    trace: { type: "boolean", default: false },
+  },
+});
+
+function replay(seed: string, mutations: ReadonlySet<Mutation>): number {
+  const result = simulate(seed, mutations, values.trace);
+  process.stdout.write(`${result.lines.join("\n")}\n${result.violation ?? "no violation"}\n`);
+  return result.violation === undefined ? 0 : 1;
+}
+
+function searchAll(runs: number): number {
+  let missed = 0;
+  for (const [name, text] of Object.entries(MUTATIONS)) {
+    const { scenarios, found } = search(new Set([name as Mutation]), runs, values.seed, 1);
+    if (found.length === 0) missed += 1;
+    const verdict = found.length > 0 ? `found after ${scenarios}` : `NOT FOUND in ${scenarios}`;
+    process.stdout.write(`${name.padEnd(26)} ${verdict.padStart(20)}   ${found[0]?.violation.slice(0, 110) ?? text}\n`);
+  }
+  return missed === 0 ? 0 : 1;
+}
+
+function main(): number {
+  const runs = Number(values.runs);
+  const mutations = new Set(values.mutation ? [values.mutation as Mutation] : []);
+  if (values.only) return replay(values.only, mutations);
+  if (values.mutations) return searchAll(runs);
+  const { scenarios, events, found, seconds } = search(mutations, runs, values.seed, 20);
+  process.stdout.write(`${scenarios} scenarios, ${events} events, ${found.length} violations, ${seconds.toFixed(1)} s\n`);
+  for (const { seed, violation } of found) process.stdout.write(`  seed ${seed}: ${violation}\n`);
+  return found.length > 0 === mutations.size > 0 ? 0 : 1;
+}
+
+process.exitCode = main();

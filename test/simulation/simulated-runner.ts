@@ -1,0 +1,216 @@
+import {
+  Holdings,
+  stepPath,
+  parseStepPath,
+  type HoldingsPort,
+  type messages,
+  type RenewedLife,
+  type RunnerMessages,
+  type StepResult,
+} from "@millrace/core";
+import type { Environment } from "./environment.ts";
+import { Process } from "./process.ts";
+import { answerNaming } from "./simulated-gateway.ts";
+import { SimulatedWorker } from "./simulated-worker.ts";
+import { SLOTS, type Simulation } from "./simulation.ts";
+
+const WRITE_RETRY_MS = 500;
+const NOTHING = new Uint8Array();
+
+/** The real runner brain on a simulated process, with its worker. */
+export class SimulatedRunner extends Process implements HoldingsPort {
+  readonly worker: SimulatedWorker;
+  private holdings: Holdings;
+  private readonly environments = new Map<string, Environment>();
+  private wakeAtMs = Infinity;
+
+  constructor(simulation: Simulation, name: string) {
+    super(simulation, name);
+    this.worker = new SimulatedWorker(this, name.replace("r", "w"));
+    this.holdings = this.createHoldings();
+  }
+
+  override boot(): void {
+    this.environments.clear();
+    this.holdings = this.createHoldings();
+  }
+
+  /** Its worker notices the end of its session. */
+  override die(): void {
+    const { incarnation } = this;
+    this.worker.later(2, () => this.worker.sessionLost(incarnation));
+  }
+
+  private createHoldings(): Holdings {
+    const { timing, random, mutations } = this.simulation;
+    const forever = mutations.has("no_expiry") ? { limitedLifeMs: Infinity } : {};
+    const incarnation = String(this.incarnation).padStart(6, "0");
+    const settings = { runner: this.name, incarnation, pool: "default", timing: { ...timing, ...forever } };
+    this.wakeAtMs = Infinity;
+    this.later(random.uniform(0, timing.heartbeatMs), () => this.tick());
+    return new Holdings(settings, this);
+  }
+
+  private tick(): void {
+    this.holdings.onTick();
+    this.arm();
+  }
+
+  /** Asks to be called when the brain wants to be. */
+  private arm(): void {
+    const dueMs = this.holdings.nextDueMs();
+    if (dueMs >= this.wakeAtMs) return;
+    this.wakeAtMs = dueMs;
+    this.later(Math.max(0, dueMs - this.simulation.nowMs) + 0.001, () => {
+      this.wakeAtMs = Infinity;
+      this.tick();
+    });
+  }
+
+  // Messages of owners and gateways
+
+  receive<K extends keyof RunnerMessages>(kind: K, message: RunnerMessages[K]): void {
+    if (kind === "assign") this.onAssign(message as messages.Assign);
+    else if (kind === "renew") this.holdings.onRenew(message as messages.Renew);
+    else this.holdings.onCommitted(message as messages.Committed);
+    this.arm();
+  }
+
+  private onAssign(assign: messages.Assign): void {
+    const stale = this.simulation.has("assign_any_age");
+    this.holdings.onAssign(stale ? { ...assign, stampMs: Math.max(assign.stampMs, this.simulation.nowMs - 1) } : assign);
+  }
+
+  // HoldingsPort
+
+  nowMs(): number {
+    return this.simulation.nowMs;
+  }
+
+  describe() {
+    return { slotsTotal: SLOTS, pythonMinors: ["3.11"], warmVersions: [], ready: this.worker.up };
+  }
+
+  heartbeat(beat: messages.Heartbeat): void {
+    for (const scheduler of this.simulation.schedulers) {
+      this.simulation.send(this, scheduler, "heartbeat", () => scheduler.onHeartbeat(beat));
+    }
+  }
+
+  checkpoint(message: messages.Checkpoint): void {
+    for (const scheduler of this.simulation.schedulers) {
+      this.simulation.send(this, scheduler, "checkpoint", () => scheduler.onCheckpoint(message));
+    }
+  }
+
+  refuse(message: messages.Refused): void {
+    for (const scheduler of this.simulation.schedulers) {
+      this.simulation.send(this, scheduler, "refused", () => scheduler.onRefused(message));
+    }
+  }
+
+  answer(gateway: string, message: messages.Answer): void {
+    const to = this.simulation.gateways.find(({ name }) => name === gateway);
+    if (to) this.simulation.send(this, to, "answer", () => to.onAnswer(message));
+  }
+
+  start(assign: messages.Assign, lifeMs: number, kills: boolean): void {
+    const { runId, assignment, owner } = assign;
+    const { simulation, worker } = this;
+    const untilMs = simulation.nowMs + lifeMs;
+    const environment: Environment = {
+      ...{ runId, assignment, handing: { partition: owner.partition, runId, assignment }, runner: this, kills },
+      ...{ plan: simulation.postgres.plans.get(runId)!, runnerIncarnation: this.incarnation },
+      ...{ workerIncarnation: worker.incarnation, alive: true, done: false, untilMs, deadlineMs: untilMs },
+      ...{ next: undefined, step: -1, execution: "", write: undefined, written: undefined },
+    };
+    this.environments.set(keyOf(environment.handing), environment);
+    simulation.monitor.environments.push(environment);
+    worker.later(1, () => worker.start(environment, assign.doneSteps.length));
+    worker.later(1, () => worker.watch(environment));
+  }
+
+  proceed(handing: messages.Handing, path: string): void {
+    const environment = this.environments.get(keyOf(handing));
+    if (!environment) return;
+    if (this.simulation.has("step_before_commit")) return;
+    this.worker.later(0.3, () => this.worker.start(environment, parseStepPath(path) + 1));
+  }
+
+  end(handing: messages.Handing): void {
+    const environment = this.environments.get(keyOf(handing));
+    if (environment) environment.alive = false;
+    this.environments.delete(keyOf(handing));
+  }
+
+  kill(handing: messages.Handing): void {
+    this.end(handing);
+  }
+
+  renew(lives: readonly RenewedLife[]): void {
+    for (const { handing, lifeMs } of lives) {
+      const environment = this.environments.get(keyOf(handing));
+      if (!environment) continue;
+      const untilMs = this.simulation.nowMs + lifeMs;
+      environment.untilMs = Math.max(environment.untilMs, untilMs);
+      this.worker.later(0.3, () => this.worker.renew(environment, untilMs));
+      if (environment.kills && environment.alive) this.simulation.monitor.checkLimit(environment);
+    }
+  }
+
+  // Its worker
+
+  stepFinished(environment: Environment, step: number): void {
+    const { plan, execution } = environment;
+    const suspends = plan.suspend === step && step + 1 < plan.durationsMs.length;
+    const result: StepResult = {
+      ...{ path: stepPath(step), name: `step${step}`, executionId: execution, exportsJson: NOTHING, lastLogSequence: 0 },
+      ...{ startTimeMs: this.simulation.nowMs, endTimeMs: this.simulation.nowMs },
+      response: plan.respond === step ? answerNaming(execution) : undefined,
+      pause: suspends ? { wakeTimeMs: this.simulation.nowMs + plan.sleepMs } : undefined,
+    };
+    this.holdings.onStepFinished(environment.handing, result);
+    this.arm();
+    if (this.simulation.has("step_before_commit") && step + 1 < plan.durationsMs.length && !suspends) {
+      this.worker.later(0.3, () => this.worker.start(environment, step + 1));
+    }
+  }
+
+  runGone(environment: Environment, cause: messages.GoneCause): void {
+    this.holdings.onRunGone(environment.handing, cause);
+    this.environments.delete(keyOf(environment.handing));
+    this.arm();
+  }
+
+  workerDied(): void {
+    for (const environment of this.environments.values()) {
+      environment.alive = false;
+      this.holdings.onRunGone(environment.handing, "WORKER_DIED");
+    }
+    this.environments.clear();
+    this.arm();
+  }
+
+  /** User code waits for its data-store write; the runner repeats it under the same operation id. */
+  write(environment: Environment, operation: string, restMs: number): void {
+    if (!this.holdings.holds(environment.handing) || environment.written === operation) return;
+    environment.write = { operation, restMs };
+    const gateway = this.simulation.random.choice(this.simulation.gateways);
+    this.simulation.send(this, gateway, "write", () => gateway.onWrite(this, environment.handing, operation));
+    this.later(WRITE_RETRY_MS, () => this.write(environment, operation, restMs));
+  }
+
+  onWritten(handing: messages.Handing, operation: string, result: "ok" | "stale"): void {
+    const environment = this.environments.get(keyOf(handing));
+    if (!environment?.write || environment.write.operation !== operation || environment.written === operation) return;
+    const { restMs } = environment.write;
+    environment.written = operation;
+    const { worker } = this;
+    if (result === "stale") worker.later(0.3, () => worker.end(environment, "KILLED"));
+    else worker.later(restMs, () => worker.finish(environment, environment.step));
+  }
+}
+
+function keyOf({ runId, assignment }: messages.Handing): string {
+  return `${runId}/${assignment}`;
+}

@@ -1,0 +1,301 @@
+/**
+ * The run protocol under faults, from a seed. The brains are the real ones of `core`; clock, network, Postgres, NATS KV,
+ * workers and clients are simulated. A broken rule throws a `Violation`; its seed replays it exactly.
+ *
+ * Kinds of scenario: chaos (everything), loss (noise only), one (exactly one message lost), nats and sched (only NATS, only
+ * schedulers fail). Times are in ms; lives and waits of limited workflows are scaled down so that they are met often.
+ */
+import { TIMING_DEFAULT, type Timing } from "@millrace/core";
+import { EventQueue } from "./event-queue.ts";
+import type { Mutation } from "./mutations.ts";
+import { Random } from "./random.ts";
+import { Client, type RunPlan } from "./client.ts";
+import { LeaseBucket } from "./lease-bucket.ts";
+import { Monitor } from "./monitor.ts";
+import { PostgresModel } from "./postgres-model.ts";
+import type { Process } from "./process.ts";
+import { SimulatedGateway } from "./simulated-gateway.ts";
+import { SimulatedRunner } from "./simulated-runner.ts";
+import { SimulatedScheduler } from "./simulated-scheduler.ts";
+
+export const PARTITIONS = 2;
+export const SLOTS = 2;
+/** Two workflows, in partition 0 and 1; the first has concurrency limit 1. */
+export const LIMITED = 0;
+
+export class Violation extends Error {}
+
+export type ScenarioKind = "chaos" | "loss" | "one" | "nats" | "sched";
+
+const LOSABLE = [
+  "assign",
+  "checkpoint",
+  "committed",
+  "release",
+  "answer",
+  "submit",
+  "accepted",
+  "refused",
+  "lease",
+  "renew",
+  "heartbeat",
+  "ended",
+  "cancelled",
+] as const;
+/** What has not ended this long after the last fault hangs. */
+const HANG_MS = 45_000;
+
+export class Simulation {
+  readonly queue = new EventQueue();
+  readonly random: Random;
+  readonly mutations: ReadonlySet<Mutation>;
+  readonly timing: Timing;
+  readonly monitor: Monitor;
+  readonly postgres: PostgresModel;
+  readonly leases: LeaseBucket;
+  readonly gateways: SimulatedGateway[];
+  readonly schedulers: SimulatedScheduler[];
+  readonly runners: SimulatedRunner[];
+  readonly processes: Process[];
+  readonly clients: Client[] = [];
+  /** Names of processes that had a fault of their own. */
+  readonly hurt = new Set<string>();
+  readonly lines: string[] = [];
+  readonly kind: ScenarioKind;
+  faultsEndMs = 0;
+  natsDownUntilMs = 0;
+  private readonly blocked = new Map<string, number>();
+  private readonly slowed = new Map<string, { byMs: number; untilMs: number }>();
+  private noise = 0;
+  private losing: string | undefined;
+  private readonly tracing: boolean;
+
+  constructor(seed: string, mutations: ReadonlySet<Mutation>, tracing: boolean) {
+    this.random = new Random(seed);
+    this.mutations = mutations;
+    this.tracing = tracing;
+    this.timing = timingFor(mutations);
+    this.kind = this.random.weighted([
+      ["chaos", 76],
+      ["loss", 5],
+      ["one", 5],
+      ["nats", 7],
+      ["sched", 7],
+    ] as const);
+    this.monitor = new Monitor(this);
+    this.postgres = new PostgresModel(this);
+    this.leases = new LeaseBucket(this, "kv");
+    const many = () => this.random.choice([1, 2, 2, 3]);
+    this.gateways = [0, 1].map((i) => new SimulatedGateway(this, `g${i}`));
+    this.schedulers = Array.from({ length: many() }, (_, i) => new SimulatedScheduler(this, `s${i}`));
+    this.runners = Array.from({ length: many() }, (_, i) => new SimulatedRunner(this, `r${i}`));
+    const workers = this.runners.map((runner) => runner.worker);
+    this.processes = [...this.gateways, ...this.schedulers, ...this.runners, ...workers];
+    this.build();
+  }
+
+  get nowMs(): number {
+    return this.queue.nowMs;
+  }
+
+  has(mutation: Mutation): boolean {
+    return this.mutations.has(mutation);
+  }
+
+  log(...words: unknown[]): void {
+    if (this.tracing) this.lines.push(`${(this.nowMs / 1000).toFixed(3).padStart(8)}  ${words.join(" ")}`);
+  }
+
+  fail(...words: unknown[]): never {
+    this.log("VIOLATION", ...words);
+    throw new Violation(words.join(" "));
+  }
+
+  // The network: core NATS
+
+  isConnected(process: Process): boolean {
+    return this.nowMs >= this.natsDownUntilMs && this.nowMs >= process.cutUntilMs;
+  }
+
+  /** One message: lost, copied or late under noise; silently lost where something is cut. */
+  send(from: Process, to: Process, kind: string, deliver: () => void): void {
+    if (!this.isConnected(from) || (this.blocked.get(`${from.name}>${to.name}`) ?? 0) > this.nowMs) return;
+    if (this.losing === kind && this.nowMs > 3000 && this.random.next() < 0.5) {
+      this.log("LOST", kind, from.name, "to", to.name);
+      this.losing = undefined;
+      return;
+    }
+    const noisy = this.noise > 0 && this.nowMs < this.faultsEndMs;
+    const dice = noisy ? this.random.next() : 1;
+    const copies = dice < this.noise ? 0 : dice < 1.5 * this.noise ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      const incarnation = to.incarnation;
+      this.queue.at(this.delay(from, to, noisy), () => {
+        if (this.isConnected(to))
+          to.run(to.incarnation === incarnation || kind !== "lease" ? to.incarnation : -1, deliver);
+      });
+    }
+  }
+
+  private delay(from: Process, to: Process, noisy: boolean): number {
+    if (noisy && this.random.next() < this.noise / 2) return this.random.uniform(100, 6000);
+    const slow = this.slowed.get(`${from.name}>${to.name}`);
+    return this.random.uniform(0.2, 4) + (slow && slow.untilMs > this.nowMs ? slow.byMs : 0);
+  }
+
+  // Load and faults
+
+  private build(): void {
+    const { random } = this;
+    if (this.kind === "one") this.losing = random.choice(LOSABLE);
+    const count = random.integer(2, 6);
+    for (let number = 0; number < count; number++) {
+      const client = new Client(this, this.plan(number));
+      this.clients.push(client);
+      this.queue.at(random.uniform(500, 6000), () => client.submit());
+    }
+    this.faultsEndMs = random.uniform(4000, 14_000);
+    if (this.kind === "chaos" || this.kind === "loss") this.noise = random.choice([0, 0.02, 0.1, 0.3]);
+    const faults = this.kind === "chaos" ? random.integer(0, 6) : this.kind === "one" ? 0 : random.integer(1, 2);
+    for (let i = 0; i < faults; i++) this.queue.at(random.uniform(1000, this.faultsEndMs), () => this.fault());
+  }
+
+  private plan(number: number): RunPlan {
+    const { random } = this;
+    const steps = random.integer(1, 3);
+    const each = <T>(make: () => T) => Array.from({ length: steps }, make);
+    return {
+      workflow: random.choice([LIMITED, LIMITED, 1]),
+      durationsMs: each(() => random.choice([20, 300, 1000, 4000]) * random.uniform(0.5, 1.5)),
+      writes: each(() => random.integer(0, 1) === 1),
+      respond: random.choice([null, random.integer(0, steps - 1)]),
+      suspend: random.choice([null, null, random.integer(0, steps - 1)]),
+      sleepMs: random.uniform(100, 4000),
+      cancelMs: random.choice([null, null, random.uniform(50, 6000)]),
+      key: random.choice(["", `key${number}`]),
+    };
+  }
+
+  private fault(): void {
+    const { random } = this;
+    const spanMs = random.choice([500, 2000, 4000, 8000, random.next() < 0.2 ? 60_000 : 3000]) * random.uniform(0.5, 1);
+    const what = random.choice(FAULTS[this.kind]);
+    const process = random.choice(this.kind === "sched" ? this.schedulers : this.processes);
+    const untilMs = this.nowMs + spanMs;
+    this.faultsEndMs = Math.max(this.faultsEndMs, untilMs);
+    this.log("FAULT", what, process.name, `for ${(spanMs / 1000).toFixed(2)} s`);
+    this.inflict(what, process, spanMs, untilMs);
+  }
+
+  private inflict(what: Fault, process: Process, spanMs: number, untilMs: number): void {
+    const { random } = this;
+    if (what === "kill" || what === "pause") {
+      this.hurt.add(process.name);
+      if (what === "kill") process.killFor(spanMs);
+      else process.pause(untilMs);
+    } else if (what === "host") {
+      const runner = random.choice(this.runners);
+      for (const one of [runner, runner.worker]) {
+        this.hurt.add(one.name);
+        if (spanMs > 2000) one.killFor(spanMs);
+        else one.pause(untilMs);
+      }
+    } else if (what === "cut") this.cut([process], untilMs);
+    else if (what === "schedcut") this.cut([random.choice(this.schedulers)], untilMs);
+    else if (what === "nats") {
+      this.natsDownUntilMs = Math.max(this.natsDownUntilMs, untilMs);
+      this.announceConnection(this.schedulers, untilMs);
+    } else if (what === "pgcut") process.postgresCutUntilMs = untilMs;
+    else if (what === "pg") this.postgres.crash(untilMs);
+    else if (what === "block") this.block(untilMs);
+    else if (what === "leave") this.leave(random.choice(this.schedulers), spanMs);
+    else if (what === "join" && this.schedulers.length < 4) this.join();
+  }
+
+  private cut(processes: Process[], untilMs: number): void {
+    for (const process of processes) process.cutUntilMs = untilMs;
+    this.announceConnection(
+      this.schedulers.filter((scheduler) => processes.includes(scheduler)),
+      untilMs,
+    );
+  }
+
+  /** A process learns of its own lost connection, and of its return. */
+  private announceConnection(schedulers: SimulatedScheduler[], untilMs: number): void {
+    if (this.has("no_nats_grace")) return;
+    for (const scheduler of schedulers) {
+      scheduler.run(scheduler.incarnation, () => scheduler.onConnection(false));
+      this.queue.at(untilMs - this.nowMs, () => {
+        if (this.isConnected(scheduler)) scheduler.run(scheduler.incarnation, () => scheduler.onConnection(true));
+      });
+    }
+  }
+
+  private block(untilMs: number): void {
+    const { random } = this;
+    const process = random.choice<Process>(random.next() < 0.5 ? this.processes : this.runners);
+    const scheduler = random.choice(this.schedulers);
+    const [there, back] = [`${process.name}>${scheduler.name}`, `${scheduler.name}>${process.name}`];
+    if (random.next() < 0.4) {
+      this.blocked.set(there, untilMs);
+      this.blocked.set(back, untilMs);
+    } else {
+      // The way back is slow, then the way there is cut.
+      this.slowed.set(back, { byMs: random.uniform(0, 2000), untilMs });
+      this.queue.at(random.uniform(0, 3000), () => void this.blocked.set(there, untilMs));
+    }
+  }
+
+  private leave(scheduler: SimulatedScheduler, spanMs: number): void {
+    this.hurt.add(scheduler.name);
+    if (!scheduler.up || this.nowMs <= scheduler.pausedUntilMs) return;
+    scheduler.returnLease();
+    scheduler.killFor(spanMs);
+  }
+
+  private join(): void {
+    const scheduler = new SimulatedScheduler(this, `s${this.schedulers.length}`);
+    this.schedulers.push(scheduler);
+    this.processes.push(scheduler);
+  }
+
+  /** Runs until everything has ended after the last fault; returns the number of events. */
+  go(): number {
+    let lookMs = 0;
+    for (;;) {
+      this.queue.step();
+      if (this.nowMs <= lookMs) continue;
+      lookMs = this.nowMs + 500;
+      if (this.nowMs <= this.faultsEndMs + 1000 || this.nowMs <= 7000) continue;
+      const waiting = this.clients.filter((client) => !client.isSettled());
+      if (this.postgres.hot.size === 0 && waiting.length === 0) break;
+      if (this.nowMs > this.faultsEndMs + HANG_MS) this.reportHang(waiting);
+    }
+    this.monitor.finish();
+    return this.queue.handled;
+  }
+
+  private reportHang(waiting: Client[]): never {
+    const runs = [...this.postgres.hot.values()].map(
+      (row) => `run ${row.runId} ${row.state} assignment ${row.assignment}`,
+    );
+    return this.fail("hangs:", ...runs, ...waiting.map((client) => `client of run ${client.runId}`));
+  }
+}
+
+type Fault = "kill" | "pause" | "host" | "cut" | "schedcut" | "pgcut" | "block" | "nats" | "pg" | "join" | "leave";
+
+const FAULTS: Record<ScenarioKind, readonly Fault[]> = {
+  chaos: ["kill", "kill", "pause", "pause", "host", "cut", "pgcut", "block", "block", "nats", "pg", "join", "leave"],
+  loss: ["join"],
+  one: ["join"],
+  nats: ["nats", "schedcut"],
+  sched: ["kill", "pause", "leave", "pgcut", "pg"],
+};
+
+function timingFor(mutations: ReadonlySet<Mutation>): Timing {
+  const timing: Timing = { ...TIMING_DEFAULT, limitedLifeMs: 2000, limitedWaitMs: 3000 };
+  if (mutations.has("no_wait")) return { ...timing, waitMs: 1000, limitedWaitMs: 1000 };
+  if (mutations.has("assign_not_resent")) return { ...timing, assignResendMs: Infinity };
+  return timing;
+}
