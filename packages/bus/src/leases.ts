@@ -3,7 +3,7 @@ import { Kvm, type KV } from "@nats-io/kv";
 import { StorageType, type JetStreamManager } from "@nats-io/jetstream";
 import { connectionOf, type Bus } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
-import { streamsOf } from "./streams.ts";
+import { isStreamMissing, streamsOf } from "./streams.ts";
 
 /** What a renewal saw. */
 export interface LeaseView {
@@ -46,6 +46,25 @@ const PREFIX = `$KV.${BUCKET}.`;
  */
 export function openLeases(bus: Bus, options: LeaseOptions): Leases {
   return new KvLeases(bus, options);
+}
+
+/**
+ * The living schedulers with their partitions, for people to look at: it may be behind by a moment, so nobody decides over a
+ * takeover by it. Empty while no scheduler has ever been there.
+ */
+export async function readLeases(bus: Bus, timeoutMs = 1_000): Promise<Map<string, readonly number[]>> {
+  const { client, manager } = await streamsOf(bus, "reading the leases", timeoutMs);
+  const living = new Map<string, readonly number[]>();
+  try {
+    const kv = await new Kvm(client).open(BUCKET);
+    for (const name of await livingNames(manager, 0)) {
+      const holds = await readHolds(kv, name);
+      if (holds !== undefined) living.set(name, holds);
+    }
+  } catch (thrown) {
+    if (!isStreamMissing(thrown)) throw translateNatsError(thrown, "reading the leases");
+  }
+  return living;
 }
 
 class KvLeases implements Leases {
