@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { readStatus, type ProcessStatus, type RunDocument } from "@millrace/cli";
+import { isEndState } from "@millrace/core";
+import { until } from "../harness/until.ts";
+import type { TestHouse } from "../harness/test-house.ts";
+import type { Execution, Witness } from "./witness.ts";
+
+/** What is killed, one after another. */
+export const victims = ["scheduler", "runner", "worker", "gateway", "nats", "postgres"] as const;
+
+export type Victim = (typeof victims)[number];
+
+export interface KillRoundOptions {
+  /** Runs that are acknowledged in the round. */
+  readonly runs: number;
+  readonly order: readonly Victim[];
+  readonly say: (line: string) => void;
+}
+
+/** What a round came to. */
+export interface KillRoundReport {
+  readonly runs: number;
+  readonly executions: number;
+  /** Executions of steps whose earlier execution had died before its checkpoint. */
+  readonly repeated: number;
+  readonly durationMs: number;
+}
+
+const STEPS = 3;
+const STEP_MS = 60;
+const ACKNOWLEDGE_MS = 120_000;
+const END_MS = 180_000;
+const RESTART_MS = 60_000;
+
+/** Deploys the workflows that the rounds run: one that answers at once over HTTP, one for calls over gRPC. */
+export async function deployVictims(house: TestHouse, witness: Witness): Promise<{ url: string }> {
+  const steps = Object.fromEntries(
+    Array.from({ length: STEPS }, (_, index) => [`step-${index}`, witness.stepSource(index, STEP_MS)]),
+  );
+  const { url } = await house.deploy({ name: "kill-http", trigger: { http: { respond: "immediate" } }, steps });
+  await house.deploy({ name: "kill-grpc", trigger: { http: {} }, steps });
+  return { url };
+}
+
+/**
+ * Submits runs in as many waves as there are victims, and kills one victim with SIGKILL in the middle of each wave. Fails
+ * when an acknowledged run is missing, has not succeeded or stands twice in history, or when a step whose checkpoint was
+ * committed was executed again.
+ */
+export async function killRound(
+  house: TestHouse,
+  witness: Witness,
+  url: string,
+  options: KillRoundOptions,
+): Promise<KillRoundReport> {
+  const startedAt = performance.now();
+  const from = witness.executions.length;
+  const wave = Math.ceil(options.runs / options.order.length);
+  const submits: Promise<string>[] = [];
+  for (const victim of options.order) {
+    const count = Math.min(wave, options.runs - submits.length);
+    const begun = witness.executions.length;
+    submits.push(...Array.from({ length: count }, (_, n) => (n % 4 === 0 ? submitByHttp(url) : submitByGrpc(house))));
+    await until(() => witness.executions.length >= begun + Math.ceil(count / 2), END_MS);
+    await killAndAwait(house, victim, options.say);
+  }
+  const acknowledged = await Promise.all(submits);
+  assert.equal(new Set(acknowledged).size, options.runs, "each acknowledgement names a run of its own");
+  const ended = await Promise.all(acknowledged.map((id) => awaitEnd(house, id)));
+  const executions = witness.executions.slice(from);
+  checkRuns(ended, executions);
+  await checkHistory(house, acknowledged);
+  const durationMs = performance.now() - startedAt;
+  return {
+    runs: options.runs,
+    executions: executions.length,
+    repeated: executions.length - options.runs * STEPS,
+    durationMs,
+  };
+}
+
+/** Repeats a call until it is acknowledged; a house whose parts die answers with errors meanwhile. */
+async function insist<T>(call: () => Promise<T>, what: string): Promise<T> {
+  const endAt = performance.now() + ACKNOWLEDGE_MS;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (performance.now() > endAt) throw new Error(`${what} failed for ${ACKNOWLEDGE_MS} ms`, { cause: error });
+      await sleep(100);
+    }
+  }
+}
+
+async function submitByGrpc(house: TestHouse): Promise<string> {
+  const request = { parent: "workflows/kill-grpc", eventJson: "{}", requestId: randomUUID(), waitTimeout: undefined };
+  const run = await insist(() => house.client.runs.createRun(request), "a submit over gRPC");
+  return run.id;
+}
+
+/** Without an acknowledgement nothing is promised, so the next try is another run. */
+function submitByHttp(url: string): Promise<string> {
+  return insist(async () => {
+    const response = await fetch(url, { method: "POST", body: "{}", headers: { "content-type": "application/json" } });
+    const text = await response.text();
+    const [id] = /[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/.exec(text) ?? [];
+    assert.ok(response.status === 200 && id !== undefined, `HTTP ${response.status}: ${text}`);
+    return id;
+  }, "a submit over HTTP");
+}
+
+/** Kills with SIGKILL and waits until the supervisor has another one ready, and everything that died with it. */
+async function killAndAwait(house: TestHouse, victim: Victim, say: (line: string) => void): Promise<void> {
+  const before = (await readStatus(house.data)).processes.find(({ role }) => role === victim);
+  assert.ok(before?.pid !== undefined, `there is no ${victim} to kill`);
+  const killedAt = performance.now();
+  process.kill(before.pid, "SIGKILL");
+  let processes: readonly ProcessStatus[] = [];
+  await until(async () => {
+    processes = (await readStatus(house.data)).processes;
+    const now = processes.find(({ role }) => role === victim);
+    return now?.pid !== undefined && now.pid !== before.pid && processes.every(({ ready }) => ready);
+  }, RESTART_MS);
+  say(`  killed the ${victim} (${before.pid}); all ready again after ${Math.round(performance.now() - killedAt)} ms`);
+}
+
+async function awaitEnd(house: TestHouse, id: string): Promise<RunDocument> {
+  const endAt = performance.now() + END_MS;
+  for (;;) {
+    const run = await insist(() => house.waitRun(id), `waiting for ${id}`);
+    if (isEndState(run.state as Parameters<typeof isEndState>[0])) return run;
+    assert.ok(performance.now() < endAt, `run ${id} is ${run.state} after ${END_MS} ms`);
+  }
+}
+
+function checkRuns(ended: readonly RunDocument[], executions: readonly Execution[]): void {
+  const ofRun = Map.groupBy(executions, ({ run }) => run);
+  for (const run of ended) {
+    assert.equal(run.state, "SUCCEEDED", `run ${run.id}: ${JSON.stringify(run.failure)}`);
+    assert.deepEqual(
+      run.steps.map(({ state }) => state),
+      Array<string>(STEPS).fill("SUCCEEDED"),
+      run.id,
+    );
+    checkExecutions(run, ofRun.get(run.id) ?? []);
+  }
+}
+
+/**
+ * A step begins only behind the committed checkpoint of the one before. So once it has begun, the one before may not begin
+ * again; and whatever it found there is what history keeps.
+ */
+function checkExecutions(run: RunDocument, executions: readonly Execution[]): void {
+  const kept = run.steps.map(({ returnValue }) => (returnValue as { token: string }).token);
+  let furthest = 0;
+  for (const { step, token, before } of executions) {
+    assert.ok(
+      step >= furthest,
+      `run ${run.id}: step ${step} began again (${token}) after its checkpoint was committed`,
+    );
+    furthest = step;
+    if (step > 0)
+      assert.equal(before, kept[step - 1], `run ${run.id}: step ${step} saw exports that history does not keep`);
+  }
+  for (const [step, token] of kept.entries()) {
+    const known = executions.some((execution) => execution.step === step && execution.token === token);
+    assert.ok(known, `run ${run.id}: history keeps an execution of step ${step} that nobody saw`);
+  }
+}
+
+/** Every acknowledged run stands in history once. */
+async function checkHistory(house: TestHouse, acknowledged: readonly string[]): Promise<void> {
+  const listed: string[] = [];
+  let pageToken = "";
+  do {
+    const request = { parent: "workflows/-", pageSize: 1_000, pageToken, state: 0 } as const;
+    const page = await insist(() => house.client.runs.listRuns(request), "listing runs");
+    listed.push(...page.runs.map(({ id }) => id));
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  assert.equal(new Set(listed).size, listed.length, "a run stands twice in history");
+  const known = new Set(listed);
+  assert.deepEqual(
+    acknowledged.filter((id) => !known.has(id)),
+    [],
+    "an acknowledged run is missing in history",
+  );
+}
