@@ -3,7 +3,7 @@ import { AckPolicy, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { keepAttached, type Detach } from "./attachment.ts";
 import type { Bus } from "./bus.ts";
 import { LOG_STREAM, type LogReader, type LogStreamLimits, type LogWriter } from "./log-stream.ts";
-import { streamsOf, type Streams } from "./streams.ts";
+import { ensureConsumer, streamsOf, type Streams } from "./streams.ts";
 
 /** The durable consumer that all writers share. */
 const CONSUMER = "postgres";
@@ -35,8 +35,8 @@ export function consumeLogs(bus: Bus, limits: LogStreamLimits, ensure: () => Pro
       onEnd: () => attachment.restart(),
     });
     return () => {
-      // Acknowledgements of another connection's messages would go astray; they come again.
-      gathered.length = 0;
+      // Given back, so that another writer has them at once; from a lost connection they come again by themselves.
+      for (const message of gathered.splice(0)) message.nak();
       end();
     };
   });
@@ -48,7 +48,7 @@ async function attach(
   limits: LogStreamLimits,
   on: { onMessage: (message: JsMsg) => void; onEnd: () => void },
 ): Promise<Detach> {
-  await streams.manager.consumers.add(LOG_STREAM, {
+  await ensureConsumer(streams, LOG_STREAM, {
     durable_name: CONSUMER,
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
