@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const oldestNode = [22, 18];
 const here = dirname(fileURLToPath(import.meta.url));
@@ -51,7 +51,7 @@ function runOn(node) {
 if (isNewEnough(process.versions.node)) {
   // Keeps the stripped TypeScript between calls; a second call starts in half the time.
   nodeModule.enableCompileCache?.();
-  await import(main);
+  await import(pathToFileURL(main).href);
 } else {
   const node = broughtNode();
   if (node === undefined) refuse();

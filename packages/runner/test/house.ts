@@ -12,8 +12,8 @@ import { control, type session, type step } from "@millrace/protocol";
 import { loadTools } from "@millrace/provision";
 import { scratchFolder, startScratchNats } from "@millrace/testkit";
 
-const MAIN = new URL("../src/main.ts", import.meta.url).pathname;
-const SCRIPTED = new URL("./scripted-worker.ts", import.meta.url).pathname;
+const MAIN = join(import.meta.dirname, "../src/main.ts");
+const SCRIPTED = join(import.meta.dirname, "scripted-worker.ts");
 
 /** What a test may change about a run. */
 export interface RunOptions {

@@ -11,7 +11,7 @@ import { session, type step } from "@millrace/protocol";
 import type { HostLog } from "./host-log.ts";
 import { WorkerHost, type WorkerEvents } from "./worker-host.ts";
 
-const SCRIPTED = new URL("../../test/scripted-worker.ts", import.meta.url).pathname;
+const SCRIPTED = join(import.meta.dirname, "../../test/scripted-worker.ts");
 const stops: (() => Promise<void>)[] = [];
 after(() => Promise.all(stops.map((stop) => stop())));
 
