@@ -141,6 +141,8 @@ CREATE TABLE run_steps (
   path text NOT NULL,
   -- From 1, in the order in which they ran.
   ordinal integer NOT NULL,
+  -- The assignment that it ran in.
+  assignment integer NOT NULL,
   name text NOT NULL,
   execution_id text NOT NULL,
   start_time timestamptz NOT NULL,
@@ -197,6 +199,7 @@ CREATE TABLE history_steps (
   run_id uuid NOT NULL,
   path text NOT NULL,
   ordinal integer NOT NULL,
+  assignment integer NOT NULL,
   name text NOT NULL,
   execution_id text NOT NULL,
   start_time timestamptz NOT NULL,

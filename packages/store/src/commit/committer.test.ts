@@ -67,7 +67,7 @@ describe("a commit", () => {
     assert.equal(left.rowCount, 0);
   });
 
-  it("keeps the order in which more than ten steps ran", async () => {
+  it("keeps the order in which more than ten steps ran, and their assignments", async () => {
     await using house = await createScratchHouse();
     const writer = await house.createWriter([3]);
     const run = createAccept(house.spec);
@@ -78,9 +78,17 @@ describe("a commit", () => {
       rows[0]!.steps.map(({ path }) => path),
       Array.from({ length: 12 }, (_, index) => `steps/${index}`),
     );
-    await writer.commit(createEnd(run, { step: createStep(12) }));
+    await writer.commit(createUpdate(run, { assignment: 2 }));
+    await writer.commit(createUpdate(run, { state: "SUSPENDED", assignment: 3, step: createStep(12) }));
+    await writer.commit(createEnd(run, { assignment: 3, step: createStep(13) }));
     const [status] = await house.store.runs.getStatus([run.runId]);
-    assert.equal(status!.steps.at(-1)!.path, "steps/12");
+    assert.equal(status!.steps.at(-1)!.path, "steps/13");
+    const { rows: ran } = await (await house.connect()).query("SELECT assignment FROM history_steps ORDER BY ordinal");
+    assert.deepEqual(
+      ran.map(({ assignment }) => assignment).slice(-3),
+      [1, 2, 3],
+      "a step belongs to the assignment it ran in",
+    );
   });
 
   it("refuses the partitions whose epoch has moved and writes the others", async () => {

@@ -100,7 +100,7 @@ describe("the fence of a commit", () => {
     const writer = await house.createWriter(all);
     let stop = false;
     const takeovers = (async () => {
-      for (let round = 0; round < 150; round++) await house.store.partitions.take(round % 2 ? all : all.toReversed());
+      for (let round = 0; round < 40; round++) await house.store.partitions.take(round % 2 ? all : all.toReversed());
       stop = true;
     })();
     let commits = 0;

@@ -28,7 +28,7 @@ export interface Statement {
 
 const STEP = ["name", "execution_id"] as const;
 const STEP_TAIL = ["last_log_sequence", "exports", "return_value", "response_body", "detail"] as const;
-const STEP_COLUMNS = ["path", "ordinal", ...STEP, "start_time", "end_time", ...STEP_TAIL].join(", ");
+const STEP_COLUMNS = ["path", "ordinal", "assignment", ...STEP, "start_time", "end_time", ...STEP_TAIL].join(", ");
 
 /** The columns of a run that history keeps as they were. */
 const KEPT =
@@ -108,16 +108,17 @@ const keyPart = `claimed AS (
   RETURNING run_id
 )`;
 
+/** A step ran in the assignment that was current before: the change may close it (a suspend). */
 function updatePart(source: string): string {
   return `updated AS (
   UPDATE runs r SET state = c.state, assignment = c.assignment, deaths = c.deaths, wake_time = c.wake_time,
     start_time = COALESCE(r.start_time, c.start_time), steps_done = r.steps_done + (c.path IS NOT NULL)::int4
-  FROM fence, ${source}
+  FROM fence, ${source} LEFT JOIN LATERAL (SELECT assignment FROM runs WHERE id = c.id) before ON true
   WHERE r.id = c.id AND r.partition = c.partition AND c.partition = ANY (fence.held)
-  RETURNING c.*, r.steps_done AS ordinal
+  RETURNING c.*, r.steps_done AS ordinal, before.assignment AS step_assignment
 ), stepped AS (
   INSERT INTO run_steps (run_id, ${STEP_COLUMNS})
-  SELECT id, path, ordinal, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
+  SELECT id, path, ordinal, step_assignment, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
   FROM updated WHERE path IS NOT NULL
 )`;
 }
@@ -127,7 +128,7 @@ function endPart(source: string): string {
   return `ended AS (
   DELETE FROM runs r USING fence, ${source}
   WHERE r.id = c.id AND r.partition = c.partition AND c.partition = ANY (fence.held)
-  RETURNING c.*, r.steps_done + 1 AS ordinal, r.start_time AS earlier_start_time, ${kept.map((name) => `r.${name}`).join(", ")}
+  RETURNING c.*, r.steps_done + 1 AS ordinal, r.assignment AS step_assignment, r.start_time AS earlier_start_time, ${kept.map((name) => `r.${name}`).join(", ")}
 ), archived AS (
   INSERT INTO history_runs (day, id, partition, state, assignment, start_time, end_time, exit_reason, ${KEPT})
   SELECT day, id, partition, state, assignment, COALESCE(earlier_start_time, start_time), end_time, exit_reason, ${KEPT}
@@ -138,7 +139,7 @@ function endPart(source: string): string {
   INSERT INTO history_steps (day, run_id, ${STEP_COLUMNS})
   SELECT day, run_id, ${STEP_COLUMNS} FROM moved
   UNION ALL
-  SELECT day, id, path, ordinal, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
+  SELECT day, id, path, ordinal, step_assignment, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
   FROM ended WHERE path IS NOT NULL
 )`;
 }

@@ -8,6 +8,8 @@ export interface StepRunRecord {
   readonly state: StepRunState;
   /** What it produced; null as long as it has not ended. */
   readonly result: StepResult | null;
+  /** The assignment that it ran in, which its log lines carry; 0 as long as it has not ended. */
+  readonly assignment: number;
 }
 
 /** A run without its steps. */

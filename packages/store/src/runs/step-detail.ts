@@ -23,6 +23,7 @@ export interface StepRow {
   readonly run_id: string;
   readonly path: string;
   readonly ordinal: number;
+  readonly assignment: number;
   readonly name: string;
   readonly execution_id: string;
   readonly start_time: number;

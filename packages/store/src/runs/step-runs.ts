@@ -18,10 +18,13 @@ export function toStepRuns(run: RunProgress, spec: RunSpec, rows: readonly StepR
   return spec.stepNames.map((name, index) => {
     const path = `steps/${index}`;
     const row = committed.get(path);
-    if (row) return { path, name, state: row.detail?.failure ? "FAILED" : "SUCCEEDED", result: toStepResult(row) };
+    if (row) {
+      const state = row.detail?.failure ? "FAILED" : "SUCCEEDED";
+      return { path, name, state, result: toStepResult(row), assignment: row.assignment };
+    }
     const next = !reached;
     reached = true;
-    return { path, name, state: openState(run, next), result: null };
+    return { path, name, state: openState(run, next), result: null, assignment: 0 };
   });
 }
 
