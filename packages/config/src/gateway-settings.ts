@@ -41,6 +41,20 @@ export const gatewaySettings = {
     max: 1024 * 1024,
     unit: "bytes",
   }),
+  connectionsMax: integer({
+    env: "MILLRACE_CONNECTIONS_MAX",
+    description: "Most connections to the HTTP port at the same time; further ones are closed at once.",
+    default: 20_000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  trustedProxies: integer({
+    env: "MILLRACE_TRUSTED_PROXIES",
+    description: "Proxies of the operator's own in front of the HTTP port, each adding to X-Forwarded-For; 0 ignores it.",
+    default: 0,
+    min: 0,
+    max: 20,
+  }),
   httpWaitMs: integer({
     env: "MILLRACE_HTTP_WAIT_MS",
     description: "How long an HTTP caller waits for a workflow's answer; the run goes on after it.",

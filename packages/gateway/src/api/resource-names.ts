@@ -1,0 +1,73 @@
+import { isRunId, PlatformError } from "@millrace/core";
+
+/** Stands in a name for "any". */
+const ANY = "-";
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+const SHOWN_MAX = 120;
+
+/** `workflows/<id or display name>` → the id or name. Throws `INVALID_NAME`. */
+export function parseWorkflowName(name: string): string {
+  const workflow = afterPrefix(name, "workflows/");
+  if (workflow === undefined || workflow === ANY) throw invalidName(name, "workflows/<workflow>");
+  return workflow;
+}
+
+/** `workflows/<id or display name>` → the id or name; undefined for all, which `workflows/-` and nothing mean. */
+export function parseWorkflowFilter(name: string): string | undefined {
+  return name === "" || name === `workflows/${ANY}` ? undefined : parseWorkflowName(name);
+}
+
+/** A run as a request names it. */
+export interface RunName {
+  /** Undefined when the request leaves it open. */
+  readonly workflow: string | undefined;
+  readonly runId: string;
+}
+
+/** `workflows/<workflow>/runs/<run>`. Throws `INVALID_NAME`. */
+export function parseRunName(name: string): RunName {
+  const [workflow, run] = splitRunName(name);
+  if (workflow === undefined || run === undefined || !isRunId(run)) {
+    throw invalidName(name, "workflows/<workflow>/runs/<run id>");
+  }
+  return { workflow: workflow === ANY ? undefined : workflow, runId: run };
+}
+
+/** What a tail follows: one run, the runs of one workflow, or all. Throws `INVALID_NAME`. */
+export function parseTailName(name: string): { workflow: string | undefined; runId: string | undefined } {
+  const [workflow, run] = splitRunName(name);
+  if (workflow === undefined || run === undefined || (run !== ANY && !isRunId(run))) {
+    throw invalidName(name, "workflows/<workflow>/runs/<run id>, - standing for any");
+  }
+  return { workflow: workflow === ANY ? undefined : workflow, runId: run === ANY ? undefined : run };
+}
+
+/** `variables/<NAME>` → the NAME. Throws `INVALID_NAME`. */
+export function parseVariableName(name: string): string {
+  const variable = afterPrefix(name, "variables/");
+  if (variable === undefined || !VARIABLE_NAME.test(variable)) {
+    throw invalidName(name, "variables/<NAME>, the NAME a letter or _, then letters, digits and _, at most 128");
+  }
+  return variable;
+}
+
+/** The name of a run. */
+export function runNameOf(workflowId: string, runId: string): string {
+  return `workflows/${workflowId}/runs/${runId}`;
+}
+
+function splitRunName(name: string): [string?, string?] {
+  const rest = name.startsWith("workflows/") ? name.slice("workflows/".length) : "";
+  const parts = rest.split("/");
+  return parts.length === 3 && parts[0] !== "" && parts[1] === "runs" ? [parts[0], parts[2]] : [];
+}
+
+function afterPrefix(name: string, prefix: string): string | undefined {
+  const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+  return rest === "" || rest.length > SHOWN_MAX || rest.includes("/") ? undefined : rest;
+}
+
+function invalidName(name: string, expected: string): PlatformError {
+  const shown = JSON.stringify(name.slice(0, SHOWN_MAX));
+  return new PlatformError("InvalidArgument", "INVALID_NAME", `${shown} is not a name of the form ${expected}`);
+}

@@ -1,0 +1,109 @@
+import type { RunState, StepRunState } from "@millrace/core";
+import { runApi } from "@millrace/protocol";
+import type { RunRecord, RunSummary, StepRunRecord, WorkflowRecord } from "@millrace/store";
+import { runNameOf } from "./resource-names.ts";
+
+/** A run without its steps, as the API shows it. */
+export function toRunSummary(run: RunSummary): runApi.Run {
+  return {
+    name: runNameOf(run.workflowId, run.id),
+    id: run.id,
+    state: runApi.RunState[run.state],
+    exitReason: run.exitReason,
+    failure: run.failure === null ? undefined : toFailure(run.failure),
+    steps: [],
+    workflow: `workflows/${run.workflowId}`,
+    workflowDisplayName: run.workflowName,
+    version: run.versionNumber,
+    versionId: run.versionId,
+    triggerKind: run.triggerKind,
+    traceId: run.traceId,
+    replayOf: "",
+    createTime: new Date(run.createTimeMs),
+    startTime: toTime(run.startTimeMs),
+    endTime: toTime(run.endTimeMs),
+    eventJson: "",
+  };
+}
+
+/** A run with all of its steps. */
+export function toRun(run: RunRecord, failedFile: string): runApi.Run {
+  const summary = toRunSummary(run);
+  const { replay_of: replayOf } = parseContext(run.input.contextJson);
+  return {
+    ...summary,
+    failure: summary.failure && { ...summary.failure, file: failedFile },
+    steps: run.steps.map(toStep),
+    replayOf: typeof replayOf === "string" ? runNameOf(run.workflowId, replayOf) : "",
+  };
+}
+
+/** A run that was accepted just now, without asking the database for what is known already. */
+export function toAcceptedRun(
+  runId: string,
+  workflow: WorkflowRecord,
+  start: { triggerKind: string; traceId: string; createTimeMs: number },
+): runApi.Run {
+  return toRunSummary({
+    id: runId,
+    partition: 0,
+    projectId: workflow.projectId,
+    workflowId: workflow.id,
+    workflowName: workflow.name,
+    versionId: workflow.version?.id ?? "",
+    versionNumber: workflow.version?.number ?? 0,
+    state: "PENDING",
+    assignment: 0,
+    startTimeMs: null,
+    endTimeMs: null,
+    exitReason: "",
+    failure: null,
+    ...start,
+  });
+}
+
+/** The context that the house itself wrote when the run was submitted. */
+export function parseContext(contextJson: Uint8Array): Readonly<Record<string, unknown>> {
+  return JSON.parse(Buffer.from(contextJson).toString("utf8")) as Record<string, unknown>;
+}
+
+/** The states that a filter may name; undefined for all. */
+export function statesOf(state: runApi.RunState): RunState[] | undefined {
+  const names: readonly RunState[] = ["PENDING", "RUNNING", "SUSPENDED", "SUCCEEDED", "FAILED", "CANCELLED"];
+  return state === runApi.RunState.UNSPECIFIED ? undefined : names.filter((name) => runApi.RunState[name] === state);
+}
+
+function toFailure(failure: NonNullable<RunSummary["failure"]>): runApi.RunFailure {
+  const { step, line, type, message, traceback } = failure;
+  return { step, line, type, message, traceback, file: "" };
+}
+
+function toStep({ name, path, state, result }: StepRunRecord): runApi.StepRun {
+  const exports = result === null ? "" : toText(result.exportsJson);
+  return {
+    name,
+    path,
+    state: toStepState(state),
+    exportsJson: exports === "" ? "{}" : exports,
+    returnValueJson: result?.returnValueJson && toText(result.returnValueJson),
+    startTime: toTime(result?.startTimeMs ?? null),
+    endTime: toTime(result?.endTimeMs ?? null),
+    answer: result?.response && {
+      status: result.response.status,
+      headers: result.response.headers.map(({ name: header, value }) => ({ name: header, value })),
+      body: Buffer.from(result.response.body),
+    },
+  };
+}
+
+function toStepState(state: StepRunState): runApi.RunState {
+  return runApi.RunState[state];
+}
+
+function toText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+}
+
+function toTime(timeMs: number | null): Date | undefined {
+  return timeMs === null ? undefined : new Date(timeMs);
+}

@@ -1,0 +1,184 @@
+import { isEndState, PlatformError, type RunState } from "@millrace/core";
+import type { runApi } from "@millrace/protocol";
+import type { RunRecord, Runs } from "@millrace/store";
+import type { DefinitionCache } from "../definitions/definition-cache.ts";
+import type { RunDesk } from "../runs/run-desk.ts";
+import type { VersionCache } from "../runs/version-cache.ts";
+import type { ApiCaller, ApiContext } from "./api-caller.ts";
+import { waitMsOf } from "./durations.ts";
+import { pageSizeOf } from "./paging.ts";
+import { Poll, type PollPace } from "./poll.ts";
+import type { ReaderGate } from "./reader-gate.ts";
+import { parseRunName, parseWorkflowFilter, parseWorkflowName } from "./resource-names.ts";
+import type { RunLogs } from "./run-logs.ts";
+import { statesOf, toRun, toRunSummary } from "./run-message.ts";
+import type { RunStarter } from "./run-starter.ts";
+
+const PAGE = { fallback: 50, max: 1000 };
+const LOG_PAGE = { fallback: 1000, max: 10_000 };
+const WAIT = { fallbackMs: 30_000, maxMs: 900_000 };
+const CREATE_WAIT = { fallbackMs: 0, maxMs: 900_000 };
+const PACE: PollPace = { firstMs: 100, maxMs: 1_000 };
+const REASON_MAX = 1000;
+
+export interface RunServiceOptions {
+  readonly runs: Runs;
+  readonly cache: DefinitionCache;
+  readonly versions: VersionCache;
+  readonly desk: RunDesk;
+  readonly starter: RunStarter;
+  readonly logs: RunLogs;
+  readonly gate: ReaderGate;
+}
+
+/** `millrace.api.v1.RunService`. */
+export class RunService {
+  readonly #options: RunServiceOptions;
+
+  constructor(options: RunServiceOptions) {
+    this.#options = options;
+  }
+
+  async createRun(request: runApi.CreateRunRequest, context: ApiContext): Promise<runApi.Run> {
+    const { starter } = this.#options;
+    const started = await starter.create(
+      parseWorkflowName(request.parent),
+      request,
+      waitMsOf(request.waitTimeout, CREATE_WAIT),
+      context,
+    );
+    return started.accepted ?? this.#load(context.principal, started.runId);
+  }
+
+  async replayRun(request: runApi.ReplayRunRequest, context: ApiContext): Promise<runApi.Run> {
+    const original = await this.#find(context.principal, request.name);
+    const waitMs = waitMsOf(request.waitTimeout, CREATE_WAIT);
+    const started = await this.#options.starter.replay(original, request.requestId, waitMs, context);
+    return started.accepted ?? this.#load(context.principal, started.runId);
+  }
+
+  async waitRun(request: runApi.WaitRunRequest, { principal, signal }: ApiContext): Promise<runApi.Run> {
+    const { id, state } = await this.#find(principal, request.name);
+    const deadline = performance.now() + waitMsOf(request.timeout, WAIT);
+    if (!isEndState(state)) await this.#untilEnd(id, deadline, signal);
+    return this.#load(principal, id);
+  }
+
+  async getRun(request: runApi.GetRunRequest, { principal }: ApiContext): Promise<runApi.Run> {
+    const record = await this.#find(principal, request.name);
+    return { ...(await this.#toRun(record)), eventJson: Buffer.from(record.input.eventJson).toString("utf8") };
+  }
+
+  async listRuns(request: runApi.ListRunsRequest, { principal }: ApiContext): Promise<runApi.ListRunsResponse> {
+    const { runs, cache } = this.#options;
+    const filter = parseWorkflowFilter(request.parent);
+    const states = statesOf(request.state);
+    // History outlives its workflow: a name that is not served any more may still be the id of a deleted one.
+    const workflowId =
+      filter === undefined ? undefined : (cache.findWorkflow(principal.projectId, filter)?.id ?? filter);
+    const page = await runs.list({
+      projectId: principal.projectId,
+      pageSize: pageSizeOf(request.pageSize, PAGE),
+      pageToken: request.pageToken,
+      ...(workflowId !== undefined && { workflowId }),
+      ...(states !== undefined && { states }),
+    });
+    return { runs: page.items.map(toRunSummary), nextPageToken: page.nextPageToken };
+  }
+
+  async *watchRun(
+    request: runApi.WatchRunRequest,
+    { principal, signal }: ApiContext,
+  ): AsyncIterable<runApi.WatchRunResponse> {
+    using _place = this.#options.gate.enter();
+    const poll = new Poll(PACE);
+    let record = await this.#find(principal, request.name);
+    let shown = "";
+    for (;;) {
+      const fingerprint = fingerprintOf(record);
+      if (fingerprint !== shown) {
+        poll.reset();
+        yield { run: await this.#toRun(record) };
+      }
+      shown = fingerprint;
+      if (isEndState(record.state)) return;
+      await poll.pause(signal);
+      if (signal.aborted) return;
+      record = await this.#find(principal, request.name);
+    }
+  }
+
+  async listRunLogs(
+    request: runApi.ListRunLogsRequest,
+    { principal, signal }: ApiContext,
+  ): Promise<runApi.ListRunLogsResponse> {
+    const record = await this.#find(principal, request.parent);
+    return this.#options.logs.list(record, pageSizeOf(request.pageSize, LOG_PAGE), request.pageToken, signal);
+  }
+
+  async *tailRunLogs(
+    request: runApi.TailRunLogsRequest,
+    { principal, signal }: ApiContext,
+  ): AsyncIterable<runApi.TailRunLogsResponse> {
+    using _place = this.#options.gate.enter();
+    for await (const entries of this.#options.logs.tail(principal.projectId, request.parent, signal)) yield { entries };
+  }
+
+  async cancelRun(request: runApi.CancelRunRequest, { principal }: ApiContext): Promise<runApi.Run> {
+    if (request.reason.length > REASON_MAX) {
+      throw new PlatformError("InvalidArgument", "INVALID_REASON", `a reason has at most ${REASON_MAX} characters`);
+    }
+    const record = await this.#find(principal, request.name);
+    if (!isEndState(record.state)) {
+      const state = await this.#options.desk.cancel(record.partition, record.id, request.reason);
+      if (state === undefined) throw runNotFound(record.id);
+    }
+    return this.#load(principal, record.id);
+  }
+
+  async #untilEnd(runId: string, deadline: number, signal: AbortSignal): Promise<void> {
+    const poll = new Poll(PACE);
+    while (!signal.aborted && performance.now() < deadline) {
+      await poll.pause(signal, deadline - performance.now());
+      const state: RunState | undefined = await this.#options.runs.getState(runId);
+      if (state === undefined || isEndState(state)) return;
+    }
+  }
+
+  async #load({ projectId }: ApiCaller, runId: string): Promise<runApi.Run> {
+    return this.#toRun(await this.#options.runs.get(projectId, runId));
+  }
+
+  /** The run that a name means; another workflow's run is not found under this one's name. */
+  async #find({ projectId }: ApiCaller, name: string): Promise<RunRecord> {
+    const { workflow, runId } = parseRunName(name);
+    const record = await this.#options.runs.get(projectId, runId);
+    const fits = workflow === undefined || workflow === record.workflowId || workflow === record.workflowName;
+    if (!fits) throw runNotFound(runId);
+    return record;
+  }
+
+  async #toRun(record: RunRecord): Promise<runApi.Run> {
+    return toRun(record, record.failure === null ? "" : await this.#fileOf(record.versionId, record.failure.path));
+  }
+
+  /** The file of a step; unknown when the version cannot be read at the moment. */
+  async #fileOf(versionId: string, path: string): Promise<string> {
+    try {
+      const { definition } = await this.#options.versions.get(versionId);
+      const steps = (definition as { steps?: { python?: string }[] }).steps;
+      return steps?.[Number(/^steps\/(\d+)$/.exec(path)?.[1])]?.python ?? "";
+    } catch {
+      return "";
+    }
+  }
+}
+
+/** Everything about a run that changes while it goes on. */
+function fingerprintOf({ state, assignment, startTimeMs, steps }: RunRecord): string {
+  return [state, assignment, startTimeMs, ...steps.map((step) => step.state)].join(" ");
+}
+
+function runNotFound(runId: string): PlatformError {
+  return new PlatformError("NotFound", "RUN_NOT_FOUND", `there is no run ${runId}`);
+}

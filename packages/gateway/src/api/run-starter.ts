@@ -1,0 +1,127 @@
+import { PlatformError } from "@millrace/core";
+import type { runApi } from "@millrace/protocol";
+import type { RunRecord, WorkflowRecord } from "@millrace/store";
+import { createTraceId, parseTraceparent, spanNames, TRACEPARENT_HEADER, type Tracer } from "@millrace/telemetry";
+import type { DefinitionCache } from "../definitions/definition-cache.ts";
+import { checkJsonText } from "../http/json-text.ts";
+import { buildSubmit, type RunStart, type SubmitOrigin } from "../runs/build-submit.ts";
+import type { RunDesk } from "../runs/run-desk.ts";
+import type { ApiContext } from "./api-caller.ts";
+import { parseContext, toAcceptedRun } from "./run-message.ts";
+
+const REQUEST_ID = /^[\x21-\x7e]{0,128}$/;
+
+export interface RunStarterOptions {
+  readonly cache: DefinitionCache;
+  readonly desk: RunDesk;
+  readonly origin: SubmitOrigin;
+  readonly tracer: Tracer;
+}
+
+/** A run that was handed in. */
+export interface StartedRun {
+  readonly runId: string;
+  /** The run as it is known without asking the database; undefined when it has to be asked. */
+  readonly accepted: runApi.Run | undefined;
+}
+
+type ApiStart = Pick<RunStart, "spec" | "eventJson" | "fallsBackToBody" | "requestJson" | "triggerKind" | "replayOf">;
+
+/** Starts runs for callers of the API. */
+export class RunStarter {
+  readonly #options: RunStarterOptions;
+
+  constructor(options: RunStarterOptions) {
+    this.#options = options;
+  }
+
+  /** Starts a run of a workflow's newest version. */
+  create(idOrName: string, request: runApi.CreateRunRequest, waitMs: number, context: ApiContext): Promise<StartedRun> {
+    const workflow = this.#enabledWorkflow(context.principal.projectId, idOrName);
+    if (workflow.version === null) {
+      const message = `"${workflow.name}" has no version yet; deploy one first`;
+      throw new PlatformError("FailedPrecondition", "WORKFLOW_NOT_DEPLOYED", message);
+    }
+    const start: ApiStart = {
+      spec: workflow.version.spec,
+      eventJson: checkedEvent(request.eventJson),
+      fallsBackToBody: false,
+      triggerKind: "api",
+    };
+    return this.#submit(workflow, start, request.requestId, waitMs, context);
+  }
+
+  /** Starts a run with the event and the version of an earlier one. */
+  replay(original: RunRecord, requestId: string, waitMs: number, context: ApiContext): Promise<StartedRun> {
+    const workflow = this.#enabledWorkflow(context.principal.projectId, original.workflowId);
+    const { request } = parseContext(original.input.contextJson);
+    const start: ApiStart = {
+      spec: original.spec,
+      eventJson: Buffer.from(original.input.eventJson),
+      fallsBackToBody: original.input.eventFallsBackToBody,
+      requestJson: request === undefined ? undefined : JSON.stringify(request),
+      triggerKind: "replay",
+      replayOf: original.id,
+    };
+    return this.#submit(workflow, start, requestId, waitMs, context);
+  }
+
+  async #submit(
+    workflow: WorkflowRecord,
+    start: ApiStart,
+    requestId: string,
+    waitMs: number,
+    context: ApiContext,
+  ): Promise<StartedRun> {
+    if (!REQUEST_ID.test(requestId)) {
+      throw new PlatformError(
+        "InvalidArgument",
+        "INVALID_REQUEST_ID",
+        "request_id has at most 128 printable ASCII characters",
+      );
+    }
+    const { tracer, origin, desk } = this.#options;
+    const header = context.header(TRACEPARENT_HEADER);
+    const callerTrace = parseTraceparent(header)?.traceId;
+    const traceId = callerTrace ?? createTraceId();
+    const span = tracer.startSpan(spanNames.gatewayRequest, {
+      parent: callerTrace === undefined ? undefined : header,
+      traceId,
+      attributes: { "rpc.method": context.method, "millrace.workflow.id": workflow.id },
+    });
+    const nowMs = Date.now();
+    const wantsEnd = waitMs > 0;
+    try {
+      const trace = { traceId, traceParent: span.traceparent };
+      const wants = { wantsAnswer: false, wantsEnd, idempotencyKey: requestId };
+      const submit = buildSubmit({ ...start, ...trace, ...wants, workflowName: workflow.name }, origin, nowMs);
+      span.setAttributes({ "millrace.run.id": submit.runId });
+      const { runId } = await desk.submit(submit, { waitMs, signal: context.signal });
+      const isKnown = !wantsEnd && runId === submit.runId && start.triggerKind === "api";
+      const facts = { triggerKind: start.triggerKind, traceId, createTimeMs: nowMs };
+      return { runId, accepted: isKnown ? toAcceptedRun(runId, workflow, facts) : undefined };
+    } catch (thrown) {
+      span.fail(thrown instanceof PlatformError ? thrown.reason : "INTERNAL");
+      throw thrown;
+    } finally {
+      span.end();
+    }
+  }
+
+  #enabledWorkflow(projectId: string, idOrName: string): WorkflowRecord {
+    const workflow = this.#options.cache.findWorkflow(projectId, idOrName);
+    if (workflow === undefined) {
+      throw new PlatformError("NotFound", "WORKFLOW_NOT_FOUND", `there is no workflow ${JSON.stringify(idOrName)}`);
+    }
+    if (!workflow.enabled) {
+      throw new PlatformError("FailedPrecondition", "WORKFLOW_DISABLED", `"${workflow.name}" is disabled`);
+    }
+    return workflow;
+  }
+}
+
+function checkedEvent(eventJson: string): Buffer {
+  const text = eventJson === "" ? "{}" : eventJson;
+  if (!checkJsonText(text)) throw new PlatformError("InvalidArgument", "INVALID_EVENT", "event_json is not JSON");
+  return Buffer.from(text);
+}

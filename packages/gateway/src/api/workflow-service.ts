@@ -1,0 +1,165 @@
+import { PlatformError, WORKFLOW_BOUNDS, WORKFLOW_PATTERNS, type WorkflowDefinition } from "@millrace/core";
+import { workflowApi } from "@millrace/protocol";
+import type { WorkflowRecord, Workflows } from "@millrace/store";
+import type { ApiCaller, ApiContext } from "./api-caller.ts";
+import { readDeploy } from "./read-deploy.ts";
+import { waitMsOf } from "./durations.ts";
+import { pageSizeOf } from "./paging.ts";
+import { parseWorkflowName } from "./resource-names.ts";
+import type { SourceCheck } from "./source-check.ts";
+
+const PAGE = { fallback: 100, max: 1000 };
+const CHECK = { fallbackMs: 10_000, maxMs: 60_000 };
+const NAME = new RegExp(WORKFLOW_PATTERNS.name, "u");
+
+export interface WorkflowServiceOptions {
+  readonly workflows: Workflows;
+  readonly check: SourceCheck;
+  /** Resolves when the living gateways serve the generation. */
+  readonly publish: (generation: number) => Promise<void>;
+  readonly publicUrl: () => string;
+}
+
+/** `millrace.api.v1.WorkflowService`. */
+export class WorkflowService {
+  readonly #options: WorkflowServiceOptions;
+
+  constructor(options: WorkflowServiceOptions) {
+    this.#options = options;
+  }
+
+  async createWorkflow(
+    request: workflowApi.CreateWorkflowRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.Workflow> {
+    const name = request.workflow?.displayName ?? "";
+    if (name.length > WORKFLOW_BOUNDS.nameLength || !NAME.test(name)) {
+      throw new PlatformError("InvalidArgument", "INVALID_WORKFLOW", "display_name must be a workflow's name");
+    }
+    const { workflow, generation } = await this.#options.workflows.create(caller.projectId, name);
+    await this.#options.publish(generation);
+    return this.#toWorkflow(workflow, false);
+  }
+
+  async getWorkflow(
+    request: workflowApi.GetWorkflowRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.Workflow> {
+    return this.#toWorkflow(await this.#find(caller, request.name), true);
+  }
+
+  async listWorkflows(
+    request: workflowApi.ListWorkflowsRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.ListWorkflowsResponse> {
+    const pageSize = pageSizeOf(request.pageSize, PAGE);
+    const page = await this.#options.workflows.list(caller.projectId, { pageSize, pageToken: request.pageToken });
+    return {
+      workflows: page.items.map((workflow) => this.#toWorkflow(workflow, false)),
+      nextPageToken: page.nextPageToken,
+    };
+  }
+
+  async deployWorkflow(
+    request: workflowApi.DeployWorkflowRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.Workflow> {
+    const deploy = readDeploy(request.definitionJson, request.sources);
+    const before = await this.#target(caller, request.name, deploy.definition);
+    await this.#options.check.assertCompiles(deploy.steps, waitMsOf(request.checkTimeout, CHECK));
+    const workflowId = before?.id ?? (await this.#create(caller, deploy.definition.name));
+    const { definition, sources, spec, triggers } = deploy.record;
+    const { workflow, generation } = await this.#options.workflows.deploy({
+      projectId: caller.projectId,
+      workflowId,
+      definition,
+      sources,
+      spec,
+      triggers,
+    });
+    await this.#options.publish(generation);
+    return this.#toWorkflow(workflow, true);
+  }
+
+  enableWorkflow(
+    request: workflowApi.EnableWorkflowRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.Workflow> {
+    return this.#setEnabled(caller, request.name, true);
+  }
+
+  disableWorkflow(
+    request: workflowApi.DisableWorkflowRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.Workflow> {
+    return this.#setEnabled(caller, request.name, false);
+  }
+
+  async deleteWorkflow(
+    request: workflowApi.DeleteWorkflowRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<Record<string, never>> {
+    const { id } = await this.#find(caller, request.name);
+    await this.#options.publish(await this.#options.workflows.delete(caller.projectId, id));
+    return {};
+  }
+
+  async #setEnabled(caller: ApiCaller, name: string, enabled: boolean): Promise<workflowApi.Workflow> {
+    const { id } = await this.#find(caller, name);
+    const { workflow, generation } = await this.#options.workflows.setEnabled(caller.projectId, id, enabled);
+    await this.#options.publish(generation);
+    return this.#toWorkflow(workflow, false);
+  }
+
+  #find(caller: ApiCaller, name: string): Promise<WorkflowRecord> {
+    return this.#options.workflows.get(caller.projectId, parseWorkflowName(name));
+  }
+
+  /** The workflow that gets the version; undefined when it has to be made. */
+  async #target(caller: ApiCaller, name: string, definition: WorkflowDefinition): Promise<WorkflowRecord | undefined> {
+    if (name === "") return this.#findByName(caller, definition.name);
+    const workflow = await this.#find(caller, name);
+    if (workflow.name === definition.name) return workflow;
+    const message = `${name} is called "${workflow.name}", the definition "${definition.name}"`;
+    throw new PlatformError("InvalidArgument", "WORKFLOW_NAME_DIFFERS", message);
+  }
+
+  async #findByName(caller: ApiCaller, name: string): Promise<WorkflowRecord | undefined> {
+    try {
+      return await this.#options.workflows.get(caller.projectId, name);
+    } catch (thrown) {
+      if (thrown instanceof PlatformError && thrown.reason === "WORKFLOW_NOT_FOUND") return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Two first deploys of a workflow at the same time make it once. */
+  async #create(caller: ApiCaller, name: string): Promise<string> {
+    try {
+      return (await this.#options.workflows.create(caller.projectId, name)).workflow.id;
+    } catch (thrown) {
+      if (!(thrown instanceof PlatformError) || thrown.reason !== "WORKFLOW_EXISTS") throw thrown;
+      return (await this.#options.workflows.get(caller.projectId, name)).id;
+    }
+  }
+
+  #toWorkflow(record: WorkflowRecord, withDefinition: boolean): workflowApi.Workflow {
+    const { version, enabled } = record;
+    return {
+      name: `workflows/${record.id}`,
+      id: record.id,
+      displayName: record.name,
+      state: enabled ? workflowApi.WorkflowState.ENABLED : workflowApi.WorkflowState.DISABLED,
+      version: version?.number ?? 0,
+      versionId: version?.id ?? "",
+      triggers: record.triggers.map(({ kind, endpoint }) => ({
+        kind,
+        url: `${this.#options.publicUrl()}/t/${endpoint}`,
+      })),
+      stepNames: [...(version?.spec.stepNames ?? [])],
+      createTime: new Date(record.createTimeMs),
+      deployTime: version === null ? undefined : new Date(version.createTimeMs),
+      definitionJson: withDefinition && version !== null ? JSON.stringify(version.definition) : "",
+    };
+  }
+}

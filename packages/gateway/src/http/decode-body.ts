@@ -1,0 +1,57 @@
+import { checkJsonText, encodePairs } from "./json-text.ts";
+
+/** A request's body as it goes into the event. */
+export interface DecodedBody {
+  /** JSON text of the body: the client's own where it sent JSON. */
+  readonly json: string;
+  /** True when the client sent JSON: keys that the event lacks may then be looked up in it. */
+  readonly isJson: boolean;
+  /** True when `json` is a string of base64, because the body is not text. */
+  readonly isBase64: boolean;
+}
+
+const NONE: DecodedBody = { json: "null", isJson: false, isBase64: false };
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads a body by its media type: JSON stays as it was sent, a form becomes an object, anything else is text when it is
+ * valid in its charset, and base64 otherwise. JSON that is not valid is text too. Compressed bodies stay compressed.
+ */
+export function decodeBody(body: Buffer, contentType: string | undefined): DecodedBody {
+  if (body.length === 0) return NONE;
+  const { type, charset } = parseContentType(contentType ?? "");
+  if (isJsonType(type)) return decodeJson(body);
+  const text = decodeText(body, charset);
+  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), isJson: false, isBase64: true };
+  if (type !== "application/x-www-form-urlencoded") return { ...NONE, json: JSON.stringify(text) };
+  return { ...NONE, json: encodePairs(new URLSearchParams(text)) };
+}
+
+function decodeJson(body: Buffer): DecodedBody {
+  // The decoder drops a byte order mark, which JSON does not know.
+  const text = decodeText(body, "utf-8");
+  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), isJson: false, isBase64: true };
+  if (!checkJsonText(text)) return { ...NONE, json: JSON.stringify(text) };
+  return { json: text, isJson: true, isBase64: false };
+}
+
+function decodeText(body: Buffer, charset: string): string | undefined {
+  try {
+    return charset === "utf-8" ? utf8.decode(body) : new TextDecoder(charset, { fatal: true }).decode(body);
+  } catch {
+    return undefined;
+  }
+}
+
+function isJsonType(type: string): boolean {
+  return (
+    type === "application/json" || type === "text/json" || (type.startsWith("application/") && type.endsWith("+json"))
+  );
+}
+
+function parseContentType(header: string): { type: string; charset: string } {
+  const end = header.indexOf(";");
+  const type = (end < 0 ? header : header.slice(0, end)).trim().toLowerCase();
+  const charset = /;\s*charset\s*=\s*"?([A-Za-z0-9._:-]{1,40})"?/i.exec(header)?.[1]?.toLowerCase();
+  return { type, charset: charset === undefined || charset === "utf8" ? "utf-8" : charset };
+}

@@ -1,0 +1,142 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { coerceError, PlatformError } from "@millrace/core";
+import type { Logger } from "@millrace/telemetry";
+import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
+import { parseTarget, parseTriggerPath } from "./parse-target.ts";
+import { startPage } from "./start-page.ts";
+import type { TriggerHandler } from "./trigger-handler.ts";
+import { writeAnswer } from "./write-answer.ts";
+
+/** Most headers of one request; more are not read. */
+const HEADERS_MAX = 200;
+const KEEP_ALIVE_MS = 65_000;
+const HEADERS_TIMEOUT_MAX_MS = 20_000;
+
+export interface HttpDoorOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly headerLimitBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly triggers: TriggerHandler;
+  /** What `/.well-known/millrace` answers. */
+  readonly describe: () => object;
+  readonly log: Logger;
+}
+
+/** The HTTP port: triggers, where to find the gRPC API, and a page that says what this is. */
+export class HttpDoor {
+  readonly #options: HttpDoorOptions;
+  readonly #server: Server;
+  #draining = false;
+  #open = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(options: HttpDoorOptions) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        maxHeaderSize: options.headerLimitBytes,
+        requestTimeout: options.requestTimeoutMs,
+        headersTimeout: Math.min(HEADERS_TIMEOUT_MAX_MS, options.requestTimeoutMs),
+        connectionsCheckingInterval: 1_000,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        noDelay: true,
+      },
+      (request, response) => this.#receive(request, response),
+    );
+    this.#server.maxHeadersCount = HEADERS_MAX;
+    this.#server.maxConnections = options.connectionsMax;
+    this.#server.on("clientError", (error, socket) => answerBrokenRequest(error, socket as Socket));
+  }
+
+  /** Listens; returns the port. */
+  listen(): Promise<number> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (cause: NodeJS.ErrnoException) => reject(portError(host, port, cause)));
+      this.#server.listen({ host, port, backlog: 1024 }, () => resolve((this.#server.address() as AddressInfo).port));
+    });
+  }
+
+  /** Takes no further requests and resolves when those under way are answered, or when the time is over. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    this.#server.close();
+    this.#server.closeIdleConnections();
+    if (this.#open > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#idle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#server.closeAllConnections();
+  }
+
+  #receive(request: IncomingMessage, response: ServerResponse): void {
+    this.#open++;
+    response.once("close", () => {
+      this.#open--;
+      if (this.#open === 0) this.#idle?.();
+    });
+    // Without a listener, a connection that breaks while a body is being sent would end the process.
+    response.on("error", () => {});
+    if (this.#draining) response.shouldKeepAlive = false;
+    this.#route(request, response).catch((thrown: unknown) => {
+      this.#options.log.error("http.failed", { error: coerceError(thrown) });
+      response.destroy();
+    });
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = parseTarget(request.url ?? "/");
+    const place = parseTriggerPath(target.path);
+    if (place !== undefined) return this.#options.triggers.handle(request, response, target, place);
+    request.resume();
+    writeAnswer(request, response, this.#page(target.path));
+  }
+
+  #page(path: string): HttpAnswer {
+    if (path === "/") return startPage();
+    if (path === "/.well-known/millrace") return jsonAnswer(200, this.#options.describe());
+    return errorAnswer(404, "NOT_FOUND", "there is nothing here; triggers are below /t/");
+  }
+}
+
+/** What never became a request: too large, too slow or not HTTP. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, text, reason] = BROKEN[error.code ?? ""] ?? [400, "Bad Request", "BAD_REQUEST"];
+  const body = `${JSON.stringify({ error: { reason, message: "the request cannot be read" } })}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${text}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+const BROKEN: Readonly<Record<string, readonly [number, string, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "REQUEST_TIMEOUT"],
+};
+
+function portError(host: string, port: number, cause: NodeJS.ErrnoException): PlatformError {
+  const metadata = { setting: "MILLRACE_HTTP_PORT", port: String(port) };
+  if (cause.code === "EADDRINUSE") {
+    const message = `port ${port} on ${host} is taken; choose another with --http-port`;
+    return new PlatformError("Unavailable", "PORT_TAKEN", message, { cause, metadata });
+  }
+  return new PlatformError("Unavailable", "PORT_FAILED", `cannot listen on ${host}:${port}: ${cause.message}`, {
+    cause,
+    metadata,
+  });
+}

@@ -1,0 +1,15 @@
+import type { PlatformError } from "@millrace/core";
+import { httpStatusOf as statusOfKind } from "@millrace/rpc";
+
+/** Reasons that HTTP says more exactly than their kind does. */
+const BY_REASON: Readonly<Record<string, number>> = {
+  BODY_TOO_LARGE: 413,
+  EVENT_TOO_LARGE: 413,
+  // The workflow's queue is the caller's own business (429), the gateway's room is the house's.
+  GATEWAY_BUSY: 503,
+};
+
+/** The HTTP status of an error at a trigger. */
+export function httpStatusOf(error: PlatformError): number {
+  return BY_REASON[error.reason] ?? statusOfKind(error.kind);
+}

@@ -1,0 +1,171 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { coerceError, type PlatformError } from "@millrace/core";
+import {
+  createTraceId,
+  parseTraceparent,
+  spanNames,
+  TRACEPARENT_HEADER,
+  type Logger,
+  type Span,
+  type Tracer,
+} from "@millrace/telemetry";
+import type { DefinitionCache, LiveTrigger } from "../definitions/definition-cache.ts";
+import { buildSubmit, type SubmitOrigin } from "../runs/build-submit.ts";
+import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
+import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
+import { clientIpOf } from "./client-ip.ts";
+import { httpStatusOf } from "./http-status.ts";
+import {
+  acceptedAnswer,
+  errorAnswer,
+  noAnswer,
+  platformAnswer,
+  staticAnswer,
+  stepAnswer,
+  type HttpAnswer,
+} from "./http-answer.ts";
+import type { RequestTarget, TriggerTarget } from "./parse-target.ts";
+import { answerPreflight, isPreflight } from "./preflight.ts";
+import { readBody } from "./read-body.ts";
+import { writeAnswer, writeFinalAnswer } from "./write-answer.ts";
+
+export interface TriggerHandlerOptions {
+  readonly cache: DefinitionCache;
+  readonly desk: RunDesk;
+  readonly origin: SubmitOrigin;
+  readonly tracer: Tracer;
+  readonly log: Logger;
+  readonly publicUrl: () => string;
+  readonly bodyLimitBytes: number;
+  readonly waitMs: number;
+  readonly trustedProxies: number;
+}
+
+/** Turns requests to `/t/<endpoint>/…` into runs, and what becomes of them into answers. */
+export class TriggerHandler {
+  readonly #options: TriggerHandlerOptions;
+
+  constructor(options: TriggerHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Handles one request to its end; never throws. */
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: RequestTarget,
+    place: TriggerTarget,
+  ): Promise<void> {
+    const trigger = this.#options.cache.findTrigger(place.endpoint);
+    if (trigger === undefined) {
+      const message = "no trigger answers at this address, or its workflow is disabled";
+      return writeAnswerUnread(request, response, errorAnswer(404, "TRIGGER_NOT_FOUND", message));
+    }
+    if (isPreflight(request)) return answerPreflight(request, response);
+    try {
+      const body = await readBody(request, this.#options.bodyLimitBytes);
+      await this.#run(request, response, trigger, this.#describe(request, target, place, body));
+    } catch (thrown) {
+      this.#fail(request, response, coerceError(thrown));
+    }
+  }
+
+  #describe(request: IncomingMessage, target: RequestTarget, place: TriggerTarget, body: Buffer): TriggerRequest {
+    const { publicUrl, trustedProxies } = this.#options;
+    return {
+      method: request.method ?? "GET",
+      path: place.path,
+      query: target.query,
+      rawHeaders: request.rawHeaders,
+      contentType: request.headers["content-type"],
+      body,
+      clientIp: clientIpOf(request, trustedProxies),
+      url: `${publicUrl()}${target.path}${target.query === "" ? "" : `?${target.query}`}`,
+    };
+  }
+
+  async #run(
+    request: IncomingMessage,
+    response: ServerResponse,
+    trigger: LiveTrigger,
+    described: TriggerRequest,
+  ): Promise<void> {
+    const event = buildHttpEvent(described, trigger.http.event);
+    const { span, traceId } = this.#startSpan(request);
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    let status = 500;
+    try {
+      const submit = buildSubmit(
+        {
+          spec: trigger.version.spec,
+          workflowName: trigger.workflow.name,
+          eventJson: Buffer.from(event.eventJson),
+          fallsBackToBody: event.fallsBackToBody,
+          requestJson: event.requestJson,
+          triggerKind: "http",
+          idempotencyKey: "",
+          traceId,
+          traceParent: span.traceparent,
+          wantsAnswer: trigger.http.respond === "workflow",
+          wantsEnd: false,
+        },
+        this.#options.origin,
+        Date.now(),
+      );
+      span.setAttributes({ "millrace.run.id": submit.runId, "millrace.workflow.id": submit.spec.workflowId });
+      const outcome = await this.#options.desk.submit(submit, { waitMs: this.#options.waitMs, signal: gone.signal });
+      const answer = answerOf(trigger, outcome);
+      status = answer.status;
+      writeAnswer(request, response, answer);
+    } catch (thrown) {
+      span.fail(coerceError(thrown).reason);
+      throw thrown;
+    } finally {
+      span.setAttributes({ "http.response.status_code": status });
+      span.end();
+    }
+  }
+
+  /** The span of the request continues the caller's trace; a run has a trace id with tracing on or off. */
+  #startSpan(request: IncomingMessage): { span: Span; traceId: string } {
+    const header = request.headers[TRACEPARENT_HEADER];
+    const parent = typeof header === "string" ? header : undefined;
+    const traceId = parseTraceparent(parent)?.traceId;
+    const fresh = traceId ?? createTraceId();
+    const span = this.#options.tracer.startSpan(spanNames.gatewayRequest, {
+      parent: traceId === undefined ? undefined : parent,
+      traceId: fresh,
+      attributes: { "http.request.method": request.method ?? "GET" },
+    });
+    return { span, traceId: fresh };
+  }
+
+  #fail(request: IncomingMessage, response: ServerResponse, error: PlatformError): void {
+    if (error.reason === "REQUEST_ABORTED") {
+      response.destroy();
+      return;
+    }
+    if (error.kind === "Internal") this.#options.log.error("trigger.failed", { error });
+    const answer = platformAnswer(error, httpStatusOf(error));
+    if (request.complete) writeAnswer(request, response, answer);
+    else writeFinalAnswer(request, response, answer);
+  }
+}
+
+function answerOf({ http }: LiveTrigger, { runId, answer, state }: RunOutcome): HttpAnswer {
+  if (http.respond === "static" && http.response !== undefined) return staticAnswer(http.response, runId);
+  if (http.respond !== "workflow") return acceptedAnswer(runId);
+  if (answer !== undefined) return stepAnswer(answer, runId);
+  if (state === undefined) return noAnswer("WAIT_OVER", runId);
+  if (state === "FAILED") return noAnswer("RUN_FAILED", runId);
+  return noAnswer(state === "CANCELLED" ? "RUN_CANCELLED" : "NO_RESPONSE", runId);
+}
+
+/** A request that is turned away without its body being read keeps its connection only when it has none. */
+function writeAnswerUnread(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
+  const { headers } = request;
+  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+  if (hasBody) writeFinalAnswer(request, response, answer);
+  else writeAnswer(request, response, answer);
+}

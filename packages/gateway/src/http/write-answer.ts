@@ -1,0 +1,40 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { HttpAnswer } from "./http-answer.ts";
+
+/** Statuses that HTTP gives no body. */
+const BODILESS = new Set([204, 205, 304]);
+
+/** Writes an answer whole; what a client that left would have got is dropped. */
+export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  if (BODILESS.has(answer.status)) {
+    response.writeHead(answer.status, [...answer.headers]);
+    response.end();
+    return;
+  }
+  response.writeHead(answer.status, [...answer.headers, "content-length", String(answer.body.length)]);
+  response.end(request.method === "HEAD" ? undefined : answer.body);
+}
+
+/** How long a client may go on sending what nobody reads, so that it gets to read why. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers a request whose body is not read to its end, and closes the connection: what follows on it is no request. The
+ * answer goes out whole at once, but the connection stays open for a moment while what still comes is thrown away: closing
+ * it at once would make the client's kernel drop the answer before the client has read it.
+ */
+export function writeFinalAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
+  if (response.headersSent || response.destroyed) return;
+  const length = ["content-length", String(answer.body.length), "connection", "close"];
+  response.writeHead(answer.status, [...answer.headers, ...length]);
+  if (request.method !== "HEAD") response.write(answer.body);
+  const timer = setTimeout(() => response.end(), LINGER_MS);
+  const finish = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  request.once("end", finish);
+  request.once("close", finish);
+  request.resume();
+}

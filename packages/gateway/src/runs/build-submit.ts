@@ -1,0 +1,65 @@
+import { randomBytes } from "node:crypto";
+import { createRunId, partitionOf, type messages, type RunSpec } from "@millrace/core";
+
+/** What starts a run, as a door knows it. */
+export interface RunStart {
+  readonly spec: RunSpec;
+  readonly workflowName: string;
+  readonly eventJson: Buffer;
+  readonly fallsBackToBody: boolean;
+  /** JSON text for the context's `request`; undefined for none. */
+  readonly requestJson?: string | undefined;
+  readonly triggerKind: "http" | "api" | "replay";
+  /** The run that this one replays; undefined for none. */
+  readonly replayOf?: string | undefined;
+  readonly idempotencyKey: string;
+  readonly traceId: string;
+  readonly traceParent: string;
+  readonly wantsAnswer: boolean;
+  readonly wantsEnd: boolean;
+}
+
+/** Who submits, and into how many partitions. */
+export interface SubmitOrigin {
+  readonly gateway: string;
+  readonly partitionCount: number;
+}
+
+/** Makes the submit of a new run: its id, its partition and its context. */
+export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number): messages.Submit {
+  const runId = createRunId(nowMs, randomBytes(10));
+  const { spec, triggerKind, traceId, traceParent, wantsAnswer, wantsEnd } = start;
+  return {
+    partition: partitionOf(spec.workflowId, origin.partitionCount),
+    runId,
+    spec,
+    input: {
+      eventJson: start.eventJson,
+      eventFallsBackToBody: start.fallsBackToBody,
+      contextJson: Buffer.from(contextJson(start, runId, nowMs)),
+      triggerKind,
+      traceParent,
+      traceId,
+      createTimeMs: nowMs,
+    },
+    idempotencyKey: start.idempotencyKey,
+    gateway: origin.gateway,
+    wantsAnswer,
+    wantsEnd,
+  };
+}
+
+/** `pd.steps["trigger"]["context"]` as JSON text; the request goes in as text so that nothing in it changes. */
+function contextJson(start: RunStart, runId: string, nowMs: number): string {
+  const context = JSON.stringify({
+    id: runId,
+    trace_id: start.traceId,
+    ts: new Date(nowMs).toISOString(),
+    workflow_id: start.spec.workflowId,
+    workflow_name: start.workflowName,
+    deployment_id: start.spec.versionId,
+    replay: start.replayOf !== undefined,
+    ...(start.replayOf === undefined ? {} : { replay_of: start.replayOf }),
+  });
+  return start.requestJson === undefined ? context : `${context.slice(0, -1)},"request":${start.requestJson}}`;
+}

@@ -1,0 +1,238 @@
+import { wire, type BusSubscription, type Channels } from "@millrace/bus";
+import {
+  coerceError,
+  PlatformError,
+  Waiting,
+  WAITING_DEFAULT,
+  type messages,
+  type RunListener,
+  type RunState,
+  type StepResponse,
+} from "@millrace/core";
+import type { Runs } from "@millrace/store";
+import { TRACEPARENT_HEADER, type Logger } from "@millrace/telemetry";
+
+/** How often what waits is looked at, as long as something waits. */
+const TICK_MS = 100;
+/** Room in a message beside the event: the rest of the submit, and later the results of steps that travel with it. */
+const MESSAGE_SHARE = 0.5;
+
+/** What became of a run that somebody waited for. Neither answer nor state: the wait was over first. */
+export interface RunOutcome {
+  /** The run that the submit stands for: another one when the idempotency key was known. */
+  readonly runId: string;
+  readonly answer: StepResponse | undefined;
+  readonly state: RunState | undefined;
+}
+
+/** How long a caller waits after its run is in the record. */
+export interface Patience {
+  readonly waitMs: number;
+  /** Aborted when the caller has gone. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunDeskOptions {
+  readonly gateway: string;
+  readonly channels: Channels;
+  readonly runs: Runs;
+  /** Largest message of the bus at the moment. */
+  readonly messageBytesMax: () => number;
+  readonly submitTimeoutMs: number;
+  readonly submitResendMs: number;
+  readonly waitingMax: number;
+  readonly log: Logger;
+}
+
+/** Where runs are handed in and waited for: the gateway's brain with its messages, its clock and the record. */
+export class RunDesk {
+  readonly #options: RunDeskOptions;
+  readonly #waiting: Waiting;
+  #subscriptions: BusSubscription[] = [];
+  #ticker: NodeJS.Timeout | undefined;
+
+  constructor(options: RunDeskOptions) {
+    this.#options = options;
+    const { channels } = options;
+    const settings = { ...WAITING_DEFAULT, resendMs: options.submitResendMs, entriesMax: options.waitingMax };
+    this.#waiting = new Waiting(
+      {
+        nowMs: () => performance.now(),
+        submit: (message) =>
+          void channels.submit(message.partition).send(wire.submitToWire(message), traceHeaders(message)),
+        cancel: (message) => void channels.cancel(message.partition).send(message),
+        read: (runIds) => void this.#read(runIds),
+      },
+      settings,
+    );
+  }
+
+  /** Hears what owners and runners say to this gateway. */
+  start(): void {
+    const { channels, gateway } = this.#options;
+    const waiting = this.#waiting;
+    this.#subscriptions = [
+      channels.accepted(gateway).listen((message) => waiting.onAccepted(wire.acceptedFromWire(message))),
+      channels.release(gateway).listen((message) => waiting.onRelease(wire.releaseFromWire(message))),
+      channels.ended(gateway).listen((message) => waiting.onEnded(wire.endedFromWire(message))),
+      channels.answer(gateway).listen((message) => waiting.onAnswer(wire.answerFromWire(message))),
+      channels.reassigned(gateway).listen((message) => waiting.onReassigned(wire.reassignedFromWire(message))),
+      channels.cancelled(gateway).listen((message) => waiting.onCancelled(wire.cancelledFromWire(message))),
+    ];
+  }
+
+  /** Runs and cancels that somebody waits for now. */
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
+  stop(): void {
+    clearInterval(this.#ticker);
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  /**
+   * Hands a run in and resolves when it is in the record, or, when the submit wants an answer or the end, when that is
+   * there, the patience is over or the caller has gone. The run goes on in any case.
+   *
+   * @throws PlatformError `QUEUE_FULL`, `OWNER_UNAVAILABLE`, `SUBMIT_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `EVENT_TOO_LARGE`
+   */
+  submit(submit: messages.Submit, patience?: Patience): Promise<RunOutcome> {
+    this.#checkSize(submit);
+    return new Promise((resolve, reject) => {
+      const wait = new SubmitWait(submit, patience, this.#waiting, resolve, reject);
+      this.#waiting.submit(submit, this.#options.submitTimeoutMs, wait);
+      this.#tickWhileWaiting();
+    });
+  }
+
+  /**
+   * Cancels a run and resolves to the state in which it has ended; undefined when there is no such run.
+   *
+   * @throws PlatformError `CANCEL_UNACKNOWLEDGED`, `GATEWAY_BUSY`
+   */
+  cancel(partition: number, runId: string, reason: string): Promise<RunState | undefined> {
+    const { gateway, submitTimeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#waiting.cancel({ partition, runId, gateway, reason }, submitTimeoutMs, (state) => {
+        if (state !== "TIMEOUT") resolve(state);
+        else reject(unacknowledged("CANCEL_UNACKNOWLEDGED", "no scheduler has acknowledged the cancel in time"));
+      });
+      this.#tickWhileWaiting();
+    });
+  }
+
+  #checkSize({ input }: messages.Submit): void {
+    const limit = Math.floor(this.#options.messageBytesMax() * MESSAGE_SHARE);
+    const bytes = input.eventJson.length + input.contextJson.length;
+    if (bytes <= limit) return;
+    const message = `the event takes ${bytes} bytes as JSON, more than ${limit}`;
+    throw new PlatformError("InvalidArgument", "EVENT_TOO_LARGE", message);
+  }
+
+  #tickWhileWaiting(): void {
+    this.#ticker ??= setInterval(() => {
+      this.#waiting.onTick();
+      if (this.#waiting.size > 0) return;
+      clearInterval(this.#ticker);
+      this.#ticker = undefined;
+    }, TICK_MS);
+  }
+
+  /** Looks up what lost messages would have told. A failure is told by the next try. */
+  async #read(runIds: readonly string[]): Promise<void> {
+    const { runs, log } = this.#options;
+    try {
+      for (const { id, state, steps } of await runs.getStatus(runIds)) {
+        const answering = steps.find(({ hasResponse }) => hasResponse);
+        const response = answering && (await runs.getStepResponse(id, answering.path));
+        this.#waiting.onRead(id, { state, response });
+      }
+    } catch (thrown) {
+      log.warn("runs.read_failed", { runs: runIds.length, error: coerceError(thrown) });
+    }
+  }
+}
+
+/** One caller's wait: from the submit to what it wants, or to the end of its patience. */
+class SubmitWait implements RunListener {
+  readonly #submit: messages.Submit;
+  readonly #patience: Patience | undefined;
+  readonly #waiting: Waiting;
+  readonly #resolve: (outcome: RunOutcome) => void;
+  readonly #reject: (error: PlatformError) => void;
+  #runId: string;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    submit: messages.Submit,
+    patience: Patience | undefined,
+    waiting: Waiting,
+    resolve: (outcome: RunOutcome) => void,
+    reject: (error: PlatformError) => void,
+  ) {
+    this.#submit = submit;
+    this.#patience = patience;
+    this.#waiting = waiting;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#runId = submit.runId;
+  }
+
+  accepted(runId: string): void {
+    this.#runId = runId;
+    const { wantsAnswer, wantsEnd } = this.#submit;
+    if ((!wantsAnswer && !wantsEnd) || this.#patience === undefined) {
+      this.#finish(undefined, undefined);
+      return;
+    }
+    const { waitMs, signal } = this.#patience;
+    const giveUp = (): void => {
+      this.#waiting.forget(runId);
+      this.#finish(undefined, undefined);
+    };
+    if (signal?.aborted) giveUp();
+    else {
+      this.#timer = setTimeout(giveUp, waitMs);
+      signal?.addEventListener("abort", giveUp, { once: true });
+    }
+  }
+
+  turnedAway(why: "QUEUE_FULL" | "UNAVAILABLE" | "TIMEOUT"): void {
+    this.#reject(turnedAwayError(why));
+  }
+
+  answer(response: StepResponse): void {
+    if (this.#submit.wantsAnswer) this.#finish(response, undefined);
+  }
+
+  ended(state: RunState): void {
+    this.#finish(undefined, state);
+  }
+
+  #finish(answer: StepResponse | undefined, state: RunState | undefined): void {
+    clearTimeout(this.#timer);
+    this.#resolve({ runId: this.#runId, answer, state });
+  }
+}
+
+function turnedAwayError(why: "QUEUE_FULL" | "UNAVAILABLE" | "TIMEOUT"): PlatformError {
+  if (why === "QUEUE_FULL") {
+    return new PlatformError("ResourceExhausted", "QUEUE_FULL", "the workflow's queue is full; try again later");
+  }
+  if (why === "UNAVAILABLE") {
+    return unacknowledged("OWNER_UNAVAILABLE", "the house cannot write runs at the moment; nothing was accepted");
+  }
+  return unacknowledged(
+    "SUBMIT_UNACKNOWLEDGED",
+    "no scheduler has acknowledged the run in time; it may still be accepted",
+  );
+}
+
+function unacknowledged(reason: string, message: string): PlatformError {
+  return new PlatformError("Unavailable", reason, message);
+}
+
+function traceHeaders({ input }: messages.Submit): Record<string, string> | undefined {
+  return input.traceParent === "" ? undefined : { [TRACEPARENT_HEADER]: input.traceParent };
+}

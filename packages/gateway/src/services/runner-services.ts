@@ -1,0 +1,102 @@
+import type { BusSubscription, Channels } from "@millrace/bus";
+import {
+  coerceError,
+  parseWorkflowDefinition,
+  verifyRunToken,
+  type RunTokenClaims,
+  type RunTokenMac,
+} from "@millrace/core";
+import type { control, session } from "@millrace/protocol";
+import type { VariableSet, Variables, VersionBody } from "@millrace/store";
+import type { Logger } from "@millrace/telemetry";
+import { stepCodes } from "../api/read-deploy.ts";
+import type { VersionCache } from "../runs/version-cache.ts";
+
+/** Projects whose variables are kept for the time in which the database is away. */
+const PROJECTS_MAX = 1_000;
+
+export interface RunnerServicesOptions {
+  readonly channels: Channels;
+  readonly versions: VersionCache;
+  readonly variables: Variables;
+  readonly mac: RunTokenMac;
+  readonly log: Logger;
+}
+
+/**
+ * What runners ask for on behalf of user code: versions and environment variables. No runner is believed: the run token
+ * alone says which version and which project is meant.
+ */
+export class RunnerServices {
+  readonly #options: RunnerServicesOptions;
+  readonly #environments = new Map<string, VariableSet>();
+  #subscriptions: BusSubscription[] = [];
+
+  constructor(options: RunnerServicesOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { channels } = this.#options;
+    this.#subscriptions = [
+      channels.version().serve((request) => this.getVersion(request)),
+      channels.environment().serve((request) => this.getEnvironment(request)),
+    ];
+  }
+
+  stop(): void {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  async getVersion({ runToken }: control.GetVersionRequest): Promise<control.GetVersionResponse> {
+    const { versionId } = this.#verify(runToken);
+    return { version: toLoadVersion(await this.#options.versions.get(versionId)), error: undefined };
+  }
+
+  async getEnvironment(request: control.GetEnvironmentRequest): Promise<control.GetEnvironmentResponse> {
+    const { projectId } = this.#verify(request.runToken);
+    const { generation, variables } = await this.#environmentOf(projectId);
+    // A runner without variables says 0, which is also the generation of a project that never had any.
+    const changed = request.knownGeneration === 0 || generation !== request.knownGeneration;
+    return {
+      generation,
+      changed,
+      variables: changed ? Object.fromEntries(variables.map(({ name, value }) => [name, value])) : {},
+      secretNames: changed ? variables.filter(({ secret }) => secret).map(({ name }) => name) : [],
+      error: undefined,
+    };
+  }
+
+  /** As the database has them; while it is away, as they were last. */
+  async #environmentOf(projectId: string): Promise<VariableSet> {
+    const known = this.#environments.get(projectId);
+    try {
+      const newer = await this.#options.variables.load(projectId, known?.generation ?? -1);
+      const set = newer ?? known ?? { generation: 0, variables: [] };
+      this.#environments.delete(projectId);
+      this.#environments.set(projectId, set);
+      if (this.#environments.size > PROJECTS_MAX) this.#environments.delete(this.#environments.keys().next().value!);
+      return set;
+    } catch (thrown) {
+      if (known === undefined) throw thrown;
+      this.#options.log.warn("environment.stale", { error: coerceError(thrown) });
+      return known;
+    }
+  }
+
+  #verify(runToken: string): RunTokenClaims {
+    return verifyRunToken(runToken, this.#options.mac, Date.now());
+  }
+}
+
+/** A version as a worker loads it. */
+function toLoadVersion({ id, definition: stored, sources }: VersionBody): session.LoadVersion {
+  const definition = parseWorkflowDefinition(stored);
+  const { memoryBytes, stepTimeoutMs } = definition.settings;
+  return {
+    versionId: id,
+    steps: stepCodes(definition, sources),
+    memoryBytes,
+    stepTimeout: { seconds: Math.floor(stepTimeoutMs / 1000), nanos: (stepTimeoutMs % 1000) * 1e6 },
+  };
+}

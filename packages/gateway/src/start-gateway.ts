@@ -1,0 +1,314 @@
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
+import { processName, type GatewaySettings } from "@millrace/config";
+import { houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
+import { openStore, type Store } from "@millrace/store";
+import {
+  createMetrics,
+  createTracer,
+  startHealthServer,
+  type Logger,
+  type RunningProcess,
+  type Tracer,
+} from "@millrace/telemetry";
+import type { ApiCaller } from "./api/api-caller.ts";
+import { ApiKeyCheck } from "./api/api-keys.ts";
+import { HouseService } from "./api/house-service.ts";
+import { ReaderGate } from "./api/reader-gate.ts";
+import { RunLogs } from "./api/run-logs.ts";
+import { RunService } from "./api/run-service.ts";
+import { RunStarter } from "./api/run-starter.ts";
+import { SourceCheck } from "./api/source-check.ts";
+import { VariableService } from "./api/variable-service.ts";
+import { WorkflowService } from "./api/workflow-service.ts";
+import { DefinitionCache } from "./definitions/definition-cache.ts";
+import { DefinitionSync } from "./definitions/definition-sync.ts";
+import { GatewayPeers } from "./definitions/gateway-peers.ts";
+import { HttpDoor } from "./http/http-door.ts";
+import { TriggerHandler } from "./http/trigger-handler.ts";
+import { RunDesk } from "./runs/run-desk.ts";
+import { VersionCache } from "./runs/version-cache.ts";
+import { RunnerDirectory } from "./services/runner-directory.ts";
+import { RunnerServices } from "./services/runner-services.ts";
+
+/** Bodies of versions in memory: a few MB each at most. */
+const VERSIONS_MAX = 64;
+/** A call without a deadline of its own: longer than the longest wait that one may ask for. */
+const UNARY_DEADLINE_MS = 960_000;
+const CONTRACTS = ["workflow", "run", "variable", "house"].map((name) => `millrace/api/v1/${name}_service.proto`);
+
+/** Connects a gateway to NATS and Postgres, loads the definitions and opens its doors. */
+export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningProcess> {
+  const name = processName("gateway", settings.name);
+  const metrics = createMetrics();
+  const live: { gateway?: Gateway } = {};
+  const health = await startHealthServer({
+    host: settings.healthHost,
+    port: settings.healthPort,
+    checks: {
+      start: () => (live.gateway === undefined ? "starting" : undefined),
+      nats: () => (live.gateway?.bus.connected === false ? "not connected to NATS" : undefined),
+    },
+    status: () => ({ gateway: name, ...live.gateway?.status() }),
+    metrics,
+  });
+  log.info("health.listening", { port: health.port });
+  const { natsUrl: url, natsUser: user, natsPassword: password, natsCredentialsFile: credentialsFile } = settings;
+  const bus = await connectBus({
+    url,
+    user,
+    password,
+    credentialsFile,
+    name,
+    log,
+  });
+  const store = await openStore({
+    url: settings.databaseUrl,
+    applicationName: `millrace gateway ${name}`,
+    connectionsMax: settings.databasePoolSize,
+    statementTimeoutMs: settings.databaseTimeoutMs,
+  });
+  const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "gateway", name, log });
+  const partitionCount = await store.partitions.count();
+  const started = new Gateway({ name, settings, bus, store, tracer, log, partitionCount });
+  await started.open();
+  live.gateway = started;
+  metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", () => started.status().waiting);
+  return {
+    drain: async () => {
+      health.drain();
+      await started.drain();
+      await Promise.all([store.close(), tracer.shutdown(), bus.drain()]);
+      await health.close();
+    },
+  };
+}
+
+interface GatewayParts {
+  readonly name: string;
+  readonly settings: GatewaySettings;
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly tracer: Tracer;
+  readonly log: Logger;
+  readonly partitionCount: number;
+}
+
+/** A gateway's parts, wired. */
+class Gateway {
+  readonly bus: Bus;
+  readonly #parts: GatewayParts;
+  readonly #cache = new DefinitionCache();
+  readonly #runners = new RunnerDirectory();
+  readonly #channels: ReturnType<typeof openChannels>;
+  readonly #versions: VersionCache;
+  readonly #peers: GatewayPeers;
+  readonly #sync: DefinitionSync;
+  readonly #desk: RunDesk;
+  readonly #services: RunnerServices;
+  readonly #http: HttpDoor;
+  readonly #grpc: GrpcServer;
+  #httpPort = 0;
+  #grpcPort = 0;
+
+  constructor(parts: GatewayParts) {
+    const { bus, store, settings, log, name } = parts;
+    this.bus = bus;
+    this.#parts = parts;
+    this.#channels = openChannels(bus);
+    this.#versions = new VersionCache(store.workflows, VERSIONS_MAX);
+    // Everybody speaks once in `definitionsCheckMs`; who has missed one turn and a half is not waited for.
+    this.#peers = new GatewayPeers(settings.definitionsCheckMs * 1.5, () => performance.now());
+    this.#sync = new DefinitionSync({
+      gateway: name,
+      cache: this.#cache,
+      peers: this.#peers,
+      workflows: store.workflows,
+      log,
+      channel: this.#channels.definitions(),
+      checkMs: settings.definitionsCheckMs,
+    });
+    this.#desk = new RunDesk({
+      gateway: name,
+      channels: this.#channels,
+      runs: store.runs,
+      log,
+      messageBytesMax: () => bus.messageBytesMax,
+      submitTimeoutMs: settings.submitTimeoutMs,
+      submitResendMs: settings.submitResendMs,
+      waitingMax: settings.waitingRequestsMax,
+    });
+    const key = Buffer.from(settings.tokenKey, "hex");
+    this.#services = new RunnerServices({
+      channels: this.#channels,
+      versions: this.#versions,
+      variables: store.variables,
+      log,
+      mac: (data) => createHmac("sha256", key).update(data).digest(),
+    });
+    this.#http = this.#createHttpDoor();
+    this.#grpc = this.#createGrpcDoor();
+  }
+
+  /** Loads what is served and opens the doors, the inner ones first. */
+  async open(): Promise<void> {
+    const { settings, log, bus } = this.#parts;
+    this.#runners.start(this.#channels.heartbeat());
+    this.#desk.start();
+    await this.#sync.start();
+    bus.onStatus(({ connected }) => connected && void this.#sync.compare());
+    this.#services.start();
+    this.#grpcPort = await this.#grpc.listen(settings.host, settings.grpcPort);
+    this.#httpPort = await this.#http.listen();
+    this.#grpc.setServing(true);
+    log.info("gateway.listening", { http: this.#httpPort, grpc: this.#grpcPort, publicUrl: this.#publicUrl() });
+  }
+
+  /** What `/status` tells of this gateway. */
+  status(): { httpPort: number; grpcPort: number; generation: number; waiting: number } {
+    const { generation } = this.#cache;
+    return { httpPort: this.#httpPort, grpcPort: this.#grpcPort, generation, waiting: this.#desk.waitingCount };
+  }
+
+  /** Takes nothing new, answers what is under way, and leaves. */
+  async drain(): Promise<void> {
+    const timeoutMs = this.#parts.settings.drainTimeoutMs * 0.8;
+    await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
+    this.#services.stop();
+    this.#sync.stop();
+    this.#desk.stop();
+    this.#runners.stop();
+  }
+
+  readonly #publicUrl = (): string => {
+    const { publicUrl, host } = this.#parts.settings;
+    return (publicUrl ?? `http://${reachable(host)}:${this.#httpPort}`).replace(/\/+$/, "");
+  };
+
+  #origin() {
+    return { gateway: this.#parts.name, partitionCount: this.#parts.partitionCount };
+  }
+
+  #createHttpDoor(): HttpDoor {
+    const { settings, tracer, log } = this.#parts;
+    const triggers = new TriggerHandler({
+      cache: this.#cache,
+      desk: this.#desk,
+      origin: this.#origin(),
+      tracer,
+      log,
+      publicUrl: this.#publicUrl,
+      bodyLimitBytes: settings.bodyLimitBytes,
+      waitMs: settings.httpWaitMs,
+      trustedProxies: settings.trustedProxies,
+    });
+    return new HttpDoor({
+      host: settings.host,
+      port: settings.httpPort,
+      triggers,
+      log,
+      headerLimitBytes: settings.headerLimitBytes,
+      requestTimeoutMs: settings.requestTimeoutMs,
+      connectionsMax: settings.connectionsMax,
+      describe: () => ({
+        grpc: `${this.#grpcHost()}:${this.#grpcPort}`,
+        version: houseVersion(),
+      }),
+    });
+  }
+
+  #createGrpcDoor(): GrpcServer {
+    const { settings, log } = this.#parts;
+    const keys = new ApiKeyCheck(this.#cache, () => this.#sync.refresh());
+    return createGrpcServer<ApiCaller>({
+      services: [
+        implement(workflowApi.WorkflowServiceService, this.#workflowService()),
+        implement(runApi.RunServiceService, this.#runService()),
+        implement(variableApi.VariableServiceService, this.#variableService()),
+        implement(houseApi.HouseServiceService, this.#houseService()),
+      ],
+      authenticate: (credentials) => keys.authenticate(credentials),
+      log,
+      reflection: CONTRACTS,
+      health: true,
+      limits: { messageBytesMax: settings.grpcMessageBytesMax, unaryDeadlineMs: UNARY_DEADLINE_MS },
+    });
+  }
+
+  #workflowService(): WorkflowService {
+    return new WorkflowService({
+      workflows: this.#parts.store.workflows,
+      check: new SourceCheck(this.#channels.check()),
+      publish: (generation) => this.#sync.publish(generation),
+      publicUrl: this.#publicUrl,
+    });
+  }
+
+  #runService(): RunService {
+    const { store, bus, settings, tracer, partitionCount } = this.#parts;
+    const cache = this.#cache;
+    return new RunService({
+      runs: store.runs,
+      cache,
+      versions: this.#versions,
+      desk: this.#desk,
+      starter: new RunStarter({
+        cache,
+        desk: this.#desk,
+        origin: this.#origin(),
+        tracer,
+      }),
+      logs: new RunLogs({
+        runs: store.runs,
+        logs: store.logs,
+        stream: openLogStream(bus),
+        cache,
+        partitionCount,
+      }),
+      gate: new ReaderGate(settings.tailReadersMax),
+    });
+  }
+
+  #variableService(): VariableService {
+    const { variables } = this.#parts.store;
+    return new VariableService({ variables, announce: () => this.#sync.publish(this.#cache.generation) });
+  }
+
+  #houseService(): HouseService {
+    const { name, store, bus, log } = this.#parts;
+    return new HouseService({
+      gateway: name,
+      version: houseVersion(),
+      publicUrl: this.#publicUrl,
+      peers: this.#peers,
+      log,
+      runners: this.#runners,
+      readSchedulers: () => readLeases(bus),
+      isBrokerConnected: () => bus.connected,
+      checkDurability: () => store.housekeeping.checkDurability(),
+    });
+  }
+
+  /** Clients reach the gRPC port under the name under which they reach the house. */
+  #grpcHost(): string {
+    const { publicUrl, host } = this.#parts.settings;
+    return publicUrl === undefined ? reachable(host) : new URL(publicUrl).hostname;
+  }
+}
+
+/** An address that stands for all of the machine's is none to connect to. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+let version: string | undefined;
+
+/** The release that this process is of. */
+function houseVersion(): string {
+  version ??= (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string })
+    .version;
+  return version;
+}
