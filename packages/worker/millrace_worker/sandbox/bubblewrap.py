@@ -65,9 +65,7 @@ def find_interpreter(settings: SandboxSettings) -> Interpreter:
     script = "import sys; print(sys._base_executable); print(sys.base_prefix)"
     result = subprocess.run([settings.python, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise SandboxUnavailable(
-            f"{settings.python} does not start: {result.stderr.strip()[-300:]}", "Set MILLRACE_PYTHON."
-        )
+        raise SandboxUnavailable(f"{settings.python} does not start: {result.stderr.strip()[-300:]}", "Set MILLRACE_PYTHON.")
     executable, prefix = (Path(line) for line in result.stdout.splitlines())
     prefix = settings.python_prefix or prefix
     if _is_too_wide(prefix):

@@ -87,7 +87,14 @@ def _map_ordinary_user(inside):
 
 
 def _set_limits(processes, files, data):
-    for name, value in (("CORE", 0), ("NPROC", processes), ("NOFILE", files), ("DATA", data), ("MEMLOCK", 65536), ("MSGQUEUE", 0)):
+    for name, value in (
+        ("CORE", 0),
+        ("NPROC", processes),
+        ("NOFILE", files),
+        ("DATA", data),
+        ("MEMLOCK", 65536),
+        ("MSGQUEUE", 0),
+    ):
         which = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(which)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
@@ -109,7 +116,14 @@ def _drop_capabilities():
 
 def _install_filter(program):
     argument = _Filter(len(program) // 8, program)
-    _call("prctl", _PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(argument), ctypes.c_ulong(0), ctypes.c_ulong(0))
+    _call(
+        "prctl",
+        _PR_SET_SECCOMP,
+        ctypes.c_ulong(_SECCOMP_MODE_FILTER),
+        ctypes.byref(argument),
+        ctypes.c_ulong(0),
+        ctypes.c_ulong(0),
+    )
 
 
 def _close_abstract_sockets():

@@ -17,6 +17,7 @@ import os
 import selectors
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,6 +31,7 @@ _FASTEST_GROWTH = 4096 * MIB
 """Bytes a second that a program may take; memory that was never touched comes at 1 to 3 GiB/s a core."""
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.1
 _INSIDE_UID = 1000
+_EXIT_BROKEN = 70
 
 
 class _Start:
@@ -78,8 +80,7 @@ class Sandbox:
         try:
             await future
         except BaseException:
-            process.kill("the start was given up")
-            process.close_fds()
+            process.abandon()
             raise
         return process
 
@@ -88,8 +89,15 @@ class Sandbox:
         with self._lock:
             thread = self._thread
         if thread is not None:
-            self._submit(self._shut_down)
+            if not self._closing:
+                self._submit(self._shut_down)
             await asyncio.to_thread(thread.join)
+        with self._lock:
+            self._closing = True
+            for descriptor in (self._wake_reader, self._wake_writer):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._wake_reader = self._wake_writer = -1
         if self._uids is not None:
             self._uids.close()
             self._uids = None
@@ -115,14 +123,26 @@ class Sandbox:
         self._wake()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_writer, b"\0")
+        with self._lock, contextlib.suppress(BlockingIOError):
+            if self._wake_writer >= 0:
+                os.write(self._wake_writer, b"\0")
 
     def _run(self) -> None:
+        try:
+            self._loop()
+        except BaseException:
+            # A worker whose EEs nobody watches must not go on; they die with it, and the runner starts another.
+            traceback.print_exc()
+            os._exit(_EXIT_BROKEN)
+
+    def _loop(self) -> None:
         self._selector.register(self._wake_reader, selectors.EVENT_READ, self._drain_wake)
-        while not (self._closing and not self._processes):
+        while not (self._closing and not self._processes and not self._jobs):
+            # Until the time is known, whoever begins to watch must wake this thread.
+            self._sleeping_until = float("inf")
             timeout = self._look_at_all()
-            self._sleeping_until = time.monotonic() + timeout if timeout is not None else float("inf")
+            if timeout is not None:
+                self._sleeping_until = time.monotonic() + timeout
             events = self._selector.select(timeout)
             self._sleeping_until = 0.0
             for key, _ in events:
@@ -132,14 +152,14 @@ class Sandbox:
             for job in jobs:
                 job()
         self._selector.close()
-        os.close(self._wake_reader)
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_reader, 4096)
 
     def _shut_down(self) -> None:
-        self._closing = True
+        with self._lock:
+            self._closing = True
         for process in list(self._processes):
             process.kill("the worker is ending")
 
@@ -150,6 +170,8 @@ class Sandbox:
         done: Callable[[SandboxUnavailable | None], None],
     ) -> None:
         try:
+            if self._closing:
+                raise SandboxUnavailable("The sandbox has been closed.")
             if not process.condemned:
                 start_bubblewrap(self.settings, process, self._take_uid(), extra_binds)
         except (SandboxUnavailable, OSError) as error:
@@ -157,6 +179,7 @@ class Sandbox:
             done(error if isinstance(error, SandboxUnavailable) else SandboxUnavailable(f"Could not start bubblewrap: {error}."))
             return
         if process.popen is None:
+            self._finish(process, lost())
             done(SandboxUnavailable("The start was given up."))
             return
         self._processes.add(process)
@@ -199,6 +222,7 @@ class Sandbox:
         """The namespace is empty. bubblewrap ends by itself and is reaped when it does."""
         self._selector.unregister(process.pidfd)
         self._finish(process, exit_info_from_status(_read_rest(process.status_fd)))
+        self._forget_when_over(process)
 
     def _on_bubblewrap_exit(self, process: SandboxedProcess) -> None:
         self._selector.unregister(process.popen_pidfd)
@@ -215,7 +239,11 @@ class Sandbox:
         else:
             # Somebody killed bubblewrap: its namespace must not outlive it.
             process.condemn(lost())
-        self._processes.discard(process)
+        self._forget_when_over(process)
+
+    def _forget_when_over(self, process: SandboxedProcess) -> None:
+        if process.exit_info is not None and process.popen_pidfd < 0:
+            self._processes.discard(process)
 
     def _finish(self, process: SandboxedProcess, info: ExitInfo) -> None:
         if process.exit_info is not None:
@@ -234,13 +262,21 @@ class Sandbox:
             start = self._starts.get(process)
             if start is not None:
                 if now >= start.deadline:
-                    self._fail_start(process, SandboxUnavailable(f"The sandbox did not start in {self.settings.start_timeout_s} s."))
+                    self._fail_start(
+                        process, SandboxUnavailable(f"The sandbox did not start in {self.settings.start_timeout_s} s.")
+                    )
                 soonest = min(soonest, start.deadline)
             elif process.watched and process.table is not None:
                 if now >= process.next_look:
-                    self._look(process)
+                    self._look_or_kill(process)
                 soonest = min(soonest, process.next_look)
         return None if soonest == float("inf") else max(soonest - time.monotonic(), 0.0)
+
+    def _look_or_kill(self, process: SandboxedProcess) -> None:
+        try:
+            self._look(process)
+        except (OSError, ValueError) as error:
+            process.condemn(ExitInfo("lost", f"killed: what it uses could not be read any more ({error})"))
 
     def _look(self, process: SandboxedProcess) -> None:
         assert process.table is not None

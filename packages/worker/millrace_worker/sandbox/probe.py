@@ -97,7 +97,9 @@ def _check_user_namespaces(settings: SandboxSettings) -> list[Check]:
             return [Check("user namespaces", False, f"{setting} is {value}", remedy)]
     most = _sysctl("user/max_user_namespaces")
     if most == "0":
-        return [Check("user namespaces", False, "user.max_user_namespaces is 0", "As root: sysctl -w user.max_user_namespaces=15000.")]
+        return [
+            Check("user namespaces", False, "user.max_user_namespaces is 0", "As root: sysctl -w user.max_user_namespaces=15000.")
+        ]
     checks = [Check("user namespaces", True, f"max {most}")]
     if _kernel_version() < (5, 14):
         detail = f"Linux {platform.release()} counts a user's processes over all EEs together"
@@ -123,7 +125,11 @@ def _check_by_starting_one(settings: SandboxSettings) -> list[Check]:
     if isinstance(result, SandboxUnavailable):
         return [Check("starting a sandbox", False, result.cause, result.remedy)]
     report, accounting, took_s = result
-    return [Check("starting a sandbox", True, f"{took_s * 1000:.0f} ms"), *_judge(report, settings), Check("memory accounting", *_accounting(accounting))]
+    return [
+        Check("starting a sandbox", True, f"{took_s * 1000:.0f} ms"),
+        *_judge(report, settings),
+        Check("memory accounting", *_accounting(accounting)),
+    ]
 
 
 def _try_one(settings: SandboxSettings) -> tuple[dict, str, float] | SandboxUnavailable:
@@ -161,12 +167,18 @@ def _judge(report: dict, settings: SandboxSettings) -> list[Check]:
         Check("own processes only", report["pids"] <= _PROBE_PROCESSES, f"{report['pids']} visible"),
         Check("/proc/sys read-only", not report["proc_sys_writable"], "writable" if report["proc_sys_writable"] else "refused"),
         Check("/tmp bounded", tmp_ok, f"{report['tmp_bytes'] // MIB} MiB, {report['tmp_inodes']} inodes"),
-        Check("process limit holds", report["forks"] < _PROBE_PROCESSES, f"refused after {report['forks']} of {_PROBE_PROCESSES}"),
+        Check(
+            "process limit holds", report["forks"] < _PROBE_PROCESSES, f"refused after {report['forks']} of {_PROBE_PROCESSES}"
+        ),
     ]
 
 
 def _accounting(source: str) -> tuple[bool, str, str]:
-    remedy = "" if source else "The worker must be allowed to read its EEs' /proc: run it as root with CAP_SYS_PTRACE or as an ordinary user."
+    remedy = (
+        ""
+        if source
+        else "The worker must be allowed to read its EEs' /proc: run it as root with CAP_SYS_PTRACE or as an ordinary user."
+    )
     return bool(source), source or "the EE's /proc could not be read", remedy
 
 

@@ -55,6 +55,7 @@ class SandboxedProcess:
         self.unsafe = False
         self._sandbox = sandbox
         self._verdict: ExitInfo | None = None
+        self._abandoned = False
         self._lock = threading.Lock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[ExitInfo]]] = []
 
@@ -117,6 +118,15 @@ class SandboxedProcess:
                 elif self.popen is not None:
                     self.popen.kill()
 
+    def abandon(self) -> None:
+        """Kill what nobody will ever hold; its descriptors are closed when it is gone, not under the thread that reads them."""
+        with self._lock:
+            self._abandoned = True
+            over = self.exit_info is not None
+        self.kill("the start was given up")
+        if over:
+            self.close_fds()
+
     async def wait(self) -> ExitInfo:
         """The end of the EE; every process of it is gone by then."""
         loop = asyncio.get_running_loop()
@@ -144,7 +154,10 @@ class SandboxedProcess:
                 return killed
             killed += sum(self._with_table(lambda table, pid=pid: table.kill(pid), False) for pid in strays)
         self.condemn(
-            ExitInfo("too_many_processes", "killed: the run left processes behind that started new ones faster than they could be ended")
+            ExitInfo(
+                "too_many_processes",
+                "killed: the run left processes behind that started new ones faster than they could be ended",
+            )
         )
         return killed
 
@@ -168,6 +181,8 @@ class SandboxedProcess:
             if self.table is not None:
                 self.table.close()
                 self.table = None
+        if self._abandoned:
+            self.close_fds()
         for loop, future in waiters:
             with contextlib.suppress(RuntimeError):  # that loop has been closed; nobody waits there any more
                 loop.call_soon_threadsafe(_resolve, future, self.exit_info)

@@ -160,7 +160,10 @@ _REMEDIES = (
         r"Can't find source path|Can't bind mount|Permission denied",
         "The user who runs this cannot read what has to be bound into the sandbox; see the path in the message.",
     ),
-    (r"No module named '_?ctypes'", "This Python was built without ctypes; install libffi's headers and build it again, or use another."),
+    (
+        r"No module named '_?ctypes'",
+        "This Python was built without ctypes; install libffi's headers and build it again, or use another.",
+    ),
 )
 
 

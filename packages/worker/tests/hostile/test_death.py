@@ -62,12 +62,17 @@ result = seen
 
 
 def test_kill_minus_one() -> None:
-    answer = attack("import os, signal\nif os.fork() == 0:\n  os.kill(-1, signal.SIGKILL)\n  os._exit(0)\nelse: import time; time.sleep(60)", timeout_s=5)
+    answer = attack(
+        "import os, signal\nif os.fork() == 0:\n  os.kill(-1, signal.SIGKILL)\n  os._exit(0)\nelse: import time; time.sleep(60)",
+        timeout_s=5,
+    )
     assert answer.end is not None and answer.end.signal == signal.SIGKILL, answer
 
 
 def test_init_cannot_be_stopped_so_the_end_is_always_told() -> None:
-    source = "import os, signal\nfor n in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGCHLD, signal.SIGUSR1): os.kill(1, n)\nos._exit(3)"
+    source = (
+        "import os, signal\nfor n in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGCHLD, signal.SIGUSR1): os.kill(1, n)\nos._exit(3)"
+    )
     answer = attack(source)
     assert answer.end is not None and answer.end.exit_code == 3
 

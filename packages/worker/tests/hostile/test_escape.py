@@ -55,7 +55,9 @@ for name in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'
 
 
 def test_descriptors_are_the_promised_ones_and_no_others() -> None:
-    answer = attack("import os\nresult = {n: os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')}")
+    answer = attack(
+        "import os\nresult = {n: os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') if os.path.exists(f'/proc/self/fd/{n}')}"
+    )
     assert isinstance(answer.result, dict) and set(answer.result) <= {"0", "1", "2", "3", "1000", "1001"}, answer
     assert answer.result["0"] == "/dev/null"
     assert all(answer.result[n].startswith("pipe:") for n in ("1", "2", "1000", "1001"))
@@ -89,7 +91,21 @@ def test_another_ee_and_its_tmp_are_out_of_sight() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("path", ["/", "/etc/x", "/usr/x", "/dev/x", "/millrace/x", "/millrace/runtime/x", "/proc/x", "/var/x", "/usr/bin/python3", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/etc/x",
+        "/usr/x",
+        "/dev/x",
+        "/millrace/x",
+        "/millrace/runtime/x",
+        "/proc/x",
+        "/var/x",
+        "/usr/bin/python3",
+        "/etc/passwd",
+    ],
+)
 def test_nothing_but_tmp_and_shm_can_be_written(path: str) -> None:
     target = f"{path}x" if path == "/" else path
     answer = attack(f"open({target!r}, 'a').write('x')")
@@ -173,12 +189,16 @@ def test_the_kernels_surface_is_closed(name: str) -> None:
 
 def test_the_filters_refusals_are_the_filters() -> None:
     """EINVAL and EPERM above could be the kernel's own; with arguments that it would take, only the filter says no."""
-    answer = attack(f"{LIBC}result = [libc.unshare(0x10000000), libc.socket(38, 5, 0), libc.syscall(435, 0, 0), ctypes.get_errno()]")
+    answer = attack(
+        f"{LIBC}result = [libc.unshare(0x10000000), libc.socket(38, 5, 0), libc.syscall(435, 0, 0), ctypes.get_errno()]"
+    )
     assert answer.ok and answer.result == [-1, -1, -1, 38], answer
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code of x86_64")
-@pytest.mark.parametrize("code", [b"\xb8\x14\x00\x00\x00\xcd\x80\xc3", b"\xb8\x27\x00\x00\x40\x0f\x05\xc3"], ids=["int 0x80", "x32"])
+@pytest.mark.parametrize(
+    "code", [b"\xb8\x14\x00\x00\x00\xcd\x80\xc3", b"\xb8\x27\x00\x00\x40\x0f\x05\xc3"], ids=["int 0x80", "x32"]
+)
 def test_another_architectures_numbers_kill(code: bytes) -> None:
     source = f"""
 import ctypes, mmap

@@ -92,7 +92,9 @@ def test_memfd_does_not_exist() -> None:
     assert answer.error == "OSError" and "not implemented" in answer.message
 
 
-@pytest.mark.parametrize("call", ["shmget(0, 1 << 30, 0o1600)", "msgget(0, 0o1600)", "semget(0, 32000, 0o1600)", "mq_open(b'/q', 0o102, 0o600, None)"])
+@pytest.mark.parametrize(
+    "call", ["shmget(0, 1 << 30, 0o1600)", "msgget(0, 0o1600)", "semget(0, 32000, 0o1600)", "mq_open(b'/q', 0o102, 0o600, None)"]
+)
 def test_kernel_queues_and_segments_are_refused(call: str) -> None:
     source = f"import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nresult = libc.{call}, ctypes.get_errno()"
     answer = attack(source)
@@ -115,7 +117,9 @@ def test_unlinked_shared_memory_still_counts() -> None:
 
 
 def test_tmp_is_bounded() -> None:
-    answer = attack("with open('/tmp/x', 'wb') as file:\n  for _ in range(5 << 10): file.write(b'x' * (1 << 20))", tmp_bytes=64 * MIB)
+    answer = attack(
+        "with open('/tmp/x', 'wb') as file:\n  for _ in range(5 << 10): file.write(b'x' * (1 << 20))", tmp_bytes=64 * MIB
+    )
     assert answer.error == "OSError" and "No space left" in answer.message, answer
 
 
@@ -174,7 +178,10 @@ def test_one_absurd_allocation_is_a_memory_error() -> None:
 
 
 def test_sleeping_for_ever_is_ended_by_the_clock() -> None:
-    answer = attack("import signal, time\nfor n in range(1, 32):\n  try: signal.signal(n, signal.SIG_IGN)\n  except OSError: pass\nwhile True: time.sleep(60)", timeout_s=1)
+    answer = attack(
+        "import signal, time\nfor n in range(1, 32):\n  try: signal.signal(n, signal.SIG_IGN)\n  except OSError: pass\nwhile True: time.sleep(60)",
+        timeout_s=1,
+    )
     assert answer.end is not None and answer.end.kind == "killed", answer
     assert answer.end.message == "killed: timed out after 1 s" and answer.end.cause == "timed out after 1 s"
 

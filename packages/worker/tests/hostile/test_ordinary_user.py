@@ -48,6 +48,7 @@ def test_everything_holds_for_an_ordinary_user() -> None:
     home = Path(f"/tmp/millrace-ordinary-{os.getpid()}")
     shutil.copytree(_HERE.parents[1] / "millrace_worker", home / "worker" / "millrace_worker")
     shutil.copytree(_HERE, home / "worker" / "tests" / "hostile")
+    shutil.copy(_HERE.parent / "test_sandbox.py", home / "worker" / "tests")
     libraries = home / "libraries"
     # Only pytest and what it needs: the interpreter may be another than the one that runs this.
     libraries.mkdir()
@@ -57,8 +58,9 @@ def test_everything_holds_for_an_ordinary_user() -> None:
     shutil.copy(Path(pytest.__file__).parents[1] / "py.py", libraries)
     try:
         subprocess.run(["chown", "-R", f"{_ORDINARY_UID}:{_ORDINARY_UID}", str(home)], check=True)
-        command = [python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={home}/tmp", "worker/tests/hostile"]
-        result = _as_ordinary_user(command, home, PYTHONPATH=str(libraries))
+        command = [python, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--basetemp={home}/tmp"]
+        command += ["worker/tests/hostile", "worker/tests/test_sandbox.py"]
+        result = _as_ordinary_user(command, home, PYTHONPATH=f"{libraries}:{home}/worker")
         print(result.stdout[-3000:])
         assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     finally:
