@@ -4,7 +4,13 @@ import { choice, integer, optionalText, requiredText, text } from "./setting.ts"
 /** Settings of a runner. It has no database credentials and no token key. */
 export const runnerSettings = {
   ...commonSettings,
-  pool: text({ env: "MILLRACE_POOL", description: "Pool that this runner belongs to.", default: "default", pattern: NAME_PATTERN, range: NAME_RANGE }),
+  pool: text({
+    env: "MILLRACE_POOL",
+    description: "Pool that this runner belongs to.",
+    default: "default",
+    pattern: NAME_PATTERN,
+    range: NAME_RANGE,
+  }),
   slots: integer({
     env: "MILLRACE_SLOTS",
     description: "Runs that this runner executes at the same time.",
@@ -12,15 +18,25 @@ export const runnerSettings = {
     min: 1,
     max: 1_000,
   }),
-  dataDir: requiredText({ env: "MILLRACE_DATA_DIR", description: "Folder for sockets, templates and package sets; made when it is missing." }),
-  python: text({ env: "MILLRACE_PYTHON", description: "Python interpreter that has the worker's package.", default: "python3" }),
+  dataDir: requiredText({
+    env: "MILLRACE_DATA_DIR",
+    description: "Folder for sockets, templates and package sets; made when it is missing.",
+  }),
+  python: text({
+    env: "MILLRACE_PYTHON",
+    description: "Python interpreter that has the worker's package.",
+    default: "python3",
+  }),
   sandbox: choice({
     env: "MILLRACE_SANDBOX",
     description: "How user code is confined. `none-and-user-code-can-do-anything` runs it as this process's user.",
     words: ["bubblewrap", "none-and-user-code-can-do-anything"],
     default: "bubblewrap",
   }),
-  bubblewrap: optionalText({ env: "MILLRACE_BUBBLEWRAP", description: "Path of `bwrap`. Default: the one found on PATH." }),
+  bubblewrap: optionalText({
+    env: "MILLRACE_BUBBLEWRAP",
+    description: "Path of `bwrap`. Default: the one found on PATH.",
+  }),
   network: choice({
     env: "MILLRACE_NETWORK",
     description: "What user code reaches: the host's network, or nothing.",
@@ -30,9 +46,10 @@ export const runnerSettings = {
   workers: integer({ env: "MILLRACE_WORKERS", description: "Worker processes.", default: 1, min: 1, max: 16 }),
   environmentsMax: integer({
     env: "MILLRACE_ENVIRONMENTS_MAX",
-    description: "Most Python environments alive in a worker, blank ones included; at least the slots.",
-    default: 32,
-    min: 1,
+    description:
+      "Most Python environments alive, blank ones included; never fewer than the slots need. 0: one for each 64 MiB of the machine's memory, at most 256.",
+    default: 0,
+    min: 0,
     max: 2_000,
   }),
   blankEnvironments: integer({
@@ -123,7 +140,8 @@ export const runnerSettings = {
   }),
   variablesFreshMs: integer({
     env: "MILLRACE_VARIABLES_FRESH_MS",
-    description: "Age of a project's environment variables from which a starting run asks for them again, without waiting.",
+    description:
+      "Age of a project's environment variables from which a starting run asks for them again, without waiting.",
     default: 2_000,
     min: 0,
     max: 60_000,
