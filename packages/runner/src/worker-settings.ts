@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -52,10 +53,25 @@ export function workerCommand(
 /** A message carries a result and a little more. */
 const RESULT_OVERHEAD_BYTES = 64 * 1024;
 
-/** The bounds that a worker gets. The number of environments is shared by all workers of the runner. */
-export function configureFrame(settings: RunnerSettings, messageBytesMax: number): session.Configure {
+/** An idle environment takes about 10 MiB; a busy one may fill its memory limit. */
+const MEMORY_BYTES_PER_ENVIRONMENT = 64 * 1024 * 1024;
+const ENVIRONMENTS_BY_MEMORY_MAX = 256;
+
+/** Environments of one worker: its share of the runner's, and never too few for the runs that it may get. */
+function environmentsMax(settings: RunnerSettings, memoryBytes: number): number {
+  const byMemory = Math.min(ENVIRONMENTS_BY_MEMORY_MAX, Math.floor(memoryBytes / MEMORY_BYTES_PER_ENVIRONMENT));
+  const share = Math.floor((settings.environmentsMax || byMemory) / settings.workers);
+  return Math.max(share, settings.slots + settings.blankEnvironments);
+}
+
+/** The bounds that a worker gets. */
+export function configureFrame(
+  settings: RunnerSettings,
+  messageBytesMax: number,
+  memoryBytes: number = totalmem(),
+): session.Configure {
   return {
-    environmentsMax: Math.max(settings.environmentsMax, settings.slots),
+    environmentsMax: environmentsMax(settings, memoryBytes),
     blankEnvironments: settings.blankEnvironments,
     idleTimeout: toDuration(settings.environmentIdleMs),
     lifetimeMax: toDuration(settings.environmentLifetimeMs),

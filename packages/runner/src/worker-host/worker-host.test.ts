@@ -17,7 +17,13 @@ after(() => Promise.all(stops.map((stop) => stop())));
 
 /** A host with scripted workers, and what they said. */
 async function scene(
-  settings: { workers?: number; env?: Record<string, string>; versionsMax?: number; args?: string[] } = {},
+  settings: {
+    workers?: number;
+    env?: Record<string, string>;
+    versionsMax?: number;
+    args?: string[];
+    keepaliveMs?: number;
+  } = {},
 ) {
   const news: [string, unknown][] = [];
   const logged: [string, unknown][] = [];
@@ -48,7 +54,7 @@ async function scene(
       configure: session.Configure.decode(new Uint8Array(0)),
       restart: { firstMs: 10, maxMs: 50, stableAfterMs: 10_000, sessionTimeoutMs: 10_000 },
       limits: { versionsMax: settings.versionsMax ?? 8, framesMax: 1000, bytesMax: 64 * 1024 * 1024 },
-      keepaliveMs: 5000,
+      keepaliveMs: settings.keepaliveMs ?? 5000,
       checkTimeoutMs: 5000,
       log,
     },
@@ -147,6 +153,17 @@ test("after kill -9 of the worker its runs are gone and another takes the next r
   await until(() => host.ready && host.workers()[0]!.pid !== pid, "another worker");
   host.startRun(start("r2"), version("v1"));
   await until(() => of("stepFinished").length === 1, "a step in the new worker, which knew no version");
+});
+
+test("a worker that is stopped dead is replaced", async () => {
+  const { host, of } = await scene({ keepaliveMs: 200 });
+  await until(() => host.ready, "a session");
+  host.startRun(start("r1", "v1", { silent: true }), version("v1"));
+  await until(() => of("stepStarted").length === 1, "the step");
+  const { pid } = host.workers()[0]!;
+  process.kill(pid!, "SIGSTOP");
+  await until(() => of("runGone").length === 1, "the news of the death");
+  await until(() => host.ready && host.workers()[0]!.pid !== pid, "another worker");
 });
 
 test("a version is sent once, and forgotten when there are too many", async () => {

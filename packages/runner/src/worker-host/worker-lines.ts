@@ -23,7 +23,7 @@ export function relayWorkerLine(line: string, worker: string, log: HostLog): str
     return text;
   }
   const { time: _time, level, message, event, ...fields } = record;
-  const text = String(event ?? message ?? "worker.log");
+  const text = [event, message].find((one): one is string => typeof one === "string") ?? "worker.log";
   log[LEVELS[String(level)] ?? "info"](text, { worker, ...fields });
   return [text, fields["cause"], fields["problems"]].flat().filter(Boolean).join(": ");
 }

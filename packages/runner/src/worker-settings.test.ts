@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { parseSettings, runnerSettings } from "@millrace/config";
+import { session } from "@millrace/protocol";
+
+import { configureFrame, workerCommand } from "./worker-settings.ts";
+
+const IDENTITY = { socketPath: "/tmp/s/runner.sock", token: "t0ken", workerId: "w1" };
+const MIB = 1024 * 1024;
+
+function settings(env: Record<string, string> = {}) {
+  return parseSettings(runnerSettings, { args: [], env: { MILLRACE_DATA_DIR: "/data", ...env } });
+}
+
+test("a worker inherits what Python needs and none of the runner's credentials", () => {
+  const inherited = {
+    PATH: "/bin",
+    HOME: "/home/u",
+    LC_ALL: "C",
+    MILLRACE_NATS_PASSWORD: "secret",
+    AWS_SECRET_ACCESS_KEY: "secret",
+    MILLRACE_SANDBOX_UID_BASE: "300000",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+  };
+  const { env } = workerCommand(settings({ MILLRACE_BUBBLEWRAP: "/opt/bwrap" }), IDENTITY, inherited);
+  assert.ok(!JSON.stringify(env).includes("secret"));
+  assert.equal(env["PATH"], "/bin");
+  assert.equal(env["LC_ALL"], "C");
+  assert.equal(env["MILLRACE_SANDBOX_UID_BASE"], "300000");
+  assert.equal(env["MILLRACE_SANDBOX_BWRAP"], "/opt/bwrap");
+  assert.equal(env["MILLRACE_WORKER_TOKEN"], "t0ken");
+  assert.equal(env["MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"], undefined);
+  assert.equal(env["OTEL_EXPORTER_OTLP_ENDPOINT"], "http://127.0.0.1:4318");
+});
+
+test("running without a sandbox takes the setting with the frightening name", () => {
+  const open = settings({ MILLRACE_SANDBOX: "none-and-user-code-can-do-anything" });
+  const { env } = workerCommand(open, IDENTITY, {});
+  assert.equal(env["MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"], "yes-i-understand");
+  const sneaked = workerCommand(settings(), IDENTITY, {
+    MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX: "yes-i-understand",
+  });
+  assert.equal(sneaked.env["MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"], undefined);
+});
+
+test("environments follow from memory, are shared by the workers, and are never too few for the slots", () => {
+  const count = (env: Record<string, string>, memoryMib: number) =>
+    configureFrame(settings(env), 8 * MIB, memoryMib * MIB).environmentsMax;
+  assert.equal(count({}, 4096), 64);
+  assert.equal(count({}, 65_536), 256);
+  assert.equal(count({ MILLRACE_WORKERS: "2" }, 4096), 32);
+  assert.equal(
+    count({ MILLRACE_ENVIRONMENTS_MAX: "4", MILLRACE_SLOTS: "10", MILLRACE_BLANK_ENVIRONMENTS: "1" }, 4096),
+    11,
+  );
+});
+
+test("a step's result fits into a message of the broker", () => {
+  assert.equal(configureFrame(settings(), MIB).resultBytesMax, MIB - 64 * 1024);
+  assert.equal(configureFrame(settings(), 8 * MIB).resultBytesMax, MIB);
+  assert.equal(configureFrame(settings({ MILLRACE_NETWORK: "none" }), MIB).network, session.NetworkMode.NONE);
+});
