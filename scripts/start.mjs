@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { runOnNode } from "./lib/on-node.mjs";
-import { checkout } from "./lib/paths.mjs";
+import { checkout, toolsFolder } from "./lib/paths.mjs";
 import { say } from "./lib/progress.mjs";
 import { runScript } from "./lib/run-script.mjs";
 import { setup } from "./lib/setup.mjs";
@@ -11,5 +11,6 @@ await runScript(async () => {
   const { node } = await setup({ dev: false });
   say("starting Postgres, NATS, gateway, scheduler and runner …");
   const main = join(checkout, "packages/cli/src/dev/start-main.ts");
-  return runOnNode(node, [main, ...process.argv.slice(2)], { ...process.env, MILLRACE_START_MS: String(startMs) });
+  const own = { MILLRACE_START_MS: String(startMs), NODE_COMPILE_CACHE: join(toolsFolder, "compile-cache") };
+  return runOnNode(node, [main, ...process.argv.slice(2)], { ...process.env, ...own });
 });

@@ -67,7 +67,7 @@ export async function dev(options: DevOptions): Promise<number> {
     const state = { ...remembered, ports };
     saveHouseState(folder.stateFile, state);
     const publicUrl = options.publicUrl ?? `http://${reachable(host)}:${httpPort}`;
-    const onDeath = (role: string, how: string): void => say(`the ${role} ${how}; starting it again`);
+    const onDeath = (role: string, how: string): void => say(`${role} ${how}; starting it again`);
     const settings = { folder, state, ports, tools, host, httpPort, publicUrl, onDeath };
     await runHouse(settings, stop, options);
     return 0;

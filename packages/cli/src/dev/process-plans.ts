@@ -5,6 +5,7 @@ import {
   isClusterReady,
   isNatsReady,
   natsLaunch,
+  toolsFolder,
   type Launch,
   type PostgresCluster,
   type Tools,
@@ -84,7 +85,13 @@ export function processPlan(settings: HouseSettings, role: ProcessRole): Process
     launch: {
       command: settings.tools.node,
       args: [join(checkoutFolder, "packages", role, "src/main.ts")],
-      env: { ...inherited(), ...commonSettings(settings, role), ...roleSettings(settings, role) },
+      env: {
+        ...inherited(),
+        // Compiled code kept from the last start halves the time that this one takes.
+        NODE_COMPILE_CACHE: join(toolsFolder, "compile-cache"),
+        ...commonSettings(settings, role),
+        ...roleSettings(settings, role),
+      },
       cwd: settings.folder.path,
       deathSignal: "TERM",
     },

@@ -66,7 +66,7 @@ export class SupervisedProcess {
     this.#assertWanted();
     this.#spawn();
     await waitUntil(() => this.isReady(), {
-      what: `readiness of the ${this.role}`,
+      what: `readiness of ${this.role}`,
       timeoutMs,
       check: () => this.#checkFirstTries(),
     });
@@ -109,7 +109,7 @@ export class SupervisedProcess {
   }
 
   #endsWithin(pid: number, timeoutMs: number): Promise<boolean> {
-    return waitUntil(() => !isAlive(pid), { what: `end of the ${this.role}`, timeoutMs }).then(
+    return waitUntil(() => !isAlive(pid), { what: `end of ${this.role}`, timeoutMs }).then(
       () => true,
       () => false,
     );
@@ -145,7 +145,7 @@ export class SupervisedProcess {
 
   #assertWanted(): void {
     if (this.#stopping) {
-      throw new PlatformError("Cancelled", "START_GIVEN_UP", `the ${this.role} was told to stop while it started`);
+      throw new PlatformError("Cancelled", "START_GIVEN_UP", `${this.role} was told to stop while it started`);
     }
   }
 
@@ -153,7 +153,7 @@ export class SupervisedProcess {
     this.#assertWanted();
     if (this.#failedInARow >= firstTriesMax) {
       const output = readableTail(this.#plan.log.tail(this.#logStart));
-      const message = `the ${this.role} does not start; the end of ${this.#plan.log.path}:\n${output}`;
+      const message = `${this.role} does not start; the end of ${this.#plan.log.path}:\n${output}`;
       throw new PlatformError("FailedPrecondition", "PROCESS_FAILED", message, { metadata: { role: this.role } });
     }
   }
