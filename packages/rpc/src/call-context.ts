@@ -5,7 +5,7 @@ import { PlatformError } from "@millrace/core";
 import { REQUEST_ID_HEADER } from "./errors.ts";
 
 /** Any call that a server gets here. */
-export type AnyServerCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getDeadline"> & EventEmitter;
+export type AnyServerCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata"> & EventEmitter;
 
 /** What a handler knows about its call beside the message. */
 export interface CallContext<Principal> {
@@ -47,7 +47,7 @@ export function metadataText(metadata: Metadata, name: string): string | undefin
   return typeof value === "string" ? value : value?.toString("utf8");
 }
 
-/** A call's abort signal: the caller has cancelled, or a call without a deadline of its own has reached the server's. */
+/** A call's abort signal: the caller has cancelled, or the server's own deadline has passed. gRPC sees to the caller's. */
 export class CallLife {
   readonly requestId: string;
   readonly method: string;
@@ -61,7 +61,7 @@ export class CallLife {
     this.requestId = requestIdOf(header(REQUEST_ID_HEADER));
     this.credentials = { bearer: bearerOf(header("authorization")), method, header };
     call.on("cancelled", () => this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone")));
-    if (deadlineMs === undefined || Number.isFinite(deadlineNumber(call))) return;
+    if (deadlineMs === undefined) return;
     const late = new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", `no answer within ${deadlineMs} ms`);
     this.#timer = setTimeout(() => this.#abort.abort(late), deadlineMs);
     this.#timer.unref();
@@ -79,9 +79,4 @@ export class CallLife {
   end(): void {
     clearTimeout(this.#timer);
   }
-}
-
-function deadlineNumber(call: AnyServerCall): number {
-  const deadline = call.getDeadline();
-  return deadline instanceof Date ? deadline.getTime() : deadline;
 }

@@ -1,6 +1,7 @@
 import { Client, Metadata, credentials, type CallOptions as GrpcCallOptions, type ClientDuplexStream } from "@grpc/grpc-js";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definitions.ts";
 import { fromServiceError } from "./errors.ts";
+import { quiet } from "./quiet.ts";
 
 export interface GrpcClientOptions {
   /** gRPC's form: `host:port`, `unix:/path`. */
@@ -40,6 +41,7 @@ const DEADLINE_MS = 30_000;
 
 /** Makes a client of one service; it connects with its first call, and again after a loss. */
 export function createGrpcClient<Definition extends ServiceDefinition>(definition: Definition, options: GrpcClientOptions): GrpcClient<Definition> {
+  quiet();
   const limit = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
   const client = new Client(options.address, options.tls === true ? credentials.createSsl() : credentials.createInsecure(), {
     "grpc.max_receive_message_length": limit,

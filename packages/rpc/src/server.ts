@@ -13,6 +13,7 @@ import { CallLife, type CallContext, type CallCredentials } from "./call-context
 import type { Handlers, MethodDefinition, ServiceDefinition } from "./definitions.ts";
 import { REQUEST_ID_HEADER, toGrpcFailure } from "./errors.ts";
 import { addHealth, type Health } from "./health.ts";
+import { quiet } from "./quiet.ts";
 import { addReflection } from "./reflection.ts";
 
 /** Receives what callers must not see; a telemetry logger fits. */
@@ -43,7 +44,7 @@ export interface GrpcServerOptions<Principal> {
 export interface GrpcServerLimits {
   /** Largest message either way. Default 8 MiB. */
   messageBytesMax: number;
-  /** For a call that sets no deadline itself; streams have none. Default 60,000. */
+  /** For a call that is no stream, however far away its own deadline is. Default 60,000. */
   unaryDeadlineMs: number;
   /** Calls at the same time on one connection. Default 1,024. */
   streamsPerConnectionMax: number;
@@ -84,6 +85,7 @@ export function implement<Principal, Definition extends ServiceDefinition>(
 /** Makes a gRPC server: authentication, request ids, deadlines and error mapping around every call. */
 export function createGrpcServer<Principal>(options: GrpcServerOptions<Principal>): GrpcServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  quiet();
   const server = new Server({
     "grpc.max_receive_message_length": limits.messageBytesMax,
     "grpc.max_send_message_length": limits.messageBytesMax,
@@ -207,8 +209,11 @@ async function handleUnary<Principal>(
   });
   aborted.catch(() => {});
   try {
-    const work = (async () => handler(wellFormed(call.request), await contextOf(life, options)))();
-    callback(null, await Promise.race([work, aborted]), trailer(life));
+    const work = async (): Promise<unknown> => {
+      const context = await contextOf(life, options);
+      return handler(wellFormed(call.request), context);
+    };
+    callback(null, await Promise.race([work(), aborted]), trailer(life));
   } catch (thrown) {
     callback(failure(thrown, life, options.log));
   } finally {
