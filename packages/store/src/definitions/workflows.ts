@@ -68,7 +68,7 @@ async function findWorkflow(kysely: Kysely<Tables>, projectId: string, idOrName:
   return toWorkflowRecord(row, triggers.get(row.id) ?? []);
 }
 
-function listWorkflows(database: Database, projectId: string, page: PageRequest): Promise<Page<WorkflowRecord>> {
+async function listWorkflows(database: Database, projectId: string, page: PageRequest): Promise<Page<WorkflowRecord>> {
   const size = pageSizeOf(page);
   const after = parsePageToken(page, (key) => !key.includes("\0"));
   return database.read(async (kysely) => {

@@ -115,7 +115,7 @@ function toSummary(row: RunRow, failed: FailedStep | undefined): RunSummary {
   };
 }
 
-function listRuns(database: Database, filter: RunFilter): Promise<Page<RunSummary>> {
+async function listRuns(database: Database, filter: RunFilter): Promise<Page<RunSummary>> {
   const size = pageSizeOf(filter);
   const before = parsePageToken(filter, isRunId);
   return database.snapshot(async (kysely) => {
