@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { after, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { findByEnvironment, pickFreePort, waitUntil } from "@millrace/provision";
+import { findByEnvironment, isAlive, pickFreePort, waitUntil } from "@millrace/provision";
 import { runCli, type HouseProcess } from "../harness/test-house.ts";
 
 const command = join(import.meta.dirname, "../../packages/cli/bin/millrace.mjs");
@@ -71,11 +71,36 @@ class SupervisedHouse {
     return findByEnvironment("MILLRACE_HOUSE", id);
   }
 
+  /** Everything below the supervisor: its processes, the worker, the sandboxes and what runs in them. */
+  descendants(): number[] {
+    const parents = new Map(pids().map((pid) => [pid, parentOf(pid)]));
+    const isBelow = (pid: number): boolean => {
+      const parent = parents.get(pid);
+      return parent !== undefined && (parent === this.pid || isBelow(parent));
+    };
+    return [...parents.keys()].filter(isBelow);
+  }
+
   async remove(): Promise<void> {
     if (this.#child?.exitCode === null && this.#child.signalCode === null) {
       await this.signal("SIGTERM");
     }
     rmSync(join(this.data, ".."), { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}
+
+function pids(): number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
+}
+
+function parentOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    return undefined;
   }
 }
 
@@ -137,15 +162,19 @@ describe("the supervisor of a house on one machine", () => {
 
   test("a kill -9 of the supervisor ends everything, and the next start goes on with the data", async () => {
     const key = readFileSync(join(house.data, "api-key"), "utf8");
+    const everything = house.descendants();
+    assert.ok(everything.length > 6, `there are processes of all roles and sandboxes: ${everything.length}`);
     await house.signal("SIGKILL");
+    await waitUntil(() => !everything.some(isAlive), { what: "end of all processes", timeoutMs: 20_000 });
     await house.start();
     assert.equal(readFileSync(join(house.data, "api-key"), "utf8"), key);
     assert.equal((await runCli(["--data", house.data, "workflows", "--json"])).code, 0);
   });
 
   test("SIGTERM drains the house and leaves no process, no socket, and code 0", async () => {
+    const everything = house.descendants();
     assert.equal(await house.signal("SIGTERM"), 0);
-    assert.deepEqual(house.remains(), []);
+    assert.deepEqual([...everything.filter(isAlive), ...house.remains()], []);
     assert.equal(existsSync(join(house.data, "supervisor.sock")), false);
   });
 
