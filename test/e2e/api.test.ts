@@ -42,13 +42,13 @@ describe("the gRPC API for clients that know nothing but its address", () => {
   });
 
   test("it creates a run and watches it to its end", async () => {
-    const created = await client.call(runs, "CreateRun", { parent: "workflows/reflected", eventJson: '{"n": 4}' });
+    const created = await client.call(runs, "CreateRun", { parent: "workflows/reflected", event_json: '{"n": 4}' });
     const messages = await client.stream(runs, "WatchRun", { name: created["name"] });
     const states = messages.map((message) => (message["run"] as { state: string }).state);
     assert.equal(states.at(-1), "RUN_STATE_SUCCEEDED", states.join());
-    const last = messages.at(-1)?.["run"] as { steps: { returnValueJson: string }[] };
+    const last = messages.at(-1)?.["run"] as { steps: { return_value_json: string }[] };
     assert.deepEqual(
-      last.steps.map(({ returnValueJson }) => returnValueJson),
+      last.steps.map(({ return_value_json }) => return_value_json),
       ["5", "10"],
     );
   });
@@ -58,7 +58,7 @@ describe("the gRPC API for clients that know nothing but its address", () => {
     await assert.rejects(stranger.call(runs, "ListRuns", {}), { code: 16 });
     stranger.close();
     await assert.rejects(client.call(runs, "CreateRun", { parent: "workflows/nobody" }), { code: 5 });
-    await assert.rejects(client.call(runs, "CreateRun", { parent: "workflows/reflected", eventJson: "{broken" }), {
+    await assert.rejects(client.call(runs, "CreateRun", { parent: "workflows/reflected", event_json: "{broken" }), {
       code: 3,
     });
     await assert.rejects(client.call(runs, "GetRun", { name: "not/a/name" }), { code: 3 });
