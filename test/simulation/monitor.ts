@@ -73,9 +73,10 @@ export class Monitor {
   /** A further assignment of a run goes out: without need, when its environment lives and nothing of it had a fault. */
   assigned(runId: string, assignment: number): void {
     const { kind, hurt, postgres } = this.simulation;
-    const suspends = postgres.hot.get(runId)?.steps.filter((step) => step.pause).length ?? 0;
-    // Each suspend closes one number, and its resumption takes the next.
-    if (kind === "one" && assignment > 1 + 2 * suspends) {
+    const row = postgres.hot.get(runId);
+    const suspends = row?.steps.filter((step) => step.pause).length ?? 0;
+    // Each suspend closes one number, and its resumption takes the next; a takeover may cost one.
+    if (kind === "one" && row && postgres.isOfCurrentOwner(row) && assignment > 1 + 2 * suspends) {
       this.simulation.fail("one lost message cost run", runId, "its assignment", assignment - 1);
     }
     if (kind !== "nats" && kind !== "sched" && kind !== "one") return;

@@ -49,6 +49,11 @@ export class PostgresModel {
     this.simulation = simulation;
   }
 
+  /** True when the owner of the run's partition has been the same since the run was accepted. */
+  isOfCurrentOwner({ accept }: Row): boolean {
+    return Math.floor(accept.sequence / 2 ** 32) === this.partitions[accept.partition]!.epoch;
+  }
+
   /** Statements in flight are rolled back; everything committed stays. */
   crash(untilMs: number): void {
     this.downUntilMs = untilMs;

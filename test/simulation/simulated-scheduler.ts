@@ -17,6 +17,7 @@ const COMMIT_RETRY_MS = 50;
 export class SimulatedScheduler extends Process implements OwnerPort {
   private brain: OwnerBrain;
   private lease: string;
+  private connected = true;
 
   constructor(simulation: Simulation, name: string) {
     super(simulation, name);
@@ -26,6 +27,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   override boot(): void {
     this.lease = `${this.name}-${this.incarnation}`;
+    this.connected = true;
     this.brain = this.createBrain();
   }
 
@@ -38,8 +40,17 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   }
 
   private tick(): void {
+    this.lookAtConnection();
     this.brain.onTick();
     this.later(this.simulation.timing.tickMs, () => this.tick());
+  }
+
+  /** A process notices the loss of its own connection, and its return, within a tick. */
+  private lookAtConnection(): void {
+    const connected = this.simulation.isConnected(this);
+    if (connected === this.connected || this.simulation.has("no_nats_grace")) return;
+    this.connected = connected;
+    this.brain.onConnection(connected);
   }
 
   returnLease(): void {
@@ -48,14 +59,8 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   // What arrives
 
-  onConnection(connected: boolean): void {
-    this.brain.onConnection(connected);
-  }
-
   onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
-    const seen = new Map(living);
-    if (this.simulation.has("take_from_living")) for (const name of seen.keys()) if (name !== this.lease) seen.set(name, new Set());
-    this.brain.onLease(sentAtMs, holds, seen);
+    this.brain.onLease(sentAtMs, holds, living);
   }
 
   onSubmit(message: messages.Submit): void {

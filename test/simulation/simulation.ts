@@ -200,35 +200,15 @@ export class Simulation {
         if (spanMs > 2000) one.killFor(spanMs);
         else one.pause(untilMs);
       }
-    } else if (what === "cut") this.cut([process], untilMs);
-    else if (what === "schedcut") this.cut([random.choice(this.schedulers)], untilMs);
+    } else if (what === "cut") process.cutUntilMs = untilMs;
+    else if (what === "schedcut") random.choice(this.schedulers).cutUntilMs = untilMs;
     else if (what === "nats") {
       this.natsDownUntilMs = Math.max(this.natsDownUntilMs, untilMs);
-      this.announceConnection(this.schedulers, untilMs);
     } else if (what === "pgcut") process.postgresCutUntilMs = untilMs;
     else if (what === "pg") this.postgres.crash(untilMs);
     else if (what === "block") this.block(untilMs);
     else if (what === "leave") this.leave(random.choice(this.schedulers), spanMs);
     else if (what === "join" && this.schedulers.length < 4) this.join();
-  }
-
-  private cut(processes: Process[], untilMs: number): void {
-    for (const process of processes) process.cutUntilMs = untilMs;
-    this.announceConnection(
-      this.schedulers.filter((scheduler) => processes.includes(scheduler)),
-      untilMs,
-    );
-  }
-
-  /** A process learns of its own lost connection, and of its return. */
-  private announceConnection(schedulers: SimulatedScheduler[], untilMs: number): void {
-    if (this.has("no_nats_grace")) return;
-    for (const scheduler of schedulers) {
-      scheduler.run(scheduler.incarnation, () => scheduler.onConnection(false));
-      this.queue.at(untilMs - this.nowMs, () => {
-        if (this.isConnected(scheduler)) scheduler.run(scheduler.incarnation, () => scheduler.onConnection(true));
-      });
-    }
   }
 
   private block(untilMs: number): void {
@@ -294,7 +274,7 @@ const FAULTS: Record<ScenarioKind, readonly Fault[]> = {
 };
 
 function timingFor(mutations: ReadonlySet<Mutation>): Timing {
-  const timing: Timing = { ...TIMING_DEFAULT, limitedLifeMs: 2000, limitedWaitMs: 3000 };
+  const timing: Timing = { ...TIMING_DEFAULT, limitedLifeMs: 2500, limitedWaitMs: 3500 };
   if (mutations.has("no_wait")) return { ...timing, waitMs: 1000, limitedWaitMs: 1000 };
   if (mutations.has("assign_not_resent")) return { ...timing, assignResendMs: Infinity };
   return timing;

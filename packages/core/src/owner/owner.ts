@@ -238,7 +238,11 @@ export class Owner {
       return;
     }
     const index = parseStepPath(result.path);
-    if (index === run.steps.length) return this.checkpoint(part, run, message);
+    if (index === run.steps.length) {
+      // A step before this one whose commit is not done here was committed by another owner: ours is about to be refused.
+      if (run.committedSteps === run.steps.length) this.checkpoint(part, run, message);
+      return;
+    }
     const done = run.steps[index];
     if (done && index < run.committedSteps && done.executionId === result.executionId) {
       this.committed(part, run, message, "NEXT");
