@@ -51,14 +51,18 @@ export function parseWorkflowDefinition(value: unknown): WorkflowDefinition {
   return definition;
 }
 
-/** The error for a definition with problems. */
-export function invalidWorkflow(problems: readonly DefinitionProblem[]): PlatformError {
+/** Problems that one error names; it travels in headers, which are small. The rest is only counted. */
+const PROBLEMS_SHOWN = 20;
+
+function invalidWorkflow(problems: readonly DefinitionProblem[]): PlatformError {
+  const shown = problems.slice(0, PROBLEMS_SHOWN);
   const metadata: Record<string, string> = {};
-  for (const [index, problem] of problems.entries()) {
+  for (const [index, problem] of shown.entries()) {
     metadata[`problems.${index}.path`] = problem.path;
     metadata[`problems.${index}.message`] = problem.message;
   }
-  const lines = problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+  const lines = shown.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+  if (problems.length > PROBLEMS_SHOWN) lines.push(`and ${problems.length - PROBLEMS_SHOWN} more`);
   return new PlatformError("InvalidArgument", "INVALID_WORKFLOW", lines.join("; "), { metadata });
 }
 

@@ -19,7 +19,7 @@ export class SourceCheck {
   /**
    * Resolves when every step compiles.
    *
-   * @throws PlatformError `SOURCE_INVALID` with every problem, `NO_RUNNER` when none answers within the time
+   * @throws PlatformError `SOURCE_INVALID` with every problem; `NO_RUNNER` and `CHECK_FAILED` when that lasts all the time
    */
   async assertCompiles(steps: session.StepCode[], timeoutMs: number): Promise<void> {
     const { problems } = await this.#ask({ steps }, timeoutMs);
@@ -36,16 +36,20 @@ export class SourceCheck {
       } catch (thrown) {
         const error = coerceError(thrown);
         if (error.reason === "PAYLOAD_TOO_LARGE") throw error;
-        if (performance.now() + RETRY_MS >= deadline) throw noRunner(error);
+        if (performance.now() + RETRY_MS >= deadline) throw checkFailed(error);
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
 }
 
-function noRunner(cause: PlatformError): PlatformError {
-  const message = `no runner could check the code (${cause.message}); is one running? "millrace status" shows them`;
-  return new PlatformError("Unavailable", "NO_RUNNER", message, { cause });
+/** Nobody there, or somebody there who could not do it: a person does different things about the two. */
+function checkFailed(cause: PlatformError): PlatformError {
+  if (cause.reason === "BUS_NO_RESPONDERS" || cause.reason === "BUS_TIMEOUT") {
+    const message = 'no runner is there to check the code; "millrace status" shows those that are';
+    return new PlatformError("Unavailable", "NO_RUNNER", message, { cause });
+  }
+  return new PlatformError("Unavailable", "CHECK_FAILED", `the code could not be checked: ${cause.message}`, { cause });
 }
 
 function sourceInvalid(problems: readonly control.SourceProblem[]): PlatformError {

@@ -28,8 +28,8 @@ export interface HttpEvent {
   readonly requestJson: string | undefined;
 }
 
-/** Keys of the house start so; a caller that sends one to a trigger by mistake does not show it to user code. */
-const API_KEY_PREFIX = "mrk_";
+/** A key of the house: a caller that sends one to a trigger by mistake does not show it to user code. */
+const API_KEY = /\bmr_[A-Za-z0-9_-]{40,}/;
 
 /**
  * Makes the event of a request. It is text from the start: the body's JSON is spliced in as it was sent, so that nothing
@@ -60,7 +60,7 @@ function eventHeaders(rawHeaders: readonly string[]): Map<string, string> {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
     const value = rawHeaders[i + 1]!;
-    if (name === "authorization" && value.includes(API_KEY_PREFIX)) continue;
+    if (name === "authorization" && API_KEY.test(value)) continue;
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before}${name === "cookie" ? "; " : ", "}${value}`);
   }

@@ -113,8 +113,8 @@ export interface ListWorkflowsResponse {
 /** Request of DeployWorkflow. */
 export interface DeployWorkflowRequest {
   /**
-   * `workflows/<id>` of the workflow that gets the version (its display name then becomes the definition's name); empty
-   * means the workflow whose display name is the definition's, created when missing.
+   * `workflows/<id>` of the workflow that gets the version; its display name must be the definition's name. Empty means
+   * the workflow of that display name, created when missing.
    */
   name: string;
   /** The content of `workflow.yaml` as JSON. */
@@ -149,23 +149,6 @@ export interface DisableWorkflowRequest {
 export interface DeleteWorkflowRequest {
   /** `workflows/<id>` or `workflows/<display name>`. */
   name: string;
-}
-
-/**
- * A mistake in a definition or a source. Errors of DeployWorkflow carry each in `google.rpc.ErrorInfo.metadata` under
- * the keys `problems.<n>.file`, `.line`, `.column`, `.path` and `.message`, and this type as a status detail.
- */
-export interface DeployProblem {
-  /** File of the mistake; empty for `workflow.yaml` itself. */
-  file: string;
-  /** Line, from 1; 0 when unknown. */
-  line: number;
-  /** Column, from 1; 0 when unknown. */
-  column: number;
-  /** Place in the definition, such as `steps[1].python`; empty for a mistake in a source. */
-  path: string;
-  /** What is wrong. */
-  message: string;
 }
 
 function createBaseWorkflow(): Workflow {
@@ -876,96 +859,6 @@ export const DeleteWorkflowRequest: MessageFns<DeleteWorkflowRequest> = {
   },
 };
 
-function createBaseDeployProblem(): DeployProblem {
-  return { file: "", line: 0, column: 0, path: "", message: "" };
-}
-
-export const DeployProblem: MessageFns<DeployProblem> = {
-  encode(message: DeployProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.file !== "") {
-      writer.uint32(10).string(message.file);
-    }
-    if (message.line !== 0) {
-      writer.uint32(16).uint32(message.line);
-    }
-    if (message.column !== 0) {
-      writer.uint32(24).uint32(message.column);
-    }
-    if (message.path !== "") {
-      writer.uint32(34).string(message.path);
-    }
-    if (message.message !== "") {
-      writer.uint32(42).string(message.message);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): DeployProblem {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseDeployProblem();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.file = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.line = reader.uint32();
-            continue;
-          }
-          case 3: {
-            if (tag !== 24) {
-              break;
-            }
-
-            message.column = reader.uint32();
-            continue;
-          }
-          case 4: {
-            if (tag !== 34) {
-              break;
-            }
-
-            message.path = reader.string();
-            continue;
-          }
-          case 5: {
-            if (tag !== 42) {
-              break;
-            }
-
-            message.message = reader.string();
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
 /** Creates, deploys and switches workflows. */
 export type WorkflowServiceService = typeof WorkflowServiceService;
 export const WorkflowServiceService = {
@@ -1007,8 +900,11 @@ export const WorkflowServiceService = {
   /**
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
-   * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent) and with UNAVAILABLE
-   * (`NO_RUNNER`) when no runner is up to check the code. A failed deploy changes nothing.
+   * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
+   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
+   * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
+   * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
+   * `.message`, as far as each is known. A failed deploy changes nothing.
    */
   deployWorkflow: {
     path: "/millrace.api.v1.WorkflowService/DeployWorkflow" as const,
@@ -1071,8 +967,11 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
   /**
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
-   * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent) and with UNAVAILABLE
-   * (`NO_RUNNER`) when no runner is up to check the code. A failed deploy changes nothing.
+   * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
+   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
+   * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
+   * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
+   * `.message`, as far as each is known. A failed deploy changes nothing.
    */
   deployWorkflow: handleUnaryCall<DeployWorkflowRequest, Workflow>;
   /** Lets triggers start runs again; changes nothing when the workflow is enabled. */
@@ -1141,8 +1040,11 @@ export interface WorkflowServiceClient extends Client {
   /**
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
-   * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent) and with UNAVAILABLE
-   * (`NO_RUNNER`) when no runner is up to check the code. A failed deploy changes nothing.
+   * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
+   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
+   * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
+   * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
+   * `.message`, as far as each is known. A failed deploy changes nothing.
    */
   deployWorkflow(
     request: DeployWorkflowRequest,
