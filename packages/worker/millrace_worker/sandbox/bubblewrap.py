@@ -5,15 +5,18 @@ Mounts are listed one by one. Never the host's `/`, a home, /run, /var or /proc:
 
 from __future__ import annotations
 
+import compileall
 import functools
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from .settings import SandboxSettings, SandboxUnavailable
 
-INIT = "/millrace/init.py"
+INIT_FOLDER = Path(__file__).with_name("inside")
+INIT = "/millrace/init"
 RUNTIME = "/millrace/runtime"
 
 _SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -43,7 +46,7 @@ _ETC = (
     "magic",
     "fonts",
 )
-_CAPABILITIES = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+_CAPABILITIES: tuple[str, ...] = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
 def is_root() -> bool:
@@ -57,23 +60,24 @@ class Interpreter:
 
     executable: Path
     prefix: Path
+    cache_tag: str
 
 
 @functools.lru_cache(maxsize=32)
 def find_interpreter(settings: SandboxSettings) -> Interpreter:
     """What an interpreter says about itself; checked not to drag a home folder into the sandbox."""
-    script = "import sys; print(sys._base_executable); print(sys.base_prefix)"
+    script = "import sys; print(sys._base_executable, sys.base_prefix, sys.implementation.cache_tag, sep='\\n')"
     result = subprocess.run([settings.python, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise SandboxUnavailable(f"{settings.python} does not start: {result.stderr.strip()[-300:]}", "Set MILLRACE_PYTHON.")
-    executable, prefix = (Path(line) for line in result.stdout.splitlines())
-    prefix = settings.python_prefix or prefix
+    executable, base_prefix, cache_tag = result.stdout.splitlines()
+    prefix = settings.python_prefix or Path(base_prefix)
     if _is_too_wide(prefix):
         raise SandboxUnavailable(
             f"The Python at {settings.python} has the prefix {prefix}, which holds more than Python.",
             "Use a Python with a folder of its own: set MILLRACE_PYTHON, or MILLRACE_SANDBOX_PYTHON_PREFIX.",
         )
-    return Interpreter(executable, prefix)
+    return Interpreter(Path(executable), prefix, cache_tag)
 
 
 def build_command(
@@ -94,16 +98,25 @@ def build_command(
     arguments = [str(bwrap), *_namespaces(settings), "--info-fd", str(info_fd), *_system_mounts(settings)]
     for source, destination in (*settings.read_only_binds, *extra_binds):
         arguments += _bind(source, destination)
-    arguments += _bind(settings.runtime_dir, RUNTIME) + _bind(Path(__file__).with_name("init.py"), INIT)
+    arguments += _bind(settings.runtime_dir, RUNTIME) + _bind(INIT_FOLDER, INIT)
     for descriptor, name in ((passwd_fd, "/etc/passwd"), (group_fd, "/etc/group")):
         arguments += ["--perms", "0444", "--ro-bind-data", str(descriptor), name]
     arguments += ["--remount-ro", "/", "--chdir", "/tmp", *_environment(settings)]
     return [*arguments, "--", *python_command(settings, INIT), *init_arguments]
 
 
-def python_command(settings: SandboxSettings, init: str) -> list[str]:
-    """Isolated, without site, without writing bytecode (nothing it could be written to)."""
-    return [str(find_interpreter(settings).executable), "-I", "-S", "-B", "-X", "frozen_modules=on", init]
+def python_command(settings: SandboxSettings, init_folder: str) -> list[str]:
+    """Isolated, without site, without writing bytecode (nothing it could be written to). Imported, not run by its path:
+    only an import takes the bytecode that precompile() left, which saves 4 ms a start."""
+    start = f"import sys; sys.path.insert(0, {init_folder!r}); import init; init.main()"
+    return [str(find_interpreter(settings).executable), "-I", "-S", "-B", "-X", "frozen_modules=on", "-c", start]
+
+
+def precompile(settings: SandboxSettings) -> None:
+    """Bytecode of what runs inside, which a start could not keep. Where the folder is not ours to write, starts are slower."""
+    if find_interpreter(settings).cache_tag == sys.implementation.cache_tag:
+        for folder in (INIT_FOLDER, settings.runtime_dir):
+            compileall.compile_dir(folder, quiet=2)
 
 
 def environment(settings: SandboxSettings) -> dict[str, str]:

@@ -55,7 +55,7 @@ class Sandbox:
         self._processes: set[SandboxedProcess] = set()
         self._starts: dict[SandboxedProcess, _Start] = {}
         self._sleeping_until = 0.0
-        self._closing = False
+        self._closing = self._precompiled = False
         self._count = 0
         self._uids: UidBlock | None = None
 
@@ -172,6 +172,9 @@ class Sandbox:
         try:
             if self._closing:
                 raise SandboxUnavailable("The sandbox has been closed.")
+            if not self._precompiled:
+                bubblewrap.precompile(self.settings)
+                self._precompiled = True
             if not process.condemned:
                 start_bubblewrap(self.settings, process, self._take_uid(), extra_binds)
         except (SandboxUnavailable, OSError) as error:

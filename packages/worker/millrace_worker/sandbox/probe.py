@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from . import bubblewrap
 from .launcher import Sandbox
@@ -26,6 +27,9 @@ _SYSCTLS = {
     "kernel/apparmor_restrict_unprivileged_userns": "0",
 }
 _READ_TIMEOUT_S = 20
+
+Report = dict[str, Any]
+"""What probe_runtime wrote."""
 
 
 def run_checks(settings: SandboxSettings) -> list[Check]:
@@ -116,7 +120,7 @@ def _check_by_starting_one(settings: SandboxSettings) -> list[Check]:
     probe = dataclasses.replace(
         settings, runtime_dir=Path(__file__).with_name("probe_runtime"), process_limit=_PROBE_PROCESSES, read_only_binds=()
     )
-    outcome: list[tuple[dict, str, float] | SandboxUnavailable] = []
+    outcome: list[tuple[Report, str, float] | SandboxUnavailable] = []
     # In a thread of its own: the caller may be inside an event loop.
     thread = threading.Thread(target=lambda: outcome.append(_try_one(probe)))
     thread.start()
@@ -132,14 +136,14 @@ def _check_by_starting_one(settings: SandboxSettings) -> list[Check]:
     ]
 
 
-def _try_one(settings: SandboxSettings) -> tuple[dict, str, float] | SandboxUnavailable:
+def _try_one(settings: SandboxSettings) -> tuple[Report, str, float] | SandboxUnavailable:
     try:
         return asyncio.run(_start_and_read(settings))
     except SandboxUnavailable as error:
         return error
 
 
-async def _start_and_read(settings: SandboxSettings) -> tuple[dict, str, float]:
+async def _start_and_read(settings: SandboxSettings) -> tuple[Report, str, float]:
     sandbox = Sandbox(settings)
     begun = time.monotonic()
     try:
@@ -156,7 +160,7 @@ async def _start_and_read(settings: SandboxSettings) -> tuple[dict, str, float]:
         await sandbox.close()
 
 
-def _judge(report: dict, settings: SandboxSettings) -> list[Check]:
+def _judge(report: Report, settings: SandboxSettings) -> list[Check]:
     privileges = [value for value in report["capabilities"] if int(value, 16)]
     tmp_ok = report["tmp_bytes"] <= settings.tmp_bytes and report["tmp_inodes"] <= settings.tmp_inodes
     return [

@@ -152,7 +152,7 @@ class SandboxedProcess:
             strays = self.stray_pids()
             if not strays:
                 return killed
-            killed += sum(self._with_table(lambda table, pid=pid: table.kill(pid), False) for pid in strays)
+            killed += self._with_table(lambda table: sum(map(table.kill, strays)), 0)  # noqa: B023
         self.condemn(
             ExitInfo(
                 "too_many_processes",
@@ -164,7 +164,8 @@ class SandboxedProcess:
     def close_fds(self) -> None:
         """Close the four descriptors that the caller was given and has not closed itself."""
         for name in ("control_reader", "control_writer", "stdout", "stderr"):
-            descriptor, _ = getattr(self, name), setattr(self, name, -1)
+            descriptor = getattr(self, name)
+            setattr(self, name, -1)
             if descriptor >= 0:
                 os.close(descriptor)
 

@@ -118,11 +118,11 @@ class SandboxSettings:
         values: dict[str, object] = {"runtime_dir": runtime_dir}
         problems: list[str] = []
         for name in _INTEGERS:
-            text = env.get(f"MILLRACE_SANDBOX_{name.upper()}", "")
-            if text.isdecimal():
-                values[name] = int(text)
-            elif text:
-                problems.append(f"MILLRACE_SANDBOX_{name.upper()} is {text!r}, must be a whole number")
+            number = env.get(f"MILLRACE_SANDBOX_{name.upper()}", "")
+            if number.isdecimal():
+                values[name] = int(number)
+            elif number:
+                problems.append(f"MILLRACE_SANDBOX_{name.upper()} is {number!r}, must be a whole number")
         for name in ("python", "python_prefix", "bwrap", "uid_lock_dir"):
             if text := env.get(f"MILLRACE_SANDBOX_{name.upper()}"):
                 values[name] = Path(text)

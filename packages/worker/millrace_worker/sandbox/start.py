@@ -86,7 +86,7 @@ def _start(
     passed = {"control_in": control_in, "control_out": control_out, "status": inner_status, "lifeline": inner_lifeline}
     arguments = _init_arguments(settings, process.uid, passed)
     if settings.unsafe:
-        command = [*bubblewrap.python_command(settings, str(Path(__file__).with_name("init.py"))), *arguments]
+        command = [*bubblewrap.python_command(settings, str(bubblewrap.INIT_FOLDER)), *arguments]
         descriptors = (*passed.values(),)
     else:
         passwd, group = (pipes.with_content(text) for text in _accounts(process.uid))

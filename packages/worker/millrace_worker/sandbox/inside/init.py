@@ -1,6 +1,6 @@
 """Pid 1 of an EE. Runs inside bubblewrap's mounts, gives up every privilege, then forks the Python that runs user code.
 
-Stands alone (standard library only, any supported Python) because it is started by path in the sandbox. Why Python,
+Stands alone (standard library only, any supported Python): of this package the sandbox contains nothing else. Why Python,
 and why fork instead of exec: a second interpreter would cost 15 ms and 6 MB per EE; forked from here the two share their
 pages. Why not bubblewrap's own init: it maps a death by signal to an exit code, and under root it would stay uid 0.
 
@@ -9,12 +9,18 @@ CAP_SYS_ADMIN needs no_new_privs, and nothing that was given up can be had again
 capabilities, filter, fork.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 import resource
 import select
 import signal
 import sys
+
+TYPE_CHECKING = False  # the real one lies in `typing`, which takes 3 ms to import
+if TYPE_CHECKING:
+    from typing import Any
 
 CONTROL_IN, CONTROL_OUT = 1000, 1001
 RUNTIME = "/millrace/runtime"
@@ -39,24 +45,24 @@ class _CapabilityHeader(ctypes.Structure):
     _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
 
-def _call(name, *arguments):
+def _call(name: str, *arguments: Any) -> None:
     """One libc function, every failure an OSError that names it."""
     if getattr(_libc, name)(*arguments) < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"{name}: {os.strerror(code)}")
 
 
-def _prctl(option, *arguments):
+def _prctl(option: int, *arguments: int) -> None:
     _call("prctl", option, *(ctypes.c_ulong(argument) for argument in (*arguments, 0, 0, 0, 0)[:4]))
 
 
-def _bound_tmpfs(path, size, inodes):
+def _bound_tmpfs(path: str, size: int, inodes: int) -> None:
     """bubblewrap can give a tmpfs its size but not its number of inodes."""
     options = f"size={size},nr_inodes={inodes}".encode()
     _call("mount", b"tmpfs", path.encode(), b"tmpfs", _MS_REMOUNT | _MS_NOSUID | _MS_NODEV, options)
 
 
-def _close_proc():
+def _close_proc() -> None:
     """Kernel settings read-only by the mount too, not by their files' modes alone: some are writable for everybody."""
     flags = _MS_RDONLY | _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     for path in (b"/proc/sys", b"/proc/sysrq-trigger"):
@@ -65,14 +71,14 @@ def _close_proc():
             _call("mount", None, path, None, _MS_BIND | _MS_REMOUNT | flags, None)
 
 
-def _become(uid):
+def _become(uid: int) -> None:
     """Root's house: a real uid of the EE's own, so that limits by user are its own and files of root are out of reach."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
 
 
-def _map_ordinary_user(inside):
+def _map_ordinary_user(inside: int) -> None:
     """An ordinary user's house: a user namespace below bubblewrap's, in which the only user is not 0.
 
     The namespace that owns the mounts is then out of reach, and RLIMIT_NPROC counts within this one alone.
@@ -86,7 +92,7 @@ def _map_ordinary_user(inside):
     os.setresuid(inside, inside, inside)
 
 
-def _set_limits(processes, files, data):
+def _set_limits(processes: int, files: int, data: int) -> None:
     for name, value in (
         ("CORE", 0),
         ("NPROC", processes),
@@ -101,20 +107,20 @@ def _set_limits(processes, files, data):
         resource.setrlimit(which, (value, value))
 
 
-def _drop_bounding_set():
+def _drop_bounding_set() -> None:
     """While CAP_SETPCAP is still there: nothing that is executed later can gain a capability."""
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) < 0:
             break
 
 
-def _drop_capabilities():
+def _drop_capabilities() -> None:
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     _call("capset", ctypes.byref(header), (ctypes.c_uint32 * 6)())
 
 
-def _install_filter(program):
+def _install_filter(program: bytes) -> None:
     argument = _Filter(len(program) // 8, program)
     _call(
         "prctl",
@@ -126,7 +132,7 @@ def _install_filter(program):
     )
 
 
-def _close_abstract_sockets():
+def _close_abstract_sockets() -> None:
     """Sockets with an abstract name belong to the network namespace, not to a folder: with the host's network, user code
     could talk to the host's X server, D-Bus or container daemon. Landlock closes them, from Linux 6.12 on."""
     if _libc.syscall(_LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _LANDLOCK_VERSION_FLAG) < _LANDLOCK_ABI_WITH_SCOPES:
@@ -139,7 +145,7 @@ def _close_abstract_sockets():
     os.close(ruleset)
 
 
-def _run_runtime(config):
+def _run_runtime(config: dict[str, Any]) -> None:
     """The child: the runtime as `__main__`, on the descriptors that it was promised and no others."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
@@ -162,24 +168,25 @@ def _run_runtime(config):
     _become_main(config["runtime"])
 
 
-def _become_main(folder):
+def _become_main(folder: str) -> None:
     """Replace this module by the runtime's `__main__`, compiled or from its cache, as `python folder` would."""
     import importlib.machinery
 
     entry = f"{folder}/__main__.py"
-    sys.path.insert(0, folder)
+    sys.path[0] = folder
     sys.argv[:] = [entry]
     code = importlib.machinery.SourceFileLoader("__main__", entry).get_code("__main__")
-    for name in ("ctypes", "_ctypes", "ctypes._endian"):
+    for name in ("init", "ctypes", "_ctypes", "ctypes._endian"):
         sys.modules.pop(name, None)
     names = sys.modules["__main__"].__dict__
     builtins = names["__builtins__"]
     names.clear()
     names.update(__name__="__main__", __file__=entry, __builtins__=builtins, __package__="", __spec__=None, __doc__=None)
+    assert code is not None
     exec(code, names)
 
 
-def _supervise(child, status, lifeline, wakeup):
+def _supervise(child: int, status: int, lifeline: int, wakeup: int) -> None:
     """Reap whatever dies; when the main Python does, tell how and end. The namespace ends with pid 1, all of it."""
     while True:
         while True:
@@ -199,11 +206,11 @@ def _supervise(child, status, lifeline, wakeup):
             os._exit(0)
 
 
-def _reason(code):
+def _reason(code: int) -> int:
     return os.WTERMSIG(code) if os.WIFSIGNALED(code) else os.WEXITSTATUS(code)
 
 
-def _prepare(config):
+def _prepare(config: dict[str, Any]) -> None:
     if config["mode"] != "unsafe":
         _bound_tmpfs("/tmp", config["tmp_bytes"], config["tmp_inodes"])
         _bound_tmpfs("/dev/shm", config["shm_bytes"], 4096)
@@ -226,9 +233,9 @@ def _prepare(config):
     os.umask(0o022)
 
 
-def main():
+def main() -> None:
     """`init.py key=value …`; the keys are those that launcher.py passes."""
-    config = {}
+    config: dict[str, Any] = {}
     for argument in sys.argv[1:]:
         key, _, value = argument.partition("=")
         config[key] = int(value) if value.isdecimal() and key != "filter" else value
@@ -249,7 +256,3 @@ def main():
         os.close(config[name])
     os.write(config["status"], b"ready\n")
     _supervise(child, config["status"], config["lifeline"], wakeup)
-
-
-if __name__ == "__main__":
-    main()
