@@ -150,11 +150,13 @@ export class Runner {
   #onRunGone({ assignment, cause, message }: session.RunGone): void {
     const run = this.#find(assignment);
     if (run === undefined) return;
-    this.#forget(run);
     if (this.#holdings.holds(run.handing)) {
       this.#parts.log.info("run.gone", { run: run.handing.runId, assignment: run.handing.assignment, cause, message });
     }
-    this.#tell(() => this.#holdings.onRunGone(run.handing, wire.goneCauseFromWire(cause)));
+    const known = wire.goneCauseFromWire(cause);
+    if (known === "REFUSED") return this.#refused(run);
+    this.#forget(run);
+    this.#tell(() => this.#holdings.onRunGone(run.handing, known));
   }
 
   /** No restart of a worker helps: the process ends and says why. */
@@ -235,9 +237,14 @@ export class Runner {
     if (!this.host.startRun(startRun(run, environment, performance.now()), version)) this.#refused(run);
   }
 
+  /**
+   * The run could not be started here. Its owner will try again at once, so the news waits for a moment that grows with
+   * the number of tries: a version that cannot be had must not keep the house busy.
+   */
   #refused(run: ActiveRun): void {
     this.#forget(run);
-    this.#tell(() => this.#holdings.onRunGone(run.handing, "REFUSED"));
+    const pauseMs = Math.min(REFUSED_PAUSE_MAX_MS, REFUSED_PAUSE_MS * 2 ** (run.handing.assignment - 1));
+    setTimeout(() => this.#tell(() => this.#holdings.onRunGone(run.handing, "REFUSED")), pauseMs);
   }
 
   #kill(handing: messages.Handing): void {
@@ -304,6 +311,8 @@ export class Runner {
 }
 
 const DRAIN_LOOK_MS = 20;
+const REFUSED_PAUSE_MS = 100;
+const REFUSED_PAUSE_MAX_MS = 5000;
 /** Most versions in a heartbeat, as its contract says. */
 const WARM_MAX = 64;
 
