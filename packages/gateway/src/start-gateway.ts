@@ -37,7 +37,6 @@ import { RunnerServices } from "./services/runner-services.ts";
 const VERSIONS_MAX = 64;
 /** A call without a deadline of its own: longer than the longest wait that one may ask for. */
 const UNARY_DEADLINE_MS = 960_000;
-const CONTRACTS = ["workflow", "run", "variable", "house"].map((name) => `millrace/api/v1/${name}_service.proto`);
 
 /** Connects a gateway to NATS and Postgres, loads the definitions and opens its doors. */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningProcess> {
@@ -231,7 +230,7 @@ class Gateway {
       ],
       authenticate: (credentials) => keys.authenticate(credentials),
       log,
-      reflection: CONTRACTS,
+      reflection: true,
       health: true,
       limits: { messageBytesMax: settings.grpcMessageBytesMax, unaryDeadlineMs: UNARY_DEADLINE_MS },
     });

@@ -11,7 +11,6 @@ export {
   type GrpcFailure,
   type HttpFailure,
 } from "./errors.ts";
-export { PROTO_DIR } from "./reflection.ts";
 export { createGrpcServer, implement, type GrpcServer, type GrpcServerLimits, type GrpcServerOptions, type RpcLog, type ServiceBinding } from "./server.ts";
 export { grpcStatusOf, httpStatusOf, kindOfGrpcStatus, kindOfHttpStatus } from "./status.ts";
 export { listenUnix } from "./unix-socket.ts";

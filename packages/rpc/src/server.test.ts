@@ -71,7 +71,7 @@ before(async () => {
       return "alice";
     },
     log: { warn: () => {}, error: (event, fields) => void logged.push({ event, ...fields }) },
-    reflection: ["millrace/worker/v1/session.proto"],
+    reflection: true,
     health: true,
     limits: { unaryDeadlineMs: 300, messageBytesMax: 100_000 },
   });

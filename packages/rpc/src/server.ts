@@ -33,8 +33,8 @@ export interface GrpcServerOptions<Principal> {
   /** Finds out who calls, or throws `Unauthenticated`. Health and reflection are open. */
   authenticate: (credentials: CallCredentials) => Principal | Promise<Principal>;
   log: RpcLog;
-  /** Names of the contracts shown by reflection, such as `millrace/api/v1/runs.proto`; none turns it off. */
-  reflection?: readonly string[];
+  /** Offer reflection of the public contract, v1 and v1alpha. */
+  reflection?: boolean;
   /** Offer `grpc.health.v1.Health`. */
   health?: boolean;
   limits?: Partial<GrpcServerLimits>;
@@ -94,7 +94,7 @@ export function createGrpcServer<Principal>(options: GrpcServerOptions<Principal
     "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
   });
   for (const binding of options.services) addService(server, binding, options, limits);
-  if (options.reflection !== undefined && options.reflection.length > 0) addReflection(server, options.reflection);
+  if (options.reflection === true) addReflection(server);
   const health = options.health === true ? addHealth(server) : undefined;
   return new RunningServer(server, health);
 }
