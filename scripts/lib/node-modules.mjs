@@ -4,11 +4,22 @@ import { npmInstall } from "./npm.mjs";
 import { checkout } from "./paths.mjs";
 import { withProgress } from "./progress.mjs";
 
-/** Makes node_modules hold what package-lock.json names. */
-export async function ensureNodeModules() {
-  if (!isUpToDate(checkout)) {
-    await withProgress("node modules", () => npmInstall(checkout));
+/**
+ * Makes node_modules hold what package-lock.json names.
+ *
+ * @param {{dev: boolean}} options `dev` adds what tests and lint need: two thirds of everything
+ */
+export async function ensureNodeModules({ dev }) {
+  if (!isUpToDate(checkout, dev)) {
+    await withProgress("node modules", () => npmInstall(checkout, { dev: dev || hasDevPackages(checkout) }));
   }
+}
+
+/** Whether what tests need was installed: then an update leaves it there. */
+function hasDevPackages(folder) {
+  return Object.values(packagesOf(join(folder, "node_modules/.package-lock.json")) ?? {}).some(
+    (entry) => entry.dev === true,
+  );
 }
 
 /**
@@ -16,16 +27,13 @@ export async function ensureNodeModules() {
  * so that what a person installed by hand counts too and is not thrown away.
  *
  * @param {string} folder
+ * @param {boolean} dev whether what only tests and lint need counts
  */
-export function isUpToDate(folder) {
+export function isUpToDate(folder, dev) {
   const installed = packagesOf(join(folder, "node_modules/.package-lock.json"));
-  const wanted = packagesOf(join(folder, "package-lock.json"));
-  return (
-    installed !== undefined &&
-    Object.entries(wanted ?? {}).every(
-      ([path, entry]) => !path.startsWith("node_modules/") || isInstalled(folder, path, entry, installed),
-    )
-  );
+  const all = Object.entries(packagesOf(join(folder, "package-lock.json")) ?? {});
+  const wanted = all.filter(([path, entry]) => path.startsWith("node_modules/") && (dev || entry.dev !== true));
+  return installed !== undefined && wanted.every(([path, entry]) => isInstalled(folder, path, entry, installed));
 }
 
 function isInstalled(folder, path, entry, installed) {

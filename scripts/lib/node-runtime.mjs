@@ -29,7 +29,7 @@ export async function ensureNode() {
     for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
       copyFileSync(join(checkout, "scripts/node-runtime", file), join(folder, file));
     }
-    await npmInstall(folder);
+    await npmInstall(folder, { dev: false });
   });
   if (ask(node, ["--version"]) === undefined) {
     throw new SetupError(

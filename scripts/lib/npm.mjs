@@ -11,17 +11,11 @@ import { run } from "./run.mjs";
  * one that runs as root is a risk.
  *
  * @param {string} folder
+ * @param {{dev: boolean}} options `dev` adds what only development needs
  */
-export async function npmInstall(folder) {
-  const args = [
-    "install",
-    "--no-save",
-    "--include=dev",
-    "--include=optional",
-    "--ignore-scripts",
-    "--no-audit",
-    "--no-fund",
-  ];
+export async function npmInstall(folder, { dev }) {
+  const extent = [dev ? "--include=dev" : "--omit=dev", "--include=optional"];
+  const args = ["install", "--no-save", ...extent, "--ignore-scripts", "--no-audit", "--no-fund"];
   const options = {
     cwd: folder,
     env: npmEnvironment(),

@@ -31,7 +31,8 @@ export function findPython() {
 export async function pipInstall(before, args) {
   mkdirSync(toolsFolder, { recursive: true });
   const [command, ...pip] = await findPip();
-  const fixed = ["install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"];
+  // Python compiles by itself what it imports; compiling everything here takes longer than the download.
+  const fixed = ["install", "--quiet", "--no-compile", "--no-deps", "--require-hashes", "--only-binary", ":all:"];
   await run(command, [...pip, "--disable-pip-version-check", ...before, ...fixed, ...args], {
     cwd: toolsFolder,
     remedy: "check that pip reaches its index (python3 -m pip download grpcio), then start again",

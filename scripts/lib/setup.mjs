@@ -24,7 +24,7 @@ export async function setup(options) {
       ensureNode(),
       ensurePython(options),
       ensureNatsServer(),
-      ensureNodeModules().then(ensurePostgres),
+      ensureNodeModules(options).then(ensurePostgres),
       ensureBubblewrap(),
     ]);
     const tools = { node, python, natsServer, postgres, bwrap };
