@@ -37,7 +37,8 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   if (mutations.has("reuse_assignment")) reuseAssignments(insides);
   if (touched.has(brain)) return;
   touched.add(brain);
-  if (mutations.has("renew_without_lease") || mutations.has("no_nats_grace")) insides.state.ownership.isLeased = () => true;
+  if (mutations.has("renew_without_lease") || mutations.has("no_nats_grace"))
+    insides.state.ownership.isLeased = () => true;
   if (mutations.has("cancel_frees_limit")) insides.linger = () => undefined;
   if (mutations.has("takeover_starts_limited")) {
     insides.dispatcher.mayStart = (queue) => queue.concurrencyLimit === 0 || queue.hasPlace();
@@ -89,7 +90,9 @@ function believeCheckpoints(insides: Insides): void {
 
 /** What a commit would come to if nothing went wrong. */
 export function optimisticOutcome({ changes }: CommitBatch): CommitOutcome {
-  const accepts = changes.filter(({ kind }) => kind === "accept").map(({ runId }): [string, AcceptOutcome] => [runId, { kind: "inserted" }]);
+  const accepts = changes
+    .filter(({ kind }) => kind === "accept")
+    .map(({ runId }): [string, AcceptOutcome] => [runId, { kind: "inserted" }]);
   return { refused: new Set(), accepts: new Map(accepts) };
 }
 

@@ -35,13 +35,6 @@ export const MUTATIONS = {
 } as const;
 
 /** Mistakes that take an unlucky order of several faults: found within 20,000 scenarios, not within 1,000. */
-export const RARE: ReadonlySet<string> = new Set([
-  "assign_any_age",
-  "assign_not_resent",
-  "refusal_reuses_number",
-  "restart_means_dead",
-  "runner_kills_alone",
-  "answer_only_in_flight",
-]);
+export const RARE: ReadonlySet<string> = new Set(["refusal_reuses_number", "takeover_starts_limited"]);
 
 export type Mutation = keyof typeof MUTATIONS;

@@ -164,7 +164,8 @@ export class PostgresModel {
   private claimKey(key: string, runId: string): boolean {
     const holder = this.keys.get(key) ?? runId;
     this.keys.set(key, holder);
-    if (holder !== runId && this.simulation.has("key_not_unique")) this.simulation.fail("two runs for one idempotency key");
+    if (holder !== runId && this.simulation.has("key_not_unique"))
+      this.simulation.fail("two runs for one idempotency key");
     return holder === runId;
   }
 
@@ -174,7 +175,15 @@ export class PostgresModel {
     if (step) {
       this.addStep(row, step);
     } else if (change.assignment < row.assignment) {
-      simulation.fail("run", runId, "gets assignment", change.assignment, "although", row.assignment, "was given already");
+      simulation.fail(
+        "run",
+        runId,
+        "gets assignment",
+        change.assignment,
+        "although",
+        row.assignment,
+        "was given already",
+      );
     }
     row.state = change.state;
     row.assignment = change.assignment;
@@ -188,9 +197,18 @@ export class PostgresModel {
     const { simulation } = this;
     const assignment = Number(step.executionId.split("/")[1]);
     if (assignment !== row.assignment) {
-      simulation.fail("stale checkpoint: run", row.runId, "assignment", assignment, "but", row.assignment, "is current");
+      simulation.fail(
+        "stale checkpoint: run",
+        row.runId,
+        "assignment",
+        assignment,
+        "but",
+        row.assignment,
+        "is current",
+      );
     }
-    if (step.path !== `steps/${row.steps.length}`) simulation.fail("step", step.path, "of run", row.runId, "is checkpointed twice");
+    if (step.path !== `steps/${row.steps.length}`)
+      simulation.fail("step", step.path, "of run", row.runId, "is checkpointed twice");
     row.steps.push(step);
   }
 
@@ -207,7 +225,8 @@ export class PostgresModel {
   take(process: Process, partition: number, reply: Reply<{ epoch: number; rows: LoadedRun[] | undefined }>): void {
     this.call<{ epoch: number; early: LoadedRun[] | undefined }>(
       process,
-      (answer) => this.raise(partition, this.simulation.has("load_old_snapshot") ? this.load(partition) : undefined, answer),
+      (answer) =>
+        this.raise(partition, this.simulation.has("load_old_snapshot") ? this.load(partition) : undefined, answer),
       (raised) => {
         if (!raised) return reply(undefined);
         this.call<LoadedRun[] | "moved">(

@@ -8,7 +8,8 @@ export function simulate(seed: string, mutations: ReadonlySet<Mutation>, tracing
   try {
     simulation.go();
   } catch (thrown) {
-    violation = thrown instanceof Violation ? thrown.message : `a brain failed: ${String((thrown as Error).stack ?? thrown)}`;
+    violation =
+      thrown instanceof Violation ? thrown.message : `a brain failed: ${String((thrown as Error).stack ?? thrown)}`;
   }
   return { events: simulation.queue.handled, violation, lines: simulation.lines };
 }

@@ -48,7 +48,9 @@ function main(): number {
   if (values.only) return replay(values.only, mutations);
   if (values.mutations) return searchAll(runs);
   const { scenarios, events, found, seconds } = search(mutations, runs, values.seed, 20);
-  process.stdout.write(`${scenarios} scenarios, ${events} events, ${found.length} violations, ${seconds.toFixed(1)} s\n`);
+  process.stdout.write(
+    `${scenarios} scenarios, ${events} events, ${found.length} violations, ${seconds.toFixed(1)} s\n`,
+  );
   for (const { seed, violation } of found) process.stdout.write(`  seed ${seed}: ${violation}\n`);
   return found.length > 0 === mutations.size > 0 ? 0 : 1;
 }

@@ -78,7 +78,9 @@ export class SimulatedRunner extends Process implements HoldingsPort {
 
   private onAssign(assign: messages.Assign): void {
     const stale = this.simulation.has("assign_any_age");
-    this.holdings.onAssign(stale ? { ...assign, stampMs: Math.max(assign.stampMs, this.simulation.nowMs - 1) } : assign);
+    this.holdings.onAssign(
+      stale ? { ...assign, stampMs: Math.max(assign.stampMs, this.simulation.nowMs - 1) } : assign,
+    );
   }
 
   // HoldingsPort
@@ -164,7 +166,13 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     const { plan, execution } = environment;
     const suspends = plan.suspend === step && step + 1 < plan.durationsMs.length;
     const result: StepResult = {
-      ...{ path: stepPath(step), name: `step${step}`, executionId: execution, exportsJson: NOTHING, lastLogSequence: 0 },
+      ...{
+        path: stepPath(step),
+        name: `step${step}`,
+        executionId: execution,
+        exportsJson: NOTHING,
+        lastLogSequence: 0,
+      },
       ...{ startTimeMs: this.simulation.nowMs, endTimeMs: this.simulation.nowMs },
       response: plan.respond === step ? answerNaming(execution) : undefined,
       pause: suspends ? { wakeTimeMs: this.simulation.nowMs + plan.sleepMs } : undefined,

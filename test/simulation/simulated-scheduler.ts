@@ -132,7 +132,8 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     for (const { kind, runId, partition, ...change } of changes) {
       if (kind !== "end" || !("state" in change) || change.state !== "CANCELLED") continue;
       const owner = { scheduler: this.lease, partition, epoch: Number.MAX_SAFE_INTEGER };
-      for (const { name } of this.simulation.gateways) this.toGateway(name, "cancelled", { owner, runId, state: "CANCELLED" });
+      for (const { name } of this.simulation.gateways)
+        this.toGateway(name, "cancelled", { owner, runId, state: "CANCELLED" });
     }
   }
 
@@ -141,9 +142,11 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     for (const partition of partitions) {
       simulation.postgres.take(this, partition, (taken) => {
         if (brain !== this.brain) return;
-        if (taken?.rows && simulation.has("order_forgotten")) taken.rows = shuffleSequences(taken.rows, simulation.random);
+        if (taken?.rows && simulation.has("order_forgotten"))
+          taken.rows = shuffleSequences(taken.rows, simulation.random);
         brain.onTaken([partition], new Map(taken ? [[partition, taken]] : []));
-        if (taken) simulation.log(this.name, "owns partition", partition, "epoch", taken.epoch, "runs", taken.rows?.length);
+        if (taken)
+          simulation.log(this.name, "owns partition", partition, "epoch", taken.epoch, "runs", taken.rows?.length);
         mutateBrain(brain, simulation.mutations);
       });
     }

@@ -33,7 +33,15 @@ export class SimulatedWorker extends Process {
     }
     simulation.monitor.stepStarted(environment, step);
     if (simulation.nowMs >= environment.untilMs && (environment.kills || simulation.has("start_without_deadline"))) {
-      simulation.fail("step", step, "of run", environment.runId, "starts in assignment", environment.assignment, "which has expired");
+      simulation.fail(
+        "step",
+        step,
+        "of run",
+        environment.runId,
+        "starts in assignment",
+        environment.assignment,
+        "which has expired",
+      );
     }
     environment.step = step;
     this.executions += 1;
@@ -44,7 +52,8 @@ export class SimulatedWorker extends Process {
   }
 
   private half(environment: Environment, step: number, restMs: number): void {
-    if (!environment.plan.writes[step]) return this.inEnvironment(environment, restMs, () => this.finish(environment, step));
+    if (!environment.plan.writes[step])
+      return this.inEnvironment(environment, restMs, () => this.finish(environment, step));
     const operation = `${environment.runId}/${step}/${environment.assignment}`;
     this.report(environment, () => this.runner.write(environment, operation, restMs));
   }
@@ -76,7 +85,8 @@ export class SimulatedWorker extends Process {
     ];
     for (const [killer, incarnation] of killers) {
       const could = killer.up && killer.incarnation === incarnation && simulation.nowMs > killer.pausedUntilMs + 100;
-      if (could) simulation.fail("run", environment.runId, "still executes after its life, and", killer.name, "lets it");
+      if (could)
+        simulation.fail("run", environment.runId, "still executes after its life, and", killer.name, "lets it");
     }
   }
 
