@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connectBus, openChannels, type Bus, type BusLimits, type BusStatus } from "@millrace/bus";
 import { PlatformError } from "@millrace/core";
-import { control } from "@millrace/protocol";
+import type { control } from "@millrace/protocol";
 import { startScratchNats, type ScratchNats } from "@millrace/testkit";
 import { startStallableProxy } from "../harness/stallable-proxy.ts";
 import { until } from "../harness/until.ts";
@@ -39,8 +39,12 @@ describe("a bus", () => {
   test("carries typed messages to the one who is named", async () => {
     const [owner, runner] = await Promise.all([connect("s1"), connect("r1")]);
     const got: string[] = [];
-    openChannels(runner).renew("r1").listen((message) => void got.push(message.scheduler));
-    openChannels(runner).renew("r2").listen(() => void got.push("wrong"));
+    openChannels(runner)
+      .renew("r1")
+      .listen((message) => void got.push(message.scheduler));
+    openChannels(runner)
+      .renew("r2")
+      .listen(() => void got.push("wrong"));
     await runner.flush();
     openChannels(owner).renew("r1").send(renewal("s1"));
     await until(() => got.length > 0);
@@ -56,6 +60,7 @@ describe("a bus", () => {
         if (message.scheduler === "boom") throw new TypeError("a handler's mistake");
         if (message.scheduler === "later") return Promise.reject(new TypeError("a handler's later mistake"));
         got.push(message.scheduler);
+        return undefined;
       });
     await bus.flush();
     bus.publish("millrace.r.fragile.renew", Uint8Array.of(0xff, 0xff, 0xff));
@@ -84,20 +89,28 @@ describe("a bus", () => {
     await bus.flush();
     assert.equal(decode(await bus.request("test.echo", encode("hello"), { timeoutMs: 2_000 })), "hello");
     await assert.rejects(bus.request("test.mute", encode("x"), { timeoutMs: 50 }), { reason: "BUS_TIMEOUT" });
-    await assert.rejects(bus.request("test.nobody", encode("x"), { timeoutMs: 2_000 }), { reason: "BUS_NO_RESPONDERS" });
+    await assert.rejects(bus.request("test.nobody", encode("x"), { timeoutMs: 2_000 }), {
+      reason: "BUS_NO_RESPONDERS",
+    });
   });
 
   test("carries a service's refusal back to who asked", async () => {
     const bus = await connect("services");
     const channels = openChannels(bus);
     channels.environment().serve((request) => {
-      if (request.runToken !== "good") throw new PlatformError("PermissionDenied", "RUN_TOKEN_INVALID", "no such token");
+      if (request.runToken !== "good")
+        throw new PlatformError("PermissionDenied", "RUN_TOKEN_INVALID", "no such token");
       return { generation: 7, changed: true, variables: { A: "1" }, secretNames: [], error: undefined };
     });
     await bus.flush();
-    const ask = (runToken: string) => channels.environment().request({ runToken, knownGeneration: 0 }, { timeoutMs: 2_000 });
+    const ask = (runToken: string) =>
+      channels.environment().request({ runToken, knownGeneration: 0 }, { timeoutMs: 2_000 });
     assert.deepEqual((await ask("good")).variables, { A: "1" });
-    await assert.rejects(ask("bad"), { kind: "PermissionDenied", reason: "RUN_TOKEN_INVALID", message: "no such token" });
+    await assert.rejects(ask("bad"), {
+      kind: "PermissionDenied",
+      reason: "RUN_TOKEN_INVALID",
+      message: "no such token",
+    });
   });
 
   test("gathers the answers of everybody until there are enough", async () => {
@@ -122,7 +135,9 @@ describe("a bus", () => {
     const bus = await connect("large", { messageBytesMax: 1_000 });
     assert.throws(() => bus.publish("test.large", new Uint8Array(1_001)), { reason: "PAYLOAD_TOO_LARGE" });
     assert.equal(bus.publish("test.large", new Uint8Array(1_000)), true);
-    await assert.rejects(bus.request("test.large", new Uint8Array(1_001), { timeoutMs: 100 }), { reason: "PAYLOAD_TOO_LARGE" });
+    await assert.rejects(bus.request("test.large", new Uint8Array(1_001), { timeoutMs: 100 }), {
+      reason: "PAYLOAD_TOO_LARGE",
+    });
   });
 
   test("refuses wrong credentials at once", async () => {
@@ -151,7 +166,10 @@ describe("a bus whose server goes away", () => {
     await until(() => got.length > 0);
 
     assert.deepEqual(got, ["back"]);
-    assert.deepEqual(statuses.map((status) => status.connected), [false, true]);
+    assert.deepEqual(
+      statuses.map((status) => status.connected),
+      [false, true],
+    );
     assert.ok(a.counters.lostDisconnected >= 1);
   });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { connectBus, openLogStream, type Bus, type LogStream, type LogStreamLimits } from "@millrace/bus";
-import { control, step } from "@millrace/protocol";
+import { step, type control } from "@millrace/protocol";
 import { startScratchNats, type ScratchNats } from "@millrace/testkit";
 import { until } from "../harness/until.ts";
 

@@ -40,7 +40,9 @@ async function perSecond(count: number, run: () => Promise<unknown>): Promise<nu
 }
 
 async function measure(url: string, user?: string, password?: string): Promise<Figures> {
-  const [asker, answerer] = await Promise.all(["asker", "answerer"].map((name) => connectBus({ url, user, password, name })));
+  const [asker, answerer] = await Promise.all(
+    ["asker", "answerer"].map((name) => connectBus({ url, user, password, name })),
+  );
   if (asker === undefined || answerer === undefined) return process.exit(1);
   answerer.subscribe("bench.echo", (data, meta) => answerer.respond(meta.reply, data));
   let received = 0;
@@ -84,5 +86,4 @@ const { values } = parseArgs({
   },
 });
 const figures = await measure(values.url, values.user, values.password);
-if (values.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
-else console.table(figures);
+process.stdout.write(`${JSON.stringify(figures, undefined, values.json ? 0 : 2)}\n`);

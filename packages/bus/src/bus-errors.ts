@@ -19,10 +19,14 @@ export function translateNatsError(thrown: unknown, what: string): PlatformError
     return new PlatformError("DeadlineExceeded", "BUS_TIMEOUT", `${what}: no answer in time`, { cause: thrown });
   }
   if (cause instanceof errors.NoRespondersError) {
-    return new PlatformError("Unavailable", "BUS_NO_RESPONDERS", `${what}: nobody is there to answer`, { cause: thrown });
+    return new PlatformError("Unavailable", "BUS_NO_RESPONDERS", `${what}: nobody is there to answer`, {
+      cause: thrown,
+    });
   }
   if (cause instanceof errors.AuthorizationError || cause instanceof errors.PermissionViolationError) {
-    return new PlatformError("PermissionDenied", "BUS_REFUSED", `${what}: NATS refuses these credentials`, { cause: thrown });
+    return new PlatformError("PermissionDenied", "BUS_REFUSED", `${what}: NATS refuses these credentials`, {
+      cause: thrown,
+    });
   }
   const text = cause instanceof Error ? cause.message : String(cause);
   return new PlatformError("Unavailable", "BUS_UNAVAILABLE", `${what}: ${text}`, { cause: thrown });

@@ -1,5 +1,12 @@
 import { PlatformError } from "@millrace/core";
-import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection, type Subscription } from "@nats-io/transport-node";
+import {
+  createInbox,
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+} from "@nats-io/transport-node";
 import { disconnectedError, silentLog, translateNatsError, type BusLog } from "./bus-errors.ts";
 import { Link, type LinkLimits, type LinkOptions, type LinkStatus } from "./link.ts";
 
@@ -170,7 +177,11 @@ export class Bus {
   }
 
   /** Asks one receiver and waits for its answer: BUS_TIMEOUT, BUS_NO_RESPONDERS or BUS_DISCONNECTED when none comes. */
-  async request(subject: string, data: Uint8Array, options: { timeoutMs: number; headers?: BusHeaders }): Promise<Uint8Array> {
+  async request(
+    subject: string,
+    data: Uint8Array,
+    options: { timeoutMs: number; headers?: BusHeaders },
+  ): Promise<Uint8Array> {
     const connection = this.#link.current;
     const what = `request to ${subject}`;
     if (connection === undefined) throw disconnectedError(what);
@@ -187,7 +198,11 @@ export class Bus {
   }
 
   /** Asks everybody: `onReply` gets each answer until it returns true or the time is over. Resolves to whether it did. */
-  gather(subject: string, data: Uint8Array, options: { timeoutMs: number; onReply: (data: Uint8Array) => boolean }): Promise<boolean> {
+  gather(
+    subject: string,
+    data: Uint8Array,
+    options: { timeoutMs: number; onReply: (data: Uint8Array) => boolean },
+  ): Promise<boolean> {
     const inbox = createInbox();
     return new Promise((resolve) => {
       const finish = (enough: boolean): void => {
@@ -262,9 +277,14 @@ export class Bus {
     for (const name in messageHeaders) bytes += name.length + messageHeaders[name]!.length + 4;
     const limit = this.messageBytesMax;
     if (bytes <= limit) return;
-    throw new PlatformError("InvalidArgument", "PAYLOAD_TOO_LARGE", `a message of ${bytes} bytes is over the limit of ${limit}`, {
-      metadata: { subject, bytes: String(bytes), limit: String(limit) },
-    });
+    throw new PlatformError(
+      "InvalidArgument",
+      "PAYLOAD_TOO_LARGE",
+      `a message of ${bytes} bytes is over the limit of ${limit}`,
+      {
+        metadata: { subject, bytes: String(bytes), limit: String(limit) },
+      },
+    );
   }
 
   #onUp(connection: NatsConnection): void {
@@ -283,7 +303,7 @@ export class Bus {
     if (status.connected) this.log.info("bus.connected", { server: status.server, downMs: Math.round(status.downMs) });
     else this.log.warn("bus.disconnected", { cause: status.cause });
     if (status.connected) this.#wake(true);
-    for (const listener of [...this.#listeners]) {
+    for (const listener of this.#listeners) {
       try {
         listener(status);
       } catch (thrown) {
@@ -326,7 +346,10 @@ function encodeHeaders(messageHeaders: BusHeaders): MsgHdrs {
   return encoded;
 }
 
-function publishOptions(reply: string | undefined, messageHeaders: BusHeaders | undefined): { reply?: string; headers?: MsgHdrs } {
+function publishOptions(
+  reply: string | undefined,
+  messageHeaders: BusHeaders | undefined,
+): { reply?: string; headers?: MsgHdrs } {
   return {
     ...(reply !== undefined && { reply }),
     ...(messageHeaders !== undefined && { headers: encodeHeaders(messageHeaders) }),

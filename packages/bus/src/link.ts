@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
-import { PlatformError } from "@millrace/core";
-import { connect, credsAuthenticator, errors, type ConnectionOptions, type NatsConnection } from "@nats-io/transport-node";
+import type { PlatformError } from "@millrace/core";
+import {
+  connect,
+  credsAuthenticator,
+  errors,
+  type ConnectionOptions,
+  type NatsConnection,
+} from "@nats-io/transport-node";
 import { translateNatsError, type BusLog } from "./bus-errors.ts";
 
 /** How to reach NATS and whom to be there. */
@@ -163,7 +169,9 @@ export class Link {
     this.#current = connection;
     this.#pingsMissed = 0;
     this.#lastHeardMs = performance.now();
-    void connection.closed().then((cause) => this.#lost(connection, cause instanceof Error ? cause.message : "connection closed"));
+    void connection
+      .closed()
+      .then((cause) => this.#lost(connection, cause instanceof Error ? cause.message : "connection closed"));
     clearInterval(this.#pingTimer);
     this.#pingTimer = setInterval(() => this.#beat(connection), this.#limits.pingIntervalMs);
     this.#onUp(connection);
@@ -189,7 +197,7 @@ export class Link {
     clearInterval(this.#pingTimer);
     // Not awaited: against a server that reads nothing it would never resolve. Its subscriptions end at once.
     void connection.close().catch(() => {});
-    for (const settle of [...this.#waitingPings]) settle(false);
+    for (const settle of this.#waitingPings) settle(false);
     this.#onStatus({ connected: false, cause });
     void this.#reconnect();
   }
@@ -198,7 +206,8 @@ export class Link {
     for (let attempt = 0; !this.#closed && this.#current === undefined; attempt++) {
       const failure = await this.#dial();
       if (failure === undefined) return;
-      if (attempt === 0 || attempt % 10 === 9) this.#log.warn("bus.reconnect_failed", { attempt, error: String(failure) });
+      if (attempt === 0 || attempt % 10 === 9)
+        this.#log.warn("bus.reconnect_failed", { attempt, error: failure });
       await this.#pause(attempt);
     }
   }
@@ -217,7 +226,10 @@ export class Link {
 function connectionOptions(options: LinkOptions, limits: LinkLimits): ConnectionOptions {
   const authentication =
     options.credentialsFile === undefined
-      ? { ...(options.user !== undefined && { user: options.user }), ...(options.password !== undefined && { pass: options.password }) }
+      ? {
+          ...(options.user !== undefined && { user: options.user }),
+          ...(options.password !== undefined && { pass: options.password }),
+        }
       : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) };
   return {
     servers: options.url.split(",").map((server) => server.trim()),

@@ -1,7 +1,7 @@
 import { control } from "@millrace/protocol";
 import type { Bus } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
-import type { LogLosses, LogStreamLimits } from "./log-stream.ts";
+import type { LogLosses, LogStreamLimits } from "./log-types.ts";
 import { streamsOf } from "./streams.ts";
 import { subjects } from "./subjects.ts";
 
@@ -31,9 +31,13 @@ export class LogPublisher {
     const handing = batch.handing;
     if (handing === undefined || batch.lines.length === 0) return true;
     const data = control.LogBatch.encode(batch).finish();
-    const full = this.#inFlight >= this.#limits.inFlightMax || this.#inFlightBytes + data.length > this.#limits.inFlightBytesMax;
+    const full =
+      this.#inFlight >= this.#limits.inFlightMax || this.#inFlightBytes + data.length > this.#limits.inFlightBytesMax;
     if (full || data.length > this.#bus.messageBytesMax) {
-      this.#lose(batch.lines.length, full ? "too many batches wait for NATS" : "the batch is larger than a message may be");
+      this.#lose(
+        batch.lines.length,
+        full ? "too many batches wait for NATS" : "the batch is larger than a message may be",
+      );
       return false;
     }
     this.#inFlight++;
@@ -41,7 +45,7 @@ export class LogPublisher {
     void this.#deliver(subjects.logs(handing.partition, handing.runId), data, batch.lines.length).finally(() => {
       this.#inFlight--;
       this.#inFlightBytes -= data.length;
-      if (this.#inFlight === 0) for (const wake of [...this.#idle]) wake();
+      if (this.#inFlight === 0) for (const wake of this.#idle) wake();
     });
     return true;
   }
@@ -67,7 +71,8 @@ export class LogPublisher {
         await client.publish(subject, data, { timeout: this.#limits.publishTimeoutMs, retries: 0 });
         return;
       } catch (thrown) {
-        if (tries >= this.#limits.publishTriesMax) return this.#lose(lines, translateNatsError(thrown, "publishing log lines").message);
+        if (tries >= this.#limits.publishTriesMax)
+          return this.#lose(lines, translateNatsError(thrown, "publishing log lines").message);
         await this.#repair(tries);
       }
     }

@@ -1,39 +1,20 @@
-import { control } from "@millrace/protocol";
+import type { control } from "@millrace/protocol";
 import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import type { Bus } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
 import { LogPublisher } from "./log-publisher.ts";
 import { tailLogs } from "./log-tail.ts";
+import {
+  LOG_STREAM,
+  type LogFilter,
+  type LogLosses,
+  type LogReader,
+  type LogStreamLimits,
+  type LogWriter,
+} from "./log-types.ts";
 import { consumeLogs } from "./log-writers.ts";
 import { ensureStream, streamsOf } from "./streams.ts";
 import { subjects } from "./subjects.ts";
-
-/** Name of the stream that carries log lines from runners to Postgres and to live readers. */
-export const LOG_STREAM = "LOGS";
-
-/** Bounds of the log stream and of what one process does with it. */
-export interface LogStreamLimits {
-  /** Size of the stream; the oldest lines go first. Default 1 GiB. */
-  streamBytesMax: number;
-  /** Age at which lines leave the stream. Default 24 h. */
-  ageMaxMs: number;
-  /** Copies of the stream in a NATS cluster. Default 1. */
-  replicas: number;
-  /** Batches that may wait for NATS at a publisher; more are lost and counted. Default 1,024. */
-  inFlightMax: number;
-  /** Bytes that may wait for NATS at a publisher; more are lost and counted. Default 16 MiB. */
-  inFlightBytesMax: number;
-  /** For one try to publish a batch. Default 2,000. */
-  publishTimeoutMs: number;
-  /** Tries before a batch counts as lost. Default 5. */
-  publishTriesMax: number;
-  /** Most batches handed to a consumer's handler at once. Default 512. */
-  consumeBatchMax: number;
-  /** After which a batch that was not acknowledged goes to another consumer. Default 30,000. */
-  ackWaitMs: number;
-  /** Batches that may be with all consumers together, unacknowledged. Default 2,048. */
-  ackPendingMax: number;
-}
 
 const DEFAULT_LIMITS: LogStreamLimits = {
   streamBytesMax: 1024 ** 3,
@@ -47,22 +28,6 @@ const DEFAULT_LIMITS: LogStreamLimits = {
   ackWaitMs: 30_000,
   ackPendingMax: 2_048,
 };
-
-/** What a publisher could not hand to NATS. Readers see it as a gap in the sequence as well. */
-export interface LogLosses {
-  batches: number;
-  lines: number;
-}
-
-/** Handles batches in the order of the stream; they are acknowledged when it resolves, and come again when it rejects. */
-export type LogWriter = (batches: readonly control.LogBatch[]) => Promise<void>;
-
-/** Which lines a live reader wants. */
-export type LogFilter = { runId: string } | { partition: number; workflowId: string } | { projectId: string };
-
-export interface LogReader {
-  close(): void;
-}
 
 /** The stream of log lines. */
 export interface LogStream {

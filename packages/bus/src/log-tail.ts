@@ -2,7 +2,7 @@ import { control } from "@millrace/protocol";
 import { DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from "@nats-io/jetstream";
 import { keepAttached } from "./attachment.ts";
 import type { Bus } from "./bus.ts";
-import { LOG_STREAM, type LogFilter, type LogReader } from "./log-stream.ts";
+import { LOG_STREAM, type LogFilter, type LogReader } from "./log-types.ts";
 import { streamsOf } from "./streams.ts";
 import { subjects } from "./subjects.ts";
 
@@ -46,7 +46,8 @@ export function tailLogs(
 
 function startAt(filter: LogFilter, lastSequence: number): Partial<OrderedConsumerOptions> {
   const subject = subjectOf(filter);
-  if (lastSequence > 0) return { filter_subjects: subject, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSequence + 1 };
+  if (lastSequence > 0)
+    return { filter_subjects: subject, deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSequence + 1 };
   return { filter_subjects: subject, deliver_policy: "runId" in filter ? DeliverPolicy.All : DeliverPolicy.New };
 }
 

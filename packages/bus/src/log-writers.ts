@@ -2,7 +2,7 @@ import { control } from "@millrace/protocol";
 import { AckPolicy, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { keepAttached, type Detach } from "./attachment.ts";
 import type { Bus } from "./bus.ts";
-import { LOG_STREAM, type LogReader, type LogStreamLimits, type LogWriter } from "./log-stream.ts";
+import { LOG_STREAM, type LogReader, type LogStreamLimits, type LogWriter } from "./log-types.ts";
 import { ensureConsumer, streamsOf, type Streams } from "./streams.ts";
 
 /** The durable consumer that all writers share. */
@@ -15,7 +15,12 @@ const MISSING_CHECK_MS = 5_000;
  * and a lone line waits for nobody. They are acknowledged after the writer has stored them; a batch that it could not
  * store is given back and comes again, to this consumer or another one: writers must take copies.
  */
-export function consumeLogs(bus: Bus, limits: LogStreamLimits, ensure: () => Promise<void>, writer: LogWriter): LogReader {
+export function consumeLogs(
+  bus: Bus,
+  limits: LogStreamLimits,
+  ensure: () => Promise<void>,
+  writer: LogWriter,
+): LogReader {
   const gathered: JsMsg[] = [];
   let writing = false;
 

@@ -70,7 +70,9 @@ export function openChannels(bus: Bus): Channels {
   return {
     submit: one("submit", control.Submit, (partition: number) => subjects.partition(partition, "submit")),
     cancel: one("cancel", control.Cancel, (partition: number) => subjects.partition(partition, "cancel")),
-    checkpoint: one("checkpoint", control.Checkpoint, (partition: number) => subjects.partition(partition, "checkpoint")),
+    checkpoint: one("checkpoint", control.Checkpoint, (partition: number) =>
+      subjects.partition(partition, "checkpoint"),
+    ),
     refused: one("refused", control.Refused, (partition: number) => subjects.partition(partition, "refused")),
     heartbeat: () => channel(bus, "heartbeat", control.Heartbeat, subjects.heartbeat()),
     assign: one("assign", control.Assign, (runner: string) => subjects.runner(runner, "assign")),
@@ -83,7 +85,8 @@ export function openChannels(bus: Bus): Channels {
     cancelled: one("cancelled", control.Cancelled, (gateway: string) => subjects.gateway(gateway, "cancelled")),
     answer: one("answer", control.Answer, (gateway: string) => subjects.gateway(gateway, "answer")),
     version: () => service(bus, "version", queueGroups.gateways, control.GetVersionRequest, control.GetVersionResponse),
-    environment: () => service(bus, "environment", queueGroups.gateways, control.GetEnvironmentRequest, control.GetEnvironmentResponse),
+    environment: () =>
+      service(bus, "environment", queueGroups.gateways, control.GetEnvironmentRequest, control.GetEnvironmentResponse),
     check: () => service(bus, "check", queueGroups.runners, control.CheckSourcesRequest, control.CheckSourcesResponse),
     definitions: () => definitions(bus),
   };
@@ -137,7 +140,8 @@ function service<Request, Response extends { error?: control.ControlError | unde
     async request(request, options) {
       const data = await bus.request(subject, requests.encode(request).finish(), options);
       const response = decode(bus, kind, responses, data);
-      if (response === undefined) throw new PlatformError("Internal", "BUS_UNDECODABLE", `the answer to ${kind} cannot be read`);
+      if (response === undefined)
+        throw new PlatformError("Internal", "BUS_UNDECODABLE", `the answer to ${kind} cannot be read`);
       if (response.error !== undefined) throw thrownThere(response.error);
       return response;
     },

@@ -5,7 +5,11 @@ const TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
 /** A name may stand in a subject only when it is one plain token: a dot or a wildcard would address others. */
 function token(name: string): string {
   if (TOKEN.test(name)) return name;
-  throw new PlatformError("InvalidArgument", "INVALID_SUBJECT_TOKEN", `"${name.slice(0, 80)}" cannot name a sender or receiver`);
+  throw new PlatformError(
+    "InvalidArgument",
+    "INVALID_SUBJECT_TOKEN",
+    `"${name.slice(0, 80)}" cannot name a sender or receiver`,
+  );
 }
 
 /** What is sent to the owner of a partition. */

@@ -183,7 +183,9 @@ export function assignToWire({ doneSteps, ...message }: messages.Assign, extras:
     spec: specToWire(message.spec),
     input: inputToWire(message.input),
     doneSteps: doneSteps.map(({ path, name, exportsJson, returnValueJson }) => ({
-      ...{ path, name, exportsJson: asBuffer(exportsJson) },
+      path,
+      name,
+      exportsJson: asBuffer(exportsJson),
       returnValueJson: returnValueJson && asBuffer(returnValueJson),
     })),
   };

@@ -1,5 +1,12 @@
 import { writeFileSync } from "node:fs";
-import { flagOf, gatewaySettings, runnerSettings, schedulerSettings, type Setting, type SettingTable } from "../src/index.ts";
+import {
+  flagOf,
+  gatewaySettings,
+  runnerSettings,
+  schedulerSettings,
+  type Setting,
+  type SettingTable,
+} from "../src/index.ts";
 
 /*
  * "npm run docs:settings": writes docs/reference/settings.md from the tables that the processes parse. Running it again
@@ -25,7 +32,9 @@ function row(setting: Setting<unknown>): string {
   const flag = setting.secret ? "" : `\`${flagOf(setting)}\``;
   const name = setting.secret ? `\`${setting.env}\`, \`${setting.env}_FILE\`` : `\`${setting.env}\``;
   const standard = setting.required ? "required" : setting.defaultText ? `\`${setting.defaultText}\`` : "";
-  const allowed = [setting.type, setting.unit === "" ? "" : `in ${setting.unit}`, setting.range].filter((part) => part !== "");
+  const allowed = [setting.type, setting.unit === "" ? "" : `in ${setting.unit}`, setting.range].filter(
+    (part) => part !== "",
+  );
   const cells = [name, flag, standard, allowed.join("; "), setting.description];
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }

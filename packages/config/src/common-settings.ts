@@ -9,7 +9,8 @@ export const NAME_RANGE = "1 to 64 letters, digits, - and _";
 export const commonSettings = {
   name: optionalText({
     env: "MILLRACE_NAME",
-    description: "Name of this process among its kind; unique in the house. Default: made from the host's name and at random.",
+    description:
+      "Name of this process among its kind; unique in the house. Default: made from the host's name and at random.",
     pattern: NAME_PATTERN,
     range: NAME_RANGE,
   }),
@@ -25,7 +26,11 @@ export const commonSettings = {
     env: "MILLRACE_NATS_CREDENTIALS_FILE",
     description: "Path of a NATS credentials file, instead of user and password.",
   }),
-  healthHost: text({ env: "MILLRACE_HEALTH_HOST", description: "Address that the health port listens on.", default: "127.0.0.1" }),
+  healthHost: text({
+    env: "MILLRACE_HEALTH_HOST",
+    description: "Address that the health port listens on.",
+    default: "127.0.0.1",
+  }),
   healthPort: integer({
     env: "MILLRACE_HEALTH_PORT",
     description: "Port of /livez, /readyz, /status and /metrics; 0 takes a free one and logs it.",
@@ -69,7 +74,8 @@ export const databaseSettings = {
   }),
   tokenKey: requiredText({
     env: "MILLRACE_TOKEN_KEY",
-    description: "Key of the tokens that prove a runner's assignment; the same in all gateways and schedulers, never given to a runner.",
+    description:
+      "Key of the tokens that prove a runner's assignment; the same in all gateways and schedulers, never given to a runner.",
     pattern: /^[0-9a-fA-F]{64}$/,
     range: "64 hex digits (32 bytes)",
     secret: true,

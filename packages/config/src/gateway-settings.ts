@@ -5,7 +5,11 @@ import { integer, optionalUrl, text } from "./setting.ts";
 export const gatewaySettings = {
   ...commonSettings,
   ...databaseSettings,
-  host: text({ env: "MILLRACE_HOST", description: "Address that the HTTP and gRPC ports listen on.", default: "127.0.0.1" }),
+  host: text({
+    env: "MILLRACE_HOST",
+    description: "Address that the HTTP and gRPC ports listen on.",
+    default: "127.0.0.1",
+  }),
   httpPort: integer({
     env: "MILLRACE_HTTP_PORT",
     description: "Port of triggers and the HTTP/JSON API; 0 takes a free one and logs it.",
@@ -22,7 +26,8 @@ export const gatewaySettings = {
   }),
   publicUrl: optionalUrl({
     env: "MILLRACE_PUBLIC_URL",
-    description: "Address under which people reach the HTTP port; stands in the triggers' addresses. Default: host and port.",
+    description:
+      "Address under which people reach the HTTP port; stands in the triggers' addresses. Default: host and port.",
     schemes: ["http", "https"],
   }),
   bodyLimitBytes: integer({
@@ -50,7 +55,8 @@ export const gatewaySettings = {
   }),
   trustedProxies: integer({
     env: "MILLRACE_TRUSTED_PROXIES",
-    description: "Proxies of the operator's own in front of the HTTP port, each adding to X-Forwarded-For; 0 ignores it.",
+    description:
+      "Proxies of the operator's own in front of the HTTP port, each adding to X-Forwarded-For; 0 ignores it.",
     default: 0,
     min: 0,
     max: 20,

@@ -3,7 +3,9 @@ import type { Setting, SettingTable } from "./setting.ts";
 
 /** What `--help` prints for a process. */
 export function helpText(process: string, table: SettingTable): string {
-  const entries = Object.values(table).map((setting) => `  ${setting.env}  ${flagText(setting)}\n      ${setting.description}${facts(setting)}`);
+  const entries = Object.values(table).map(
+    (setting) => `  ${setting.env}  ${flagText(setting)}\n      ${setting.description}${facts(setting)}`,
+  );
   return `millrace ${process}\n\nSettings, as environment variables or flags (flags win):\n\n${entries.join("\n")}\n`;
 }
 

@@ -11,13 +11,25 @@ import { choice, flag, integer, list, optionalText, optionalUrl, requiredText, t
 const table = {
   port: integer({ env: "MILLRACE_HTTP_PORT", description: "A port.", default: 8080, min: 0, max: 65_535 }),
   host: text({ env: "MILLRACE_HOST", description: "An address.", default: "127.0.0.1" }),
-  key: requiredText({ env: "MILLRACE_KEY", description: "A key.", pattern: /^[0-9a-f]{4}$/, range: "4 hex digits", secret: true }),
+  key: requiredText({
+    env: "MILLRACE_KEY",
+    description: "A key.",
+    pattern: /^[0-9a-f]{4}$/,
+    range: "4 hex digits",
+    secret: true,
+  }),
   nickname: optionalText({ env: "MILLRACE_NICKNAME", description: "A name." }),
   level: choice({ env: "MILLRACE_LEVEL", description: "A level.", words: ["low", "high"], default: "low" }),
   strict: flag({ env: "MILLRACE_STRICT", description: "A switch.", default: false }),
   nats: url({ env: "MILLRACE_NATS", description: "Servers.", schemes: ["nats"], default: "nats://127.0.0.1:4222" }),
   trace: optionalUrl({ env: "OTEL_ENDPOINT", description: "A receiver.", schemes: ["http", "https"] }),
-  minors: list({ env: "MILLRACE_MINORS", description: "Minors.", default: ["3.11"], pattern: /^3\.\d+$/, range: "such as 3.11" }),
+  minors: list({
+    env: "MILLRACE_MINORS",
+    description: "Minors.",
+    default: ["3.11"],
+    pattern: /^3\.\d+$/,
+    range: "such as 3.11",
+  }),
 } as const;
 
 const key = { MILLRACE_KEY: "0aff" };
@@ -38,22 +50,31 @@ describe("settings", () => {
     const settings = parseSettings(table, { env: key, args: [] });
     const port: number = settings.port;
     const nickname: string | undefined = settings.nickname;
-    assert.deepEqual({ ...settings, port, nickname }, {
-      port: 8080,
-      host: "127.0.0.1",
-      key: "0aff",
-      nickname: undefined,
-      level: "low",
-      strict: false,
-      nats: "nats://127.0.0.1:4222",
-      trace: undefined,
-      minors: ["3.11"],
-    });
+    assert.deepEqual(
+      { ...settings, port, nickname },
+      {
+        port: 8080,
+        host: "127.0.0.1",
+        key: "0aff",
+        nickname: undefined,
+        level: "low",
+        strict: false,
+        nats: "nats://127.0.0.1:4222",
+        trace: undefined,
+        minors: ["3.11"],
+      },
+    );
     assert.ok(Object.isFrozen(settings));
   });
 
   test("come from the environment, and flags win", () => {
-    const env = { ...key, MILLRACE_HTTP_PORT: "1", MILLRACE_LEVEL: "high", MILLRACE_STRICT: "yes", MILLRACE_MINORS: "3.11, 3.12" };
+    const env = {
+      ...key,
+      MILLRACE_HTTP_PORT: "1",
+      MILLRACE_LEVEL: "high",
+      MILLRACE_STRICT: "yes",
+      MILLRACE_MINORS: "3.11, 3.12",
+    };
     const settings = parseSettings(table, { env, args: ["--http-port", "2", "--host=::1", "--strict"] });
     assert.deepEqual([settings.port, settings.host, settings.level, settings.strict], [2, "::1", "high", true]);
     assert.deepEqual(settings.minors, ["3.11", "3.12"]);
@@ -75,7 +96,10 @@ describe("settings", () => {
     };
     const problems = problemsOf(() => parseSettings(table, { env, args: ["--unknown", "--host"] }));
     const names = ["--host", "--unknown", "MILLRACE_HTTP_PORT", "MILLRACE_KEY", "MILLRACE_LEVEL", "MILLRACE_MINORS"];
-    assert.deepEqual(Object.keys(problems).sort(), [...names, "MILLRACE_NATS", "MILLRACE_STRICT", "OTEL_ENDPOINT"].sort());
+    assert.deepEqual(
+      Object.keys(problems).sort(),
+      [...names, "MILLRACE_NATS", "MILLRACE_STRICT", "OTEL_ENDPOINT"].sort(),
+    );
     assert.match(problems["MILLRACE_HTTP_PORT"]!, /0 to 65535/);
     assert.ok(!JSON.stringify(problems).includes("nothex"), "a problem shows a secret");
   });

@@ -18,7 +18,10 @@ export interface SettingsProblem {
 
 /** The flag of a setting: `MILLRACE_HTTP_PORT` is `--http-port`. */
 export function flagOf(setting: Setting<unknown>): string {
-  return `--${setting.env.replace(/^MILLRACE_/, "").toLowerCase().replaceAll("_", "-")}`;
+  return `--${setting.env
+    .replace(/^MILLRACE_/, "")
+    .toLowerCase()
+    .replaceAll("_", "-")}`;
 }
 
 /** Parses a process's settings. Throws one `INVALID_SETTINGS` that lists everything that is wrong. */
@@ -51,7 +54,10 @@ function parseFlags(table: SettingTable, args: readonly string[], problems: Sett
     if (setting === undefined) {
       problems.push({ env: name, message: "is not a setting of this process" });
     } else if (setting.secret) {
-      problems.push({ env: name, message: `is a secret and would be seen in the process list: set ${setting.env} or ${setting.env}_FILE` });
+      problems.push({
+        env: name,
+        message: `is a secret and would be seen in the process list: set ${setting.env} or ${setting.env}_FILE`,
+      });
       if (inline === undefined) index++;
     } else if (inline !== undefined) {
       given.set(setting.env, inline);
@@ -68,7 +74,9 @@ function parseFlags(table: SettingTable, args: readonly string[], problems: Sett
 
 function splitFlag(argument: string): [string, string | undefined] {
   const equals = argument.indexOf("=");
-  return argument.startsWith("--") && equals > 0 ? [argument.slice(0, equals), argument.slice(equals + 1)] : [argument, undefined];
+  return argument.startsWith("--") && equals > 0
+    ? [argument.slice(0, equals), argument.slice(equals + 1)]
+    : [argument, undefined];
 }
 
 function parseOne(
@@ -89,7 +97,10 @@ function parseOne(
 }
 
 /** An empty variable counts as unset, as compose files and shells make them. */
-function fromEnvironment(setting: Setting<unknown>, env: Readonly<Record<string, string | undefined>>): string | undefined {
+function fromEnvironment(
+  setting: Setting<unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
   const direct = env[setting.env];
   if (direct !== undefined && direct !== "") return direct;
   const path = setting.secret ? env[`${setting.env}_FILE`] : undefined;
@@ -97,6 +108,10 @@ function fromEnvironment(setting: Setting<unknown>, env: Readonly<Record<string,
   try {
     return readFileSync(path, "utf8").replace(/\r?\n$/, "");
   } catch (thrown) {
-    throw new PlatformError("InvalidArgument", "INVALID_SETTING", `the file of ${setting.env}_FILE cannot be read: ${coerceError(thrown).message}`);
+    throw new PlatformError(
+      "InvalidArgument",
+      "INVALID_SETTING",
+      `the file of ${setting.env}_FILE cannot be read: ${coerceError(thrown).message}`,
+    );
   }
 }

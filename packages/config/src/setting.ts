@@ -43,7 +43,9 @@ interface Common {
 }
 
 /** A whole number within bounds. */
-export function integer(options: Common & { default: number; min: number; max: number; unit?: string }): Setting<number> {
+export function integer(
+  options: Common & { default: number; min: number; max: number; unit?: string },
+): Setting<number> {
   const range = `${options.min} to ${options.max}`;
   return {
     ...shared(options, "integer"),
@@ -83,7 +85,9 @@ export function optionalText(
 }
 
 /** Text without which the process does not start. */
-export function requiredText(options: Common & { pattern?: RegExp; range?: string; secret?: boolean }): Setting<string> {
+export function requiredText(
+  options: Common & { pattern?: RegExp; range?: string; secret?: boolean },
+): Setting<string> {
   return {
     ...shared(options, "text"),
     secret: options.secret ?? false,
@@ -94,7 +98,9 @@ export function requiredText(options: Common & { pattern?: RegExp; range?: strin
 }
 
 /** A URL with one of the given schemes, required unless it has a default. */
-export function url(options: Common & { schemes: readonly string[]; default?: string; secret?: boolean }): Setting<string> {
+export function url(
+  options: Common & { schemes: readonly string[]; default?: string; secret?: boolean },
+): Setting<string> {
   const range = options.schemes.map((scheme) => `${scheme}://…`).join(" or ");
   return {
     ...shared(options, "URL"),
@@ -129,7 +135,9 @@ export function flag(options: Common & { default: boolean }): Setting<boolean> {
 }
 
 /** One of a few words. */
-export function choice<Word extends string>(options: Common & { words: readonly Word[]; default: Word }): Setting<Word> {
+export function choice<Word extends string>(
+  options: Common & { words: readonly Word[]; default: Word },
+): Setting<Word> {
   return {
     ...shared(options, "word"),
     range: options.words.join(", "),
@@ -144,7 +152,9 @@ export function choice<Word extends string>(options: Common & { words: readonly 
 }
 
 /** A list of plain names, separated by commas. */
-export function list(options: Common & { default: readonly string[]; pattern: RegExp; range: string }): Setting<readonly string[]> {
+export function list(
+  options: Common & { default: readonly string[]; pattern: RegExp; range: string },
+): Setting<readonly string[]> {
   return {
     ...shared(options, "list"),
     range: options.range,

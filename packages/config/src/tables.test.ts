@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gatewaySettings, parseSettings, runnerSettings, schedulerSettings, type SettingTable } from "./index.ts";
 
-const tables: Record<string, SettingTable> = { gateway: gatewaySettings, scheduler: schedulerSettings, runner: runnerSettings };
+const tables: Record<string, SettingTable> = {
+  gateway: gatewaySettings,
+  scheduler: schedulerSettings,
+  runner: runnerSettings,
+};
 
 test("every default is one that would be accepted", () => {
   for (const [role, table] of Object.entries(tables)) {
@@ -18,7 +22,8 @@ test("no two settings of a process share a variable, and one variable means the 
   for (const table of Object.values(tables)) {
     const variables = Object.values(table).map(({ env }) => env);
     assert.equal(new Set(variables).size, variables.length);
-    for (const setting of Object.values(table)) assert.equal(known.get(setting.env) ?? setting, known.set(setting.env, setting).get(setting.env));
+    for (const setting of Object.values(table))
+      assert.equal(known.get(setting.env) ?? setting, known.set(setting.env, setting).get(setting.env));
   }
 });
 

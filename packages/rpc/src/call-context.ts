@@ -7,6 +7,9 @@ import { REQUEST_ID_HEADER } from "./errors.ts";
 /** Any call that a server gets here. */
 export type AnyServerCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata"> & EventEmitter;
 
+/** Reads a metadata value of the caller's. */
+type ReadHeader = (name: string) => string | undefined;
+
 /** What a handler knows about its call beside the message. */
 export interface CallContext<Principal> {
   /** Who calls, as the server's `authenticate` found out. */
@@ -17,8 +20,7 @@ export interface CallContext<Principal> {
   readonly method: string;
   /** Aborted when the caller is gone or the deadline has passed. */
   readonly signal: AbortSignal;
-  /** A metadata value of the caller's. */
-  header(name: string): string | undefined;
+  readonly header: ReadHeader;
 }
 
 /** What `authenticate` can look at. */
@@ -26,7 +28,7 @@ export interface CallCredentials {
   /** The token of `authorization: Bearer …`. */
   readonly bearer: string | undefined;
   readonly method: string;
-  header(name: string): string | undefined;
+  readonly header: ReadHeader;
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
@@ -60,7 +62,9 @@ export class CallLife {
     this.method = method;
     this.requestId = requestIdOf(header(REQUEST_ID_HEADER));
     this.credentials = { bearer: bearerOf(header("authorization")), method, header };
-    call.on("cancelled", () => this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone")));
+    call.on("cancelled", () =>
+      this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone")),
+    );
     if (deadlineMs === undefined) return;
     const late = new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", `no answer within ${deadlineMs} ms`);
     this.#timer = setTimeout(() => this.#abort.abort(late), deadlineMs);

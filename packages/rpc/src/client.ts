@@ -1,4 +1,10 @@
-import { Client, Metadata, credentials, type CallOptions as GrpcCallOptions, type ClientDuplexStream } from "@grpc/grpc-js";
+import {
+  Client,
+  Metadata,
+  credentials,
+  type CallOptions as GrpcCallOptions,
+  type ClientDuplexStream,
+} from "@grpc/grpc-js";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definitions.ts";
 import { fromServiceError } from "./errors.ts";
 import { quiet } from "./quiet.ts";
@@ -40,15 +46,22 @@ const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 const DEADLINE_MS = 30_000;
 
 /** Makes a client of one service; it connects with its first call, and again after a loss. */
-export function createGrpcClient<Definition extends ServiceDefinition>(definition: Definition, options: GrpcClientOptions): GrpcClient<Definition> {
+export function createGrpcClient<Definition extends ServiceDefinition>(
+  definition: Definition,
+  options: GrpcClientOptions,
+): GrpcClient<Definition> {
   quiet();
   const limit = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
-  const client = new Client(options.address, options.tls === true ? credentials.createSsl() : credentials.createInsecure(), {
-    "grpc.max_receive_message_length": limit,
-    "grpc.max_send_message_length": limit,
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 2_000,
-  });
+  const client = new Client(
+    options.address,
+    options.tls === true ? credentials.createSsl() : credentials.createInsecure(),
+    {
+      "grpc.max_receive_message_length": limit,
+      "grpc.max_send_message_length": limit,
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 2_000,
+    },
+  );
   const methods: Record<string, unknown> = { close: () => client.close() };
   for (const [name, method] of Object.entries(definition)) methods[name] = clientMethod(client, method, options);
   return methods as GrpcClient<Definition>;
@@ -56,11 +69,18 @@ export function createGrpcClient<Definition extends ServiceDefinition>(definitio
 
 function clientMethod(client: Client, method: MethodDefinition, options: GrpcClientOptions): unknown {
   if (method.requestStream) return (call: CallOptions = {}) => duplex(client, method, options, call);
-  if (method.responseStream) return (request: unknown, call: CallOptions = {}) => serverStream(client, method, options, request, call);
+  if (method.responseStream)
+    return (request: unknown, call: CallOptions = {}) => serverStream(client, method, options, request, call);
   return (request: unknown, call: CallOptions = {}) => unary(client, method, options, request, call);
 }
 
-function unary(client: Client, method: MethodDefinition, options: GrpcClientOptions, request: unknown, call: CallOptions): Promise<unknown> {
+function unary(
+  client: Client,
+  method: MethodDefinition,
+  options: GrpcClientOptions,
+  request: unknown,
+  call: CallOptions,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const under = client.makeUnaryRequest(
       method.path,
@@ -100,7 +120,12 @@ async function* serverStream(
   }
 }
 
-function duplex(client: Client, method: MethodDefinition, options: GrpcClientOptions, call: CallOptions): ClientDuplexStream<unknown, unknown> {
+function duplex(
+  client: Client,
+  method: MethodDefinition,
+  options: GrpcClientOptions,
+  call: CallOptions,
+): ClientDuplexStream<unknown, unknown> {
   const stream = client.makeBidiStreamRequest(
     method.path,
     method.requestSerialize as (value: unknown) => Buffer,

@@ -22,7 +22,10 @@ describe("errors on the wire", () => {
 
   test("never show what went wrong inside", () => {
     const bug = new TypeError("password hunter2 is not a function");
-    for (const thrown of [bug, new PlatformError("Internal", "INVARIANT_BROKEN", "hunter2", { metadata: { secret: "hunter2" } })]) {
+    for (const thrown of [
+      bug,
+      new PlatformError("Internal", "INVARIANT_BROKEN", "hunter2", { metadata: { secret: "hunter2" } }),
+    ]) {
       const back = roundTrip(thrown);
       assert.equal(back.kind, "Internal");
       assert.match(back.message, /request-1/);
@@ -51,12 +54,20 @@ describe("errors on the wire", () => {
         ],
       },
     });
-    assert.equal(roundTrip(new PlatformError("Unavailable", "DATABASE_AWAY", "later")).metadata["retryDelayMs"], "1000");
+    assert.equal(
+      roundTrip(new PlatformError("Unavailable", "DATABASE_AWAY", "later")).metadata["retryDelayMs"],
+      "1000",
+    );
     assert.equal(roundTrip(new PlatformError("NotFound", "RUN_NOT_FOUND", "no")).metadata["retryDelayMs"], undefined);
   });
 
   test("are the standard messages, which other clients read too", () => {
-    const details = { code: 5, message: "né", info: { reason: "R", domain: "d", metadata: { a: "1", b: "" } }, retryDelayMs: 61_250 };
+    const details = {
+      code: 5,
+      message: "né",
+      info: { reason: "R", domain: "d", metadata: { a: "1", b: "" } },
+      retryDelayMs: 61_250,
+    };
     assert.deepEqual(decodeStatusDetails(encodeStatusDetails(details)), details);
     const bare = { code: 3, message: "", info: undefined, retryDelayMs: undefined };
     assert.deepEqual(decodeStatusDetails(encodeStatusDetails(bare)), bare);
@@ -64,7 +75,9 @@ describe("errors on the wire", () => {
 
   test("survive details that are garbage", () => {
     assert.equal(decodeStatusDetails(Uint8Array.of(0xff, 0xff, 0xff, 0xff)), undefined);
-    const error = fromServiceError(Object.assign(new Error("x"), { code: 14, details: "no connection", metadata: undefined }));
+    const error = fromServiceError(
+      Object.assign(new Error("x"), { code: 14, details: "no connection", metadata: undefined }),
+    );
     assert.deepEqual([error.kind, error.reason, error.message], ["Unavailable", "UNAVAILABLE", "no connection"]);
     assert.equal(fromServiceError(new Error("plain")).kind, "Internal");
   });

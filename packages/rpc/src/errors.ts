@@ -38,7 +38,11 @@ interface Shown {
 /** What of an error its caller may see: nothing of our insides, only the id under which the log tells them. */
 function shown(error: PlatformError, requestId: string): Shown {
   if (error.kind === "Internal") {
-    return { message: `the house failed; report the request id ${requestId}`, metadata: { requestId }, retryDelayMs: undefined };
+    return {
+      message: `the house failed; report the request id ${requestId}`,
+      metadata: { requestId },
+      retryDelayMs: undefined,
+    };
   }
   const metadata = Object.fromEntries(Object.entries(error.metadata).filter(([key]) => !NOT_FOR_METADATA.has(key)));
   const retryable = error.kind === "ResourceExhausted" || error.kind === "Unavailable";
@@ -54,7 +58,12 @@ export function toGrpcFailure(thrown: unknown, requestId: string): GrpcFailure {
   const { message, metadata: info, retryDelayMs } = shown(error, requestId);
   const metadata = new Metadata();
   metadata.set(REQUEST_ID_HEADER, requestId);
-  const details = encodeStatusDetails({ code, message, info: { reason: error.reason, domain: ERROR_DOMAIN, metadata: info }, retryDelayMs });
+  const details = encodeStatusDetails({
+    code,
+    message,
+    info: { reason: error.reason, domain: ERROR_DOMAIN, metadata: info },
+    retryDelayMs,
+  });
   metadata.set(DETAILS_KEY, details);
   return { code, details: message, metadata };
 }
@@ -72,7 +81,11 @@ export function toHttpFailure(thrown: unknown, requestId: string): HttpFailure {
     headers["retry-after"] = String(Math.max(1, Math.ceil(retryDelayMs / 1_000)));
   }
   const status = httpStatusOf(error.kind);
-  return { status, headers, body: { error: { code: status, status: GrpcStatus[grpcStatusOf(error.kind)], message, details } } };
+  return {
+    status,
+    headers,
+    body: { error: { code: status, status: GrpcStatus[grpcStatusOf(error.kind)], message, details } },
+  };
 }
 
 /** Turns what a gRPC client got back into the error that the server threw. */

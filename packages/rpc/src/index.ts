@@ -11,6 +11,14 @@ export {
   type GrpcFailure,
   type HttpFailure,
 } from "./errors.ts";
-export { createGrpcServer, implement, type GrpcServer, type GrpcServerLimits, type GrpcServerOptions, type RpcLog, type ServiceBinding } from "./server.ts";
+export {
+  createGrpcServer,
+  implement,
+  type GrpcServer,
+  type GrpcServerLimits,
+  type GrpcServerOptions,
+  type RpcLog,
+  type ServiceBinding,
+} from "./server.ts";
 export { grpcStatusOf, httpStatusOf, kindOfGrpcStatus, kindOfHttpStatus } from "./status.ts";
 export { listenUnix } from "./unix-socket.ts";

@@ -12,7 +12,9 @@ import { ReflectionService } from "@grpc/reflection";
  */
 export function addReflection(server: Server): void {
   const set = readFileSync(fileURLToPath(import.meta.resolve("@millrace/protocol/contracts.binpb")));
-  const definition = { contracts: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos: filesOf(set) } };
+  const definition = {
+    contracts: { format: "Protocol Buffer 3 DescriptorProto", type: {}, fileDescriptorProtos: filesOf(set) },
+  };
   new ReflectionService(definition as unknown as PackageDefinition).addToServer(server);
 }
 

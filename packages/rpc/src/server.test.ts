@@ -6,7 +6,15 @@ import { after, before, describe, test } from "node:test";
 import { Client, Metadata, credentials, status as GrpcStatus, type ServiceError } from "@grpc/grpc-js";
 import { PlatformError } from "@millrace/core";
 import { session } from "@millrace/protocol";
-import { createGrpcClient, createGrpcServer, implement, listenUnix, type CallContext, type GrpcServer, type ServiceBinding } from "./index.ts";
+import {
+  createGrpcClient,
+  createGrpcServer,
+  implement,
+  listenUnix,
+  type CallContext,
+  type GrpcServer,
+  type ServiceBinding,
+} from "./index.ts";
 
 const hello = (workerId: string, pid = 1): session.Hello => ({ protocolVersion: 1, workerId, pid, pythonMinor: "" });
 const codec = {
@@ -27,7 +35,8 @@ let endedEarly = 0;
 
 async function echo(request: session.Hello, context: CallContext<string>): Promise<session.Hello> {
   if (request.workerId === "bug") throw new TypeError("an insider's text");
-  if (request.workerId === "missing") throw new PlatformError("NotFound", "ECHO_MISSING", "no such echo", { metadata: { echo: "1" } });
+  if (request.workerId === "missing")
+    throw new PlatformError("NotFound", "ECHO_MISSING", "no such echo", { metadata: { echo: "1" } });
   if (request.workerId === "wait") await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
   return hello(`${request.workerId} for ${context.principal}`);
 }
@@ -93,12 +102,18 @@ describe("a gRPC server", () => {
   });
 
   test("hands its errors to the caller, and its insides to the log under the request id", async () => {
-    await assert.rejects(clientOf().echo(hello("missing")), { kind: "NotFound", reason: "ECHO_MISSING", message: "no such echo" });
-    const failure = await clientOf().echo(hello("bug"), { headers: { "x-request-id": "my-own-id" } }).catch((thrown: unknown) => thrown);
+    await assert.rejects(clientOf().echo(hello("missing")), {
+      kind: "NotFound",
+      reason: "ECHO_MISSING",
+      message: "no such echo",
+    });
+    const failure = await clientOf()
+      .echo(hello("bug"), { headers: { "x-request-id": "my-own-id" } })
+      .catch((thrown: unknown) => thrown);
     assert.ok(failure instanceof PlatformError && failure.kind === "Internal");
     assert.ok(!failure.message.includes("insider") && failure.message.includes("my-own-id"));
     assert.equal(logged.at(-1)?.["requestId"], "my-own-id");
-    assert.equal((logged.at(-1)?.["error"] as Error).message, "an insider's text");
+    assert.match(String(logged.at(-1)?.["error"]), /an insider's text/);
   });
 
   test("ends a call that takes too long, whoever set the deadline", async () => {
@@ -114,7 +129,9 @@ describe("a gRPC server", () => {
     const identity = (value: Buffer): Buffer => value;
     const send = (metadata: Metadata): Promise<ServiceError | null> =>
       new Promise((resolve) => {
-        raw.makeUnaryRequest("/test.Echo/Echo", identity, identity, Buffer.from([0xff, 0xff]), metadata, (error) => resolve(error));
+        raw.makeUnaryRequest("/test.Echo/Echo", identity, identity, Buffer.from([0xff, 0xff]), metadata, (error) =>
+          resolve(error),
+        );
       });
     assert.equal((await send(new Metadata()))?.code, GrpcStatus.UNAUTHENTICATED);
     const known = new Metadata();
@@ -157,7 +174,11 @@ describe("a gRPC server", () => {
   });
 
   test("names the port that is taken", async () => {
-    const other = createGrpcServer<string>({ services: [], authenticate: () => "", log: { warn: () => {}, error: () => {} } });
+    const other = createGrpcServer<string>({
+      services: [],
+      authenticate: () => "",
+      log: { warn: () => {}, error: () => {} },
+    });
     const port = Number(address.split(":")[1]);
     await assert.rejects(other.listen("127.0.0.1", port), { reason: "PORT_TAKEN", metadata: { address } });
     await other.drain(100);
@@ -166,7 +187,11 @@ describe("a gRPC server", () => {
   test("listens on a socket that only its user reaches", async () => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-rpc-"));
     const path = join(folder, "private", "worker.sock");
-    const local = createGrpcServer<string>({ services: [service], authenticate: () => "bob", log: { warn: () => {}, error: () => {} } });
+    const local = createGrpcServer<string>({
+      services: [service],
+      authenticate: () => "bob",
+      log: { warn: () => {}, error: () => {} },
+    });
     await listenUnix(local, path);
     assert.equal(statSync(join(folder, "private")).mode & 0o777, 0o700);
     assert.equal(statSync(path).mode & 0o777, 0o600);

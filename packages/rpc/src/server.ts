@@ -186,10 +186,12 @@ function handle<Principal>(
   limits: GrpcServerLimits,
 ): UntypedHandleCall {
   if (method.requestStream) {
-    return ((call: ServerDuplexStream<unknown, unknown>) => void handleStream(call, method, handler, options)) as UntypedHandleCall;
+    return ((call: ServerDuplexStream<unknown, unknown>) =>
+      void handleStream(call, method, handler, options)) as UntypedHandleCall;
   }
   if (method.responseStream) {
-    return ((call: ServerWritableStream<unknown, unknown>) => void handleServerStream(call, method, handler, options)) as UntypedHandleCall;
+    return ((call: ServerWritableStream<unknown, unknown>) =>
+      void handleServerStream(call, method, handler, options)) as UntypedHandleCall;
   }
   return ((call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
     void handleUnary(call, callback, method, handler, options, limits)) as UntypedHandleCall;
@@ -259,14 +261,19 @@ async function handleStream<Principal>(
   }
 }
 
-function contextOf<Principal>(life: CallLife, options: GrpcServerOptions<Principal>): Promise<CallContext<Principal>> | CallContext<Principal> {
+function contextOf<Principal>(
+  life: CallLife,
+  options: GrpcServerOptions<Principal>,
+): Promise<CallContext<Principal>> | CallContext<Principal> {
   const principal = options.authenticate(life.credentials);
   return principal instanceof Promise ? principal.then((found) => life.context(found)) : life.context(principal);
 }
 
 function wellFormed(request: unknown): unknown {
   if (!(request instanceof MalformedRequest)) return request;
-  throw new PlatformError("InvalidArgument", "MALFORMED_MESSAGE", "the message is not one of this method's", { cause: request.cause });
+  throw new PlatformError("InvalidArgument", "MALFORMED_MESSAGE", "the message is not one of this method's", {
+    cause: request.cause,
+  });
 }
 
 /** Resolves when the stream takes more, or when nobody reads it any longer. */
@@ -292,6 +299,7 @@ function trailer(life: CallLife): Metadata {
 /** Maps what was thrown; what is ours alone goes to the log under the request id. */
 function failure(thrown: unknown, life: CallLife, log: RpcLog) {
   const error = coerceError(thrown);
-  if (error.kind === "Internal") log.error("rpc.failed", { requestId: life.requestId, method: life.method, error: thrown });
+  if (error.kind === "Internal")
+    log.error("rpc.failed", { requestId: life.requestId, method: life.method, error: thrown });
   return { name: "ServiceError", message: error.reason, ...toGrpcFailure(error, life.requestId) };
 }

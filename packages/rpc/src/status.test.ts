@@ -32,12 +32,17 @@ describe("the one table of errors", () => {
   test("every gRPC status means something to the house", () => {
     for (const code of Object.values(GrpcStatus)) {
       if (typeof code !== "number" || code === GrpcStatus.OK) continue;
-      assert.ok(rows.some(([kind]) => kind === kindOfGrpcStatus(code)), GrpcStatus[code]);
+      assert.ok(
+        rows.some(([kind]) => kind === kindOfGrpcStatus(code)),
+        GrpcStatus[code],
+      );
     }
   });
 
   test("a bare HTTP status tells its class", () => {
-    const kinds = Object.fromEntries([400, 401, 404, 409, 413, 418, 429, 499, 502, 503, 504, 500, 302].map((code) => [code, kindOfHttpStatus(code)]));
+    const kinds = Object.fromEntries(
+      [400, 401, 404, 409, 413, 418, 429, 499, 502, 503, 504, 500, 302].map((code) => [code, kindOfHttpStatus(code)]),
+    );
     assert.deepEqual(kinds, {
       302: "Internal",
       400: "InvalidArgument",

@@ -56,13 +56,23 @@ function listen(server: Server, port: number, host: string): Promise<void> {
     server.once("error", (cause: NodeJS.ErrnoException) => {
       const reason = cause.code === "EADDRINUSE" ? "PORT_TAKEN" : "HEALTH_PORT_FAILED";
       const metadata = { setting: "MILLRACE_HEALTH_PORT", port: String(port) };
-      reject(new PlatformError("Unavailable", reason, `the health port ${host}:${port} cannot be used: ${cause.message}`, { cause, metadata }));
+      reject(
+        new PlatformError("Unavailable", reason, `the health port ${host}:${port} cannot be used: ${cause.message}`, {
+          cause,
+          metadata,
+        }),
+      );
     });
     server.listen(port, host, resolve);
   });
 }
 
-async function respond(request: IncomingMessage, response: ServerResponse, options: HealthOptions, draining: boolean): Promise<void> {
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HealthOptions,
+  draining: boolean,
+): Promise<void> {
   const path = request.url?.split("?")[0];
   if (request.method !== "GET" && request.method !== "HEAD") return send(response, 405, "text/plain", "only GET\n");
   if (path === "/livez") return send(response, 200, "text/plain", "ok\n");
@@ -96,7 +106,9 @@ async function readiness(options: HealthOptions, draining: boolean): Promise<Rea
 
 async function withTimeout(check: ReadyCheck, timeoutMs: number): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => (timer = setTimeout(resolve, timeoutMs, `no answer within ${timeoutMs} ms`)));
+  const late = new Promise<string>(
+    (resolve) => (timer = setTimeout(resolve, timeoutMs, `no answer within ${timeoutMs} ms`)),
+  );
   try {
     return await Promise.race([check(), late]);
   } catch (thrown) {

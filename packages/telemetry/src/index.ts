@@ -4,5 +4,19 @@ export { createLogger, type LogFields, type Logger, type LoggerOptions, type Log
 export { createMetrics, type Counter, type Gauge, type Histogram, type Labels, type Metrics } from "./metrics.ts";
 export { runProcess, type ProcessOptions, type RunningProcess } from "./run-process.ts";
 export { spanNames, type SpanName } from "./span-names.ts";
-export { TRACEPARENT_HEADER, createTraceId, formatTraceparent, parseTraceparent, type TraceContext } from "./trace-context.ts";
-export { createTracer, noTracer, type Span, type SpanAttributes, type SpanOptions, type Tracer, type TracerOptions } from "./tracer.ts";
+export {
+  TRACEPARENT_HEADER,
+  createTraceId,
+  formatTraceparent,
+  parseTraceparent,
+  type TraceContext,
+} from "./trace-context.ts";
+export {
+  createTracer,
+  noTracer,
+  type Span,
+  type SpanAttributes,
+  type SpanOptions,
+  type Tracer,
+  type TracerOptions,
+} from "./tracer.ts";

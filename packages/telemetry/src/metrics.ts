@@ -58,8 +58,10 @@ class MemoryMetrics implements Metrics {
   }
 
   histogram(name: string, help: string, bounds: readonly number[] = SECONDS_BOUNDS): Histogram {
-    const empty = (): Buckets => ({ counts: new Array<number>(bounds.length + 1).fill(0), sum: 0 });
-    const series = new Series<Buckets>(name, help, "histogram", empty, (metric, labels, value) => renderBuckets(metric, labels, value, bounds));
+    const empty = (): Buckets => ({ counts: Array.from({ length: bounds.length + 1 }, () => 0), sum: 0 });
+    const series = new Series<Buckets>(name, help, "histogram", empty, (metric, labels, value) =>
+      renderBuckets(metric, labels, value, bounds),
+    );
     this.#metrics.set(name, series);
     return { observe: (value, labels) => series.update(labels, (buckets) => count(buckets, bounds, value)) };
   }
@@ -91,7 +93,13 @@ class Series<Value> implements Metric {
   #empty: () => Value;
   #render: (name: string, labels: string, value: Value) => string[];
 
-  constructor(name: string, help: string, type: string, empty: () => Value, render: (name: string, labels: string, value: Value) => string[]) {
+  constructor(
+    name: string,
+    help: string,
+    type: string,
+    empty: () => Value,
+    render: (name: string, labels: string, value: Value) => string[],
+  ) {
     this.#name = name;
     this.#help = help;
     this.#type = type;
@@ -118,7 +126,8 @@ function head(name: string, help: string, type: string): string[] {
 
 function labelText(labels: Labels | undefined): string {
   if (labels === undefined) return "";
-  const escape = (value: string): string => value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  const escape = (value: string): string =>
+    value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
   return Object.entries(labels)
     .map(([name, value]) => `${name}="${escape(value)}"`)
     .join(",");

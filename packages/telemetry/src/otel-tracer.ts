@@ -1,4 +1,12 @@
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace, type Context, type Tracer as OtelTracer } from "@opentelemetry/api";
+import {
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+  type Context,
+  type Tracer as OtelTracer,
+} from "@opentelemetry/api";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { AlwaysOnSampler, BatchSpanProcessor, RandomIdGenerator, TracerProvider } from "@opentelemetry/sdk-trace";
@@ -16,12 +24,18 @@ const EXPORT_TIMEOUT_MS = 10_000;
 export function openTelemetryTracer(options: TracerOptions & { endpoint: string }): Tracer {
   const ids = new ChosenTraceIds();
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({ "service.name": `millrace-${options.role}`, "service.instance.id": options.name }),
+    resource: resourceFromAttributes({
+      "service.name": `millrace-${options.role}`,
+      "service.instance.id": options.name,
+    }),
     sampler: new AlwaysOnSampler(),
     idGenerator: ids,
     spanProcessors: [
       new BatchSpanProcessor({
-        exporter: new OTLPTraceExporter({ url: `${options.endpoint.replace(/\/+$/, "")}/v1/traces`, timeoutMillis: EXPORT_TIMEOUT_MS }),
+        exporter: new OTLPTraceExporter({
+          url: `${options.endpoint.replace(/\/+$/, "")}/v1/traces`,
+          timeoutMillis: EXPORT_TIMEOUT_MS,
+        }),
         maxQueueSize: QUEUE_MAX,
         scheduledDelayMillis: EXPORT_INTERVAL_MS,
       }),
@@ -32,7 +46,8 @@ export function openTelemetryTracer(options: TracerOptions & { endpoint: string 
   return {
     enabled: true,
     startSpan: (name, spanOptions) => startSpan(tracer, ids, name, spanOptions ?? {}),
-    shutdown: () => provider.shutdown().catch((thrown: unknown) => options.log.warn(events.tracingFailed, { error: thrown })),
+    shutdown: () =>
+      provider.shutdown().catch((thrown: unknown) => options.log.warn(events.tracingFailed, { error: thrown })),
   };
 }
 
