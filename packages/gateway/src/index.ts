@@ -1,1 +1,1 @@
-export { startGateway } from "./start-gateway.ts";
+export { startGateway, type RunningGateway } from "./start-gateway.ts";

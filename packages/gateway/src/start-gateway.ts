@@ -38,8 +38,16 @@ const VERSIONS_MAX = 64;
 /** A call without a deadline of its own: longer than the longest wait that one may ask for. */
 const UNARY_DEADLINE_MS = 960_000;
 
+/** A gateway with its doors open. */
+export interface RunningGateway extends RunningProcess {
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /** Callers that wait for a run now. */
+  readonly waitingCount: () => number;
+}
+
 /** Connects a gateway to NATS and Postgres, loads the definitions and opens its doors. */
-export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningProcess> {
+export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningGateway> {
   const name = processName("gateway", settings.name);
   const metrics = createMetrics();
   const live: { gateway?: Gateway } = {};
@@ -74,8 +82,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   const started = new Gateway({ name, settings, bus, store, tracer, log, partitionCount });
   await started.open();
   live.gateway = started;
-  metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", () => started.status().waiting);
+  const waitingCount = (): number => started.status().waiting;
+  metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", waitingCount);
+  const { httpPort, grpcPort } = started.status();
   return {
+    httpPort,
+    grpcPort,
+    waitingCount,
     drain: async () => {
       health.drain();
       await started.drain();
