@@ -1,6 +1,6 @@
 import { open, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
-import { PlatformError } from "@millrace/core";
+import { coerceError, PlatformError } from "@millrace/core";
 import { LineCounter, isNode, parseDocument, type Document } from "yaml";
 
 const DEFINITION_FILE = "workflow.yaml";
@@ -35,7 +35,7 @@ export async function readWorkflowFolder(path: string): Promise<WorkflowFolder> 
     throw invalid("DEFINITION_MISSING", message, { folder });
   }
   const { document, lines } = parseYaml(text, file);
-  const definition = document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown;
+  const definition = contentOf(document, file);
   return {
     folder,
     definitionJson: JSON.stringify(definition ?? null),
@@ -54,6 +54,15 @@ function parseYaml(text: string, file: string): { document: Document; lines: Lin
     throw invalid("INVALID_YAML", `${file}:${line}:${col}: ${problem.message}`, metadata);
   }
   return { document, lines };
+}
+
+/** Aliases are resolved within bounds: a few lines of them can stand for gigabytes. */
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX }) as unknown;
+  } catch (thrown) {
+    throw invalid("INVALID_YAML", `${file}: ${coerceError(thrown).message}`, { file });
+  }
 }
 
 /** Names that the definition gives under `steps[].python`; what has another shape is left for the door to refuse. */
