@@ -25,7 +25,6 @@ _STARTS_MAX = 2
 _REFILL_SECONDS = 0.05
 _BACKOFF_SECONDS = (0.25, 1.0, 4.0, 15.0)
 _MEMORY_SHARE = 0.75
-_SPARE_SECONDS = 10.0
 _INVENTORY_SECONDS = 0.2
 _INVENTORY_MAX = 64
 
@@ -201,11 +200,11 @@ class Pool:
             task.add_done_callback(self._tasks.discard)
 
     def _room_for_blank(self) -> bool:
-        """A blank one takes a warm one's place only when that has not been used for a while."""
+        """One blank one is worth more than the warm one that was used longest ago; further ones only fill free places."""
         if len(self._alive) + self._starting < self._bounds.environments_max:
             return True
-        oldest = next(iter(self._idle.values()), None)
-        return oldest is not None and time.monotonic() - oldest > _SPARE_SECONDS and self._make_room(self._starting + 1)
+        needed = not self._blank and not self._starting and len(self._idle) > 1
+        return needed and self._make_room(1)
 
     async def _start(self) -> None:
         try:

@@ -168,7 +168,7 @@ class Run:
         self._step_end = now + self.version.step_seconds
         if self._timer is None or min(self._step_end, self._run_end) < self._timer.when():
             self._arm()
-        self._send_step(min(self._step_end, self._run_end) - now)
+        self._send_step(min(self._step_end, self._run_end))
         self._say_started()
 
     def _new_result(self) -> step_pb.StepResult:
@@ -177,11 +177,11 @@ class Run:
         stamp(result.start_time)
         return result
 
-    def _send_step(self, left: float) -> None:
+    def _send_step(self, deadline: float) -> None:
         environment, start = self.environment, self._start
         assert environment is not None
         last = self._index == len(self.version.steps) - 1
-        header: dict[str, Any] = {"step": self._index, "last": last, "seconds": left}
+        header: dict[str, Any] = {"step": self._index, "last": last, "deadline": deadline}
         if start is None:
             environment.send(frames.STEP, header)
             return
@@ -270,11 +270,9 @@ class Run:
         self._send_lines_soon()
 
     def _on_idle(self, header: dict[str, Any]) -> None:
-        """The environment is clean as far as it can tell, or threads of the run are still ending."""
+        """The environment is clean as far as it can tell."""
         environment = self.environment
         assert environment is not None
-        if header.get("settling"):
-            return
         if header.get("strays"):
             environment.process.reap_strays()
         self._clean = True

@@ -19,6 +19,8 @@ from millrace_worker.host.worker import Worker
 PROTOCOL_VERSION = 1
 _MESSAGE_BYTES_MAX = 64 << 20
 _CONNECT_SECONDS = 10.0
+# How long a drained worker waits for the runner to end the session.
+_GOODBYE_SECONDS = 2.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", _MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", _MESSAGE_BYTES_MAX),
@@ -51,6 +53,9 @@ async def run_session(settings: WorkerSettings, worker: Worker, outbox: Outbox, 
             if code is not grpc.StatusCode.OK:
                 raise SessionFailed(f"{code.name}: {await call.details()}")
             log.info("the runner has ended the session")
+        except asyncio.CancelledError:
+            if not worker.drained.is_set():
+                raise
         except grpc.aio.AioRpcError as error:
             raise SessionFailed(f"{error.code().name}: {error.details()}") from None
         finally:
@@ -62,6 +67,8 @@ async def _end_when_drained(worker: Worker, outbox: Outbox, call: grpc.aio.Strea
     await worker.drained.wait()
     await outbox.idle.wait()
     await call.done_writing()
+    await asyncio.sleep(_GOODBYE_SECONDS)
+    call.cancel()
 
 
 def _hello(settings: WorkerSettings) -> pb.Hello:

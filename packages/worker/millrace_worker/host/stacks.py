@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 _SECONDS = 0.3
 _FRAME = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+|\?\?\?) in (?P<name>.*)$')
-# Where the platform's own code lies in a sandbox.
-_PLATFORM = ("/millrace/runtime/", "/millrace/init.py")
-_BOTTOM = b"in <module>"
+_RUNTIME = "/millrace/runtime/"
+# The outermost frame that matters; below it lies how the sandbox was started.
+_BOTTOM = f"{_RUNTIME}__main__.py"
 _FAULT = re.compile(r"Fatal Python error: (.*)")
 
 
@@ -42,7 +42,7 @@ class StackRequest:
     def on_dump(self, text: bytes) -> None:
         """Everything that faulthandler has written until now."""
         self._frames = parse(text)
-        if _BOTTOM in text:
+        if _BOTTOM.encode() in text:
             self.give_up()
 
     def give_up(self) -> None:
@@ -64,8 +64,8 @@ def parse(text: bytes) -> list[Frame]:
             frames.append(Frame(found["file"], int(number) if number.isdigit() else 0, found["name"]))
         elif frames and not line.startswith("  "):
             break
-    frames.reverse()
-    return [frame for frame in frames if not frame.file.startswith(_PLATFORM)]
+    bottom = next((index for index, frame in enumerate(frames) if frame.file == _BOTTOM), len(frames))
+    return [frame for frame in reversed(frames[:bottom]) if not frame.file.startswith(_RUNTIME)]
 
 
 def render(frames: Iterable[Frame], sources: dict[str, list[str]]) -> str:

@@ -42,16 +42,24 @@ class Channel:
         return kind, *frames.decode(body)
 
     def send(self, kind: int, header: dict[str, Any], segments: Sequence[bytes] = ()) -> None:
-        """Writes a frame; from any thread. A forked child of user code that comes this far has nothing to say."""
-        if os.getpid() != self._owner:
-            os._exit(0)
-        view = memoryview(frames.encode(kind, header, segments))
+        """Sends a frame."""
+        self.write(frames.encode(kind, header, segments))
+
+    def write(self, data: bytes) -> None:
+        """Writes frames; from any thread."""
+        self.leave_in_child()
+        view = memoryview(data)
         with self._lock:
             try:
                 while view:
                     view = view[os.write(frames.CONTROL_OUT, view) :]
             except OSError:
                 self.lost()
+
+    def leave_in_child(self) -> None:
+        """A child that user code has forked, and that comes back to the runtime, must neither speak nor clean up."""
+        if os.getpid() != self._owner:
+            os._exit(0)
 
     def lost(self) -> NoReturn:
         """Ends the process, in a way that the worker recognises."""

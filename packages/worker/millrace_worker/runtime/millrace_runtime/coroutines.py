@@ -21,8 +21,8 @@ class Coroutines:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: ThreadPoolExecutor | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, Any], seconds: float) -> Any:
-        """Runs a handler to its end; what it left running is cancelled, as `asyncio.run` does."""
+    def run(self, coroutine: Coroutine[Any, Any, Any], deadline: float) -> Any:
+        """Runs a handler to its end, or until the worker ends it at `deadline`; what it left running is cancelled, as `asyncio.run` does."""
         loop = self._loop
         if loop is None or loop.is_closed():
             self._loop = loop = asyncio.new_event_loop()
@@ -34,8 +34,7 @@ class Coroutines:
         task = loop.create_task(coroutine)
         # A stack from outside shows a waiting loop; only the loop itself knows what the coroutine waits for, and it has to
         # say so before the worker ends it.
-        early = min(_EARLY_SECONDS, seconds / 10)
-        timer = loop.call_later(seconds - early, lambda: self._send_stack(_stack(coroutine)))
+        timer = loop.call_at(deadline - _EARLY_SECONDS, lambda: self._send_stack(_stack(coroutine)))
         try:
             return loop.run_until_complete(task)
         finally:

@@ -82,7 +82,7 @@ class Environment:
         self._run: CurrentRun | None = None
         self._coroutines: Any = None
         self._own_pids = False
-        self._seconds = 0.0
+        self._deadline = 0.0
         faulthandler.register(frames.STACK_SIGNAL, file=frames.CONTROL_OUT, all_threads=False, chain=False)
         faulthandler.enable(file=frames.CONTROL_OUT, all_threads=False)
 
@@ -126,9 +126,10 @@ class Environment:
     def _step(self, header: dict[str, Any], _segments: list[bytes]) -> None:
         run, step = self._run, self._steps[header["step"]]
         assert run is not None
-        self._seconds = header["seconds"]
+        self._deadline = header["deadline"]
         record = Record(self._bounds["result_bytes_max"], self._note, self._respond)
         failure = self._execute(run, step, record)
+        self._channel.leave_in_child()
         self._baseline.flush()
         if failure is None and (damage := self._baseline.damage()):
             failure = {
@@ -138,12 +139,14 @@ class Environment:
                 "traceback": "",
                 "line": 0,
             }
-        self._finished(step, record, failure)
+        finished = self._finished(record, failure)
         run.done.append((step.name, record.exports_json(), record.returned))
         if header["last"] or failure is not None or record.exit is not None:
-            self._clean_up()
+            self._clean_up(finished)
+        else:
+            self._channel.write(finished)
 
-    def _finished(self, step: Step, record: Record, failure: dict[str, Any] | None) -> None:
+    def _finished(self, record: Record, failure: dict[str, Any] | None) -> bytes:
         header: dict[str, Any] = {"returned": record.returned is not None}
         if failure is not None:
             header["failure"] = failure
@@ -156,7 +159,7 @@ class Environment:
             record.returned or b"",
             record.answer.body if record.answer else b"",
         ]
-        self._channel.send(frames.FINISHED, header, segments)
+        return frames.encode(frames.FINISHED, header, segments)
 
     def _execute(self, run: CurrentRun, step: Step, record: Record) -> dict[str, Any] | None:
         """Runs the author's code; returns its failure."""
@@ -197,7 +200,7 @@ class Environment:
             from millrace_runtime.coroutines import Coroutines
 
             self._coroutines = Coroutines(self._note, lambda text: self._channel.send(frames.STACK, {"stack": text}))
-        return self._coroutines.run(coroutine, self._seconds)
+        return self._coroutines.run(coroutine, self._deadline)
 
     def _failure(self, error: BaseException, step: Step, record: Record) -> dict[str, Any] | None:
         if record.exit is not None and _only_exits(error):
@@ -221,23 +224,21 @@ class Environment:
     def _end(self, _header: dict[str, Any], _segments: list[bytes]) -> None:
         self._clean_up()
 
-    def _clean_up(self) -> None:
+    def _clean_up(self, finished: bytes = b"") -> None:
+        """Undoes what the run left. Its result and the word that all is clean are one write, unless threads have to end."""
         strays = self._baseline.restore(self._own_pids)
         self._run = None
         self._pd_steps.clear()
-        left = threading.active_count() > 1
-        if left:
-            self._channel.send(frames.IDLE, {"settling": True})
-        names = threads_left() if left else []
-        if names:
-            strays += end_children(self._own_pids)
-        state = {
-            "threads": names,
-            "strays": strays,
-            "memory": memory_bytes(),
-            "damage": self._baseline.damage() is not None,
-        }
-        self._channel.send(frames.IDLE, state)
+        names = []
+        if threading.active_count() > 1:
+            self._channel.write(finished)
+            finished = b""
+            names = threads_left()
+            if names:
+                strays += end_children(self._own_pids)
+        damaged = self._baseline.damage() is not None
+        state = {"threads": names, "strays": strays, "memory": memory_bytes(), "damage": damaged}
+        self._channel.write(finished + frames.encode(frames.IDLE, state))
 
     def _note(self, text: str) -> None:
         self._baseline.flush()
