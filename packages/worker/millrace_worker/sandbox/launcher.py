@@ -146,7 +146,9 @@ class Sandbox:
             events = self._selector.select(timeout)
             self._sleeping_until = 0.0
             for key, _ in events:
-                key.data()
+                # One event of a batch may have ended what the next one is about.
+                if self._selector.get_map().get(key.fd) is key:
+                    key.data()
             with self._lock:
                 jobs, self._jobs = self._jobs, []
             for job in jobs:
