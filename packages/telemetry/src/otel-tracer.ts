@@ -11,6 +11,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { AlwaysOnSampler, BatchSpanProcessor, RandomIdGenerator, TracerProvider } from "@opentelemetry/sdk-trace";
 import { events } from "./events.ts";
+import type { Logger } from "./logger.ts";
 import type { SpanName } from "./span-names.ts";
 import { formatTraceparent, parseTraceparent } from "./trace-context.ts";
 import type { Span, SpanOptions, Tracer, TracerOptions } from "./tracer.ts";
@@ -19,6 +20,7 @@ import type { Span, SpanOptions, Tracer, TracerOptions } from "./tracer.ts";
 const QUEUE_MAX = 8_192;
 const EXPORT_INTERVAL_MS = 1_000;
 const EXPORT_TIMEOUT_MS = 10_000;
+const SHUTDOWN_TIMEOUT_MS = 2_000;
 
 /** A tracer that sends spans by OTLP over HTTP. Loaded only when there is an endpoint. */
 export function openTelemetryTracer(options: TracerOptions & { endpoint: string }): Tracer {
@@ -46,9 +48,19 @@ export function openTelemetryTracer(options: TracerOptions & { endpoint: string 
   return {
     enabled: true,
     startSpan: (name, spanOptions) => startSpan(tracer, ids, name, spanOptions ?? {}),
-    shutdown: () =>
-      provider.shutdown().catch((thrown: unknown) => options.log.warn(events.tracingFailed, { error: thrown })),
+    shutdown: () => shutdown(provider, options.log),
   };
+}
+
+/** The exporter tries again for longer than a stop may take when its receiver is away. */
+async function shutdown(provider: TracerProvider, log: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, SHUTDOWN_TIMEOUT_MS, "the last spans were not taken in time");
+  });
+  const problem = await Promise.race([provider.shutdown(), late]).catch(String);
+  clearTimeout(timer);
+  if (problem !== undefined) log.warn(events.tracingFailed, { problem });
 }
 
 function startSpan(tracer: OtelTracer, ids: ChosenTraceIds, name: SpanName, options: SpanOptions): Span {
