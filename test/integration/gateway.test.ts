@@ -6,7 +6,7 @@ import { connectBus, openChannels, type Bus, type Channels } from "@millrace/bus
 import { gatewaySettings, parseSettings } from "@millrace/config";
 import { encodeRunToken, PlatformError, type RunTokenClaims } from "@millrace/core";
 import { startGateway, type RunningGateway } from "@millrace/gateway";
-import { control, houseApi, runApi, step, variableApi, workflowApi } from "@millrace/protocol";
+import { control, houseApi, runApi, variableApi, workflowApi, type step } from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 import { migrate, openStore, type Store } from "@millrace/store";
 import { createLogger } from "@millrace/telemetry";

@@ -151,6 +151,7 @@ class Gateway {
       submitTimeoutMs: settings.submitTimeoutMs,
       submitResendMs: settings.submitResendMs,
       waitingMax: settings.waitingRequestsMax,
+      heldAnswerBytesMax: settings.heldAnswerBytesMax,
     });
     const key = Buffer.from(settings.tokenKey, "hex");
     this.#services = new RunnerServices({

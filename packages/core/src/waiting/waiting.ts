@@ -61,9 +61,17 @@ export interface WaitingSettings {
   readonly readMsMax: number;
   /** Most entries; further ones are refused. Default 20,000. */
   readonly entriesMax: number;
+  /** Most bytes of answers held for their release; what is beyond is read from the record then. Default 64 MiB. */
+  readonly copyBytesMax: number;
 }
 
-export const WAITING_DEFAULT: WaitingSettings = { resendMs: 600, readMs: 1000, readMsMax: 5000, entriesMax: 20_000 };
+export const WAITING_DEFAULT: WaitingSettings = {
+  resendMs: 600,
+  readMs: 1000,
+  readMsMax: 5000,
+  entriesMax: 20_000,
+  copyBytesMax: 64 * 1024 ** 2,
+};
 
 /** An answer whose release came without its copy is read from the record after this: the copy may be just behind. */
 const COPY_GRACE_MS = 50;
@@ -100,6 +108,7 @@ export class Waiting {
   private readonly entries = new Map<string, Entry>();
   private readonly cancels = new Map<string, CancelEntry>();
   private readonly epochs = new Map<number, number>();
+  private copyBytes = 0;
 
   constructor(port: WaitingPort, settings: WaitingSettings = WAITING_DEFAULT) {
     this.port = port;
@@ -137,7 +146,7 @@ export class Waiting {
 
   /** Nobody waits for this run any more (its caller has gone or has waited long enough). */
   forget(runId: string): void {
-    this.entries.delete(runId);
+    this.remove(runId);
   }
 
   /** Cancels a run; `done` gets its end state, undefined when there is no such run, or TIMEOUT after `ackMs`. */
@@ -172,7 +181,7 @@ export class Waiting {
 
   private tickSubmit(runId: string, entry: Entry, nowMs: number): void {
     if (nowMs >= entry.deadlineMs) {
-      this.entries.delete(runId);
+      this.remove(runId);
       entry.listener.turnedAway?.("TIMEOUT");
     } else if (nowMs >= entry.resendAtMs) {
       this.send(entry);
@@ -196,20 +205,21 @@ export class Waiting {
     if (!this.admit(owner) || !entry?.submit) return;
     entry.submit = undefined;
     if (outcome !== "ACCEPTED") {
-      this.entries.delete(runId);
+      this.remove(runId);
       entry.listener.turnedAway?.(outcome);
       return;
     }
-    if (actualRunId !== runId) this.moveEntry(runId, actualRunId, entry);
+    // Before it moves: whoever waits for the run that the key belongs to goes on waiting.
+    if (!entry.wants.answer && !entry.wants.end) this.remove(runId);
+    else if (actualRunId !== runId) this.moveEntry(runId, actualRunId, entry);
     else entry.readAtMs = this.port.nowMs() + this.settings.readMs;
     entry.listener.accepted?.(actualRunId);
-    if (!entry.wants.answer && !entry.wants.end) this.entries.delete(actualRunId);
-    else this.deliverReleased(actualRunId, entry);
+    this.deliverReleased(actualRunId, entry);
   }
 
   /** The key was another run's: its messages go to the gateway that submitted it, so that the record is read instead. */
   private moveEntry(runId: string, actualRunId: string, entry: Entry): void {
-    this.entries.delete(runId);
+    this.remove(runId);
     entry.copies.clear();
     entry.readAtMs = this.port.nowMs();
     const first = this.entries.get(actualRunId);
@@ -256,7 +266,7 @@ export class Waiting {
       if (handing.assignment >= entry.assignment) this.deliverAnswer(handing.runId, entry, response);
       return;
     }
-    if (entry.copies.size < COPIES_MAX || entry.copies.has(executionId)) entry.copies.set(executionId, response);
+    this.hold(entry, executionId, response);
     this.deliverReleased(handing.runId, entry);
   }
 
@@ -279,6 +289,21 @@ export class Waiting {
     };
   }
 
+  private hold(entry: Entry, executionId: string, response: StepResponse): void {
+    const bytes = response.body.length;
+    if (entry.copies.has(executionId) || entry.copies.size >= COPIES_MAX) return;
+    if (this.copyBytes + bytes > this.settings.copyBytesMax) return;
+    entry.copies.set(executionId, response);
+    this.copyBytes += bytes;
+  }
+
+  private remove(runId: string): void {
+    const entry = this.entries.get(runId);
+    if (!entry) return;
+    this.entries.delete(runId);
+    for (const { body } of entry.copies.values()) this.copyBytes -= body.length;
+  }
+
   private assertRoom(): void {
     if (this.size < this.settings.entriesMax) return;
     const message = `${this.size} requests are waiting at this gateway, its limit; try again`;
@@ -299,11 +324,11 @@ export class Waiting {
     entry.wants.answer = false;
     this.confirm(runId, entry);
     entry.listener.answer?.(response);
-    if (!entry.wants.end) this.entries.delete(runId);
+    if (!entry.wants.end) this.remove(runId);
   }
 
   private deliverEnd(runId: string, entry: Entry, state: RunState): void {
-    this.entries.delete(runId);
+    this.remove(runId);
     this.confirm(runId, entry);
     entry.listener.ended?.(state);
   }

@@ -41,6 +41,7 @@ export interface RunDeskOptions {
   readonly submitTimeoutMs: number;
   readonly submitResendMs: number;
   readonly waitingMax: number;
+  readonly heldAnswerBytesMax: number;
   readonly log: Logger;
 }
 
@@ -54,7 +55,8 @@ export class RunDesk {
   constructor(options: RunDeskOptions) {
     this.#options = options;
     const { channels } = options;
-    const settings = { ...WAITING_DEFAULT, resendMs: options.submitResendMs, entriesMax: options.waitingMax };
+    const { submitResendMs: resendMs, waitingMax: entriesMax, heldAnswerBytesMax: copyBytesMax } = options;
+    const settings = { ...WAITING_DEFAULT, resendMs, entriesMax, copyBytesMax };
     this.#waiting = new Waiting(
       {
         nowMs: () => performance.now(),
@@ -221,7 +223,7 @@ function turnedAwayError(why: "QUEUE_FULL" | "UNAVAILABLE" | "TIMEOUT"): Platfor
     return new PlatformError("ResourceExhausted", "QUEUE_FULL", "the workflow's queue is full; try again later");
   }
   if (why === "UNAVAILABLE") {
-    return unacknowledged("OWNER_UNAVAILABLE", "the house cannot write runs at the moment; nothing was accepted");
+    return unacknowledged("OWNER_UNAVAILABLE", "the house cannot write runs at the moment; try again");
   }
   return unacknowledged(
     "SUBMIT_UNACKNOWLEDGED",

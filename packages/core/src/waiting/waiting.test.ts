@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it } from "node:test";
+import type { Accepted, Submit } from "../messages.ts";
+import type { StepResponse } from "../run/step-result.ts";
+import { Waiting, WAITING_DEFAULT, type RunListener } from "./waiting.ts";
+
+const owner = { scheduler: "s", partition: 1, epoch: 1 };
+let nowMs: number;
+let sent: string[];
+let asked: string[];
+let told: string[];
+
+beforeEach(() => {
+  nowMs = 0;
+  sent = [];
+  asked = [];
+  told = [];
+});
+
+function desk(settings: Partial<typeof WAITING_DEFAULT> = {}): Waiting {
+  return new Waiting(
+    {
+      nowMs: () => nowMs,
+      submit: ({ runId }) => void sent.push(runId),
+      cancel: ({ runId }) => void sent.push(`cancel ${runId}`),
+      read: (runIds) => void asked.push(...runIds),
+    },
+    { ...WAITING_DEFAULT, ...settings },
+  );
+}
+
+function submit(runId: string, wants: { answer?: boolean; end?: boolean } = {}): Submit {
+  return {
+    ...{ partition: 1, runId, idempotencyKey: "", gateway: "g" },
+    ...{ spec: {} as Submit["spec"], input: {} as Submit["input"] },
+    ...{ wantsAnswer: wants.answer ?? false, wantsEnd: wants.end ?? false },
+  };
+}
+
+function listener(name: string): RunListener {
+  return {
+    accepted: (runId) => void told.push(`${name} accepted ${runId}`),
+    turnedAway: (why) => void told.push(`${name} turned away ${why}`),
+    answer: ({ body }) => void told.push(`${name} answer ${Buffer.from(body).toString()}`),
+    ended: (state) => void told.push(`${name} ended ${state}`),
+  };
+}
+
+function accepted(runId: string, actualRunId = runId): Accepted {
+  return { owner, runId, actualRunId, outcome: "ACCEPTED" };
+}
+
+function response(text: string): StepResponse {
+  return { status: 200, headers: [], body: Buffer.from(text), immediate: false };
+}
+
+const handing = { partition: 1, runId: "a", assignment: 1 };
+
+describe("Waiting", () => {
+  it("repeats a submit until it is acknowledged and then has nothing left to do", () => {
+    const waiting = desk();
+    waiting.submit(submit("a"), 10_000, listener("x"));
+    nowMs = 599;
+    waiting.onTick();
+    nowMs = 600;
+    waiting.onTick();
+    assert.deepEqual(sent, ["a", "a"]);
+    waiting.onAccepted(accepted("a"));
+    waiting.onAccepted(accepted("a"));
+    assert.deepEqual(told, ["x accepted a"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("gives up on a submit that nobody acknowledges", () => {
+    const waiting = desk();
+    waiting.submit(submit("a"), 1_000, listener("x"));
+    nowMs = 1_000;
+    waiting.onTick();
+    assert.deepEqual(told, ["x turned away TIMEOUT"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("passes on only the answer of the execution that was committed", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
+    waiting.onAccepted(accepted("a"));
+    waiting.onAnswer({ handing, path: "steps/0", executionId: "lost", response: response("lost") });
+    waiting.onAnswer({ handing, path: "steps/0", executionId: "kept", response: response("kept") });
+    assert.deepEqual(told, ["x accepted a"]);
+    waiting.onRelease({ owner, runId: "a", path: "steps/0", executionId: "kept" });
+    assert.deepEqual(told, ["x accepted a", "x answer kept"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("ignores what an earlier owner says", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
+    waiting.onAccepted({ ...accepted("a"), owner: { ...owner, epoch: 2 } });
+    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "" });
+    assert.deepEqual(told, ["x accepted a"]);
+  });
+
+  it("lets a caller that waits go on waiting when another one repeats its key without waiting", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { end: true }), 10_000, listener("x"));
+    waiting.onAccepted(accepted("a"));
+    waiting.submit(submit("b"), 10_000, listener("y"));
+    waiting.onAccepted(accepted("b", "a"));
+    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "" });
+    assert.deepEqual(told, ["x accepted a", "y accepted a", "x ended SUCCEEDED"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("tells both callers of the same key about the end", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { end: true }), 10_000, listener("x"));
+    waiting.onAccepted(accepted("a"));
+    waiting.submit(submit("b", { end: true }), 10_000, listener("y"));
+    waiting.onAccepted(accepted("b", "a"));
+    waiting.onTick();
+    assert.deepEqual(asked, []);
+    waiting.onEnded({ owner, runId: "a", state: "FAILED", responsePath: "" });
+    assert.deepEqual(told, ["x accepted a", "y accepted a", "x ended FAILED", "y ended FAILED"]);
+  });
+
+  it("reads from the record what it had no room to hold", () => {
+    const waiting = desk({ copyBytesMax: 5 });
+    waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
+    waiting.onAccepted(accepted("a"));
+    waiting.onAnswer({ handing, path: "steps/0", executionId: "e", response: response("longer") });
+    waiting.onRelease({ owner, runId: "a", path: "steps/0", executionId: "e" });
+    nowMs = 100;
+    waiting.onTick();
+    assert.deepEqual(asked, ["a"]);
+    waiting.onRead("a", { state: "RUNNING", response: response("longer") });
+    assert.deepEqual(told, ["x accepted a", "x answer longer"]);
+  });
+
+  it("has its room for answers back when callers are gone", () => {
+    const waiting = desk({ copyBytesMax: 5 });
+    for (const runId of ["a", "b", "c"]) {
+      waiting.submit(submit(runId, { answer: true }), 10_000, listener(runId));
+      waiting.onAccepted(accepted(runId));
+      const copy = { handing: { ...handing, runId }, path: "steps/0", executionId: "e", response: response("12345") };
+      waiting.onAnswer(copy);
+      waiting.onAnswer(copy);
+      if (runId === "a") waiting.forget(runId);
+      else waiting.onRelease({ owner, runId, path: "steps/0", executionId: "e" });
+    }
+    assert.deepEqual(told.slice(-2), ["c accepted c", "c answer 12345"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("refuses more callers than it has room for", () => {
+    const waiting = desk({ entriesMax: 1 });
+    waiting.submit(submit("a"), 10_000, listener("x"));
+    assert.throws(() => waiting.submit(submit("b"), 10_000, listener("y")), { reason: "GATEWAY_BUSY" });
+  });
+});
