@@ -16,7 +16,8 @@ import {
   type Taken,
 } from "@millrace/core";
 import type { Committer, Store } from "@millrace/store";
-import { spanNames, TRACEPARENT_HEADER, type Logger, type Tracer } from "@millrace/telemetry";
+import { TRACEPARENT_HEADER, type Logger, type Tracer } from "@millrace/telemetry";
+import { RunSpans } from "./run-spans.ts";
 
 /** What an owner is wired to. */
 export interface OwnerDeps {
@@ -43,6 +44,7 @@ export class OwnerWiring implements OwnerPort {
   readonly brain: OwnerBrain;
   private readonly deps: OwnerDeps;
   private readonly settings: OwnerSettings;
+  private readonly spans: RunSpans;
   private readonly subscriptions = new Map<number, BusSubscription[]>();
   private readonly tickTimer: NodeJS.Timeout;
   private readonly unlisten: (() => void)[] = [];
@@ -54,6 +56,7 @@ export class OwnerWiring implements OwnerPort {
   constructor(settings: OwnerSettings, deps: OwnerDeps) {
     this.settings = settings;
     this.deps = deps;
+    this.spans = new RunSpans(deps.tracer);
     this.brain = new OwnerBrain(settings, this);
     const beats = deps.channels
       .heartbeat()
@@ -72,6 +75,7 @@ export class OwnerWiring implements OwnerPort {
     const deadline = performance.now() + timeoutMs;
     while (this.brain.counts().commitQueue > 0 && performance.now() < deadline) await sleep(5);
     this.closed = true;
+    this.spans.close(this.wallMs());
     await this.deps.leases
       .remove()
       .catch((thrown: unknown) => this.deps.log.warn("lease.not_removed", { error: thrown }));
@@ -99,13 +103,18 @@ export class OwnerWiring implements OwnerPort {
     const { channels } = this.deps;
     const { brain } = this;
     return [
-      channels.submit(partition).listen((message) => this.guard(() => brain.onSubmit(wire.submitFromWire(message)))),
+      channels.submit(partition).listen((message) => this.guard(() => this.onSubmit(wire.submitFromWire(message)))),
       channels.cancel(partition).listen((message) => this.guard(() => brain.onCancel(wire.cancelFromWire(message)))),
       channels
         .checkpoint(partition)
         .listen((message) => this.guard(() => brain.onCheckpoint(wire.checkpointFromWire(message)))),
       channels.refused(partition).listen((message) => this.guard(() => brain.onRefused(wire.refusedFromWire(message)))),
     ];
+  }
+
+  private onSubmit(submit: messages.Submit): void {
+    this.spans.submitted(submit);
+    this.brain.onSubmit(submit);
   }
 
   /** A message that makes no sense is dropped; a broken invariant ends the process. */
@@ -133,6 +142,7 @@ export class OwnerWiring implements OwnerPort {
     const { channels } = this.deps;
     switch (kind) {
       case "accepted":
+        this.spans.accepted(message as messages.Accepted, this.wallMs());
         channels.accepted(gateway).send(wire.acceptedToWire(message as messages.Accepted));
         return;
       case "release":
@@ -145,6 +155,7 @@ export class OwnerWiring implements OwnerPort {
         channels.ended(gateway).send(wire.endedToWire(message as messages.Ended));
         return;
       case "cancelled":
+        this.spans.ended((message as messages.Cancelled).runId, this.wallMs());
         channels.cancelled(gateway).send(wire.cancelledToWire(message as messages.Cancelled));
         return;
     }
@@ -160,13 +171,14 @@ export class OwnerWiring implements OwnerPort {
         channels.renew(runner).send(wire.renewToWire(message as messages.Renew));
         return;
       case "committed":
+        this.traceCommitted(message as messages.Committed);
         channels.committed(runner).send(wire.committedToWire(message as messages.Committed));
         return;
     }
   }
 
   private sendAssign(runner: string, message: messages.Assign): void {
-    const traceParent = this.traceQueue(message);
+    const traceParent = this.spans.assigned(message, this.wallMs());
     const extras = { runToken: this.signToken(runner, message), traceParent };
     const headers = traceParent === "" ? undefined : { [TRACEPARENT_HEADER]: traceParent };
     try {
@@ -177,19 +189,8 @@ export class OwnerWiring implements OwnerPort {
     }
   }
 
-  /** One span from the run's acceptance to its assignment. */
-  private traceQueue(message: messages.Assign): string {
-    const { tracer } = this.deps;
-    if (!tracer.enabled) return "";
-    const { traceParent, traceId, createTimeMs } = message.input;
-    const span = tracer.startSpan(spanNames.runQueue, {
-      parent: traceParent,
-      traceId,
-      startTimeMs: message.assignment === 1 ? createTimeMs : this.wallMs(),
-      attributes: { "millrace.run.id": message.runId, "millrace.assignment": message.assignment },
-    });
-    span.end();
-    return span.traceparent;
+  private traceCommitted({ handing, then }: messages.Committed): void {
+    if (then !== "NEXT") this.spans.ended(handing.runId, this.wallMs());
   }
 
   private signToken(runner: string, { spec, runId, assignment, runTimeLeftMs }: messages.Assign): string {
