@@ -206,8 +206,7 @@ export class Link {
     for (let attempt = 0; !this.#closed && this.#current === undefined; attempt++) {
       const failure = await this.#dial();
       if (failure === undefined) return;
-      if (attempt === 0 || attempt % 10 === 9)
-        this.#log.warn("bus.reconnect_failed", { attempt, error: failure });
+      if (attempt === 0 || attempt % 10 === 9) this.#log.warn("bus.reconnect_failed", { attempt, error: failure });
       await this.#pause(attempt);
     }
   }
