@@ -12,6 +12,8 @@ import { pickFreePort } from "@millrace/provision";
 
 const checkout = join(import.meta.dirname, "../..");
 const command = join(checkout, "packages/cli/bin/millrace.mjs");
+// The houses of tests are not the ones that this user's commands mean.
+const stateHome = process.env["XDG_STATE_HOME"] ?? join(tmpdir(), `millrace-state-${process.pid}`);
 const READY_MS = 120_000;
 const STOP_MS = 60_000;
 
@@ -165,7 +167,7 @@ interface StartedDev {
 async function startDev(data: string, environment: Readonly<Record<string, string>>): Promise<StartedDev> {
   const args = [command, "dev", "--data", data, "--port", String(await pickFreePort("127.0.0.1"))];
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...environment },
+    env: { ...process.env, XDG_STATE_HOME: stateHome, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
@@ -195,7 +197,7 @@ export async function runCli(
 ): Promise<CommandOutcome> {
   const child = spawn(process.execPath, [command, ...args], {
     cwd: options.cwd ?? checkout,
-    env: { ...process.env, ...options.environment },
+    env: { ...process.env, XDG_STATE_HOME: stateHome, ...options.environment },
     stdio: ["pipe", "pipe", "pipe"],
   });
   let stdout = "";

@@ -13,8 +13,8 @@ export interface CommandContext extends HouseOptions {
 
 /** What a command came to. */
 export interface CommandResult {
-  /** What `--json` prints. */
-  readonly json: unknown;
+  /** What `--json` prints; absent when it was printed on the way. */
+  readonly json?: unknown;
   /** What people read; nothing when it was said on the way. */
   readonly text?: string;
   readonly exitCode?: number;

@@ -1,6 +1,9 @@
+import { resolve } from "node:path";
 import type { CommandContext, CommandResult } from "../command-context.ts";
+import type { ReadyHouse } from "../dev/dev.ts";
 import { defaultDataFolder } from "../dev/house-folder.ts";
 import { exitCode } from "../exit-code.ts";
+import { reportResult } from "../output/report.ts";
 import { table } from "../output/table.ts";
 
 // `dev` and `doctor` bring the database and the tools along, which the other commands need not wait for.
@@ -12,11 +15,14 @@ export interface DevCommandOptions {
   readonly publicUrl?: string;
 }
 
-/** Runs the whole house in the foreground. */
+/** Runs the whole house in the foreground; with `--json` its document comes when everything answers. */
 export async function dev(context: CommandContext, options: DevCommandOptions): Promise<CommandResult> {
   const { dev: runHouse } = await import("../dev/index.ts");
-  await runHouse({ ...options, data: context.data ?? defaultDataFolder() });
-  return { json: { state: "stopped" } };
+  const data = context.data ?? defaultDataFolder();
+  const whenReady = async ({ url, grpc }: ReadyHouse): Promise<void> => {
+    if (context.json) reportResult({ json: { url, grpc, dataFolder: resolve(data) } }, true);
+  };
+  return { exitCode: await runHouse({ ...options, data, json: context.json, whenReady }) };
 }
 
 /** Says what works on this machine and what does not. */

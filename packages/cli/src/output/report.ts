@@ -15,8 +15,8 @@ export interface ReportedProblem {
 
 /** Prints what a command came to and returns its exit code. */
 export function reportResult(result: CommandResult, json: boolean): number {
-  if (json) process.stdout.write(`${JSON.stringify(result.json ?? null)}\n`);
-  else if (result.text !== undefined && result.text !== "") process.stdout.write(`${result.text}\n`);
+  if (json && result.json !== undefined) process.stdout.write(`${JSON.stringify(result.json)}\n`);
+  if (!json && result.text !== undefined && result.text !== "") process.stdout.write(`${result.text}\n`);
   return result.exitCode ?? exitCode.ok;
 }
 
