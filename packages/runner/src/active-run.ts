@@ -19,6 +19,18 @@ export interface ActiveRun {
   untilMs: number;
   /** Set once a worker has the run: whose log lines to expect, and what must not be read in them. */
   source: LogSource | undefined;
+  /** When a worker that says nothing of the step under way is no longer believed; never while a commit is waited for. */
+  silentUntilMs: number;
+  /** A worker was told to kill it. */
+  killed: boolean;
+}
+
+/** What a worker may need beyond a run's time limit to end the run and to say so. */
+const WORKER_GRACE_MS = 30_000;
+
+/** A step of the run begins: its worker ends it, or its run, when the time limit is over. */
+export function expectNews(run: ActiveRun, nowMs: number): void {
+  run.silentUntilMs = nowMs + run.assign.runTimeLeftMs + WORKER_GRACE_MS;
 }
 
 /** Key of a handing among the runs of a runner. */
@@ -37,6 +49,8 @@ export function activeRun(assign: WiredAssign, nowMs: number, lifeMs: number, ki
     takenMs: nowMs,
     untilMs: nowMs + lifeMs,
     source: undefined,
+    silentUntilMs: Infinity,
+    killed: false,
   };
 }
 

@@ -15,6 +15,7 @@ import type { Logger } from "@millrace/telemetry";
 import {
   type ActiveRun,
   activeRun,
+  expectNews,
   logSource,
   runKey,
   startRun,
@@ -56,6 +57,7 @@ export class Runner {
   #timer: NodeJS.Timeout | undefined;
   #timerDueMs = Infinity;
   #rearming = false;
+  #stopping = false;
   #ended = false;
 
   constructor(parts: RunnerParts) {
@@ -94,6 +96,7 @@ export class Runner {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
     if (this.#runs.size > 0) this.#parts.log.warn("runner.drain_late", { runs: this.#runs.size, timeoutMs });
+    this.#stopping = true;
     await this.host.stop(workerGraceMs);
     // Nobody has to wait for the silence of a runner that says goodbye.
     this.#holdings.onTick();
@@ -136,6 +139,7 @@ export class Runner {
 
   #onStepFinished(run: ActiveRun | undefined, result: step.StepResult | undefined): void {
     if (run?.source === undefined || result === undefined) return;
+    run.silentUntilMs = Infinity;
     maskResult(result, run.source);
     this.#parts.logs.flush(run.source);
     this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(result)));
@@ -153,7 +157,9 @@ export class Runner {
     if (this.#holdings.holds(run.handing)) {
       this.#parts.log.info("run.gone", { run: run.handing.runId, assignment: run.handing.assignment, cause, message });
     }
-    const known = wire.goneCauseFromWire(cause);
+    const told = wire.goneCauseFromWire(cause);
+    // A runner that ends is nobody's fault; a death of the worker would count against the run.
+    const known = this.#stopping && told === "WORKER_DIED" ? "KILLED" : told;
     if (known === "REFUSED") return this.#refused(run);
     this.#forget(run);
     this.#tell(() => this.#holdings.onRunGone(run.handing, known));
@@ -177,7 +183,7 @@ export class Runner {
       refuse: (message) => void channels.refused(message.handing.partition).send(message),
       answer: (gateway, message) => this.#answer(gateway, message),
       start: (assign, lifeMs, kill) => this.#start(assign as WiredAssign, lifeMs, kill),
-      proceed: (handing, path) => this.host.proceed(toAssignment(handing), path),
+      proceed: (handing, path) => this.#proceed(handing, path),
       end: (handing) => this.host.endRun(toAssignment(handing)),
       kill: (handing) => this.#kill(handing),
       renew: (lives) => this.#renew(lives),
@@ -233,8 +239,17 @@ export class Runner {
   }
 
   #launch(run: ActiveRun, version: session.LoadVersion, environment: Environment): void {
+    const nowMs = performance.now();
     run.source = logSource(run, environment);
-    if (!this.host.startRun(startRun(run, environment, performance.now()), version)) this.#refused(run);
+    expectNews(run, nowMs);
+    if (!this.host.startRun(startRun(run, environment, nowMs), version)) this.#refused(run);
+  }
+
+  #proceed({ runId, assignment }: messages.Handing, path: string): void {
+    const run = this.#runs.get(runKey(runId, assignment));
+    if (run === undefined) return;
+    expectNews(run, performance.now());
+    this.host.proceed(run.assignment, path);
   }
 
   /**
@@ -250,6 +265,8 @@ export class Runner {
   #kill(handing: messages.Handing): void {
     const run = this.#runs.get(runKey(handing.runId, handing.assignment));
     if (run?.source === undefined) return;
+    run.killed = true;
+    run.silentUntilMs = performance.now() + KILL_GRACE_MS;
     this.host.killRun(run.assignment);
   }
 
@@ -306,11 +323,28 @@ export class Runner {
   #tick(): void {
     this.#timerDueMs = Infinity;
     this.#holdings.onTick();
+    this.#distrustSilence();
     this.#arm();
+  }
+
+  /** Workers end steps in time. Should one not, no run may hang for ever: the run is killed, then the worker. */
+  #distrustSilence(): void {
+    const nowMs = performance.now();
+    for (const run of this.#runs.values()) {
+      if (nowMs < run.silentUntilMs) continue;
+      const { runId, assignment } = run.handing;
+      this.#parts.log.error("run.silent", { run: runId, assignment, killed: run.killed });
+      if (run.killed) this.host.killWorkerOf(run.assignment);
+      else this.host.killRun(run.assignment);
+      run.killed = true;
+      run.silentUntilMs = nowMs + KILL_GRACE_MS;
+    }
   }
 }
 
 const DRAIN_LOOK_MS = 20;
+/** A worker that was told to kill a run has so long to do it. */
+const KILL_GRACE_MS = 10_000;
 const REFUSED_PAUSE_MS = 100;
 const REFUSED_PAUSE_MAX_MS = 5000;
 /** Most versions in a heartbeat, as its contract says. */

@@ -160,3 +160,15 @@ test("SIGTERM lets the run finish, takes no other, and leaves no worker", async 
   assert.equal(await exited, 0);
   assert.throws(() => process.kill(worker, 0));
 });
+
+test("a run that outlasts the drain is handed back at once, and not as a death of its own", async () => {
+  const child = house.startRunner(nats, { MILLRACE_DRAIN_TIMEOUT_MS: "4500" });
+  await house.ready();
+  const handing = house.assign({ event: { silent: true } });
+  await until(() => house.beats.at(-1)!.held.length === 1, "the run in a heartbeat", house);
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  assert.equal(await exited, 0);
+  const gone = house.beats.at(-1)!.gone.find((one) => one.handing!.runId === handing.runId);
+  assert.equal(gone?.cause, session.GoneCause.KILLED);
+});

@@ -160,6 +160,12 @@ export class WorkerHost {
     this.#find(assignment)?.send({ $case: "killRun", value: { assignment } });
   }
 
+  /** Ends the worker that has this run, and with it every run of it: for one that does not do as it is told. */
+  killWorkerOf(assignment: session.Assignment): void {
+    const holder = this.#find(assignment);
+    this.#slots.find((slot) => slot.session === holder && holder !== undefined)?.kill();
+  }
+
   /** Passes renewed lives on, one frame for each worker. */
   renew(lives: readonly session.Life[]): void {
     const bySession = new Map<WorkerSession, session.Life[]>();

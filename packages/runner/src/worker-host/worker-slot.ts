@@ -53,6 +53,8 @@ export class WorkerSlot {
   readonly #options: SlotOptions;
   #token: string | undefined;
   #process: WorkerProcess | undefined;
+  /** Settles when the present process has ended and everybody has been told. */
+  #end: Promise<void> = Promise.resolve();
   #stopping = false;
   #pauseMs: number;
   #timer: NodeJS.Timeout | undefined;
@@ -81,7 +83,7 @@ export class WorkerSlot {
       log.warn("worker.silent", { worker: this.workerId, afterMs: restart.sessionTimeoutMs });
       this.kill();
     }, restart.sessionTimeoutMs);
-    void process.exited.then((exit) => this.#onExit(exit, performance.now() - startedMs));
+    this.#end = process.exited.then((exit) => this.#onExit(exit, performance.now() - startedMs));
   }
 
   /** True once, when the presented token is this start's own. */
@@ -123,22 +125,27 @@ export class WorkerSlot {
     if (process === undefined) return;
     if (this.session === undefined) process.kill("SIGTERM");
     const timer = setTimeout(() => process.kill("SIGKILL"), graceMs);
-    await process.exited;
+    await this.#end;
     clearTimeout(timer);
   }
 
-  #onExit(exit: WorkerExit, livedMs: number): void {
-    const { restart, log } = this.#options;
+  async #onExit(exit: WorkerExit, livedMs: number): Promise<void> {
     clearTimeout(this.#timer);
     this.#process = undefined;
     this.#token = undefined;
     this.closed();
     const died = this.#latest;
     this.#latest = undefined;
-    if (died !== undefined) setTimeout(() => this.#options.onDied(died), ENVIRONMENTS_END_MS);
-    if (this.#stopping) return;
+    if (!this.#stopping) this.#restart(exit, livedMs);
+    if (died === undefined) return;
+    await new Promise((resolve) => setTimeout(resolve, ENVIRONMENTS_END_MS));
+    this.#options.onDied(died);
+  }
+
+  #restart(exit: WorkerExit, livedMs: number): void {
+    const { restart, log, onFatal } = this.#options;
     const fatal = fatalExit(exit, this.#lastLine);
-    if (fatal !== undefined) return this.#options.onFatal(fatal);
+    if (fatal !== undefined) return onFatal(fatal);
     this.#pauseMs = livedMs >= restart.stableAfterMs ? restart.firstMs : Math.min(this.#pauseMs * 2, restart.maxMs);
     log.warn("worker.died", {
       worker: this.workerId,
