@@ -108,6 +108,20 @@ describe("settings", () => {
     assert.match(problemsOf(() => parseSettings(table, { env: {}, args: [] }))["MILLRACE_KEY"]!, /is missing/);
   });
 
+  test("must go together", () => {
+    const fits = { env: "MILLRACE_FEW", description: "Few.", default: 1, min: 0, max: 9 };
+    const pair = {
+      few: integer({
+        ...fits,
+        fits: ({ few, many }) => (Number(few) < Number(many) ? undefined : "must be less than many"),
+      }),
+      many: integer({ env: "MILLRACE_MANY", description: "Many.", default: 5, min: 0, max: 9 }),
+    };
+    assert.equal(parseSettings(pair, { env: { MILLRACE_FEW: "4" }, args: [] }).few, 4);
+    const tooMany = problemsOf(() => parseSettings(pair, { env: { MILLRACE_FEW: "5" }, args: [] }));
+    assert.deepEqual(tooMany, { MILLRACE_FEW: "must be less than many" });
+  });
+
   test("refuse numbers that are none", () => {
     for (const value of ["1e3", "0x10", "1.5", "", " ", "99999999999999999999", "-1", "NaN"]) {
       const run = (): unknown => parseSettings(table, { env: key, args: [`--http-port=${value}`] });

@@ -33,6 +33,8 @@ export function parseSettings<Table extends SettingTable>(table: Table, source: 
   for (const [name, setting] of Object.entries(table)) {
     settings[name] = parseOne(setting, given.get(setting.env), env, problems);
   }
+  // Only when each is right by itself: what a wrong one would have been is not known.
+  if (problems.length === 0) problems.push(...misfits(table, settings));
   if (problems.length > 0) throw invalidSettings(problems);
   return Object.freeze(settings) as SettingsOf<Table>;
 }
@@ -42,6 +44,13 @@ export function invalidSettings(problems: readonly SettingsProblem[]): PlatformE
   const lines = problems.map(({ env, message }) => `  ${env}: ${message}`);
   return new PlatformError("InvalidArgument", "INVALID_SETTINGS", `the settings are not right:\n${lines.join("\n")}`, {
     metadata: Object.fromEntries(problems.map(({ env, message }) => [env, message])),
+  });
+}
+
+function misfits(table: SettingTable, settings: Readonly<Record<string, unknown>>): SettingsProblem[] {
+  return Object.values(table).flatMap(({ env, fits }) => {
+    const message = fits?.(settings);
+    return message === undefined ? [] : [{ env, message }];
   });
 }
 

@@ -51,6 +51,10 @@ export const runnerSettings = {
     default: 0,
     min: 0,
     max: 2_000,
+    fits: ({ environmentsMax, slots, workers }) =>
+      Number(environmentsMax) * Number(workers) >= Number(slots)
+        ? undefined
+        : "must be enough for MILLRACE_SLOTS runs, in all workers together",
   }),
   blankEnvironments: integer({
     env: "MILLRACE_BLANK_ENVIRONMENTS",
@@ -128,6 +132,15 @@ export const runnerSettings = {
     default: 20_000,
     min: 1_000,
     max: 300_000,
+    unit: "ms",
+  }),
+  workerSilenceMs: integer({
+    env: "MILLRACE_WORKER_SILENCE_MS",
+    description:
+      "How long beyond a run's time limit a worker may stay silent; then the run is killed, and after as long again the worker.",
+    default: 30_000,
+    min: 100,
+    max: 3_600_000,
     unit: "ms",
   }),
   definitionTimeoutMs: integer({

@@ -20,6 +20,8 @@ export const schedulerSettings = {
     min: 100,
     max: 15_000,
     unit: "ms",
+    fits: ({ leaseTtlMs, leaseRenewMs }) =>
+      Number(leaseRenewMs) * 4 <= Number(leaseTtlMs) ? undefined : "must be at most a quarter of MILLRACE_LEASE_TTL_MS",
   }),
   natsReplicas: integer({
     env: "MILLRACE_NATS_REPLICAS",
@@ -38,20 +40,6 @@ export const schedulerSettings = {
   commitWaitingMax: integer({
     env: "MILLRACE_COMMIT_WAITING_MAX",
     description: "Most changes that wait for a commit; more submits are told to come again.",
-    default: 20_000,
-    min: 100,
-    max: 1_000_000,
-  }),
-  queueLimit: integer({
-    env: "MILLRACE_QUEUE_LIMIT",
-    description: "Most waiting runs of a workflow that sets no limit of its own; more submits get 429.",
-    default: 10_000,
-    min: 1,
-    max: 10_000_000,
-  }),
-  dispatchedRunsMax: integer({
-    env: "MILLRACE_DISPATCHED_RUNS_MAX",
-    description: "Most runs in memory; further ones wait in Postgres.",
     default: 20_000,
     min: 100,
     max: 1_000_000,

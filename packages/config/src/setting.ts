@@ -27,6 +27,8 @@ export interface Setting<Value> {
   /** Turns text into the value or throws a `SettingProblem`. */
   readonly parse: (text: string) => Value;
   readonly defaultValue: Value | undefined;
+  /** What is wrong with it beside the other settings; undefined when they go together. */
+  readonly fits?: ((all: Readonly<Record<string, unknown>>) => string | undefined) | undefined;
 }
 
 /** A process's settings by their names in code. */
@@ -44,12 +46,13 @@ interface Common {
 
 /** A whole number within bounds. */
 export function integer(
-  options: Common & { default: number; min: number; max: number; unit?: string },
+  options: Common & { default: number; min: number; max: number; unit?: string; fits?: Setting<number>["fits"] },
 ): Setting<number> {
   const range = `${options.min} to ${options.max}`;
   return {
     ...shared(options, "integer"),
     unit: options.unit ?? "",
+    fits: options.fits,
     range,
     defaultText: String(options.default),
     defaultValue: options.default,
