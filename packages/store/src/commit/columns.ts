@@ -7,7 +7,7 @@ import {
   type UpdateChange,
 } from "@millrace/core";
 import { encodeStepDetail } from "../runs/step-detail.ts";
-import { encodeArray, encodeElement, type ElementName, type ElementValue } from "./binary.ts";
+import type { ElementName, ElementValue } from "./binary.ts";
 
 /** Longest idempotency key, in bytes: what an index row holds is bounded. */
 export const KEY_LENGTH_MAX = 1024;
@@ -16,7 +16,8 @@ export const KEY_LENGTH_MAX = 1024;
 export interface Column<C> {
   readonly name: string;
   readonly type: ElementName;
-  readonly encode: (change: C) => Uint8Array | null;
+  /** The value that goes into it; of the type's own kind. */
+  readonly value: (change: C) => ElementValue<ElementName> | null;
 }
 
 function column<C, N extends ElementName>(
@@ -24,7 +25,7 @@ function column<C, N extends ElementName>(
   type: N,
   value: (change: C) => ElementValue<N> | null,
 ): Column<C> {
-  return { name, type, encode: (change) => encodeElement(type, value(change)) };
+  return { name, type, value };
 }
 
 /** The day of a run's history, in days since 1970. */
@@ -106,16 +107,3 @@ export const endColumns: readonly Column<EndChange>[] = [
   column("exit_reason", "text", (change) => change.exitReason),
   ...stepColumns,
 ];
-
-/** One encoded row: its elements in the order of the columns. */
-export type Row = readonly (Uint8Array | null)[];
-
-/** The rows as one array for each column: what `unnest` takes. */
-export function encodeColumns(columns: readonly Column<never>[], rows: readonly Row[]): Buffer[] {
-  return columns.map(({ type }, index) =>
-    encodeArray(
-      type,
-      rows.map((row) => row[index]!),
-    ),
-  );
-}

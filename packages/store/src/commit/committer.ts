@@ -16,7 +16,7 @@ import { classifyFailure, toPlatformError } from "../database-error.ts";
 import type { Committer, RecordedOutcome } from "../ports.ts";
 import { typeParsers } from "../type-parsers.ts";
 import { readOutcomes } from "./outcome.ts";
-import { createCommitQuery, encodeChanges, type EncodedChange } from "./rows.ts";
+import { createCommitQuery } from "./rows.ts";
 import type { StatementResult } from "./statement.ts";
 
 /** How a scheduler writes. */
@@ -128,28 +128,28 @@ function toCommitError(thrown: unknown): PlatformError {
 }
 
 async function commitOn(client: pg.Client, batch: CommitBatch): Promise<RecordedOutcome> {
-  const { encoded, failed } = encodeChanges(batch);
+  const { query, changes, failed } = createCommitQuery(batch, batch.changes, false);
   try {
-    const { rows } = await client.query<StatementResult>(createCommitQuery(batch, encoded, false));
-    return await toOutcome(client, batch, encoded, failed, rows[0]!);
+    const { rows } = await client.query<StatementResult>(query);
+    return await toOutcome(client, batch, changes, failed, rows[0]!);
   } catch (thrown) {
     if (classifyFailure(thrown) !== "data") throw thrown;
-    return commitInHalves(client, batch, encoded, failed);
+    return commitInHalves(client, batch, changes, failed);
   }
 }
 
-type Failed = Map<string, PlatformError>;
+type Failed = ReadonlyMap<string, PlatformError>;
 
 async function toOutcome(
   client: pg.Client,
   batch: CommitBatch,
-  encoded: readonly EncodedChange[],
+  changes: readonly Change[],
   failed: Failed,
   result: StatementResult,
 ): Promise<RecordedOutcome> {
   const held = new Set(result.fresh ? result.held : await readHeld(client, batch));
   const refused = new Set([...batch.epochs.keys()].filter((partition) => !held.has(partition)));
-  const written = encoded.map(({ change }) => change).filter(({ partition }) => held.has(partition));
+  const written = refused.size === 0 ? changes : changes.filter(({ partition }) => held.has(partition));
   if (!result.fresh || result.accepted + result.updated + result.ended < written.length) {
     const outcomes = await readOutcomes(client, written);
     return { refused, accepts: outcomes.accepts, failed: new Map([...outcomes.failed, ...failed]) };
@@ -174,46 +174,39 @@ async function readHeld(client: pg.Client, batch: CommitBatch): Promise<number[]
 async function commitInHalves(
   client: pg.Client,
   batch: CommitBatch,
-  encoded: readonly EncodedChange[],
+  changes: readonly Change[],
   failed: Failed,
 ): Promise<RecordedOutcome> {
   await client.query("BEGIN");
-  const turn = (await client.query<StatementResult>(createCommitQuery(batch, [], false))).rows[0]!;
-  if (turn.fresh) await writeInHalves(client, batch, encoded, failed);
+  const turn = (await client.query<StatementResult>(createCommitQuery(batch, [], false).query)).rows[0]!;
+  const rejected = turn.fresh ? await writeInHalves(client, batch, changes) : [];
   await client.query(turn.fresh ? "COMMIT" : "ROLLBACK");
-  const good = encoded.filter(({ change }) => !failed.has(change.runId));
-  return toOutcome(client, batch, good, failed, {
-    fresh: turn.fresh,
-    held: turn.held,
-    accepted: 0,
-    updated: 0,
-    ended: 0,
-  });
+  const allFailed = new Map([...failed, ...rejected]);
+  const good = changes.filter(({ runId }) => !allFailed.has(runId));
+  const nothing = { accepted: 0, updated: 0, ended: 0 };
+  return toOutcome(client, batch, good, allFailed, { fresh: turn.fresh, held: turn.held, ...nothing });
 }
 
+/** Returns the changes that were refused, with the reason. */
 async function writeInHalves(
   client: pg.Client,
   batch: CommitBatch,
-  encoded: readonly EncodedChange[],
-  failed: Failed,
-): Promise<void> {
-  if (encoded.length === 0) return;
+  changes: readonly Change[],
+): Promise<[string, PlatformError][]> {
+  if (changes.length === 0) return [];
   await client.query("SAVEPOINT half");
   try {
-    await client.query(createCommitQuery(batch, encoded, true));
+    await client.query(createCommitQuery(batch, changes, true).query);
     await client.query("RELEASE SAVEPOINT half");
+    return [];
   } catch (thrown) {
     if (classifyFailure(thrown) !== "data") throw thrown;
-    await client.query("ROLLBACK TO SAVEPOINT half");
-    await client.query("RELEASE SAVEPOINT half");
-    if (encoded.length === 1) {
-      failed.set(encoded[0]!.change.runId, toRejection(encoded[0]!.change, thrown));
-      return;
-    }
-    const middle = Math.ceil(encoded.length / 2);
-    await writeInHalves(client, batch, encoded.slice(0, middle), failed);
-    await writeInHalves(client, batch, encoded.slice(middle), failed);
+    await client.query("ROLLBACK TO SAVEPOINT half; RELEASE SAVEPOINT half");
+    if (changes.length === 1) return [[changes[0]!.runId, toRejection(changes[0]!, thrown)]];
   }
+  const middle = Math.ceil(changes.length / 2);
+  const first = await writeInHalves(client, batch, changes.slice(0, middle));
+  return [...first, ...(await writeInHalves(client, batch, changes.slice(middle)))];
 }
 
 function toRejection(change: Change, thrown: unknown): PlatformError {
@@ -222,8 +215,6 @@ function toRejection(change: Change, thrown: unknown): PlatformError {
     "InvalidArgument",
     "RECORD_REJECTED",
     `The ${change.kind} of run ${change.runId} cannot be kept: ${message}`,
-    {
-      cause: thrown,
-    },
+    { cause: thrown },
   );
 }

@@ -13,7 +13,7 @@ import {
   type ScratchHouse,
 } from "../../test/scratch-house.ts";
 import { typeParsers } from "../type-parsers.ts";
-import { createCommitQuery, encodeChanges } from "./rows.ts";
+import { createCommitQuery } from "./rows.ts";
 import type { StatementResult } from "./statement.ts";
 
 const HOLD = 4711;
@@ -36,7 +36,7 @@ async function sendCopy(
   change = (text: string): string => text,
 ): Promise<StatementResult> {
   const client = await house.connect({ types: typeParsers, options: "-c millrace.key_ttl=1000s" });
-  const query = createCommitQuery(batch, encodeChanges(batch).encoded, false);
+  const { query } = createCommitQuery(batch, batch.changes, false);
   const { rows } = await client.query<StatementResult>(change(query.text), query.values);
   return rows[0]!;
 }

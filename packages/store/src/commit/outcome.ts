@@ -1,6 +1,6 @@
 import { PlatformError, type AcceptChange, type AcceptOutcome, type Change } from "@millrace/core";
 import type { ClientBase } from "pg";
-import { encodeArray, encodeElement } from "./binary.ts";
+import { encodeArray } from "./binary.ts";
 import { dayOf } from "./columns.ts";
 
 /** Where the record stands on one change, read in a snapshot after the commit. */
@@ -51,26 +51,21 @@ export async function readOutcomes(client: ClientBase, changes: readonly Change[
 
 function toParameters(changes: readonly Change[]): Buffer[] {
   const accepts = changes.map((change) => (change.kind === "accept" ? change : null));
+  const paths = changes.map((change) => (change.kind === "update" ? (change.step?.path ?? null) : null));
   return [
     encodeArray(
       "uuid",
-      changes.map(({ runId }) => encodeElement("uuid", runId)),
+      changes.map(({ runId }) => runId),
     ),
-    encodeArray(
-      "date",
-      changes.map((change) => encodeElement("date", dayOf(change))),
-    ),
-    encodeArray(
-      "text",
-      changes.map((change) => encodeElement("text", change.kind === "update" ? (change.step?.path ?? null) : null)),
-    ),
+    encodeArray("date", changes.map(dayOf)),
+    encodeArray("text", paths),
     encodeArray(
       "uuid",
-      accepts.map((change) => encodeElement("uuid", change && change.spec.workflowId)),
+      accepts.map((change) => change && change.spec.workflowId),
     ),
     encodeArray(
       "text",
-      accepts.map((change) => encodeElement("text", change && (change.idempotencyKey || null))),
+      accepts.map((change) => change && (change.idempotencyKey || null)),
     ),
   ];
 }

@@ -1,39 +1,59 @@
-import { coerceError, invariant, type Change, type CommitBatch, type PlatformError } from "@millrace/core";
-import { encodeArray, encodeElement } from "./binary.ts";
-import { acceptColumns, encodeColumns, endColumns, updateColumns, type Column, type Row } from "./columns.ts";
+import { coerceError, invariant, isRunId, type Change, type CommitBatch, type PlatformError } from "@millrace/core";
+import { ArrayWriter, encodeArray, type ElementName } from "./binary.ts";
+import { acceptColumns, dayOf, endColumns, updateColumns, type Column } from "./columns.ts";
 import { createStatement, type Statement, type StatementParts } from "./statement.ts";
 
-/** A change ready to be sent. */
-export interface EncodedChange {
-  readonly change: Change;
-  readonly row: Row;
+/** A prepared statement with its parameters, for `pg`. */
+export interface PreparedQuery extends Statement {
+  readonly values: unknown[];
 }
 
-/** Encodes each change on its own, so that one that cannot be encoded fails alone. */
-export function encodeChanges(batch: CommitBatch): { encoded: EncodedChange[]; failed: Map<string, PlatformError> } {
-  const encoded: EncodedChange[] = [];
-  const failed = new Map<string, PlatformError>();
-  for (const change of batch.changes) {
-    invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
+/** A query for those of the changes that have an encoding. */
+export interface CommitQuery {
+  readonly query: PreparedQuery;
+  /** Changes that the query writes. */
+  readonly changes: readonly Change[];
+  /** Why the others are left out, by run id. */
+  readonly failed: ReadonlyMap<string, PlatformError>;
+}
+
+/** The rows of one kind of change, as one array for each column. */
+class RowWriter {
+  readonly #columns: readonly { readonly writer: ArrayWriter<ElementName>; readonly value: Column<Change>["value"] }[];
+  count = 0;
+
+  constructor(columns: readonly Column<never>[]) {
+    this.#columns = columns.map(({ type, value }) => ({
+      writer: new ArrayWriter<ElementName>(type),
+      value: value as Column<Change>["value"],
+    }));
+  }
+
+  /** Adds a row, or throws and leaves nothing of it behind: a change that has no encoding fails alone. */
+  add(change: Change): void {
+    const marks = this.#columns.map(({ writer }) => writer.mark());
     try {
-      encoded.push({ change, row: encodeChange(change) });
+      for (const { writer, value } of this.#columns) writer.add(value(change));
+      this.count++;
     } catch (thrown) {
-      failed.set(change.runId, coerceError(thrown));
+      for (const [index, { writer }] of this.#columns.entries()) writer.reset(marks[index]!);
+      throw thrown;
     }
   }
-  return { encoded, failed };
-}
 
-function encodeChange(change: Change): Row {
-  switch (change.kind) {
-    case "accept":
-      return acceptColumns.map((column) => column.encode(change));
-    case "update":
-      return updateColumns.map((column) => column.encode(change));
-    case "end":
-      return endColumns.map((column) => column.encode(change));
+  /** The arrays that `unnest` takes; none without rows. */
+  finish(): Buffer[] {
+    return this.count === 0 ? [] : this.#columns.map(({ writer }) => writer.finish());
   }
 }
+
+const DAY_MS = 86_400_000;
+
+const COLUMNS: Readonly<Record<Change["kind"], readonly Column<never>[]>> = {
+  accept: acceptColumns,
+  update: updateColumns,
+  end: endColumns,
+};
 
 const statements = new Map<string, Statement>();
 
@@ -44,9 +64,11 @@ function statementFor(parts: StatementParts): Statement {
   return statement;
 }
 
-/** A prepared statement with its parameters, for `pg`. */
-export interface PreparedQuery extends Statement {
-  readonly values: unknown[];
+/** The first and the last day of the runs; what has no day is no run that is written. */
+function daySpan(changes: readonly Change[]): [string, string] {
+  const days = changes.filter(({ kind, runId }) => kind === "accept" && isRunId(runId)).map(dayOf);
+  const name = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
+  return [name(Math.min(...days)), name(Math.max(...days))];
 }
 
 /**
@@ -54,35 +76,26 @@ export interface PreparedQuery extends Statement {
  *
  * @param again true inside a transaction that has taken its turn already
  */
-export function createCommitQuery(
-  batch: CommitBatch,
-  changes: readonly EncodedChange[],
-  again: boolean,
-): PreparedQuery {
-  const rowsOf = (kind: Change["kind"]): Row[] =>
-    changes.filter(({ change }) => change.kind === kind).map(({ row }) => row);
-  const [accepts, updates, ends] = [rowsOf("accept"), rowsOf("update"), rowsOf("end")];
-  const keys = changes.some(({ change }) => change.kind === "accept" && change.idempotencyKey !== "");
-  const parts = { accepts: accepts.length > 0, keys, updates: updates.length > 0, ends: ends.length > 0 };
-  const columnsOf = (columns: readonly Column<never>[], rows: readonly Row[]): Buffer[] =>
-    rows.length > 0 ? encodeColumns(columns, rows) : [];
-  return {
-    ...statementFor(parts),
-    values: [
-      batch.committer,
-      batch.number,
-      again,
-      encodeArray(
-        "int4",
-        [...batch.epochs.keys()].map((partition) => encodeElement("int4", partition)),
-      ),
-      encodeArray(
-        "int8",
-        [...batch.epochs.values()].map((epoch) => encodeElement("int8", epoch)),
-      ),
-      ...columnsOf(acceptColumns, accepts),
-      ...columnsOf(updateColumns, updates),
-      ...columnsOf(endColumns, ends),
-    ],
-  };
+export function createCommitQuery(batch: CommitBatch, changes: readonly Change[], again: boolean): CommitQuery {
+  const writers: Partial<Record<Change["kind"], RowWriter>> = {};
+  const failed = new Map<string, PlatformError>();
+  let keys = false;
+  for (const change of changes) {
+    invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
+    try {
+      (writers[change.kind] ??= new RowWriter(COLUMNS[change.kind])).add(change);
+      keys ||= change.kind === "accept" && change.idempotencyKey !== "";
+    } catch (thrown) {
+      failed.set(change.runId, coerceError(thrown));
+    }
+  }
+  const { accept, update, end } = writers;
+  const has = (writer: RowWriter | undefined): boolean => writer !== undefined && writer.count > 0;
+  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end) };
+  const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
+  const rows = [accept, update, end].flatMap((writer) => writer?.finish() ?? []);
+  const days = parts.accepts ? daySpan(changes) : [];
+  const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows];
+  const written = failed.size === 0 ? changes : changes.filter(({ runId }) => !failed.has(runId));
+  return { query: { ...statementFor(parts), values }, changes: written, failed };
 }

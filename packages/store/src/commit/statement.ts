@@ -53,7 +53,7 @@ const FENCE = `turn AS MATERIALIZED (
   SELECT ARRAY(SELECT partition FROM locked) AS held FROM turn
 )`;
 
-/** Writes the SQL for a combination of parts; parameters 1 to 5 are the fence's, then the columns of each part. */
+/** Writes the SQL for a combination of parts; parameters 1 to 5 are the fence's, then those of each part. */
 export function createStatement(parts: StatementParts): Statement {
   let parameter = 5;
   const source = (columns: readonly Column<never>[]): string => {
@@ -62,7 +62,9 @@ export function createStatement(parts: StatementParts): Statement {
   };
   const ctes = [
     FENCE,
-    ...(parts.accepts ? [acceptPart(source(acceptColumns), parts.keys)] : []),
+    ...(parts.accepts
+      ? [acceptPart(`$${++parameter}::date`, `$${++parameter}::date`, source(acceptColumns), parts.keys)]
+      : []),
     ...(parts.updates ? [updatePart(source(updateColumns))] : []),
     ...(parts.ends ? [endPart(source(endColumns))] : []),
   ];
@@ -77,12 +79,16 @@ SELECT EXISTS (SELECT FROM turn) AS fresh, COALESCE((SELECT held FROM fence), '{
   };
 }
 
-/** `LIMIT 1` subqueries stay look-ups by key: as a join, the planner might read all days of history. */
-function acceptPart(source: string, keys: boolean): string {
+/**
+ * `LIMIT 1` subqueries stay look-ups by key: as a join, the planner might read all days of history. The first and the last day
+ * of the batch are there for the executor, which opens only the days between them.
+ */
+function acceptPart(firstDay: string, lastDay: string, source: string, keys: boolean): string {
   return `fresh AS MATERIALIZED (
   SELECT c.* FROM fence, ${source}
   WHERE c.partition = ANY (fence.held)
-    AND (SELECT true FROM history_runs h WHERE h.day = c.day AND h.id = c.id LIMIT 1) IS NOT TRUE
+    AND (SELECT true FROM history_runs h
+      WHERE h.day BETWEEN ${firstDay} AND ${lastDay} AND h.day = c.day AND h.id = c.id LIMIT 1) IS NOT TRUE
 )${keys ? `, ${keyPart}` : ""}, inserted AS (
   INSERT INTO runs (id, partition, sequence, project_id, workflow_id, version_id, create_time, event_falls_back_to_body,
     wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context)

@@ -29,7 +29,10 @@ describe("workflows", () => {
         workflows.deploy({ ...createDeploy(house.projectId, workflowId), sources: { "a.py": `print(${index})` } }),
       ),
     );
-    assert.deepEqual(changes.map(({ workflow }) => workflow.version!.number).sort(), [2, 3, 4, 5, 6, 7]);
+    assert.deepEqual(
+      changes.map(({ workflow }) => workflow.version!.number).sort((a, b) => a - b),
+      [2, 3, 4, 5, 6, 7],
+    );
     assert.equal(new Set(changes.map(({ generation }) => generation)).size, 6);
     for (const [index, { workflow }] of changes.entries()) {
       const body = await workflows.getVersion(workflow.version!.id);

@@ -1,5 +1,5 @@
 import { isRunId, PlatformError, runIdDay } from "@millrace/core";
-import { encodeArray, encodeElement, type ElementName, type ElementValue } from "../commit/binary.ts";
+import { encodeArray, type ElementName, type ElementValue } from "../commit/binary.ts";
 import type { Database } from "../database.ts";
 import type { LogPosition, LogRecord, Logs, LogStreamName } from "./run-records.ts";
 
@@ -22,10 +22,7 @@ async function insertLines(database: Database, lines: readonly LogRecord[]): Pro
   for (let start = 0; start < lines.length; start += INSERT_MAX) {
     const part = lines.slice(start, start + INSERT_MAX);
     const column = <N extends ElementName>(type: N, value: (line: LogRecord) => ElementValue<N>): Buffer =>
-      encodeArray(
-        type,
-        part.map((line) => encodeElement(type, value(line))),
-      );
+      encodeArray(type, part.map(value));
     await database.change(
       `INSERT INTO log_lines (day, run_id, assignment, sequence, time, stream, path, text)
        SELECT * FROM unnest($1::date[], $2::uuid[], $3::int4[], $4::int8[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])

@@ -71,7 +71,7 @@ describe("a run as people read it", () => {
   it("tells gateways of answers whose release was lost", async () => {
     await using house = await createScratchHouse();
     const writer = await house.createWriter([3]);
-    const [first, second] = [createAccept(house.spec), createAccept(house.spec)];
+    const [first, second] = [createAccept(house.spec, { timeMs: Date.now() - 1 }), createAccept(house.spec)];
     const response = { status: 204, headers: [], body: new Uint8Array(), immediate: false };
     const step = createStep(0, { response });
     await writer.commit(first, second);
