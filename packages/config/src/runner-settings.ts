@@ -51,10 +51,6 @@ export const runnerSettings = {
     default: 0,
     min: 0,
     max: 2_000,
-    fits: ({ environmentsMax, slots, workers }) =>
-      Number(environmentsMax) * Number(workers) >= Number(slots)
-        ? undefined
-        : "must be enough for MILLRACE_SLOTS runs, in all workers together",
   }),
   blankEnvironments: integer({
     env: "MILLRACE_BLANK_ENVIRONMENTS",
