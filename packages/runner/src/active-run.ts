@@ -25,12 +25,9 @@ export interface ActiveRun {
   killed: boolean;
 }
 
-/** What a worker may need beyond a run's time limit to end the run and to say so. */
-const WORKER_GRACE_MS = 30_000;
-
-/** A step of the run begins: its worker ends it, or its run, when the time limit is over. */
-export function expectNews(run: ActiveRun, nowMs: number): void {
-  run.silentUntilMs = nowMs + run.assign.runTimeLeftMs + WORKER_GRACE_MS;
+/** A step of the run begins: its worker ends it, or its run, when the time limit is over; some time later it is distrusted. */
+export function expectNews(run: ActiveRun, nowMs: number, silenceMs: number): void {
+  run.silentUntilMs = nowMs + run.assign.runTimeLeftMs + silenceMs;
 }
 
 /** Key of a handing among the runs of a runner. */
@@ -76,6 +73,7 @@ export function startRun(run: ActiveRun, environment: Environment, nowMs: number
     life: toDuration(run.untilMs - nowMs),
     lifeEndUs: toMachineUs(run.untilMs),
     killAtEndOfLife: run.killAtEndOfLife,
+    nobodyWaits: assign.gateway === "",
     traceParent: assign.traceParent,
     resumed: assign.wireSteps.length > 0 || assign.assignment > 1,
   };

@@ -51,6 +51,7 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Log
       timing: { ...TIMING_DEFAULT, heartbeatMs, heartbeatResendMs },
     },
     slots: settings.slots,
+    silenceMs: settings.workerSilenceMs,
     channels,
     versions: new VersionCache((token) => source.fetchVersion(token), {
       versionsMax: settings.versionsMax,

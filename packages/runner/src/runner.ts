@@ -33,6 +33,8 @@ import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 export interface RunnerParts {
   readonly holdings: HoldingsSettings;
   readonly slots: number;
+  /** How long a worker may be silent about a run that should have ended. */
+  readonly silenceMs: number;
   readonly channels: Channels;
   readonly versions: VersionCache;
   readonly environments: EnvironmentCache;
@@ -241,14 +243,14 @@ export class Runner {
   #launch(run: ActiveRun, version: session.LoadVersion, environment: Environment): void {
     const nowMs = performance.now();
     run.source = logSource(run, environment);
-    expectNews(run, nowMs);
+    expectNews(run, nowMs, this.#parts.silenceMs);
     if (!this.host.startRun(startRun(run, environment, nowMs), version)) this.#refused(run);
   }
 
   #proceed({ runId, assignment }: messages.Handing, path: string): void {
     const run = this.#runs.get(runKey(runId, assignment));
     if (run === undefined) return;
-    expectNews(run, performance.now());
+    expectNews(run, performance.now(), this.#parts.silenceMs);
     this.host.proceed(run.assignment, path);
   }
 
@@ -266,7 +268,7 @@ export class Runner {
     const run = this.#runs.get(runKey(handing.runId, handing.assignment));
     if (run?.source === undefined) return;
     run.killed = true;
-    run.silentUntilMs = performance.now() + KILL_GRACE_MS;
+    run.silentUntilMs = performance.now() + this.#parts.silenceMs;
     this.host.killRun(run.assignment);
   }
 
@@ -337,14 +339,12 @@ export class Runner {
       if (run.killed) this.host.killWorkerOf(run.assignment);
       else this.host.killRun(run.assignment);
       run.killed = true;
-      run.silentUntilMs = nowMs + KILL_GRACE_MS;
+      run.silentUntilMs = nowMs + this.#parts.silenceMs;
     }
   }
 }
 
 const DRAIN_LOOK_MS = 20;
-/** A worker that was told to kill a run has so long to do it. */
-const KILL_GRACE_MS = 10_000;
 const REFUSED_PAUSE_MS = 100;
 const REFUSED_PAUSE_MAX_MS = 5000;
 /** Most versions in a heartbeat, as its contract says. */

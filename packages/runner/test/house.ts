@@ -25,6 +25,7 @@ export interface RunOptions {
   runId?: string;
   stampMs?: number;
   incarnation?: string;
+  runTimeLeftMs?: number;
 }
 
 /** A house without schedulers and gateways: the test is both. */
@@ -109,11 +110,12 @@ export class House {
   startRunner(
     nats: { url: string; user: string; password: string },
     env: Record<string, string> = {},
-    scripted = true,
+    scripted: boolean | "deaf" = true,
   ): ChildProcess {
     const folder = scratchFolder();
     const python = join(folder, "python");
-    writeFileSync(python, `#!/bin/sh\nexec "${process.execPath}" "${SCRIPTED}"\n`);
+    const deaf = scripted === "deaf" ? "SCRIPTED_DEAF=1 " : "";
+    writeFileSync(python, `#!/bin/sh\n${deaf}exec "${process.execPath}" "${SCRIPTED}"\n`);
     chmodSync(python, 0o755);
     const child = spawn(process.execPath, [MAIN], {
       stdio: ["ignore", "inherit", "pipe"],
@@ -125,7 +127,7 @@ export class House {
         MILLRACE_NATS_USER: nats.user,
         MILLRACE_NATS_PASSWORD: nats.password,
         MILLRACE_DATA_DIR: folder,
-        MILLRACE_PYTHON: scripted ? python : loadTools().python,
+        MILLRACE_PYTHON: scripted !== false ? python : loadTools().python,
         ...env,
       },
     });
@@ -162,7 +164,7 @@ export class House {
       stampMs: options.stampMs ?? beat.stampMs,
       gateway: "g1",
       runToken: `token:${versionId}`,
-      runTimeLeftMs: 300_000,
+      runTimeLeftMs: options.runTimeLeftMs ?? 300_000,
     });
     return { partition: 1, runId, assignment };
   }

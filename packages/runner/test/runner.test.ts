@@ -172,3 +172,12 @@ test("a run that outlasts the drain is handed back at once, and not as a death o
   const gone = house.beats.at(-1)!.gone.find((one) => one.handing!.runId === handing.runId);
   assert.equal(gone?.cause, session.GoneCause.KILLED);
 });
+
+test("a worker that never ends a run loses first the run, then its life", async () => {
+  house.startRunner(nats, { MILLRACE_WORKER_SILENCE_MS: "200" }, "deaf");
+  await house.ready();
+  const handing = house.assign({ event: { silent: true }, runTimeLeftMs: 100 });
+  const gone = () => house.beats.flatMap((beat) => beat.gone).find((one) => one.handing!.runId === handing.runId);
+  await until(() => gone() !== undefined, "the run in the gone list", house);
+  assert.equal(gone()!.cause, session.GoneCause.WORKER_DIED);
+});
