@@ -58,9 +58,16 @@ class ProcessTable:
         finally:
             os.close(folder)
 
-    def stray_pids(self) -> list[int]:
-        """What runs beside init and the main Python. Not zombies: only their parent can remove those."""
-        return [pid for pid in self.pids() if pid > MAIN_PID and self._is_alive(pid)]
+    def strays(self) -> tuple[list[int], set[int]]:
+        """What is there beside init and the main Python: what runs, and the zombies, which only their parent can remove."""
+        running, zombies = [], set()
+        for pid in self.pids():
+            if pid > MAIN_PID:
+                if self._is_alive(pid):
+                    running.append(pid)
+                else:
+                    zombies.add(pid)
+        return running, zombies
 
     def kill(self, pid: int, number: int = signal.SIGKILL) -> bool:
         """Signal exactly the process that has this number now; False when it is gone."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REAP_ROUNDS = 100
+_NO_STRAYS: tuple[list[int], set[int]] = ([], set())
 
 
 @dataclass(frozen=True)
@@ -139,27 +140,34 @@ class SandboxedProcess:
 
     def usage(self) -> Usage:
         """What it uses now, counted exactly; zeros when it is dead."""
-        return self._with_table(lambda table: table.exact_usage(), Usage())
+        return self._with_table(ProcessTable.exact_usage, Usage())
 
     def stray_pids(self) -> list[int]:
-        """Processes beside init and the main Python, by the EE's own numbers."""
-        return self._with_table(lambda table: table.stray_pids(), [])
+        """Processes that run beside init and the main Python, by the EE's own numbers."""
+        return self._with_table(ProcessTable.strays, _NO_STRAYS)[0]
 
     def reap_strays(self) -> int:
-        """Kill what a run left behind. Rounds are bounded: what forks faster than it is killed ends the whole EE."""
-        killed = 0
+        """Kill what a run left behind; returns how many there were. On return none of them runs user code or can fork
+        again, though on a busy machine some may need a moment to be gone. What forks faster than it is killed ends the EE.
+
+        A process that was alive when all were listed, and dead when it was looked at, may have forked in between: hence
+        another round until one shows nothing new, living or dead.
+        """
+        killed, seen = set[int](), set[int]()
         for _ in range(_REAP_ROUNDS):
-            strays = self.stray_pids()
-            if not strays:
-                return killed
-            killed += self._with_table(lambda table: sum(map(table.kill, strays)), 0)  # noqa: B023
+            running, zombies = self._with_table(ProcessTable.strays, _NO_STRAYS)
+            found = {*running, *zombies}
+            if found <= seen:
+                return len(killed)
+            seen |= found
+            killed |= {pid for pid in running if self._with_table(lambda table: table.kill(pid), False)}  # noqa: B023
         self.condemn(
             ExitInfo(
                 "too_many_processes",
                 "killed: the run left processes behind that started new ones faster than they could be ended",
             )
         )
-        return killed
+        return len(killed)
 
     def close_fds(self) -> None:
         """Close the four descriptors that the caller was given and has not closed itself."""

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,6 +133,14 @@ async def house(**changes: object) -> AsyncIterator[House]:
             ee.close()
     finally:
         await sandbox.close()
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = 20) -> None:
+    """Wait for a condition; the deadline is for failures only."""
+    end = asyncio.get_running_loop().time() + deadline_s
+    while not condition():
+        assert asyncio.get_running_loop().time() < end, "the condition never came true"
+        await asyncio.sleep(0.005)
 
 
 def attack(source: str, timeout_s: float = 20, **changes: object) -> Answer:
