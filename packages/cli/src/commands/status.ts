@@ -2,7 +2,6 @@ import type { houseApi } from "@millrace/protocol";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { dataFolderInUse } from "../dev/house-folder.ts";
 import { readStatus, type HouseStatus } from "../dev/status-socket.ts";
-import { exitCode } from "../exit-code.ts";
 import { timeText } from "../output/run-document.ts";
 import { timeCell } from "../output/run-text.ts";
 import { table } from "../output/table.ts";
@@ -14,10 +13,8 @@ import { table } from "../output/table.ts";
 export async function status(context: CommandContext): Promise<CommandResult> {
   if (context.url !== undefined) return remoteStatus(context);
   const house = await readStatus(context.data ?? dataFolderInUse());
-  const allReady = house.processes.every(({ ready }) => ready);
   const processes = house.processes.map((process) => ({ ...process, pid: process.pid ?? null }));
-  const code = allReady ? exitCode.ok : exitCode.unavailable;
-  return { json: { ...house, processes }, text: localText(house, context), exitCode: code };
+  return { json: { ...house, processes }, text: localText(house, context) };
 }
 
 function localText(house: HouseStatus, { style }: CommandContext): string {

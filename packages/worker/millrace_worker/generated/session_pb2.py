@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from millrace_worker.generated import step_pb2 as millrace_dot_worker_dot_v1_dot_step__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n millrace/worker/v1/session.proto\x12\x12millrace.worker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmillrace/worker/v1/step.proto\"A\n\x0eSessionRequest\x12/\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1f.millrace.worker.v1.WorkerFrame\"B\n\x0fSessionResponse\x12/\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1f.millrace.worker.v1.RunnerFrame\"\xbd\x03\n\x0bWorkerFrame\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.millrace.worker.v1.HelloH\x00\x12\x37\n\x0cstep_started\x18\x02 \x01(\x0b\x32\x1f.millrace.worker.v1.StepStartedH\x00\x12\x39\n\rstep_finished\x18\x03 \x01(\x0b\x32 .millrace.worker.v1.StepFinishedH\x00\x12.\n\x07respond\x18\x04 \x01(\x0b\x32\x1b.millrace.worker.v1.RespondH\x00\x12\x31\n\tlog_lines\x18\x05 \x01(\x0b\x32\x1c.millrace.worker.v1.LogLinesH\x00\x12/\n\x08run_gone\x18\x06 \x01(\x0b\x32\x1b.millrace.worker.v1.RunGoneH\x00\x12\x32\n\tinventory\x18\x07 \x01(\x0b\x32\x1d.millrace.worker.v1.InventoryH\x00\x12=\n\x0fversion_checked\x18\x08 \x01(\x0b\x32\".millrace.worker.v1.VersionCheckedH\x00\x42\x07\n\x05\x66rame\"\x96\x04\n\x0bRunnerFrame\x12\x32\n\tconfigure\x18\x01 \x01(\x0b\x32\x1d.millrace.worker.v1.ConfigureH\x00\x12\x37\n\x0cload_version\x18\x02 \x01(\x0b\x32\x1f.millrace.worker.v1.LoadVersionH\x00\x12;\n\x0eunload_version\x18\x03 \x01(\x0b\x32!.millrace.worker.v1.UnloadVersionH\x00\x12\x31\n\tstart_run\x18\x04 \x01(\x0b\x32\x1c.millrace.worker.v1.StartRunH\x00\x12.\n\x07proceed\x18\x05 \x01(\x0b\x32\x1b.millrace.worker.v1.ProceedH\x00\x12-\n\x07\x65nd_run\x18\x06 \x01(\x0b\x32\x1a.millrace.worker.v1.EndRunH\x00\x12/\n\x08kill_run\x18\x07 \x01(\x0b\x32\x1b.millrace.worker.v1.KillRunH\x00\x12*\n\x05renew\x18\x08 \x01(\x0b\x32\x19.millrace.worker.v1.RenewH\x00\x12*\n\x05\x64rain\x18\t \x01(\x0b\x32\x19.millrace.worker.v1.DrainH\x00\x12\x39\n\rcheck_version\x18\n \x01(\x0b\x32 .millrace.worker.v1.CheckVersionH\x00\x42\x07\n\x05\x66rame\",\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\"W\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x14\n\x0cpython_minor\x18\x04 \x01(\t\"\xb0\x02\n\tConfigure\x12\x18\n\x10\x65nvironments_max\x18\x01 \x01(\r\x12\x1a\n\x12\x62lank_environments\x18\x02 \x01(\r\x12/\n\x0cidle_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0clifetime_max\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\ttmp_bytes\x18\x05 \x01(\x04\x12\x15\n\rlog_bytes_max\x18\x06 \x01(\x04\x12\x18\n\x10result_bytes_max\x18\x07 \x01(\x04\x12\x30\n\x07network\x18\x08 \x01(\x0e\x32\x1f.millrace.worker.v1.NetworkMode\x12\x15\n\rprocesses_max\x18\t \x01(\r\"\x95\x01\n\x0bLoadVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12+\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.millrace.worker.v1.StepCode\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x04\x12/\n\x0cstep_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x08StepCode\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\"#\n\rUnloadVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\"\xfc\x03\n\x08StartRun\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x12\n\nevent_json\x18\x03 \x01(\x0c\x12 \n\x18\x65vent_falls_back_to_body\x18\x04 \x01(\x08\x12\x14\n\x0c\x63ontext_json\x18\x05 \x01(\x0c\x12\x30\n\ndone_steps\x18\x06 \x03(\x0b\x32\x1c.millrace.worker.v1.DoneStep\x12\x42\n\x0b\x65nvironment\x18\x07 \x03(\x0b\x32-.millrace.worker.v1.StartRun.EnvironmentEntry\x12\x30\n\rrun_time_left\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04life\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13kill_at_end_of_life\x18\n \x01(\x08\x12\x14\n\x0ctrace_parent\x18\x0b \x01(\t\x12\x0f\n\x07resumed\x18\x0c \x01(\x08\x12\x13\n\x0blife_end_us\x18\r \x01(\x04\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x08\x44oneStep\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0c\x65xports_json\x18\x03 \x01(\x0c\x12\x1e\n\x11return_value_json\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x42\x14\n\x12_return_value_json\"K\n\x07Proceed\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x0c\n\x04path\x18\x02 \x01(\t\"<\n\x06\x45ndRun\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\"=\n\x07KillRun\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\"0\n\x05Renew\x12\'\n\x05lives\x18\x01 \x03(\x0b\x32\x18.millrace.worker.v1.Life\"x\n\x04Life\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\'\n\x04life\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0blife_end_us\x18\x03 \x01(\x04\"\x07\n\x05\x44rain\"O\n\x0c\x43heckVersion\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.millrace.worker.v1.StepCode\"h\n\x0eVersionChecked\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x33\n\x08problems\x18\x02 \x03(\x0b\x32!.millrace.worker.v1.SourceProblem\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"m\n\rSourceProblem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x05 \x01(\r\x12\x0f\n\x07message\x18\x06 \x01(\t\"\x8d\x01\n\x0bStepStarted\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x0c\n\x04path\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04warm\x18\x04 \x01(\x08\"r\n\x0cStepFinished\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.millrace.worker.v1.StepResult\"{\n\x07Respond\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x0c\n\x04path\x18\x02 \x01(\t\x12.\n\x08response\x18\x03 \x01(\x0b\x32\x1c.millrace.worker.v1.Response\"j\n\x08LogLines\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12*\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.millrace.worker.v1.LogLine\"|\n\x07RunGone\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12,\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x1d.millrace.worker.v1.GoneCause\x12\x0f\n\x07message\x18\x03 \x01(\t\"u\n\tInventory\x12\x36\n\rwarm_versions\x18\x01 \x03(\x0b\x32\x1f.millrace.worker.v1.WarmVersion\x12\x14\n\x0c\x65nvironments\x18\x02 \x01(\r\x12\x1a\n\x12\x62lank_environments\x18\x03 \x01(\r\"/\n\x0bWarmVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x0c\n\x04idle\x18\x02 \x01(\r*Y\n\x0bNetworkMode\x12\x1c\n\x18NETWORK_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11NETWORK_MODE_OPEN\x10\x01\x12\x15\n\x11NETWORK_MODE_NONE\x10\x02*\xc1\x01\n\tGoneCause\x12\x1a\n\x16GONE_CAUSE_UNSPECIFIED\x10\x00\x12\x14\n\x10GONE_CAUSE_ENDED\x10\x01\x12\x15\n\x11GONE_CAUSE_KILLED\x10\x02\x12\x16\n\x12GONE_CAUSE_EXPIRED\x10\x03\x12\x16\n\x12GONE_CAUSE_REFUSED\x10\x04\x12\x1f\n\x1bGONE_CAUSE_ENVIRONMENT_DIED\x10\x05\x12\x1a\n\x16GONE_CAUSE_WORKER_DIED\x10\x06\x32n\n\x14WorkerSessionService\x12V\n\x07Session\x12\".millrace.worker.v1.SessionRequest\x1a#.millrace.worker.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n millrace/worker/v1/session.proto\x12\x12millrace.worker.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmillrace/worker/v1/step.proto\"A\n\x0eSessionRequest\x12/\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1f.millrace.worker.v1.WorkerFrame\"B\n\x0fSessionResponse\x12/\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1f.millrace.worker.v1.RunnerFrame\"\xbd\x03\n\x0bWorkerFrame\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.millrace.worker.v1.HelloH\x00\x12\x37\n\x0cstep_started\x18\x02 \x01(\x0b\x32\x1f.millrace.worker.v1.StepStartedH\x00\x12\x39\n\rstep_finished\x18\x03 \x01(\x0b\x32 .millrace.worker.v1.StepFinishedH\x00\x12.\n\x07respond\x18\x04 \x01(\x0b\x32\x1b.millrace.worker.v1.RespondH\x00\x12\x31\n\tlog_lines\x18\x05 \x01(\x0b\x32\x1c.millrace.worker.v1.LogLinesH\x00\x12/\n\x08run_gone\x18\x06 \x01(\x0b\x32\x1b.millrace.worker.v1.RunGoneH\x00\x12\x32\n\tinventory\x18\x07 \x01(\x0b\x32\x1d.millrace.worker.v1.InventoryH\x00\x12=\n\x0fversion_checked\x18\x08 \x01(\x0b\x32\".millrace.worker.v1.VersionCheckedH\x00\x42\x07\n\x05\x66rame\"\x96\x04\n\x0bRunnerFrame\x12\x32\n\tconfigure\x18\x01 \x01(\x0b\x32\x1d.millrace.worker.v1.ConfigureH\x00\x12\x37\n\x0cload_version\x18\x02 \x01(\x0b\x32\x1f.millrace.worker.v1.LoadVersionH\x00\x12;\n\x0eunload_version\x18\x03 \x01(\x0b\x32!.millrace.worker.v1.UnloadVersionH\x00\x12\x31\n\tstart_run\x18\x04 \x01(\x0b\x32\x1c.millrace.worker.v1.StartRunH\x00\x12.\n\x07proceed\x18\x05 \x01(\x0b\x32\x1b.millrace.worker.v1.ProceedH\x00\x12-\n\x07\x65nd_run\x18\x06 \x01(\x0b\x32\x1a.millrace.worker.v1.EndRunH\x00\x12/\n\x08kill_run\x18\x07 \x01(\x0b\x32\x1b.millrace.worker.v1.KillRunH\x00\x12*\n\x05renew\x18\x08 \x01(\x0b\x32\x19.millrace.worker.v1.RenewH\x00\x12*\n\x05\x64rain\x18\t \x01(\x0b\x32\x19.millrace.worker.v1.DrainH\x00\x12\x39\n\rcheck_version\x18\n \x01(\x0b\x32 .millrace.worker.v1.CheckVersionH\x00\x42\x07\n\x05\x66rame\",\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\r\"W\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x11\n\tworker_id\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\r\x12\x14\n\x0cpython_minor\x18\x04 \x01(\t\"\xb0\x02\n\tConfigure\x12\x18\n\x10\x65nvironments_max\x18\x01 \x01(\r\x12\x1a\n\x12\x62lank_environments\x18\x02 \x01(\r\x12/\n\x0cidle_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12/\n\x0clifetime_max\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x11\n\ttmp_bytes\x18\x05 \x01(\x04\x12\x15\n\rlog_bytes_max\x18\x06 \x01(\x04\x12\x18\n\x10result_bytes_max\x18\x07 \x01(\x04\x12\x30\n\x07network\x18\x08 \x01(\x0e\x32\x1f.millrace.worker.v1.NetworkMode\x12\x15\n\rprocesses_max\x18\t \x01(\r\"\x95\x01\n\x0bLoadVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12+\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.millrace.worker.v1.StepCode\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x04\x12/\n\x0cstep_timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"I\n\x08StepCode\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\"#\n\rUnloadVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\"\x92\x04\n\x08StartRun\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x12\n\nevent_json\x18\x03 \x01(\x0c\x12 \n\x18\x65vent_falls_back_to_body\x18\x04 \x01(\x08\x12\x14\n\x0c\x63ontext_json\x18\x05 \x01(\x0c\x12\x30\n\ndone_steps\x18\x06 \x03(\x0b\x32\x1c.millrace.worker.v1.DoneStep\x12\x42\n\x0b\x65nvironment\x18\x07 \x03(\x0b\x32-.millrace.worker.v1.StartRun.EnvironmentEntry\x12\x30\n\rrun_time_left\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x04life\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1b\n\x13kill_at_end_of_life\x18\n \x01(\x08\x12\x14\n\x0ctrace_parent\x18\x0b \x01(\t\x12\x0f\n\x07resumed\x18\x0c \x01(\x08\x12\x13\n\x0blife_end_us\x18\r \x01(\x04\x12\x14\n\x0cnobody_waits\x18\x0e \x01(\x08\x1a\x32\n\x10\x45nvironmentEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"r\n\x08\x44oneStep\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0c\x65xports_json\x18\x03 \x01(\x0c\x12\x1e\n\x11return_value_json\x18\x04 \x01(\x0cH\x00\x88\x01\x01\x42\x14\n\x12_return_value_json\"K\n\x07Proceed\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x0c\n\x04path\x18\x02 \x01(\t\"<\n\x06\x45ndRun\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\"=\n\x07KillRun\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\"0\n\x05Renew\x12\'\n\x05lives\x18\x01 \x03(\x0b\x32\x18.millrace.worker.v1.Life\"x\n\x04Life\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\'\n\x04life\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0blife_end_us\x18\x03 \x01(\x04\"\x07\n\x05\x44rain\"O\n\x0c\x43heckVersion\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12+\n\x05steps\x18\x02 \x03(\x0b\x32\x1c.millrace.worker.v1.StepCode\"h\n\x0eVersionChecked\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x33\n\x08problems\x18\x02 \x03(\x0b\x32!.millrace.worker.v1.SourceProblem\x12\r\n\x05\x65rror\x18\x03 \x01(\t\"m\n\rSourceProblem\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tfile_name\x18\x03 \x01(\t\x12\x0c\n\x04line\x18\x04 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x05 \x01(\r\x12\x0f\n\x07message\x18\x06 \x01(\t\"\x8d\x01\n\x0bStepStarted\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x0c\n\x04path\x18\x02 \x01(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04warm\x18\x04 \x01(\x08\"r\n\x0cStepFinished\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1e.millrace.worker.v1.StepResult\"{\n\x07Respond\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12\x0c\n\x04path\x18\x02 \x01(\t\x12.\n\x08response\x18\x03 \x01(\x0b\x32\x1c.millrace.worker.v1.Response\"j\n\x08LogLines\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12*\n\x05lines\x18\x02 \x03(\x0b\x32\x1b.millrace.worker.v1.LogLine\"|\n\x07RunGone\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.millrace.worker.v1.Assignment\x12,\n\x05\x63\x61use\x18\x02 \x01(\x0e\x32\x1d.millrace.worker.v1.GoneCause\x12\x0f\n\x07message\x18\x03 \x01(\t\"u\n\tInventory\x12\x36\n\rwarm_versions\x18\x01 \x03(\x0b\x32\x1f.millrace.worker.v1.WarmVersion\x12\x14\n\x0c\x65nvironments\x18\x02 \x01(\r\x12\x1a\n\x12\x62lank_environments\x18\x03 \x01(\r\"/\n\x0bWarmVersion\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x0c\n\x04idle\x18\x02 \x01(\r*Y\n\x0bNetworkMode\x12\x1c\n\x18NETWORK_MODE_UNSPECIFIED\x10\x00\x12\x15\n\x11NETWORK_MODE_OPEN\x10\x01\x12\x15\n\x11NETWORK_MODE_NONE\x10\x02*\xc1\x01\n\tGoneCause\x12\x1a\n\x16GONE_CAUSE_UNSPECIFIED\x10\x00\x12\x14\n\x10GONE_CAUSE_ENDED\x10\x01\x12\x15\n\x11GONE_CAUSE_KILLED\x10\x02\x12\x16\n\x12GONE_CAUSE_EXPIRED\x10\x03\x12\x16\n\x12GONE_CAUSE_REFUSED\x10\x04\x12\x1f\n\x1bGONE_CAUSE_ENVIRONMENT_DIED\x10\x05\x12\x1a\n\x16GONE_CAUSE_WORKER_DIED\x10\x06\x32n\n\x14WorkerSessionService\x12V\n\x07Session\x12\".millrace.worker.v1.SessionRequest\x1a#.millrace.worker.v1.SessionResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STARTRUN_ENVIRONMENTENTRY']._loaded_options = None
   _globals['_STARTRUN_ENVIRONMENTENTRY']._serialized_options = b'8\001'
-  _globals['_NETWORKMODE']._serialized_start=4073
-  _globals['_NETWORKMODE']._serialized_end=4162
-  _globals['_GONECAUSE']._serialized_start=4165
-  _globals['_GONECAUSE']._serialized_end=4358
+  _globals['_NETWORKMODE']._serialized_start=4095
+  _globals['_NETWORKMODE']._serialized_end=4184
+  _globals['_GONECAUSE']._serialized_start=4187
+  _globals['_GONECAUSE']._serialized_end=4380
   _globals['_SESSIONREQUEST']._serialized_start=152
   _globals['_SESSIONREQUEST']._serialized_end=217
   _globals['_SESSIONRESPONSE']._serialized_start=219
@@ -61,43 +61,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOADVERSION']._serialized_start=1941
   _globals['_UNLOADVERSION']._serialized_end=1976
   _globals['_STARTRUN']._serialized_start=1979
-  _globals['_STARTRUN']._serialized_end=2487
-  _globals['_STARTRUN_ENVIRONMENTENTRY']._serialized_start=2437
-  _globals['_STARTRUN_ENVIRONMENTENTRY']._serialized_end=2487
-  _globals['_DONESTEP']._serialized_start=2489
-  _globals['_DONESTEP']._serialized_end=2603
-  _globals['_PROCEED']._serialized_start=2605
-  _globals['_PROCEED']._serialized_end=2680
-  _globals['_ENDRUN']._serialized_start=2682
-  _globals['_ENDRUN']._serialized_end=2742
-  _globals['_KILLRUN']._serialized_start=2744
-  _globals['_KILLRUN']._serialized_end=2805
-  _globals['_RENEW']._serialized_start=2807
-  _globals['_RENEW']._serialized_end=2855
-  _globals['_LIFE']._serialized_start=2857
-  _globals['_LIFE']._serialized_end=2977
-  _globals['_DRAIN']._serialized_start=2979
-  _globals['_DRAIN']._serialized_end=2986
-  _globals['_CHECKVERSION']._serialized_start=2988
-  _globals['_CHECKVERSION']._serialized_end=3067
-  _globals['_VERSIONCHECKED']._serialized_start=3069
-  _globals['_VERSIONCHECKED']._serialized_end=3173
-  _globals['_SOURCEPROBLEM']._serialized_start=3175
-  _globals['_SOURCEPROBLEM']._serialized_end=3284
-  _globals['_STEPSTARTED']._serialized_start=3287
-  _globals['_STEPSTARTED']._serialized_end=3428
-  _globals['_STEPFINISHED']._serialized_start=3430
-  _globals['_STEPFINISHED']._serialized_end=3544
-  _globals['_RESPOND']._serialized_start=3546
-  _globals['_RESPOND']._serialized_end=3669
-  _globals['_LOGLINES']._serialized_start=3671
-  _globals['_LOGLINES']._serialized_end=3777
-  _globals['_RUNGONE']._serialized_start=3779
-  _globals['_RUNGONE']._serialized_end=3903
-  _globals['_INVENTORY']._serialized_start=3905
-  _globals['_INVENTORY']._serialized_end=4022
-  _globals['_WARMVERSION']._serialized_start=4024
-  _globals['_WARMVERSION']._serialized_end=4071
-  _globals['_WORKERSESSIONSERVICE']._serialized_start=4360
-  _globals['_WORKERSESSIONSERVICE']._serialized_end=4470
+  _globals['_STARTRUN']._serialized_end=2509
+  _globals['_STARTRUN_ENVIRONMENTENTRY']._serialized_start=2459
+  _globals['_STARTRUN_ENVIRONMENTENTRY']._serialized_end=2509
+  _globals['_DONESTEP']._serialized_start=2511
+  _globals['_DONESTEP']._serialized_end=2625
+  _globals['_PROCEED']._serialized_start=2627
+  _globals['_PROCEED']._serialized_end=2702
+  _globals['_ENDRUN']._serialized_start=2704
+  _globals['_ENDRUN']._serialized_end=2764
+  _globals['_KILLRUN']._serialized_start=2766
+  _globals['_KILLRUN']._serialized_end=2827
+  _globals['_RENEW']._serialized_start=2829
+  _globals['_RENEW']._serialized_end=2877
+  _globals['_LIFE']._serialized_start=2879
+  _globals['_LIFE']._serialized_end=2999
+  _globals['_DRAIN']._serialized_start=3001
+  _globals['_DRAIN']._serialized_end=3008
+  _globals['_CHECKVERSION']._serialized_start=3010
+  _globals['_CHECKVERSION']._serialized_end=3089
+  _globals['_VERSIONCHECKED']._serialized_start=3091
+  _globals['_VERSIONCHECKED']._serialized_end=3195
+  _globals['_SOURCEPROBLEM']._serialized_start=3197
+  _globals['_SOURCEPROBLEM']._serialized_end=3306
+  _globals['_STEPSTARTED']._serialized_start=3309
+  _globals['_STEPSTARTED']._serialized_end=3450
+  _globals['_STEPFINISHED']._serialized_start=3452
+  _globals['_STEPFINISHED']._serialized_end=3566
+  _globals['_RESPOND']._serialized_start=3568
+  _globals['_RESPOND']._serialized_end=3691
+  _globals['_LOGLINES']._serialized_start=3693
+  _globals['_LOGLINES']._serialized_end=3799
+  _globals['_RUNGONE']._serialized_start=3801
+  _globals['_RUNGONE']._serialized_end=3925
+  _globals['_INVENTORY']._serialized_start=3927
+  _globals['_INVENTORY']._serialized_end=4044
+  _globals['_WARMVERSION']._serialized_start=4046
+  _globals['_WARMVERSION']._serialized_end=4093
+  _globals['_WORKERSESSIONSERVICE']._serialized_start=4382
+  _globals['_WORKERSESSIONSERVICE']._serialized_end=4492
 # @@protoc_insertion_point(module_scope)

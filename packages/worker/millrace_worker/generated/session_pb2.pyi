@@ -167,7 +167,7 @@ class UnloadVersion(_message.Message):
     def __init__(self, version_id: _Optional[str] = ...) -> None: ...
 
 class StartRun(_message.Message):
-    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us")
+    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits")
     class EnvironmentEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +188,7 @@ class StartRun(_message.Message):
     TRACE_PARENT_FIELD_NUMBER: _ClassVar[int]
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     LIFE_END_US_FIELD_NUMBER: _ClassVar[int]
+    NOBODY_WAITS_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     version_id: str
     event_json: bytes
@@ -201,7 +202,8 @@ class StartRun(_message.Message):
     trace_parent: str
     resumed: bool
     life_end_us: int
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ...) -> None: ...
+    nobody_waits: bool
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ...) -> None: ...
 
 class DoneStep(_message.Message):
     __slots__ = ("path", "name", "exports_json", "return_value_json")

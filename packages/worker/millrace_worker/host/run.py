@@ -193,6 +193,7 @@ class Run:
             done=done,
             fallback=start.event_falls_back_to_body,
             resumed=start.resumed,
+            nobody_waits=start.nobody_waits,
             trace_parent=start.trace_parent,
         )
         segments = [start.event_json, start.context_json]

@@ -43,7 +43,7 @@ class CurrentRun:
 
     def __init__(self, header: dict[str, Any], segments: list[bytes]) -> None:
         self.header = header
-        self.shared = Run()
+        self.shared = Run(header["nobody_waits"])
         self.event_json, self.context_json = segments[0], segments[1]
         self.done: list[tuple[str, bytes, bytes | None]] = []
         rest = iter(segments[2:])

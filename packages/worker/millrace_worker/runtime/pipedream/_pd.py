@@ -46,9 +46,11 @@ class Record:
 
 
 class Run:
-    """What all steps of a run share: whether it was answered."""
+    """What all steps of a run share: whether it was answered, and whether anybody waits for that."""
 
-    answered = False
+    def __init__(self, nobody_waits: bool) -> None:
+        self.answered = False
+        self.nobody_waits = nobody_waits
 
 
 class Flow:
@@ -112,5 +114,10 @@ class Pipedream:
             self._record.answer = None
             raise
         self._run.answered = True
+        if self._run.nobody_waits:
+            self._record.note(
+                "pd.respond: nobody waits for this answer, because no HTTP trigger with 'respond: workflow' started the run; "
+                "it is kept with the run"
+            )
         if made.immediate:
             self._record.send(made)

@@ -269,6 +269,8 @@ export interface StartRun {
    * a message which waited for a stopped worker does not prolong it. 0 when not given.
    */
   lifeEndUs: number;
+  /** True when nobody waits for the run's answer; `pd.respond` then says so in the log. */
+  nobodyWaits: boolean;
 }
 
 export interface StartRun_EnvironmentEntry {
@@ -1309,6 +1311,7 @@ function createBaseStartRun(): StartRun {
     traceParent: "",
     resumed: false,
     lifeEndUs: 0,
+    nobodyWaits: false,
   };
 }
 
@@ -1352,6 +1355,9 @@ export const StartRun: MessageFns<StartRun> = {
     }
     if (message.lifeEndUs !== 0) {
       writer.uint32(104).uint64(message.lifeEndUs);
+    }
+    if (message.nobodyWaits !== false) {
+      writer.uint32(112).bool(message.nobodyWaits);
     }
     return writer;
   },
@@ -1474,6 +1480,14 @@ export const StartRun: MessageFns<StartRun> = {
             }
 
             message.lifeEndUs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.nobodyWaits = reader.bool();
             continue;
           }
         }
