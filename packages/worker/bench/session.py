@@ -109,7 +109,10 @@ def total(pids: list[int]) -> float:
 
 
 def pss_mb(pid: int) -> float:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except ProcessLookupError:
+        return 0
     return int(text.split("\nPss:")[1].split()[0]) / 1024
 
 

@@ -25,7 +25,9 @@ class Outbox:
     def __init__(self) -> None:
         self._frames: deque[tuple[pb.WorkerFrame, int]] = deque()
         self._wake = asyncio.Event()
-        self._lazy: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._lazy_since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.idle = asyncio.Event()
         self.idle.set()
 
@@ -37,13 +39,24 @@ class Outbox:
     def lazy(self, frame: pb.WorkerFrame, size: int = 0) -> None:
         """Sends a frame with the next eager one, or soon."""
         self._frames.append((frame, size + _FRAME_OVERHEAD))
-        if self._lazy is None:
-            self._lazy = asyncio.get_running_loop().call_later(LAZY_SECONDS, self._flush)
+        self.idle.clear()
+        if self._lazy_since is None:
+            self._lazy_since = self._loop.time()
+            if self._timer is None:
+                self._timer = self._loop.call_at(self._lazy_since + LAZY_SECONDS, self._on_timer)
+
+    def _on_timer(self) -> None:
+        """The timer is never cancelled, which costs more than a look in vain: what it was set for may have left long ago."""
+        self._timer = None
+        if self._lazy_since is None:
+            return
+        if self._loop.time() - self._lazy_since >= LAZY_SECONDS:
+            self._flush()
+        else:
+            self._timer = self._loop.call_at(self._lazy_since + LAZY_SECONDS, self._on_timer)
 
     def _flush(self) -> None:
-        if self._lazy is not None:
-            self._lazy.cancel()
-            self._lazy = None
+        self._lazy_since = None
         self.idle.clear()
         self._wake.set()
 
@@ -57,7 +70,7 @@ class Outbox:
             self.idle.set()
 
     def _message(self) -> pb.SessionRequest:
-        frames = []
+        frames: list[pb.WorkerFrame] = []
         size = 0
         while self._frames and len(frames) < _FRAMES_MAX:
             frame, frame_size = self._frames[0]

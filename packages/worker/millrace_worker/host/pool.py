@@ -118,7 +118,8 @@ class Pool:
             return
         self._idle[environment] = time.monotonic()
         self._idle_by_version.setdefault(environment.version.version_id, []).append(environment)
-        self._expire()
+        if "expire" not in self._timers:
+            self._later("expire", self._bounds.idle_seconds, self._expire)
         if self._waiting or len(self._blank) < self._bounds.blank_environments:
             self._later("refill", 0.0, self._refill)
         self._changed()

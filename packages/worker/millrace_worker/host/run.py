@@ -84,6 +84,7 @@ class Run:
         self._stack: tuple[str, list[Frame]] = ("", [])
         self._timer: asyncio.TimerHandle | None = None
         self._log_timer: asyncio.TimerHandle | None = None
+        self._cleaning: asyncio.TimerHandle | None = None
         self._arm()
 
     @property
@@ -117,8 +118,9 @@ class Run:
         self.state, self._gone_cause = State.ENDING, pb.GONE_CAUSE_ENDED
         if self.environment is None or self._clean:
             self._gone()
-        elif not cleaning:
-            self._wait_for_cleaning()
+            return
+        self._cleaning = self._loop.call_later(_CLEAN_SECONDS, self.environment.kill, "what the run left behind did not end")
+        if not cleaning:
             self.environment.send(frames.END, {})
 
     def kill(self, cause: int, message: str) -> None:
@@ -228,8 +230,6 @@ class Run:
         finished = pb.StepFinished(assignment=self.assignment, result=result)
         self._worker.outbox.eager(pb.WorkerFrame(step_finished=finished), size)
         self._worker.tracing.step(self.assignment.run_id, self._trace_parent, result)
-        if over and self.environment is not None:
-            self._wait_for_cleaning()
 
     # What the environment says.
 
@@ -363,22 +363,17 @@ class Run:
 
     # Ends.
 
-    def _wait_for_cleaning(self) -> None:
-        if not self._clean:
-            self._loop.call_later(_CLEAN_SECONDS, self._kill_unclean, self.environment)
-
-    def _kill_unclean(self, environment: Environment) -> None:
-        if not self._clean and self.environment is environment:
-            environment.kill("what the run left behind did not end")
-
     def _gone(self) -> None:
         """The last word about this run."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._cleaning):
+            if timer is not None:
+                timer.cancel()
         self.lines.end_step()
         self._flush_lines()
         gone = pb.RunGone(assignment=self.assignment, cause=self._gone_cause, message=self._gone_message)  # type: ignore[arg-type]
-        self._worker.outbox.eager(pb.WorkerFrame(run_gone=gone))
+        # Somebody waits for the place only where places are limited; elsewhere a message of its own would be the dearest part.
+        send = self._worker.outbox.eager if self._kills or self._gone_cause != pb.GONE_CAUSE_ENDED else self._worker.outbox.lazy
+        send(pb.WorkerFrame(run_gone=gone))
         environment, self.environment = self.environment, None
         if environment is not None:
             environment.tenant = None

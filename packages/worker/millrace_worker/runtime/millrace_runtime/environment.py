@@ -89,9 +89,12 @@ class Environment:
     def serve(self) -> None:
         """Does what the worker says until the channel ends."""
         self._channel.send(frames.READY, {"memory": memory_bytes()})
-        if not self._channel.ready(_SPARE_SECONDS):
-            for name in _OFTEN_IMPORTED:
-                __import__(name)
+        wait = _SPARE_SECONDS
+        for name in _OFTEN_IMPORTED:
+            if self._channel.ready(wait):
+                break
+            __import__(name)
+            wait = 0.0
         handlers = {
             frames.BIND: self._bind,
             frames.START: self._start,
