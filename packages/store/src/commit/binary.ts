@@ -151,7 +151,7 @@ const encoders = {
   },
   timestamptz: (writer, value) => {
     const { target, at } = writer.claim(8);
-    writeInt64(target, Math.round(value - MS_2000) * 1000, at);
+    writeInt64(target, Math.round((value - MS_2000) * 1000), at);
   },
   uuid: (writer, value) => {
     const { target, at } = writer.claim(16);

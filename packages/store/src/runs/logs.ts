@@ -8,6 +8,8 @@ const LIMIT_MAX = 10_000;
 /** Lines of one statement: some 160 MiB at the longest lines that a worker sends. */
 const INSERT_MAX = 10_000;
 const DAY_MS = 86_400_000;
+/** The year 9999. */
+const TIME_MAX_MS = Date.UTC(9999, 0);
 
 /** Log lines on Postgres. */
 export function createLogs(database: Database): Logs {
@@ -18,9 +20,16 @@ export function createLogs(database: Database): Logs {
   };
 }
 
-async function insertLines(database: Database, lines: readonly LogRecord[]): Promise<void> {
-  for (let start = 0; start < lines.length; start += INSERT_MAX) {
-    const part = lines.slice(start, start + INSERT_MAX);
+/** Runners are not believed: a line that no run can have written is left out, or it would hold up all behind it for ever. */
+function isKeepable({ runId, assignment, sequence, timeMs }: LogRecord): boolean {
+  const counts = [assignment, sequence, timeMs].every((count) => Number.isSafeInteger(Math.round(count)) && count >= 0);
+  return counts && isRunId(runId) && assignment < 2 ** 31 && timeMs <= TIME_MAX_MS;
+}
+
+async function insertLines(database: Database, lines: readonly LogRecord[]): Promise<number> {
+  const good = lines.filter(isKeepable);
+  for (let start = 0; start < good.length; start += INSERT_MAX) {
+    const part = good.slice(start, start + INSERT_MAX);
     const column = <N extends ElementName>(type: N, value: (line: LogRecord) => ElementValue<N>): Buffer =>
       encodeArray(type, part.map(value));
     await database.change(
@@ -39,6 +48,7 @@ async function insertLines(database: Database, lines: readonly LogRecord[]): Pro
       ],
     );
   }
+  return lines.length - good.length;
 }
 
 interface LineRow {

@@ -107,8 +107,8 @@ export interface LogPosition {
 
 /** Log lines. They are the one thing that may be lost, so nothing here is fenced. */
 export interface Logs {
-  /** Keeps lines; those that are there already stay as they are. */
-  insert(lines: readonly LogRecord[]): Promise<void>;
+  /** Keeps lines; those that are there already stay as they are. Returns how many were left out as no run's. */
+  insert(lines: readonly LogRecord[]): Promise<number>;
   /** Lines of a run behind a place, in order. */
   list(runId: string, options?: { after?: LogPosition; limit?: number }): Promise<readonly LogRecord[]>;
   /** The last line of each assignment that is kept. */

@@ -186,6 +186,21 @@ describe("log lines", () => {
       { assignment: 2, sequence: 2 },
     ]);
     assert.deepEqual(await logs.list("nothing"), []);
-    await logs.insert([]);
+    assert.equal(await logs.insert([]), 0);
+  });
+
+  it("are not held up by lines that no run can have written", async () => {
+    await using house = await createScratchHouse();
+    const { runId } = createAccept(house.spec);
+    const good = { runId, assignment: 1, sequence: 1, timeMs: 1.5, stream: "stdout" as const, path: "", text: "x" };
+    const bad = [
+      { ...good, runId: "'" },
+      { ...good, assignment: 2 ** 31 },
+      { ...good, sequence: -1 },
+      { ...good, timeMs: Number.NaN },
+      { ...good, timeMs: 1e18 },
+    ];
+    assert.equal(await house.store.logs.insert([...bad, good]), bad.length);
+    assert.equal((await house.store.logs.list(runId)).length, 1);
   });
 });
