@@ -19,7 +19,7 @@ import type { Span, SpanOptions, Tracer, TracerOptions } from "./tracer.ts";
 /** Spans that wait for the exporter; beyond it they are dropped, never the work that they tell about. */
 const QUEUE_MAX = 8_192;
 const EXPORT_INTERVAL_MS = 1_000;
-const EXPORT_TIMEOUT_MS = 10_000;
+const EXPORT_TIMEOUT_MS = 3_000;
 const SHUTDOWN_TIMEOUT_MS = 2_000;
 
 /** A tracer that sends spans by OTLP over HTTP. Loaded only when there is an endpoint. */
