@@ -29,7 +29,7 @@ class Bounds:
 
 def seconds(duration: Duration) -> float:
     """A duration as a number."""
-    return duration.seconds + duration.nanos * 1e-9
+    return float(duration.seconds + duration.nanos * 1e-9)
 
 
 def bounds_from(configure: pb.Configure) -> Bounds:
@@ -48,7 +48,7 @@ def bounds_from(configure: pb.Configure) -> Bounds:
 
 def _sandbox(configure: pb.Configure) -> tuple[tuple[str, int | str], ...]:
     networks = {pb.NETWORK_MODE_OPEN: "open", pb.NETWORK_MODE_NONE: "none"}
-    said = {
+    said: dict[str, int | str] = {
         "tmp_bytes": configure.tmp_bytes,
         "process_limit": configure.processes_max,
         "network": networks.get(configure.network, ""),

@@ -32,7 +32,9 @@ _INVENTORY_MAX = 64
 class Claimant(Protocol):
     """Whoever wants an environment."""
 
-    version: Version | None
+    @property
+    def version(self) -> Version | None:
+        """What it is for; None: a blank one that is thrown away."""
 
     def on_environment(self, environment: Environment) -> None:
         """It has been found."""
@@ -110,14 +112,15 @@ class Pool:
     def release(self, environment: Environment) -> None:
         """A run has gone and left its environment clean."""
         environment.runs += 1
-        if environment.dead or self._closed or environment in self._outdated:
+        version = environment.version
+        if environment.dead or self._closed or version is None or environment in self._outdated:
             environment.kill("no longer needed")
             return
-        if self._waiting and self._waiting[0].version is environment.version:
+        if self._waiting and self._waiting[0].version is version:
             self._waiting.popleft().on_environment(environment)
             return
         self._idle[environment] = time.monotonic()
-        self._idle_by_version.setdefault(environment.version.version_id, []).append(environment)
+        self._idle_by_version.setdefault(version.version_id, []).append(environment)
         if "expire" not in self._timers:
             self._later("expire", self._bounds.idle_seconds, self._expire)
         if self._waiting or len(self._blank) < self._bounds.blank_environments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import os
 import signal
 import socket
@@ -28,7 +28,7 @@ class Baseline:
         sys.stdin = open(0, encoding="utf-8", closefd=False)
         sys.stdout, sys.stderr = _open_output(1), _open_output(2)
         self._streams = (sys.stdin, sys.stdout, sys.stderr)
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = self._streams
+        self._keep_originals()
         self._environ = os.environ
         self._variables = dict(os.environ)
         self._directory = os.getcwd()
@@ -69,7 +69,7 @@ class Baseline:
         """Puts everything back and ends child processes; returns how many rounds of them there were."""
         strays = end_children(own_pids)
         self._restore_streams()
-        os.environ = self._environ  # type: ignore[assignment]
+        os.environ = self._environ
         for undo in (self._restore_process, self._restore_signals, self._restore_interpreter):
             try:
                 undo()
@@ -85,7 +85,11 @@ class Baseline:
                 self._streams[2] if not self._streams[2].closed else _open_output(2),
             )
             self._streams = sys.stdin, sys.stdout, sys.stderr = streams
-            sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams
+            self._keep_originals()
+
+    def _keep_originals(self) -> None:
+        for name, stream in zip(("__stdin__", "__stdout__", "__stderr__"), self._streams, strict=True):
+            setattr(sys, name, stream)
 
     def _restore_process(self) -> None:
         os.chdir(self._directory)
@@ -136,7 +140,7 @@ def end_children(own_pids: bool) -> int:
 
 def _kill_direct_children() -> None:
     me = os.getpid()
-    children = []
+    children: list[int] = []
     for task in os.listdir("/proc/self/task"):
         with open(f"/proc/{me}/task/{task}/children") as file:
             children.extend(int(child) for child in file.read().split())
