@@ -8,8 +8,8 @@ import { until } from "../harness/until.ts";
 import type { TestHouse } from "../harness/test-house.ts";
 import type { Execution, Witness } from "./witness.ts";
 
-/** What is killed, one after another. */
-export const victims = ["scheduler", "runner", "worker", "gateway", "nats", "postgres"] as const;
+/** What is killed, one after another; `everything` is all of them at once. */
+export const victims = ["scheduler", "runner", "worker", "gateway", "nats", "postgres", "everything"] as const;
 
 export type Victim = (typeof victims)[number];
 
@@ -112,19 +112,34 @@ function submitByHttp(url: string): Promise<string> {
   }, "a submit over HTTP");
 }
 
-/** Kills with SIGKILL and waits until the supervisor has another one ready, and everything that died with it. */
+/** Kills with SIGKILL and waits until the supervisor has others ready, and everything that died with them. */
 async function killAndAwait(house: TestHouse, victim: Victim, say: (line: string) => void): Promise<void> {
-  const before = (await readStatus(house.data)).processes.find(({ role }) => role === victim);
-  assert.ok(before?.pid !== undefined, `there is no ${victim} to kill`);
+  const before = (await readStatus(house.data)).processes.filter(
+    ({ role }) => role === victim || victim === "everything",
+  );
+  const pids = before.flatMap(({ pid }) => pid ?? []);
+  assert.ok(pids.length > 0, `there is no ${victim} to kill`);
   const killedAt = performance.now();
-  process.kill(before.pid, "SIGKILL");
-  let processes: readonly ProcessStatus[] = [];
+  for (const pid of pids) kill(pid);
   await until(async () => {
-    processes = (await readStatus(house.data)).processes;
-    const now = processes.find(({ role }) => role === victim);
-    return now?.pid !== undefined && now.pid !== before.pid && processes.every(({ ready }) => ready);
+    const { processes } = await readStatus(house.data);
+    const areBack = before.every(({ role }) => processes.some((now) => now.role === role && isAnother(now, pids)));
+    return areBack && processes.every(({ ready }) => ready);
   }, RESTART_MS);
-  say(`  killed the ${victim} (${before.pid}); all ready again after ${Math.round(performance.now() - killedAt)} ms`);
+  say(`  killed ${victim} (${pids.join(", ")}); all ready again after ${Math.round(performance.now() - killedAt)} ms`);
+}
+
+/** A worker may be gone already, because its runner was killed before it. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function isAnother({ pid, ready }: ProcessStatus, killed: readonly number[]): boolean {
+  return ready && pid !== undefined && !killed.includes(pid);
 }
 
 async function awaitEnd(house: TestHouse, id: string): Promise<RunDocument> {

@@ -156,4 +156,11 @@ describe("the command line", () => {
     );
     assert.equal(lines[0]?.step, "work");
   });
+
+  test("a command right after the gateway has died waits for the next gateway", async () => {
+    const gateway = (await house.processes()).find(({ role }) => role === "gateway");
+    process.kill(Number(gateway?.pid), "SIGKILL");
+    const outcome = await house.cli(["workflows", "--json"]);
+    assert.equal(outcome.code, 0, outcome.stdout);
+  });
 });

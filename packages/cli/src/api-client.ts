@@ -27,7 +27,8 @@ export interface ApiClient {
 /** Opens the API of the house at an address; asks its gateway for the gRPC port where that is not known. */
 export async function openApiClient(given: HouseAddress): Promise<ApiClient> {
   const { address, tls } = parseGrpcAddress(given.grpc ?? (await lookUpGrpc(given.url)));
-  const options = { address, tls, token: given.apiKey, messageBytesMax: MESSAGE_BYTES_MAX };
+  // A gateway that has just died is back in seconds: calls wait for it up to their deadline.
+  const options = { address, tls, token: given.apiKey, messageBytesMax: MESSAGE_BYTES_MAX, waitForReady: true };
   const clients = {
     house: createGrpcClient(houseApi.HouseServiceService, options),
     runs: createGrpcClient(runApi.RunServiceService, options),

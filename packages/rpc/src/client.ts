@@ -17,6 +17,8 @@ export interface GrpcClientOptions {
   tls?: boolean;
   /** For calls that set none. Default 30,000; streams have none. */
   deadlineMs?: number;
+  /** Whether calls wait for a connection, up to their deadline, instead of failing while there is none. Default false. */
+  waitForReady?: boolean;
   /** Largest message either way. Default 8 MiB. */
   messageBytesMax?: number;
 }
@@ -138,7 +140,7 @@ function duplex(
 }
 
 function metadataOf(options: GrpcClientOptions, call: CallOptions): Metadata {
-  const metadata = new Metadata();
+  const metadata = new Metadata({ waitForReady: options.waitForReady ?? false });
   if (options.token !== undefined) metadata.set("authorization", `Bearer ${options.token}`);
   for (const [name, value] of Object.entries(call.headers ?? {})) metadata.set(name, value);
   return metadata;
