@@ -12,7 +12,7 @@ def handler(pd: "pipedream"):
     pokemon = pd.steps["trigger"]["event"]
     name = pokemon["name"]
     kind = pokemon.get("type", "unknown")
-    print(f"caught {name}, a {kind} type")
+    print(f"caught {name}, type {kind}")
 
     pd.export("advice", ADVICE.get(kind, "watch it closely"))
     return {"number": f"#{int(pokemon['id']):04d}", "name": name.upper(), "type": kind}

@@ -74,7 +74,7 @@ describe("the first workflow, from files to an answer", () => {
     assert.deepEqual(run.steps[0]?.exports, { advice: "keep it away from fire" });
     assert.deepEqual(
       run.steps.map((step) => step.logs.map(({ stream, text }) => [stream, text])),
-      [[["stdout", "caught Bulbasaur, a plant type"]], [["stdout", "answering for BULBASAUR"]]],
+      [[["stdout", "caught Bulbasaur, type plant"]], [["stdout", "answering for BULBASAUR"]]],
     );
     const { stdout } = await house.cli(["logs", newest.id]);
     assert.match(stdout, /transform.* caught Bulbasaur/);
