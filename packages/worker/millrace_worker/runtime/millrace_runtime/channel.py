@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from select import select
-from typing import Any, NoReturn
 
 from millrace_runtime import frames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 _FROM_WORKER = frozenset((frames.BIND, frames.START, frames.STEP, frames.END, frames.CHECK))
 _FRAME_MAX = 1 << 30

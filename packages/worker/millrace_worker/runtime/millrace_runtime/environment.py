@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import threading
-from typing import Any
 
 from millrace_runtime import frames
 from millrace_runtime.channel import Channel
@@ -22,6 +21,10 @@ from pipedream._errors import FlowExit
 from pipedream._pd import Pipedream, Record, Run
 from pipedream._response import Answer
 from pipedream._steps import Attributes, Event, Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # A blank environment that nobody wants yet imports what steps often need; at least this long after its start.
 _SPARE_SECONDS = 0.5

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import traceback
 from types import CodeType, TracebackType
-from typing import Any
 
 from millrace_runtime.modules import PREFIX, Step
 from pipedream._errors import PayloadTooLarge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 RUNTIME = __file__.rsplit("/", 2)[0] + "/"
 MESSAGE_MAX = 16 * 1024
@@ -44,7 +47,6 @@ def _text(error: BaseException) -> str:
 
 
 def _traceback(error: BaseException, step: Step) -> str:
-    step.remember_lines()
     try:
         made = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
         _strip(made)

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
 
 # From the worker.
 BIND = 0x01  # The steps and bounds of the version that the environment serves from now on.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import _signal  # type: ignore[import-not-found]
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
-import socket
 import sys
 import threading
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SIGNALS = [number for number in range(1, 65) if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)]
 _THREADS_SECONDS = 2.0
@@ -32,8 +33,7 @@ class Baseline:
         self._environ = os.environ
         self._variables = dict(os.environ)
         self._directory = os.getcwd()
-        # The plain functions: those of `signal` make enums, at 2 us each.
-        self._signals = {number: _signal.getsignal(number) for number in _SIGNALS}
+        self._signals = {number: signal.getsignal(number) for number in _SIGNALS}
         self._recursion_limit = sys.getrecursionlimit()
         self._umask = os.umask(0o022)
         os.umask(self._umask)
@@ -98,14 +98,15 @@ class Baseline:
 
     def _restore_signals(self) -> None:
         for number, handler in self._signals.items():
-            if _signal.getsignal(number) is not handler and handler is not None:
-                _signal.signal(number, handler)
+            if signal.getsignal(number) is not handler and handler is not None:
+                signal.signal(number, handler)
 
     def _restore_interpreter(self) -> None:
         sys.setrecursionlimit(self._recursion_limit)
         sys.settrace(None)
         sys.setprofile(None)
-        if socket.getdefaulttimeout() is not None:
+        socket = sys.modules.get("socket")
+        if socket is not None and socket.getdefaulttimeout() is not None:
             socket.setdefaulttimeout(None)
 
 

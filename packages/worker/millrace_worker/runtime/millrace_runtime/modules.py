@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import linecache
 import re
 import sys
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PREFIX = "millrace_steps"
 
@@ -24,18 +26,16 @@ class Step:
         self.module: ModuleType | None = None
         self.loaded_once = False
 
-    def remember_lines(self) -> None:
-        """Lets tracebacks show the source, which is in no file."""
-        if self.file_name not in linecache.cache:
-            lines = self.source.splitlines(keepends=True)
-            linecache.cache[self.file_name] = (len(self.source), None, lines, self.file_name)
+    def get_source(self, _name: str) -> str:
+        """As the `__loader__` of its module a step lets tracebacks show its source, which is in no file."""
+        return self.source
 
     def load(self) -> ModuleType:
         """Executes the source in a new module, which stays when it defines a handler."""
-        self.remember_lines()
         code = compile(self.source, self.file_name, "exec", dont_inherit=True)
         module = ModuleType(self.module_name)
         module.__file__ = self.file_name
+        module.__loader__ = self  # type: ignore[assignment]
         sys.modules[self.module_name] = module
         exec(code, module.__dict__)
         if callable(module.__dict__.get("handler")):

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pipedream import _current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["context", "export", "flow", "inputs", "respond", "steps"]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, NoReturn
 
 from pipedream import _response, _values
 from pipedream._errors import FlowExit, PayloadTooLarge
 from pipedream._steps import Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
 
 _NAME_MAX = 256
 _MIB = 1 << 20

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pipedream import _values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _KEYS = ("status", "headers", "body", "immediate")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
 
 _ABSENT: Any = object()
 
 
-class Attributes(dict[str, Any]):
+class Attributes(dict):  # type: ignore[type-arg]
     """A dict whose keys can be read as attributes too, where they do not hide a method of dict."""
 
     def __getattr__(self, name: str) -> Any:
