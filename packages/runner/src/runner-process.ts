@@ -3,6 +3,7 @@ import { processName, type RunnerSettings } from "@millrace/config";
 import { TIMING_DEFAULT } from "@millrace/core";
 import { startHealthServer, type Logger, type RunningProcess } from "@millrace/telemetry";
 
+import { assertSandbox } from "./assert-sandbox.ts";
 import { DefinitionSource } from "./definitions/definition-source.ts";
 import { EnvironmentCache } from "./definitions/environment-cache.ts";
 import { VersionCache } from "./definitions/version-cache.ts";
@@ -78,10 +79,8 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Log
   });
 }
 
-/** Connects, wires and starts a runner. */
-export async function startRunner(settings: RunnerSettings, log: Logger): Promise<RunningProcess> {
-  const name = processName("runner", settings.name);
-  const bus = await connectBus({
+function connect(settings: RunnerSettings, name: string, log: Logger): Promise<Bus> {
+  return connectBus({
     name,
     url: settings.natsUrl,
     user: settings.natsUser,
@@ -89,6 +88,12 @@ export async function startRunner(settings: RunnerSettings, log: Logger): Promis
     credentialsFile: settings.natsCredentialsFile,
     log,
   });
+}
+
+/** Tries the sandbox, connects, wires and starts a runner. */
+export async function startRunner(settings: RunnerSettings, log: Logger): Promise<RunningProcess> {
+  const name = processName("runner", settings.name);
+  const [bus] = await Promise.all([connect(settings, name, log), assertSandbox(settings)]);
   const runner = createRunner(settings, name, bus, log);
   const { host } = runner;
   const health = await startHealthServer({

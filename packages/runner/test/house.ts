@@ -128,6 +128,8 @@ export class House {
         MILLRACE_NATS_PASSWORD: nats.password,
         MILLRACE_DATA_DIR: folder,
         MILLRACE_PYTHON: scripted !== false ? python : loadTools().python,
+        // A scripted worker has no sandbox that could be tried.
+        ...(scripted !== false && { MILLRACE_SANDBOX: "none-and-user-code-can-do-anything" }),
         ...env,
       },
     });

@@ -13,7 +13,8 @@ export function readableTail(text: string): string {
 function readable(line: string): string {
   try {
     const record = JSON.parse(line) as Record<string, unknown>;
-    const parts = [record["level"], record["message"] ?? record["msg"], record["reason"], record["error"]];
+    const { message, reason } = (record["error"] ?? {}) as Record<string, unknown>;
+    const parts = [record["level"], record["event"], record["message"], message, reason];
     return parts.filter((part) => typeof part === "string").join(" ") || line;
   } catch {
     return line;

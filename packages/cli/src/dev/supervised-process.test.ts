@@ -60,9 +60,12 @@ test("a process that died is started again, and told apart from one that was sto
 });
 
 test("a process that keeps ending at its start fails the start with what it printed", async () => {
-  const script = `console.error(JSON.stringify({ level: "error", message: "no sandbox here" })); process.exit(3);`;
+  const script = `console.error(JSON.stringify({ level: "error", event: "process.failed", error: { message: "no sandbox" } })); process.exit(3);`;
   const supervised = supervise("broken", script);
-  await assert.rejects(supervised.start(10_000), { reason: "PROCESS_FAILED", message: /error no sandbox here/ });
+  await assert.rejects(supervised.start(10_000), {
+    reason: "PROCESS_FAILED",
+    message: /error process\.failed no sandbox/,
+  });
   await supervised.stop();
 });
 
