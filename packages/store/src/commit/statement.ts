@@ -1,3 +1,16 @@
+/**
+ * The one statement that writes run state.
+ *
+ * Measured on two shared cores, Postgres 18, fsync on, 300-byte events (`bench/commit.ts`): one run 0.43 ms (p10) to 0.56 ms
+ * (p50) where a bare one-row commit takes 0.25 ms; accept plus end with a step in batches of 100 up to 16,000 runs/s. What was
+ * tried for a batch of 100 accepts, as CPU time of the server and of the client:
+ * - binary arrays through `unnest` (this): 2.2 ms and 1.1 ms
+ * - the same arrays as text: 3.2 ms and 2.3 ms
+ * - one JSON parameter through `json_to_recordset`: 3.5 ms and 2.2 ms
+ * - no lock on the 80 partitions: no difference that can be seen; the fence is free
+ * - for one accept: 0.64 ms of the server with only the parts that it needs, 1.01 ms with all parts and empty arrays
+ * (CPU times on a machine that was busy with other work; they compare, they do not promise.)
+ */
 import { acceptColumns, endColumns, updateColumns, type Column } from "./columns.ts";
 
 /** Which kinds of change a statement writes; a part that a batch lacks is left out, it would cost time for nothing. */
