@@ -124,4 +124,23 @@ export const suites = [
     commands: ({ node }) => nodeTests(node, ["test/chaos"], ["--test-concurrency=1"]),
     timeoutMs: 8 * minute,
   },
+  {
+    name: "hostile",
+    about: "code that attacks its sandbox, as root and as an ordinary user when root runs it",
+    heavy: true,
+    kind: "pytest",
+    cwd: worker,
+    commands: ({ python }) => [
+      [python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider", "tests/hostile"],
+    ],
+    timeoutMs: 15 * minute,
+  },
+  {
+    name: "hostile-house",
+    about: "the same as steps of workflows in a whole house",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/hostile"]),
+    timeoutMs: 8 * minute,
+  },
 ];
