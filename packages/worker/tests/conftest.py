@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from millrace_worker.generated import session_pb2 as pb
 from scripted_runner import ScriptedRunner
 

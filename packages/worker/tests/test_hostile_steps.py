@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.generated import step_pb2 as step_pb
-
 from scripted_runner import ScriptedRunner
 
 HOSTILE = {

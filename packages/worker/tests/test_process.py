@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from scripted_runner import PACKAGE, ScriptedRunner
 
 from millrace_worker.generated import session_pb2 as pb
+from scripted_runner import PACKAGE, ScriptedRunner
 
 
 def descendants(pid: int) -> list[int]:

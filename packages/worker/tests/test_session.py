@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from scripted_runner import Outcome, ScriptedRunner, duration
 
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.generated import step_pb2 as step_pb
+from scripted_runner import Outcome, ScriptedRunner, duration
 
 OUT, ERR, ERROR, SYSTEM = (
     step_pb.LOG_STREAM_STDOUT,
