@@ -77,7 +77,12 @@ export const suites = [
       [bin("buf"), "lint"],
       ["npm", "run", "--silent", "generate"],
     ],
-    unchanged: ["packages/protocol/src/generated", "packages/worker/millrace_worker/generated", "docs/reference", "docs/adr/README.md"],
+    unchanged: [
+      "packages/protocol/src/generated",
+      "packages/worker/millrace_worker/generated",
+      "docs/reference",
+      "docs/adr/README.md",
+    ],
     timeoutMs: 3 * minute,
   },
   {
