@@ -7,7 +7,6 @@ import { parseVariableName } from "./resource-names.ts";
 
 const PAGE = { fallback: 100, max: 1000 };
 const VALUE_BYTES_MAX = 64 * 1024;
-const VARIABLES_MAX = 1000;
 const RESERVED = /^(MILLRACE|PIPEDREAM)_/i;
 
 export interface VariableServiceOptions {
@@ -30,14 +29,6 @@ export class VariableService {
   ): Promise<variableApi.Variable> {
     const { name, value, secret } = checkedVariable(request.variable);
     const { variables } = this.#options;
-    const all = await this.#all(caller.projectId);
-    if (all.length >= VARIABLES_MAX && !all.some((variable) => variable.name === name)) {
-      throw new PlatformError(
-        "ResourceExhausted",
-        "TOO_MANY_VARIABLES",
-        `a project has at most ${VARIABLES_MAX} variables`,
-      );
-    }
     const record = await variables.set(caller.projectId, { name, value, secret });
     await this.#options.announce();
     return toVariable(record);

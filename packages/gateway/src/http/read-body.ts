@@ -22,7 +22,9 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
     });
     request.on("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.on("error", () => reject(aborted()));
-    request.on("close", () => reject(aborted()));
+    request.on("close", () => {
+      if (!request.complete) reject(aborted());
+    });
   });
 }
 

@@ -93,7 +93,9 @@ export class TriggerHandler {
     const event = buildHttpEvent(described, trigger.http.event);
     const { span, traceId } = this.#startSpan(request);
     const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    response.once("close", () => {
+      if (!response.writableEnded) gone.abort();
+    });
     let status = 500;
     try {
       const submit = buildSubmit(
