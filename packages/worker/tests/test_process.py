@@ -65,6 +65,12 @@ def test_a_runner_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert '"level": "error"' in done.stderr
 
 
+def test_a_machine_without_a_sandbox_is_an_error_with_a_remedy() -> None:
+    runner = ScriptedRunner(environment={"MILLRACE_SANDBOX_BWRAP": "/nowhere/bwrap"})
+    assert runner.worker.wait(15) == 4
+    runner.close()
+
+
 def test_the_end_of_the_session_ends_every_environment(own: ScriptedRunner) -> None:
     held(own)
     below = descendants(own.worker.pid)

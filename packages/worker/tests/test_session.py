@@ -593,6 +593,34 @@ def test_sources_are_checked_without_running_them(runner: ScriptedRunner) -> Non
     assert "bytes of source" in runner.wait_for("version_checked", count=2).error
 
 
+def test_the_module_pipedream_means_the_running_step(runner: ScriptedRunner) -> None:
+    source = "import pipedream\npipedream.export('a', pipedream.steps.trigger.event)\npipedream.flow.exit('so')"
+    version = runner.load(source)
+    for event in (1, 2):
+        outcome = runner.finish(version, event)
+        assert (outcome.exports(), outcome.last.exit.reason) == ({"a": event}, "so")
+
+
+def test_an_environment_that_has_grown_is_replaced(runner: ScriptedRunner) -> None:
+    source = "kept = []\ndef handler(pd):\n    kept.append(b'x' * pd.steps.trigger.event)"
+    version = runner.load(source, memory_bytes=200 << 20)
+    assert [runner.finish(version, size).started[0].warm for size in (0, 170 << 20, 0)] == [False, True, False]
+
+
+def test_a_version_that_is_loaded_again_stays_warm_unless_it_changed(runner: ScriptedRunner) -> None:
+    version = runner.load("def handler(pd):\n    return 1")
+    runner.finish(version)
+    runner.load("def handler(pd):\n    return 1", version_id=version)
+    assert runner.finish(version).started[0].warm
+    runner.load("def handler(pd):\n    return 2", version_id=version)
+    outcome = runner.finish(version)
+    assert (outcome.value, outcome.started[0].warm) == (2, False)
+    runner.say(unload_version=pb.UnloadVersion(version_id=version))
+    assert runner.finish(version).gone[0].message == "the version is not loaded"
+    runner.load("def handler(pd):\n    return 2", version_id=version)
+    assert not runner.finish(version).started[0].warm
+
+
 @pytest.fixture
 def small() -> Iterator[ScriptedRunner]:
     made = ScriptedRunner(pb.Configure(environments_max=2, blank_environments=1, idle_timeout=duration(0.5)))
@@ -614,6 +642,16 @@ def test_environments_are_bounded(small: ScriptedRunner) -> None:
         assert run(small, f"def handler(pd):\n    return {number}").value == number
     small.wait(lambda _: (last := small.all("inventory")[-1]) and not last.warm_versions and last.blank_environments == 1)
     assert max(inventory.environments for inventory in small.all("inventory")) <= 2
+
+
+def test_new_settings_replace_what_is_warm(small: ScriptedRunner) -> None:
+    source = "import socket\ndef handler(pd):\n    return [name for _, name in socket.if_nameindex()]"
+    version = small.load(source)
+    small.finish(version)
+    assert small.finish(version).started[0].warm
+    small.say(configure=pb.Configure(environments_max=2, blank_environments=1, network=pb.NETWORK_MODE_NONE))
+    outcome = small.finish(version)
+    assert (outcome.value, outcome.started[0].warm) == (["lo"], False)
 
 
 def test_a_drained_worker_finishes_what_it_has(small: ScriptedRunner) -> None:

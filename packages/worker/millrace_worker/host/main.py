@@ -46,7 +46,7 @@ def main() -> int:
     try:
         return asyncio.run(serve(settings, log))
     except SandboxUnavailable as error:
-        log.error("the sandbox does not work here", cause=str(error))
+        log.error("the sandbox does not work here", cause=error.cause, remedy=error.remedy)
         return EXIT_SANDBOX
 
 
@@ -70,8 +70,13 @@ async def serve(settings: WorkerSettings, log: Log) -> int:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.drain)
     # Ctrl-C in a terminal reaches the whole process group; it is the runner that says what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    session = asyncio.create_task(run_session(settings, worker, outbox, log))
     try:
-        await run_session(settings, worker, outbox, log)
+        await asyncio.wait((session, worker.broken), return_when=asyncio.FIRST_COMPLETED)
+        if worker.broken.done():
+            session.cancel()
+            raise worker.broken.result()
+        session.result()
         return 0
     except SessionFailed as error:
         log.error("the session has ended", cause=str(error))

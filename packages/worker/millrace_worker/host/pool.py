@@ -46,11 +46,19 @@ class Claimant(Protocol):
 class Pool:
     """All environments of a worker."""
 
-    def __init__(self, sandbox: Sandbox, bounds: Bounds, log: Log, say: Callable[[pb.Inventory], None]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        bounds: Bounds,
+        log: Log,
+        say: Callable[[pb.Inventory], None],
+        on_no_sandbox: Callable[[SandboxUnavailable], None],
+    ) -> None:
         self._sandbox = sandbox
         self._bounds = bounds
         self._log = log
         self._say = say
+        self._on_no_sandbox = on_no_sandbox
         self._loop = asyncio.get_running_loop()
         self._alive: set[Environment] = set()
         self._blank: deque[Environment] = deque()
@@ -61,6 +69,7 @@ class Pool:
         self._waiting: deque[Claimant] = deque()
         self._starting = 0
         self._failures = 0
+        self._started_any = False
         self._closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,7 +137,10 @@ class Pool:
         self._changed()
 
     def unload(self, version_id: str) -> None:
-        """Ends the idle environments of a version."""
+        """Ends the idle environments of a version; busy ones end after their run."""
+        self._outdated.update(
+            environment for environment in self._alive if environment.version and environment.version.version_id == version_id
+        )
         for environment in list(self._idle_by_version.get(version_id, ())):
             self._give_up(environment, "its version is gone")
 
@@ -159,6 +171,7 @@ class Pool:
         return None
 
     def _hand_over(self, environment: Environment, claimant: Claimant) -> None:
+        self._failures = 0
         if claimant.version is not None:
             environment.bind(claimant.version, self._bounds.result_bytes_max)
         claimant.on_environment(environment)
@@ -218,7 +231,7 @@ class Pool:
             self._on_start_failed(error)
             return
         self._starting -= 1
-        self._failures = 0
+        self._started_any = True
         self._alive.add(environment)
         if environment.dead:
             self._on_end(environment)
@@ -242,20 +255,26 @@ class Pool:
 
     def _on_start_failed(self, error: BaseException) -> None:
         self._log.error("no environment could be started", cause=f"{type(error).__name__}: {error}")
-        pause = _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS) - 1)]
-        self._failures += 1
         while self._waiting:
             self._waiting.popleft().on_refused(f"no environment could be started: {error}")
-        self._later("refill", pause, self._refill)
+        if isinstance(error, SandboxUnavailable) and not self._started_any:
+            self._on_no_sandbox(error)
+        self._later("refill", self._pause(), self._refill)
+
+    def _pause(self) -> float:
+        """How long to wait after one more failure."""
+        self._failures += 1
+        return _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS)) - 1]
 
     def _on_end(self, environment: Environment) -> None:
         self._alive.discard(environment)
         self._outdated.discard(environment)
-        if environment in self._blank:
+        blank = environment in self._blank
+        if blank:
             self._blank.remove(environment)
         self._forget_idle(environment)
         if not self._closed:
-            self._later("refill", 0.0, self._refill)
+            self._later("refill", self._pause() if blank else 0.0, self._refill)
             self._changed()
 
     def _expire(self) -> None:

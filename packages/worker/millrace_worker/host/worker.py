@@ -18,7 +18,7 @@ from millrace_worker.host.pool import Pool
 from millrace_worker.host.run import Run
 from millrace_worker.host.tracing import Tracing
 from millrace_worker.host.versions import Version, version_from
-from millrace_worker.sandbox import Sandbox
+from millrace_worker.sandbox import Sandbox, SandboxUnavailable
 
 
 class Worker:
@@ -29,6 +29,8 @@ class Worker:
         self.tracing = tracing
         self.bounds = Bounds()
         self.drained = asyncio.Event()
+        #: Why there will be no environments at all; set when not even the first one could be started.
+        self.broken: asyncio.Future[SandboxUnavailable] = asyncio.get_running_loop().create_future()
         self._log = log
         self._make_sandbox = make_sandbox
         self._sandboxes: list[Sandbox] = []
@@ -101,17 +103,23 @@ class Worker:
         if self._pool is None or bounds.sandbox != self.bounds.sandbox:
             self._sandboxes.append(self._make_sandbox(bounds))
         if self._pool is None:
-            self._pool = Pool(self._sandboxes[-1], bounds, self._log, self._say_inventory)
+            self._pool = Pool(self._sandboxes[-1], bounds, self._log, self._say_inventory, self._on_no_sandbox)
             self._pool.open()
         elif bounds != self.bounds:
             self._pool.change(self._sandboxes[-1], bounds)
         self.bounds = bounds
 
+    def _on_no_sandbox(self, error: SandboxUnavailable) -> None:
+        if not self.broken.done():
+            self.broken.set_result(error)
+
     def _say_inventory(self, inventory: pb.Inventory) -> None:
         self.outbox.lazy(pb.WorkerFrame(inventory=inventory), 64 * len(inventory.warm_versions))
 
     def _load_version(self, message: pb.LoadVersion) -> None:
-        self._versions[message.version_id] = version_from(message)
+        version = version_from(message)
+        if self._versions.get(message.version_id) != version:  # The same one again keeps its warm environments.
+            self._versions[message.version_id] = version
 
     def _unload_version(self, message: pb.UnloadVersion) -> None:
         self._versions.pop(message.version_id, None)
