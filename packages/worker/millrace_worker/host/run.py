@@ -276,11 +276,12 @@ class Run:
         assert environment is not None
         if header.get("strays"):
             environment.process.reap_strays()
-        self._clean = True
         reason = self._worker.pool.reason_to_retire(environment, header)
-        if reason:
+        if reason:  # Its death is the end of the run's stay; until then it must not look like one that can be used again.
             environment.kill(reason)
-        elif self.state is State.ENDING:
+            return
+        self._clean = True
+        if self.state is State.ENDING:
             self._gone()
 
     def on_death(self, info: ExitInfo) -> None:
