@@ -22,6 +22,10 @@ const worker = join(checkout, "packages/worker");
 
 const bin = (name) => join(checkout, "node_modules/.bin", name);
 
+function pytest(python) {
+  return [python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider"];
+}
+
 function nodeTests(node, folders, options = []) {
   const files = folders.flatMap(testFiles);
   return files.length === 0
@@ -97,7 +101,7 @@ export const suites = [
     about: "the worker and its sandbox",
     kind: "pytest",
     cwd: worker,
-    commands: ({ python }) => [[python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider"]],
+    commands: ({ python }) => [pytest(python)],
     timeoutMs: 6 * minute,
   },
   {
@@ -147,5 +151,41 @@ export const suites = [
     kind: "node",
     commands: ({ node }) => nodeTests(node, ["test/hostile"]),
     timeoutMs: 8 * minute,
+  },
+  {
+    name: "hostile",
+    about: "the whole corpus of attacks on the sandbox",
+    heavy: true,
+    kind: "pytest",
+    cwd: worker,
+    commands: ({ python }) => [[...pytest(python), "tests/hostile"]],
+    timeoutMs: 20 * minute,
+  },
+  {
+    name: "kill-20",
+    about: "kill -9 of every process in the middle of 200 runs, twenty times",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/chaos/kill.ts", "--times", "20"]],
+    timeoutMs: 60 * minute,
+  },
+  {
+    name: "simulate-all",
+    about: "100,000 random schedules, and every planted mistake",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [
+      [node, "test/simulation/simulate.ts", "--runs", "100000"],
+      [node, "test/simulation/simulate.ts", "--mutations", "--runs", "1000"],
+    ],
+    timeoutMs: 60 * minute,
+  },
+  {
+    name: "bench",
+    about: "throughput, latency, cold start and memory, beside the machine's floors",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/bench/bench.ts"]],
+    timeoutMs: 20 * minute,
   },
 ];
