@@ -153,15 +153,6 @@ export const suites = [
     timeoutMs: 8 * minute,
   },
   {
-    name: "hostile",
-    about: "the whole corpus of attacks on the sandbox",
-    heavy: true,
-    kind: "pytest",
-    cwd: worker,
-    commands: ({ python }) => [[...pytest(python), "tests/hostile"]],
-    timeoutMs: 20 * minute,
-  },
-  {
     name: "kill-20",
     about: "kill -9 of every process in the middle of 200 runs, twenty times",
     heavy: true,
