@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { scratchPostgres } from "@millrace/testkit";
 import pg from "pg";
@@ -15,7 +17,19 @@ async function query(url: string, text: string): Promise<unknown[]> {
   }
 }
 
+const FOLDER = new URL("../migrations/", import.meta.url);
+
 describe("migration", () => {
+  it("is never edited once it is released: a change is a further file, with its own line in checksums.txt", () => {
+    const sums = readFileSync(new URL("checksums.txt", FOLDER), "utf8").trim().split("\n");
+    const files = readdirSync(FOLDER).filter((file) => file.endsWith(".sql"));
+    const now = files.map((file) => {
+      const sum = createHash("sha256").update(readFileSync(new URL(file, FOLDER)));
+      return `${sum.digest("hex")}  ${file}`;
+    });
+    assert.deepEqual(now.sort(), sums.sort());
+  });
+
   it("may run in several processes at once, and again", async () => {
     const url = await (await scratchPostgres()).createDatabase();
     await Promise.all([1, 2, 3].map(() => migrate(url, { partitionCount: 8 })));

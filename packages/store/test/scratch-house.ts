@@ -189,11 +189,11 @@ export function createEnd(run: AcceptChange, given: Partial<EndChange> = {}): En
   };
 }
 
-/** Waits until a condition holds; throws after ten seconds. */
+/** Waits until a condition holds; throws after thirty seconds. */
 export async function waitUntil(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 30_000;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`${what} did not happen within ten seconds`);
+    if (performance.now() > end) throw new Error(`${what} did not happen within thirty seconds`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
