@@ -6,7 +6,7 @@ import {
   coerceError,
   encodeRunToken,
   OwnerBrain,
-  PlatformError,
+  type PlatformError,
   type CommitBatch,
   type messages,
   type OwnerPort,

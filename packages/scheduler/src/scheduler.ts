@@ -1,9 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { connectBus, openChannels, openLeases, openLogStream } from "@millrace/bus";
+import { type Bus, connectBus, openChannels, openLeases, openLogStream } from "@millrace/bus";
 import { processName, type SchedulerSettings } from "@millrace/config";
 import { PlatformError, TIMING_DEFAULT, validateTiming, type Timing } from "@millrace/core";
 import { openCommitter, openStore, type Store } from "@millrace/store";
-import { createMetrics, createTracer, startHealthServer, type Logger, type RunningProcess } from "@millrace/telemetry";
+import {
+  createMetrics,
+  createTracer,
+  startHealthServer,
+  type HealthServer,
+  type Logger,
+  type RunningProcess,
+} from "@millrace/telemetry";
 import { archiveLogs } from "./log-archive.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { OwnerWiring } from "./owner-wiring.ts";
@@ -16,27 +23,12 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   const { natsUrl, natsUser, natsPassword, natsCredentialsFile } = settings;
   const auth = { user: natsUser, password: natsPassword, credentialsFile: natsCredentialsFile };
   const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "scheduler", name, log });
-  let owner: OwnerWiring | undefined;
-  const metrics = createMetrics();
-  const health = await startHealthServer({
-    host: settings.healthHost,
-    port: settings.healthPort,
-    checks: {
-      nats: () => (bus?.connected ? undefined : "not connected to NATS"),
-      partitions: () => ((owner?.brain.partitions().size ?? 0) > 0 ? undefined : "owns no partition yet"),
-    },
-    status: () => ({ scheduler: name, partitions: owner?.brain.partitions().size ?? 0, ...owner?.brain.counts() }),
-    metrics,
-  });
-  metrics.observe("millrace_scheduler_runs", "Unfinished runs in memory.", () => owner?.brain.counts().runs ?? 0);
-  metrics.observe(
-    "millrace_scheduler_commit_queue",
-    "Changes waiting for a commit.",
-    () => owner?.brain.counts().commitQueue ?? 0,
-  );
+  const parts: Parts = {};
+  const health = await serveHealth(name, settings, parts);
   log.info("health.listening", { port: health.port });
 
   const bus = await connectBus({ url: natsUrl, ...auth, name, log });
+  parts.bus = bus;
   const store = await openStore({
     url: settings.databaseUrl,
     applicationName: `millrace scheduler ${name}`,
@@ -55,7 +47,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   const housekeeper = new Housekeeper(store, log, settings.historyDays);
   housekeeper.start();
   const archive = archiveLogs(logStream, store.logs);
-  owner = new OwnerWiring(
+  const owner = new OwnerWiring(
     {
       scheduler: name,
       partitionCount: await store.partitions.count(),
@@ -74,6 +66,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
       },
     },
   );
+  parts.owner = owner;
 
   return {
     drain: async () => {
@@ -85,6 +78,33 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
       await health.close();
     },
   };
+}
+
+/** What health asks about; a probe may come before all of it is there. */
+interface Parts {
+  bus?: Bus;
+  owner?: OwnerWiring;
+}
+
+function serveHealth(name: string, settings: SchedulerSettings, parts: Parts): Promise<HealthServer> {
+  const metrics = createMetrics();
+  const partitions = (): number => parts.owner?.brain.partitions().size ?? 0;
+  metrics.observe("millrace_scheduler_runs", "Unfinished runs in memory.", () => parts.owner?.brain.counts().runs ?? 0);
+  metrics.observe(
+    "millrace_scheduler_commit_queue",
+    "Changes waiting for a commit.",
+    () => parts.owner?.brain.counts().commitQueue ?? 0,
+  );
+  return startHealthServer({
+    host: settings.healthHost,
+    port: settings.healthPort,
+    checks: {
+      nats: () => (parts.bus?.connected === true ? undefined : "not connected to NATS"),
+      partitions: () => (partitions() > 0 ? undefined : "owns no partition yet"),
+    },
+    status: () => ({ scheduler: name, partitions: partitions(), ...parts.owner?.brain.counts() }),
+    metrics,
+  });
 }
 
 function timingOf(settings: SchedulerSettings): Timing {
