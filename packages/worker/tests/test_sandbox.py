@@ -28,7 +28,7 @@ from millrace_worker.sandbox.launcher import look_interval
 from millrace_worker.sandbox.probe import run_checks
 from millrace_worker.sandbox.seccomp import assemble_filter, supported_architecture
 from millrace_worker.sandbox.start import remedy_for
-from millrace_worker.sandbox.uids import UidBlock
+from millrace_worker.sandbox.uids import UidBlock, usable_range
 
 MIB = 1024 * 1024
 ECHO = "import os\nwhile chunk := os.read(1000, 65536): os.write(1001, chunk)"
@@ -387,9 +387,21 @@ def test_the_filter_assembles_for_each_architecture(machine: str) -> None:
 
 
 def test_remedies_know_the_common_refusals() -> None:
-    assert "procMount" in remedy_for("bwrap: Can't mount proc on /newroot/proc: Operation not permitted")
+    refused = remedy_for("bwrap: Can't mount proc on /newroot/proc: Operation not permitted")
+    assert "procMount" in refused and ("SYS_ADMIN" in refused) == (os.geteuid() == 0)
     assert "kernel.apparmor_restrict_unprivileged_userns" in remedy_for("bwrap: setting up uid map: Permission denied")
     assert remedy_for("something new") == ""
+
+
+def test_root_of_a_container_takes_uids_that_are_mapped_there(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    whole = [range(0, 1 << 32)]
+    assert usable_range(settings, whole, whole) == (200_000, 65_536)
+    rootless = [range(0, 1), range(1, 65_537)]
+    assert usable_range(settings, rootless, rootless) == (65_537 - 16_384, 16_384)
+    assert usable_range(settings, [range(0, 200_300)], whole) == (200_000, 300)
+    with pytest.raises(SandboxUnavailable, match="no uids to give"):
+        usable_range(settings, [range(0, 1)], [range(0, 1)])
 
 
 def test_two_workers_never_share_a_uid(tmp_path: Path) -> None:

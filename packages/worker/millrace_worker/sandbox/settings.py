@@ -10,6 +10,7 @@ from pathlib import Path
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+LOWEST_OPEN_FILES = 1010
 
 UNSAFE_VARIABLE = "MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"
 UNSAFE_CONSENT = "yes-i-understand"
@@ -93,8 +94,8 @@ class SandboxSettings:
             "memory_limit_bytes": (32 * MIB, 1024 * GIB),
             "data_limit_bytes": (128 * MIB, 1 << 50),
             "process_limit": (4, 4096),
-            "open_files_limit": (1010, 1 << 20),
-            "open_files_total": (1010, 1 << 24),
+            "open_files_limit": (LOWEST_OPEN_FILES, 1 << 20),
+            "open_files_total": (LOWEST_OPEN_FILES, 1 << 24),
             "tmp_bytes": (MIB, 1 << 50),
             "tmp_inodes": (64, 1 << 30),
             "shm_bytes": (4096, 1 << 40),

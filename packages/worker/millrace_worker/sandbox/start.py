@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 from pathlib import Path
 
 from . import bubblewrap
 from .process import SandboxedProcess
 from .seccomp import assemble_filter, supported_architecture
-from .settings import SandboxSettings, SandboxUnavailable
+from .settings import LOWEST_OPEN_FILES, SandboxSettings, SandboxUnavailable
 
 _ERROR_BYTES = 4096
 
@@ -19,6 +20,12 @@ def start_bubblewrap(
     settings: SandboxSettings, process: SandboxedProcess, uid: int, extra_binds: tuple[tuple[Path, str], ...]
 ) -> None:
     """Fork bubblewrap and give `process` the host's ends of its pipes. Everything is closed again when that fails."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if files != resource.RLIM_INFINITY and files < LOWEST_OPEN_FILES:
+        raise SandboxUnavailable(
+            f"The limit of open files is {files}, and the control channel sits at 1000.",
+            "Raise it: ulimit -n 4096 in a shell, LimitNOFILE= in a systemd unit, --ulimit nofile= in Docker.",
+        )
     process.uid, process.unsafe = uid, settings.unsafe
     pipes = _Pipes(uid if bubblewrap.is_root() and not settings.unsafe else None)
     try:
@@ -143,6 +150,11 @@ def describe_failed_start(process: SandboxedProcess) -> SandboxUnavailable:
     return SandboxUnavailable(f"The sandbox did not start: {last}.", remedy_for(text))
 
 
+_ROOT_REMEDY = (
+    "Root lacks rights here, as in a container. In Docker: --cap-add SYS_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined "
+    "--security-opt apparmor=unconfined --security-opt systempaths=unconfined; in Kubernetes: securityContext with these capabilities, "
+    "seccompProfile Unconfined and procMount Unmasked. Or start the house as an ordinary user where user namespaces are allowed."
+)
 _REMEDIES = (
     (
         r"No permissions to creat(e|ing) new namespace|Creating new namespace failed|setting up uid map|unshare: ",
@@ -169,4 +181,6 @@ _REMEDIES = (
 
 def remedy_for(text: str) -> str:
     """What to do about a message of bubblewrap or init.py; empty when nothing is known."""
+    if bubblewrap.is_root() and re.search(r"Operation not permitted", text):
+        return _ROOT_REMEDY
     return next((remedy for pattern, remedy in _REMEDIES if re.search(pattern, text)), "")

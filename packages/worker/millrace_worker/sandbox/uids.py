@@ -8,6 +8,8 @@ import os
 from .settings import SandboxSettings, SandboxUnavailable
 
 _BLOCK = 256
+_CONTAINER_UIDS = 16_384
+_FIRST_UID_OF_NOBODY = 1000
 
 
 class UidBlock:
@@ -40,22 +42,49 @@ class UidBlock:
 
 def _lock_block(settings: SandboxSettings) -> tuple[int, int]:
     folder = settings.uid_lock_dir
+    base, count = usable_range(settings, _read_map("uid_map"), _read_map("gid_map"))
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for block in range(settings.uid_count // _BLOCK):
-            lock = os.open(folder / f"{settings.uid_base + block * _BLOCK}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for first in range(base, base + count - _BLOCK + 1, _BLOCK):
+            lock = os.open(folder / f"{first}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(lock)
                 continue
-            return lock, settings.uid_base + block * _BLOCK
+            return lock, first
     except OSError as error:
         raise SandboxUnavailable(
             f"Cannot lock a range of uids in {folder}: {error.strerror}.",
             "Set MILLRACE_SANDBOX_UID_LOCK_DIR to a folder that root can write.",
         ) from error
     raise SandboxUnavailable(
-        f"Every block of uids from {settings.uid_base} on is taken by another worker.",
-        "Raise MILLRACE_SANDBOX_UID_COUNT.",
+        f"Every block of uids from {base} on is taken by another worker.", "Raise MILLRACE_SANDBOX_UID_COUNT."
     )
+
+
+def usable_range(settings: SandboxSettings, uids: list[range], gids: list[range]) -> tuple[int, int]:
+    """The configured range, or, where root is root of a container that lacks it, the upper end of what is mapped there."""
+    wanted = range(settings.uid_base, settings.uid_base + settings.uid_count)
+    shared = [both for one in uids for two in gids if len(both := _overlap(one, two)) >= _BLOCK]
+    for one in shared:
+        if len(here := _overlap(one, wanted)) >= _BLOCK:
+            return here.start, len(here)
+    for one in sorted(shared, key=lambda one: -one.stop):
+        here = one[-_CONTAINER_UIDS:]
+        if here.start >= _FIRST_UID_OF_NOBODY:
+            return here.start, len(here)
+    raise SandboxUnavailable(
+        "Root's user namespace has no uids to give to execution environments.",
+        "Start the house as an ordinary user, or give the container a range (newuidmap, --userns=auto).",
+    )
+
+
+def _overlap(one: range, two: range) -> range:
+    return range(max(one.start, two.start), max(min(one.stop, two.stop), max(one.start, two.start)))
+
+
+def _read_map(name: str) -> list[range]:
+    with open(f"/proc/self/{name}") as file:
+        lines = [[int(number) for number in line.split()] for line in file]
+    return [range(first, first + count) for first, _outside, count in lines]
