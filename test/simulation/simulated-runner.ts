@@ -15,6 +15,7 @@ import { SimulatedWorker } from "./simulated-worker.ts";
 import { SLOTS, type Simulation } from "./simulation.ts";
 
 const WRITE_RETRY_MS = 500;
+const KILL_PATIENCE_MS = 400;
 const NOTHING = new Uint8Array();
 
 /** The real runner brain on a simulated process, with its worker. */
@@ -146,7 +147,16 @@ export class SimulatedRunner extends Process implements HoldingsPort {
   }
 
   kill(handing: messages.Handing): void {
-    this.end(handing);
+    const environment = this.environments.get(keyOf(handing));
+    if (!environment) return this.later(0.3, () => this.holdings.onRunGone(handing, "KILLED"));
+    this.worker.later(0.3, () => this.worker.end(environment, "KILLED"));
+    if (environment.kills) this.later(KILL_PATIENCE_MS, () => environment.alive && this.killWorker());
+  }
+
+  /** A worker that does not end a limited run in time is ended itself. */
+  private killWorker(): void {
+    this.simulation.hurt.add(this.worker.name);
+    this.worker.killFor(500);
   }
 
   renew(lives: readonly RenewedLife[]): void {

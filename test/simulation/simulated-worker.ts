@@ -84,7 +84,11 @@ export class SimulatedWorker extends Process {
       [runner, environment.runnerIncarnation],
     ];
     for (const [killer, incarnation] of killers) {
-      const could = killer.up && killer.incarnation === incarnation && simulation.nowMs > killer.pausedUntilMs + 100;
+      // A runner kills through its worker, and ends that itself when it does not answer within 400 ms.
+      const patienceMs = killer === this ? 100 : 600;
+      const awake =
+        simulation.nowMs > killer.pausedUntilMs + patienceMs && simulation.nowMs > environment.untilMs + patienceMs;
+      const could = killer.up && killer.incarnation === incarnation && awake;
       if (could)
         simulation.fail("run", environment.runId, "still executes after its life, and", killer.name, "lets it");
     }

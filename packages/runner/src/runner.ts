@@ -265,11 +265,15 @@ export class Runner {
   }
 
   #kill(handing: messages.Handing): void {
-    const run = this.#runs.get(runKey(handing.runId, handing.assignment));
-    if (run?.source === undefined) return;
+    const key = runKey(handing.runId, handing.assignment);
+    const run = this.#runs.get(key);
+    if (run?.source === undefined) return this.#tell(() => this.#holdings.onRunGone(handing, "KILLED"));
     run.killed = true;
     run.silentUntilMs = performance.now() + this.#parts.silenceMs;
     this.host.killRun(run.assignment);
+    if (!run.killAtEndOfLife) return;
+    // The owner gives its place away soon: a worker that does not end the run by then is ended itself.
+    setTimeout(() => this.#runs.get(key) === run && this.host.killWorkerOf(run.assignment), KILL_PATIENCE_MS);
   }
 
   #renew(lives: readonly RenewedLife[]): void {
@@ -345,6 +349,8 @@ export class Runner {
 }
 
 const DRAIN_LOOK_MS = 20;
+/** Well below the second that lies between the end of a limited run's life and its next assignment. */
+const KILL_PATIENCE_MS = 400;
 const REFUSED_PAUSE_MS = 100;
 const REFUSED_PAUSE_MAX_MS = 5000;
 /** Most versions in a heartbeat, as its contract says. */

@@ -49,6 +49,8 @@ export class Holdings {
   private readonly port: HoldingsPort;
   private readonly held = new Map<string, Held>();
   private readonly gone = new Map<string, GoneRun & { untilMs: number }>();
+  /** Told to end, not yet reported gone by their worker: their environments may still live. */
+  private readonly dying = new Map<string, GoneRun>();
   private readonly seen = new Map<string, number>();
   private readonly refusals = new Map<string, { stampMs: number; atMs: number }>();
   private readonly epochs = new Map<number, number>();
@@ -126,7 +128,7 @@ export class Holdings {
     if (stampMs <= (this.refusals.get(key)?.stampMs ?? -1)) return false;
     if (held && held.handing.assignment > assignment) return false;
     const { ready, slotsTotal } = this.port.describe();
-    return ready && this.held.size - (held ? 1 : 0) < slotsTotal;
+    return ready && this.held.size + this.dying.size - (held ? 1 : 0) < slotsTotal;
   }
 
   private refuse({ runId, assignment, stampMs, runnerIncarnation }: Assign, handing: Handing): void {
@@ -206,6 +208,8 @@ export class Holdings {
   /** A worker no longer executes a run, or the run could never be started here. */
   onRunGone(handing: Handing, cause: GoneCause): void {
     const held = this.heldAs(handing);
+    const dying = this.dying.get(keyOf(handing));
+    if (dying) return this.tellGone(dying);
     if (!held) return;
     if (held.pending) held.lost = cause;
     else this.drop(held, cause, false);
@@ -226,11 +230,18 @@ export class Holdings {
     if (held.gateway !== "") this.port.answer(held.gateway, answer);
   }
 
+  /** What is killed is told as gone only when its worker says so: a place in a limit is free only then. */
   private drop(held: Held, cause: GoneCause, kill: boolean): void {
     const { handing } = held;
     this.held.delete(handing.runId);
+    if (!kill || held.lost) return this.tellGone({ handing, cause });
+    this.dying.set(keyOf(handing), { handing, cause });
+    this.port.kill(handing);
+  }
+
+  private tellGone({ handing, cause }: GoneRun): void {
+    this.dying.delete(keyOf(handing));
     this.gone.set(keyOf(handing), { handing, cause, untilMs: this.port.nowMs() + GONE_MS });
-    if (kill) this.port.kill(handing);
     this.beatSoon();
   }
 

@@ -1,0 +1,101 @@
+/**
+ * Measures a whole house on scratch data, beside the floors of its parts, all in one run on one machine:
+ *
+ *   npm run bench                     a table
+ *   npm run bench -- --json FILE      and the figures for machines
+ *   npm run bench -- --quick          a tenth of the work, for a first look
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { loadTools } from "@millrace/provision";
+import pg from "pg";
+import { TestHouse } from "../harness/test-house.ts";
+import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
+import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
+import { memoryByRole } from "./process-usage.ts";
+import { round } from "./quantiles.ts";
+import { renderTable, type Figures } from "./table.ts";
+import { deployMany, measureThroughput } from "./throughput.ts";
+
+const { values } = parseArgs({ options: { json: { type: "string" }, quick: { type: "boolean", default: false } } });
+
+/** What the data folder says of its house's servers. */
+interface Access {
+  readonly databasePassword: string;
+  readonly natsPasswords: Readonly<Record<"gateway" | "scheduler", string>>;
+  readonly ports: { readonly nats: number; readonly postgres: number };
+}
+
+function say(text: string): void {
+  process.stderr.write(`bench: ${text}\n`);
+}
+
+async function measure(house: TestHouse, scale: number): Promise<Figures> {
+  const access = JSON.parse(readFileSync(join(house.data, "house.json"), "utf8")) as Access;
+  const { nats, postgres } = access.ports;
+  const db = new pg.Client({ connectionString: databaseUrl(access.databasePassword, postgres) });
+  await db.connect();
+  say("memory when idle");
+  const idle = memoryByRole(await house.processes());
+  say("floors");
+  const floors = {
+    http_echo_ms: await measureHttpEcho(3000 * scale),
+    nats_request_ms: await measureNatsRequest(
+      {
+        url: `nats://127.0.0.1:${nats}`,
+        asker: { user: "gateway", password: access.natsPasswords.gateway },
+        answerer: { user: "scheduler", password: access.natsPasswords.scheduler },
+      },
+      3000 * scale,
+    ),
+    grpc_exchange_ms: await measureGrpcExchange(loadTools().python, 3000 * scale),
+    ...(await measurePostgresCommits(db, 1000 * scale)),
+  };
+  say("warm HTTP");
+  const warm = await measureWarmHttp(house, false, 2000 * scale);
+  const immediate = await measureWarmHttp(house, true, 2000 * scale);
+  const http16 = await measureHttp16(house, 4000 * scale);
+  say("cold starts");
+  const cold = await measureColdStart(house, Math.max(10, 50 * scale));
+  const durable = async (workflows: number, steps: number) => {
+    say(`durable runs: ${workflows} workflows, ${steps} steps`);
+    return measureThroughput(house, db, await deployMany(house, workflows, steps), 4000 * scale);
+  };
+  const one = await durable(1, 1);
+  const one200 = await durable(200, 1);
+  const three = await durable(1, 3);
+  const three200 = await durable(200, 3);
+  await db.end();
+  return {
+    one_step_runs_per_s: one.runsPerSecond,
+    one_step_runs_per_s_200_workflows: one200.runsPerSecond,
+    three_step_runs_per_s: three.runsPerSecond,
+    three_step_runs_per_s_200_workflows: three200.runsPerSecond,
+    warm_http_ms: warm,
+    warm_http_immediate_ms: immediate,
+    http_16: http16,
+    cold_start_ms: cold,
+    cpu_s_per_1000_runs: one.cpuSecondsPer1000Runs,
+    cpu_ms_per_run_by_process: one.cpuMsPerRunByRole,
+    idle_pss_mb: round([...idle.values()].reduce((sum, mb) => sum + mb, 0)),
+    idle_pss_mb_by_process: Object.fromEntries([...idle].map(([role, mb]) => [role, round(mb)])),
+    floors,
+    machine: { cores: cpus().length, cpu: cpus()[0]?.model ?? "", node: process.version },
+  };
+}
+
+function databaseUrl(password: string, port: number): string {
+  return `postgres://millrace:${encodeURIComponent(password)}@127.0.0.1:${port}/millrace`;
+}
+
+say("starting a house on scratch data");
+const house = await TestHouse.start();
+try {
+  const figures = await measure(house, values.quick ? 0.1 : 1);
+  process.stdout.write(renderTable(figures));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+} finally {
+  await house.stop();
+}

@@ -1,0 +1,113 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import { connectBus } from "@millrace/bus";
+import type pg from "pg";
+import { keepAlive, post } from "./http-latency.ts";
+import { quantiles, round, timeCalls } from "./quantiles.ts";
+
+const here = import.meta.dirname;
+
+async function startChild(command: string, args: readonly string[]): Promise<{ child: ChildProcess; line: string }> {
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  return { child, line: line.toString().trim() };
+}
+
+/** A bare Node HTTP echo in a process of its own. */
+export async function measureHttpEcho(count: number): Promise<number> {
+  const { child, line } = await startChild(process.execPath, [join(here, "floor-http.ts")]);
+  const agent = keepAlive(1);
+  const times = await timeCalls(count, () => post(agent, `http://127.0.0.1:${line}/`));
+  agent.destroy();
+  child.kill();
+  return quantiles(times).p50;
+}
+
+export interface NatsAccess {
+  readonly url: string;
+  readonly asker: { readonly user: string; readonly password: string };
+  readonly answerer: { readonly user: string; readonly password: string };
+}
+
+/** A core-NATS request to another process and back. */
+export async function measureNatsRequest(access: NatsAccess, count: number): Promise<number> {
+  const { url, asker, answerer } = access;
+  const { child } = await startChild(process.execPath, [
+    join(here, "floor-nats.ts"),
+    url,
+    answerer.user,
+    answerer.password,
+  ]);
+  const bus = await connectBus({ url, ...asker, name: "bench-ask" });
+  const payload = new Uint8Array(512);
+  const times = await timeCalls(count, () => bus.request("millrace.p.9999.submit", payload, { timeoutMs: 5000 }));
+  await bus.drain();
+  child.kill();
+  return quantiles(times).p50;
+}
+
+/** One message from Node to Python and back on an open gRPC stream over a Unix socket. */
+export async function measureGrpcExchange(python: string, count: number): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), "millrace-floor-"));
+  const address = join(folder, "floor.sock");
+  const server = new Server();
+  const stream = new Promise<ServerDuplexStream<Buffer, Buffer>>((resolve) => {
+    const same = (data: Buffer) => data;
+    const codec = {
+      requestSerialize: same,
+      requestDeserialize: same,
+      responseSerialize: same,
+      responseDeserialize: same,
+    };
+    const method = { path: "/floor.Floor/Echo", requestStream: true, responseStream: true, ...codec };
+    server.addService({ echo: method }, { echo: resolve });
+  });
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`unix:${address}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    ),
+  );
+  const child = spawn(python, [join(here, "floor_grpc.py"), address], { stdio: ["ignore", "inherit", "inherit"] });
+  const exited = once(child, "exit").then(([code]) => {
+    throw new Error(`the Python side of the gRPC floor ended with code ${String(code)}`);
+  });
+  const call = await Promise.race([stream, exited]);
+  exited.catch(() => undefined);
+  await once(call, "data");
+  const payload = Buffer.alloc(512);
+  const exchange = async () => {
+    call.write(payload);
+    await once(call, "data");
+  };
+  const times = await timeCalls(count, exchange);
+  child.kill();
+  server.forceShutdown();
+  await rm(folder, { recursive: true, force: true });
+  return quantiles(times).p50;
+}
+
+/** A commit of one row alone, and rows per second in commits of 100. */
+export async function measurePostgresCommits(db: pg.Client, count: number) {
+  await db.query("CREATE TABLE bench_floor (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea)");
+  const body = Buffer.alloc(512);
+  const one = { name: "bench-one", text: "INSERT INTO bench_floor (body) VALUES ($1)", values: [body] };
+  const single = await timeCalls(count, () => db.query(one));
+  const bodies = Array.from({ length: 100 }, () => body);
+  const many = {
+    name: "bench-100",
+    text: "INSERT INTO bench_floor (body) SELECT unnest($1::bytea[])",
+    values: [bodies],
+  };
+  const groups = await timeCalls(count / 10, () => db.query(many));
+  await db.query("DROP TABLE bench_floor");
+  const groupMs = quantiles(groups).p50;
+  return {
+    commit_one_ms: quantiles(single).p50,
+    rows_per_s_in_100s: Math.round(100_000 / groupMs),
+    commit_100_ms: round(groupMs),
+  };
+}

@@ -1,0 +1,49 @@
+import type { Quantiles } from "./quantiles.ts";
+
+/** Everything that the bench measures; names are those of its JSON. */
+export interface Figures {
+  readonly one_step_runs_per_s: number;
+  readonly one_step_runs_per_s_200_workflows: number;
+  readonly three_step_runs_per_s: number;
+  readonly three_step_runs_per_s_200_workflows: number;
+  readonly warm_http_ms: Quantiles;
+  readonly warm_http_immediate_ms: Quantiles;
+  readonly http_16: { readonly rps: number; readonly p99_ms: number };
+  readonly cold_start_ms: { readonly p50: number; readonly p99: number };
+  readonly cpu_s_per_1000_runs: number;
+  readonly cpu_ms_per_run_by_process: Readonly<Record<string, number>>;
+  readonly idle_pss_mb: number;
+  readonly idle_pss_mb_by_process: Readonly<Record<string, number>>;
+  readonly floors: Readonly<Record<string, number>>;
+  readonly machine: { readonly cores: number; readonly cpu: string; readonly node: string };
+}
+
+/** The figures for people. */
+export function renderTable(figures: Figures): string {
+  const { warm_http_ms: warm, warm_http_immediate_ms: immediate, cold_start_ms: cold, floors } = figures;
+  const latency = ({ p50, p95, p99 }: Quantiles) => `p50 ${p50}   p95 ${p95}   p99 ${p99} ms`;
+  const list = (values: Readonly<Record<string, number>>) =>
+    Object.entries(values)
+      .map(([role, value]) => `${role} ${value}`)
+      .join(", ");
+  const rows: [string, string][] = [
+    [
+      "durable one-step runs/s",
+      `${figures.one_step_runs_per_s} (1 workflow), ${figures.one_step_runs_per_s_200_workflows} (200)`,
+    ],
+    [
+      "durable three-step runs/s",
+      `${figures.three_step_runs_per_s} (1 workflow), ${figures.three_step_runs_per_s_200_workflows} (200)`,
+    ],
+    ["warm HTTP, answer after commit", latency(warm)],
+    ["warm HTTP, immediate answer", latency(immediate)],
+    ["warm HTTP, 16 callers", `${figures.http_16.rps} requests/s   p99 ${figures.http_16.p99_ms} ms`],
+    ["cold start", `p50 ${cold.p50}   p99 ${cold.p99} ms`],
+    ["CPU per 1,000 one-step runs", `${figures.cpu_s_per_1000_runs} s`],
+    ["CPU ms per run", list(figures.cpu_ms_per_run_by_process)],
+    ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],
+    ...Object.entries(floors).map(([name, value]): [string, string] => [`floor: ${name}`, String(value)]),
+    ["machine", `${figures.machine.cores} cores, ${figures.machine.cpu}, Node ${figures.machine.node}`],
+  ];
+  return `${rows.map(([name, value]) => `${name.padEnd(32)} ${value}`).join("\n")}\n`;
+}

@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type pg from "pg";
+import type { TestHouse } from "../harness/test-house.ts";
+import { cpuByRole } from "./process-usage.ts";
+import { round, timeConcurrently } from "./quantiles.ts";
+
+const CALLERS = 128;
+const END_MS = 300_000;
+
+/** Durable runs: accepted over gRPC and ended in Postgres. */
+export interface Throughput {
+  readonly runsPerSecond: number;
+  readonly cpuSecondsPer1000Runs: number;
+  readonly cpuMsPerRunByRole: Readonly<Record<string, number>>;
+}
+
+/** Steps that do next to nothing: what is measured is the house. */
+function steps(count: number): Record<string, string> {
+  const source = `def handler(pd):\n    return {"name": pd.steps["trigger"]["event"]["name"]}\n`;
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`step${index + 1}`, source]));
+}
+
+/** Deploys workflows of so many steps; returns their resource names. */
+export async function deployMany(house: TestHouse, workflows: number, stepCount: number): Promise<string[]> {
+  const name = (index: number) => `bench-${stepCount}-of-${workflows}-${index}`;
+  await timeConcurrently(workflows, 8, (index) =>
+    house.deploy({ name: name(index), triggers: [{ http: {} }], steps: steps(stepCount) }),
+  );
+  return Array.from({ length: workflows }, (_, index) => `workflows/${name(index)}`);
+}
+
+/** Submits runs over gRPC; the clock runs from the first submit to the last run's end in Postgres. */
+export async function measureThroughput(
+  house: TestHouse,
+  db: pg.Client,
+  workflows: string[],
+  runs: number,
+): Promise<Throughput> {
+  await play(house, db, workflows, Math.min(500, runs));
+  const processes = await house.processes();
+  const before = cpuByRole(processes);
+  const seconds = await play(house, db, workflows, runs);
+  const spent = [...cpuByRole(processes)].map(([role, cpu]) => [role, cpu - (before.get(role) ?? 0)] as const);
+  const total = spent.reduce((sum, [, cpu]) => sum + cpu, 0);
+  return {
+    runsPerSecond: Math.round(runs / seconds),
+    cpuSecondsPer1000Runs: round((total / runs) * 1000),
+    cpuMsPerRunByRole: Object.fromEntries(spent.map(([role, cpu]) => [role, round((cpu * 1000) / runs)])),
+  };
+}
+
+async function play(house: TestHouse, db: pg.Client, workflows: string[], runs: number): Promise<number> {
+  const ended = await countEnded(db);
+  const eventJson = JSON.stringify({ name: "Bulbasaur", digest: createHash("sha256").update("seed").digest("hex") });
+  const startMs = performance.now();
+  await timeConcurrently(runs, CALLERS, (index) =>
+    house.client.runs.createRun(
+      { parent: workflows[index % workflows.length]!, eventJson, requestId: "", waitTimeout: undefined },
+      { deadlineMs: 60_000 },
+    ),
+  );
+  while ((await countEnded(db)) < ended + runs) {
+    if (performance.now() - startMs > END_MS) throw new Error(`${runs} runs did not end within ${END_MS / 1000} s`);
+    await sleep(5);
+  }
+  return (performance.now() - startMs) / 1000;
+}
+
+async function countEnded(db: pg.Client): Promise<number> {
+  const { rows } = await db.query<{ count: number }>("SELECT count(*)::int AS count FROM history_runs");
+  return rows[0]!.count;
+}
