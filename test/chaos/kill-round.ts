@@ -17,6 +17,8 @@ export interface KillRoundOptions {
   /** Runs that are acknowledged in the round. */
   readonly runs: number;
   readonly order: readonly Victim[];
+  /** Stops victims for this long and lets them go on, instead of killing them. */
+  readonly pauseMs?: number;
   readonly say: (line: string) => void;
 }
 
@@ -65,7 +67,8 @@ export async function killRound(
     const begun = witness.executions.length;
     submits.push(...Array.from({ length: count }, (_, n) => (n % 4 === 0 ? submitByHttp(url) : submitByGrpc(house))));
     await until(() => witness.executions.length >= begun + Math.ceil(count / 2), END_MS);
-    await killAndAwait(house, victim, options.say);
+    if (options.pauseMs === undefined) await killAndAwait(house, victim, options.say);
+    else await pause(house, victim, options.pauseMs, options.say);
   }
   const acknowledged = await Promise.all(submits);
   assert.equal(new Set(acknowledged).size, options.runs, "each acknowledgement names a run of its own");
@@ -120,7 +123,7 @@ async function killAndAwait(house: TestHouse, victim: Victim, say: (line: string
   const pids = before.flatMap(({ pid }) => pid ?? []);
   assert.ok(pids.length > 0, `there is no ${victim} to kill`);
   const killedAt = performance.now();
-  for (const pid of pids) kill(pid);
+  for (const pid of pids) signal(pid, "SIGKILL");
   await until(async () => {
     const { processes } = await readStatus(house.data);
     const areBack = before.every(({ role }) => processes.some((now) => now.role === role && isAnother(now, pids)));
@@ -129,10 +132,22 @@ async function killAndAwait(house: TestHouse, victim: Victim, say: (line: string
   say(`  killed ${victim} (${pids.join(", ")}); all ready again after ${Math.round(performance.now() - killedAt)} ms`);
 }
 
+/** Stops a victim, so that others take it for dead, and lets it go on as if nothing had been. */
+async function pause(house: TestHouse, victim: Victim, pauseMs: number, say: (line: string) => void): Promise<void> {
+  const { processes } = await readStatus(house.data);
+  const pids = processes.flatMap(({ role, pid }) => (role === victim || victim === "everything" ? (pid ?? []) : []));
+  for (const pid of pids) signal(pid, "SIGSTOP");
+  // The pause itself is what is tested: nothing else tells that it is over.
+  await sleep(pauseMs);
+  for (const pid of pids) signal(pid, "SIGCONT");
+  await until(async () => (await readStatus(house.data)).processes.every(({ ready }) => ready), RESTART_MS);
+  say(`  stopped ${victim} (${pids.join(", ")}) for ${pauseMs} ms`);
+}
+
 /** A worker may be gone already, because its runner was killed before it. */
-function kill(pid: number): void {
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

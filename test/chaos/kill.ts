@@ -5,10 +5,12 @@ import { deployVictims, killRound, victims, type Victim } from "./kill-round.ts"
 import { Witness } from "./witness.ts";
 
 // `npm run test:kill -- --times 20 [--runs 200] [--seed N]`: rounds of kill -9 against one house, in a shuffled order.
+// With `--pause MS` the victims are stopped for that long instead, and go on as if nothing had been.
 const { values } = parseArgs({
   options: {
     times: { type: "string", default: "1" },
     runs: { type: "string", default: "200" },
+    pause: { type: "string" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
   },
 });
@@ -36,7 +38,9 @@ try {
   for (let round = 0; round < times; round++) {
     const order = shuffled(seed + round);
     console.log(`round ${round + 1} of ${times} (seed ${seed + round}): ${order.join(", ")}`);
-    const report = await killRound(house, witness, url, { runs: Number(values.runs), order, say: console.log });
+    const pauseMs = values.pause === undefined ? undefined : Number(values.pause);
+    const options = { runs: Number(values.runs), order, pauseMs, say: console.log };
+    const report = await killRound(house, witness, url, options);
     passed++;
     const seconds = (report.durationMs / 1000).toFixed(1);
     console.log(
