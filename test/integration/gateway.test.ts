@@ -1,106 +1,56 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { after, afterEach, before, describe, test } from "node:test";
-import { connectBus, openChannels, type Bus, type Channels } from "@millrace/bus";
-import { gatewaySettings, parseSettings } from "@millrace/config";
+import type { Channels } from "@millrace/bus";
 import { encodeRunToken, PlatformError, type RunTokenClaims } from "@millrace/core";
-import { startGateway, type RunningGateway } from "@millrace/gateway";
 import { control, houseApi, runApi, variableApi, workflowApi, type step } from "@millrace/protocol";
-import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
-import { migrate, openStore, type Store } from "@millrace/store";
-import { createLogger } from "@millrace/telemetry";
-import { scratchPostgres, startScratchNats, type ScratchNats } from "@millrace/testkit";
-import { createHmac } from "node:crypto";
+import {
+  accept as acceptIn,
+  ownerOf,
+  startTestGateways,
+  TOKEN_KEY,
+  type ClientOptions,
+  type TestGateways,
+} from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
 
-const TOKEN_KEY = "ab".repeat(32);
 const BODY_LIMIT = 100_000;
-const silent = createLogger({ level: "error", write: () => {} });
 
-let nats: ScratchNats;
-let databaseUrl: string;
-let store: Store;
-let bus: Bus;
+let house: TestGateways;
+let gateways: TestGateways["gateways"];
 let channels: Channels;
-let gateways: RunningGateway[];
 let projectId: string;
 let key: string;
 let otherKey: string;
 
-/** What the scripted owner does with a submit; each test says it anew. */
-let onSubmit: (submit: control.Submit) => void = () => {};
-/** What the scripted runner finds in sources. */
-let problems: control.SourceProblem[] = [];
-
-function start(name: string): Promise<RunningGateway> {
-  const env = {
-    MILLRACE_NAME: name,
-    MILLRACE_NATS_URL: nats.url,
-    MILLRACE_NATS_USER: nats.user,
-    MILLRACE_NATS_PASSWORD: nats.password,
-    MILLRACE_DATABASE_URL: databaseUrl,
-    MILLRACE_TOKEN_KEY: TOKEN_KEY,
-    MILLRACE_HTTP_PORT: "0",
-    MILLRACE_GRPC_PORT: "0",
+before(async () => {
+  house = await startTestGateways(2, {
     MILLRACE_HTTP_WAIT_MS: "400",
     MILLRACE_SUBMIT_TIMEOUT_MS: "500",
     MILLRACE_SUBMIT_RESEND_MS: "100",
     MILLRACE_BODY_LIMIT_BYTES: String(BODY_LIMIT),
     MILLRACE_WAITING_REQUESTS_MAX: "5",
     MILLRACE_REQUEST_TIMEOUT_MS: "2000",
-  };
-  return startGateway(parseSettings(gatewaySettings, { env, args: [] }), silent);
-}
-
-before(async () => {
-  const postgres = await scratchPostgres();
-  databaseUrl = await postgres.createDatabase((url) => migrate(url));
-  nats = await startScratchNats();
-  store = await openStore({ url: databaseUrl });
-  projectId = (await store.projects.ensure("default")).id;
-  key = (await store.apiKeys.create(projectId, "test")).key;
-  otherKey = (await store.apiKeys.create((await store.projects.ensure("other")).id, "test")).key;
-  const { url, user, password } = nats;
-  bus = await connectBus({ url, user, password, name: "owner" });
-  channels = openChannels(bus);
-  bus.subscribe("millrace.p.*.submit", (data) => onSubmit(control.Submit.decode(data)));
-  channels.check().serve(() => ({ problems, error: undefined }));
-  await bus.flush();
-  gateways = [await start("gateway-1"), await start("gateway-2")];
+  });
+  ({ gateways, channels, projectId, key, otherKey } = house);
   // Each has heard of the other once it has announced itself.
   await until(async () => (await houseOf().getHouse({})).gateways.length === 2);
 });
 
-after(async () => {
-  await Promise.all(gateways.map((gateway) => gateway.drain()));
-  await bus.drain(500);
-  await store.close();
-  await nats.stop();
-});
+after(() => house.close());
 
 afterEach(() => {
-  onSubmit = () => {};
-  problems = [];
+  house.onSubmit = () => {};
+  house.problems = [];
 });
 
-const clients: { close(): void }[] = [];
-after(() => clients.forEach((client) => client.close()));
-
-function client<Definition extends Parameters<typeof createGrpcClient>[0]>(
-  definition: Definition,
-  options: { gateway?: number; token?: string | undefined } = {},
-): GrpcClient<Definition> {
-  const address = `127.0.0.1:${gateways[options.gateway ?? 0]!.grpcPort}`;
-  const made = createGrpcClient(definition, { address, token: "token" in options ? options.token : key });
-  clients.push(made);
-  return made;
-}
-
-const houseOf = () => client(houseApi.HouseServiceService);
-const workflowsOf = (options?: { gateway?: number; token?: string }) =>
-  client(workflowApi.WorkflowServiceService, options);
-const runsOf = (options?: { gateway?: number; token?: string }) => client(runApi.RunServiceService, options);
+const houseOf = (options?: ClientOptions) => house.client(houseApi.HouseServiceService, options);
+const workflowsOf = (options?: ClientOptions) => house.client(workflowApi.WorkflowServiceService, options);
+const runsOf = (options?: ClientOptions) => house.client(runApi.RunServiceService, options);
+const variablesOf = (options?: ClientOptions) => house.client(variableApi.VariableServiceService, options);
+const accept = (submit: control.Submit, outcome?: control.SubmitOutcome) => acceptIn(house, submit, outcome);
 
 interface Deployment {
   readonly workflow: workflowApi.Workflow;
@@ -136,13 +86,6 @@ async function errorOf(response: Response): Promise<{ reason: string; run?: stri
 
 // The scripted owner's words
 
-const ownerOf = ({ partition }: control.Submit): control.Owner => ({ scheduler: "scripted", partition, epoch: 1 });
-
-function accept(submit: control.Submit, outcome: control.SubmitOutcome = control.SubmitOutcome.ACCEPTED): void {
-  const { runId } = submit;
-  channels.accepted(submit.gateway).send({ owner: ownerOf(submit), runId, actualRunId: runId, outcome });
-}
-
 function answer(submit: control.Submit, given: Partial<step.Response>, executionId = "e1", assignment = 1): void {
   const { partition, runId } = submit;
   channels.answer(submit.gateway).send({
@@ -166,7 +109,7 @@ describe("a trigger", () => {
   test("answers at once when the run is accepted, and submits the request as its event", async () => {
     const { workflow, path } = await deploy();
     const submits: control.Submit[] = [];
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       submits.push(submit);
       accept(submit);
     };
@@ -212,7 +155,7 @@ describe("a trigger", () => {
   test("hands over the body alone when its settings say so", async () => {
     const { path } = await deploy({ event: "body" });
     const submits: control.Submit[] = [];
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       submits.push(submit);
       accept(submit);
     };
@@ -225,7 +168,7 @@ describe("a trigger", () => {
   test("continues its caller's trace", async () => {
     const { path } = await deploy();
     const submits: control.Submit[] = [];
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       submits.push(submit);
       accept(submit);
     };
@@ -241,7 +184,7 @@ describe("a trigger", () => {
       respond: "static",
       response: { status: 202, headers: { "X-A": "b" }, body: { ok: 1 } },
     });
-    onSubmit = (submit) => accept(submit);
+    house.onSubmit = (submit) => accept(submit);
     const response = await ask(path);
     assert.equal(response.status, 202);
     assert.equal(response.headers.get("x-a"), "b");
@@ -251,7 +194,7 @@ describe("a trigger", () => {
   test("holds the workflow's answer until its checkpoint is committed", async () => {
     const { path } = await deploy({ respond: "workflow" });
     let submitted: control.Submit | undefined;
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       submitted ??= submit;
       accept(submit);
       answer(submit, { body: Buffer.from("of a lost execution") }, "e0");
@@ -260,7 +203,7 @@ describe("a trigger", () => {
     let response: Response | undefined;
     void ask(path).then((it) => (response = it));
     await until(() => submitted !== undefined);
-    await bus.flush();
+    await house.bus.flush();
     assert.equal(response, undefined);
     release(submitted!);
     await until(() => response !== undefined);
@@ -271,7 +214,7 @@ describe("a trigger", () => {
 
   test("passes an immediate answer of the current assignment on, and of no other", async () => {
     const { path } = await deploy({ respond: "workflow" });
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       accept(submit);
       channels.reassigned(submit.gateway).send({ owner: ownerOf(submit), runId: submit.runId, assignment: 2 });
       answer(submit, { body: Buffer.from("old") }, "", 1);
@@ -289,7 +232,7 @@ describe("a trigger", () => {
     test(`says ${reason} when the run ended without an answer`, async () => {
       const { path } = await deploy({ respond: "workflow" });
       let runId = "";
-      onSubmit = (submit) => {
+      house.onSubmit = (submit) => {
         ({ runId } = submit);
         accept(submit);
         end(submit, state);
@@ -304,7 +247,7 @@ describe("a trigger", () => {
 
   test("says that the wait is over and lets the run go on", async () => {
     const { path } = await deploy({ respond: "workflow" });
-    onSubmit = (submit) => accept(submit);
+    house.onSubmit = (submit) => accept(submit);
     const response = await ask(path);
     assert.equal(response.status, 504);
     assert.equal((await errorOf(response)).reason, "WAIT_OVER");
@@ -314,7 +257,7 @@ describe("a trigger", () => {
   test("repeats a submit until it is acknowledged", async () => {
     const { path } = await deploy();
     const runIds: string[] = [];
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       runIds.push(submit.runId);
       if (runIds.length === 3) accept(submit);
     };
@@ -329,7 +272,7 @@ describe("a trigger", () => {
     assert.equal(silence.status, 503);
     assert.ok(Number(silence.headers.get("retry-after")) > 0);
     assert.equal((await errorOf(silence)).reason, "SUBMIT_UNACKNOWLEDGED");
-    onSubmit = (submit) => accept(submit, control.SubmitOutcome.QUEUE_FULL);
+    house.onSubmit = (submit) => accept(submit, control.SubmitOutcome.QUEUE_FULL);
     const full = await ask(path);
     assert.equal(full.status, 429);
     assert.ok(Number(full.headers.get("retry-after")) > 0);
@@ -338,7 +281,7 @@ describe("a trigger", () => {
 
   test("says 503 when too many callers wait already", async () => {
     const { path } = await deploy({ respond: "workflow" });
-    onSubmit = (submit) => accept(submit);
+    house.onSubmit = (submit) => accept(submit);
     const waiting = Array.from({ length: 5 }, () => ask(path));
     await until(() => gateways[0]!.waitingCount() === 5);
     const response = await ask(path);
@@ -350,7 +293,7 @@ describe("a trigger", () => {
   test("forgets a caller that has left", async () => {
     const { path } = await deploy({ respond: "workflow" });
     let accepted = false;
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       accept(submit);
       accepted = true;
     };
@@ -364,7 +307,7 @@ describe("a trigger", () => {
 
   test("answers HEAD, 204 and 304 without a body, and keeps the connection", async () => {
     const { path } = await deploy({ respond: "workflow" });
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       accept(submit);
       const { query } = JSON.parse(submit.input!.eventJson.toString()) as { query: { status: string } };
       answer(submit, { status: Number(query.status), body: Buffer.from("not empty") });
@@ -384,7 +327,7 @@ describe("a trigger", () => {
   test("answers a browser's question before the request, and any other OPTIONS starts a run", async () => {
     const { path } = await deploy();
     let submits = 0;
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       submits++;
       accept(submit);
     };
@@ -478,7 +421,7 @@ describe("bad requests", () => {
     test(`are refused with ${title}`, async () => {
       const { path } = await deploy();
       let submits = 0;
-      onSubmit = (submit) => {
+      house.onSubmit = (submit) => {
         submits++;
         accept(submit);
       };
@@ -515,30 +458,27 @@ async function reasonOf(call: Promise<unknown> | AsyncIterable<unknown>): Promis
 
 describe("the API", () => {
   test("knows its callers by their keys alone", async () => {
-    const missing = client(houseApi.HouseServiceService, { token: undefined });
+    const missing = houseOf({ token: undefined });
     assert.equal(await reasonOf(missing.getHouse({})), "Unauthenticated API_KEY_MISSING");
     for (const token of ["", "x", `${key}x`, key.toUpperCase()]) {
-      const reason = await reasonOf(client(houseApi.HouseServiceService, { token }).getHouse({}));
+      const reason = await reasonOf(houseOf({ token }).getHouse({}));
       assert.match(reason, /^Unauthenticated API_KEY_/);
     }
   });
 
   test("takes a key made a moment ago, and none that was revoked", async () => {
-    const fresh = await store.apiKeys.create(projectId, "fresh");
-    await until(
-      async () =>
-        (await reasonOf(client(houseApi.HouseServiceService, { token: fresh.key }).getHouse({}))) === "nothing",
-    );
-    await store.apiKeys.revoke(projectId, fresh.id);
+    const fresh = await house.store.apiKeys.create(projectId, "fresh");
+    await until(async () => (await reasonOf(houseOf({ token: fresh.key }).getHouse({}))) === "nothing");
+    await house.store.apiKeys.revoke(projectId, fresh.id);
     await workflowsOf().createWorkflow({
       workflow: { ...workflowApi.Workflow.decode(new Uint8Array()), displayName: `made ${++deployments}` },
     });
-    const reason = await reasonOf(client(houseApi.HouseServiceService, { token: fresh.key }).getHouse({}));
+    const reason = await reasonOf(houseOf({ token: fresh.key }).getHouse({}));
     assert.equal(reason, "Unauthenticated API_KEY_INVALID");
   });
 
   test("serves a deploy, a disable and a delete on every gateway when the call returns", async () => {
-    onSubmit = (submit) => accept(submit);
+    house.onSubmit = (submit) => accept(submit);
     const { workflow, path } = await deploy();
     const { name } = workflow;
     const statuses = () => Promise.all([0, 1].map(async (gateway) => (await ask(path, {}, gateway)).status));
@@ -596,7 +536,7 @@ describe("the API", () => {
       await reasonOf(send(definition, { "a.py": "x".repeat(2_000_000) })),
       "InvalidArgument SOURCE_TOO_LARGE",
     );
-    problems = [{ fileName: "a.py", line: 3, column: 5, message: "invalid syntax" }];
+    house.problems = [{ fileName: "a.py", line: 3, column: 5, message: "invalid syntax" }];
     const refused: unknown = await send(definition, { "a.py": "def" }).catch((thrown: unknown) => thrown);
     assert.ok(refused instanceof PlatformError);
     assert.equal(refused.reason, "SOURCE_INVALID");
@@ -645,7 +585,7 @@ describe("the API", () => {
   const names: [string, (name: string) => Promise<unknown>][] = [
     ["a workflow", (name) => workflowsOf().getWorkflow({ name })],
     ["a run", (name) => runsOf().getRun({ name })],
-    ["a variable", (name) => client(variableApi.VariableServiceService).deleteVariable({ name })],
+    ["a variable", (name) => variablesOf().deleteVariable({ name })],
   ];
   for (const [title, call] of names) {
     test(`refuses what is not the name of ${title}`, async () => {
@@ -668,7 +608,7 @@ describe("the API", () => {
   test("submits the event verbatim, once for a request id", async () => {
     const { workflow } = await deploy();
     const submits: control.Submit[] = [];
-    onSubmit = (submit) => {
+    house.onSubmit = (submit) => {
       submits.push(submit);
       accept(submit);
     };
@@ -690,7 +630,7 @@ describe("the API", () => {
   });
 
   test("keeps variables to their project and shows no secret", async () => {
-    const variables = client(variableApi.VariableServiceService);
+    const variables = variablesOf();
     const set = (name: string, value: string, secret: boolean) =>
       variables.setVariable({ variable: { name: `variables/${name}`, value, secret, updateTime: undefined } });
     assert.equal((await set("PLAIN", "shown", false)).value, "shown");
@@ -709,7 +649,7 @@ describe("the API", () => {
     assert.match(await reasonOf(set("MILLRACE_TOKEN_KEY", "x", false)), /^InvalidArgument INVALID_VARIABLE/);
     assert.match(await reasonOf(set("A", "x\0y", false)), /^InvalidArgument INVALID_VARIABLE/);
     assert.match(await reasonOf(set("A", "x".repeat(70_000), false)), /^InvalidArgument INVALID_VARIABLE/);
-    const theirs = client(variableApi.VariableServiceService, { token: otherKey });
+    const theirs = variablesOf({ token: otherKey });
     assert.deepEqual((await theirs.listVariables({ pageSize: 0, pageToken: "" })).variables, []);
     assert.equal(await reasonOf(theirs.deleteVariable({ name: "variables/TOKEN" })), "NotFound VARIABLE_NOT_FOUND");
   });
@@ -742,7 +682,7 @@ describe("what runners ask for", () => {
       memoryBytes: 128 * 1024 ** 2,
       stepTimeout: { seconds: 1, nanos: 500_000_000 },
     });
-    const variables = client(variableApi.VariableServiceService);
+    const variables = variablesOf();
     await variables.setVariable({
       variable: { name: "variables/SEEN", value: "1", secret: true, updateTime: undefined },
     });
