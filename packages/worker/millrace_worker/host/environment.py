@@ -127,14 +127,8 @@ class Environment:
         """Asks the interpreter where it is; the answer goes to `request`."""
         self._stack = request
         request.on_coroutine(self._coroutine_stack)
-        pid = main_pid(self.process)
-        try:
-            if pid:
-                os.kill(pid, frames.STACK_SIGNAL)
-                return
-        except OSError:
-            pass
-        request.give_up()
+        if not self.process.signal_main(frames.STACK_SIGNAL):
+            request.give_up()
 
     def kill(self, cause: str) -> None:
         """Ends it at once."""
@@ -216,16 +210,6 @@ class Environment:
         tenant, self.tenant = self.tenant, None
         if tenant is not None:
             tenant.on_death(info)
-
-
-def main_pid(process: SandboxedProcess) -> int:
-    """The interpreter's process id as the worker sees it, 0 when it cannot be found."""
-    try:
-        with open(f"/proc/{process.pid}/task/{process.pid}/children") as file:
-            children = file.read().split()
-    except OSError:
-        return 0
-    return int(children[0]) if children else 0
 
 
 def signal_name(number: int) -> str:
