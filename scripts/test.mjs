@@ -45,15 +45,15 @@ function environment({ node, python }) {
     ([name]) => !name.startsWith("MILLRACE_") || name === "MILLRACE_TOOLS",
   );
   const path = [dirname(node), dirname(python), join(checkout, "node_modules/.bin"), process.env.PATH].join(delimiter);
-  // Houses that tests start are not the ones that this user's commands mean.
-  const stateHome = join(toolsFolder, "test-state");
-  return {
-    ...Object.fromEntries(inherited),
+  const own = {
     PATH: path,
-    XDG_STATE_HOME: stateHome,
-    NO_COLOR: "1",
+    // Houses that tests start are not the ones that this user's commands mean.
+    XDG_STATE_HOME: join(toolsFolder, "test-state"),
+    NODE_COMPILE_CACHE: join(toolsFolder, "compile-cache"),
     PYTHONDONTWRITEBYTECODE: "1",
+    NO_COLOR: "1",
   };
+  return { ...Object.fromEntries(inherited), ...own };
 }
 
 function summarize(outcomes) {

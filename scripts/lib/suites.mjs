@@ -93,7 +93,7 @@ export const suites = [
     name: "unit",
     about: "what stands beside the code",
     kind: "node",
-    commands: ({ node }) => nodeTests(node, ["packages", "scripts"]),
+    commands: ({ node }) => nodeTests(node, ["packages", "scripts"], ["--test-concurrency=2"]),
     timeoutMs: 6 * minute,
   },
   {
@@ -139,9 +139,7 @@ export const suites = [
     heavy: true,
     kind: "pytest",
     cwd: worker,
-    commands: ({ python }) => [
-      [python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider", "tests/hostile"],
-    ],
+    commands: ({ python }) => [[...pytest(python), "tests/hostile"]],
     timeoutMs: 15 * minute,
   },
   {

@@ -58,10 +58,9 @@ test("a test process that is killed leaves no server behind", async () => {
   const script = `
     import { startScratchNats } from ${JSON.stringify(join(import.meta.dirname, "scratch-nats.ts"))};
     import { scratchPostgres } from ${JSON.stringify(join(import.meta.dirname, "scratch-postgres.ts"))};
-    import { readdirSync, readFileSync } from "node:fs";
+    import { readFileSync } from "node:fs";
     await Promise.all([startScratchNats(), scratchPostgres()]);
-    const parent = (pid) => readFileSync("/proc/" + pid + "/stat", "latin1").split(") ").at(-1).split(" ")[1];
-    const pids = readdirSync("/proc").filter((pid) => /^\\d+$/.test(pid) && parent(pid) === String(process.pid));
+    const pids = readFileSync("/proc/self/task/" + process.pid + "/children", "utf8").trim().split(" ");
     process.stdout.write(pids.join(" "), () => process.kill(process.pid, "SIGKILL"));`;
   const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", script]);
   const { stdout } = await run.catch((error: { stdout: string }) => error);
