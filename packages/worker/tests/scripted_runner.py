@@ -27,6 +27,11 @@ PACKAGE = Path(__file__).resolve().parents[1]
 DEADLINE_SECONDS = 30.0
 
 
+def python_path() -> str:
+    """Where a worker finds its package, and its libraries if this process was told."""
+    return os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
+
+
 class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
     """Serves one worker, keeps everything that it says, and says what it is told to."""
 
@@ -49,7 +54,7 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             [sys.executable, "-m", "millrace_worker"],
             env={
                 **os.environ,
-                "PYTHONPATH": str(PACKAGE),
+                "PYTHONPATH": python_path(),
                 "MILLRACE_RUNNER_SOCKET": self.socket,
                 "MILLRACE_WORKER_TOKEN": self.token,
                 "MILLRACE_WORKER_ID": "worker-under-test",
@@ -91,8 +96,11 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
         with self._changed:
             while not (result := found(self.frames)):
                 left = deadline - time.monotonic()
-                if left <= 0 or not self._changed.wait(left):
-                    raise TimeoutError(f"the worker did not say it in time; its last frames: {self.frames[-5:]}")
+                if left <= 0 or self.worker.poll() is not None:
+                    raise TimeoutError(
+                        f"the worker did not say it in time (exit code {self.worker.poll()}); its last frames: {self.frames[-5:]}"
+                    )
+                self._changed.wait(min(left, 1.0))
             return result
 
     def all(self, field: str, run_id: str = "") -> list[Any]:

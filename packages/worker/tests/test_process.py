@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from millrace_worker.generated import session_pb2 as pb
-from scripted_runner import PACKAGE, ScriptedRunner
+from scripted_runner import ScriptedRunner, python_path
 
 
 def descendants(pid: int) -> list[int]:
@@ -34,7 +34,14 @@ def wait_until(condition: object, seconds: float = 10.0) -> None:
 
 
 def gone(pids: list[int]) -> bool:
-    return not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
+    return not any(alive(pid) for pid in pids)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.fixture
@@ -50,7 +57,7 @@ def held(runner: ScriptedRunner) -> pb.Assignment:
 
 
 def test_bad_settings_are_told_all_at_once() -> None:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), "MILLRACE_LOG_LEVEL": "loud"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": python_path(), "MILLRACE_LOG_LEVEL": "loud"}
     done = subprocess.run([sys.executable, "-m", "millrace_worker"], env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     for name in ("MILLRACE_RUNNER_SOCKET", "MILLRACE_WORKER_ID", "MILLRACE_WORKER_TOKEN", "MILLRACE_LOG_LEVEL"):
@@ -58,7 +65,7 @@ def test_bad_settings_are_told_all_at_once() -> None:
 
 
 def test_a_runner_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), "MILLRACE_WORKER_TOKEN": "t"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": python_path(), "MILLRACE_WORKER_TOKEN": "t"}
     command = [sys.executable, "-m", "millrace_worker", "--runner-socket", str(tmp_path / "none"), "--worker-id", "w"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
     assert done.returncode == 3
@@ -111,7 +118,7 @@ def test_a_worker_dies_with_its_parent() -> None:
     runner = ScriptedRunner(pb.Configure(blank_environments=1))
     environment = {
         **os.environ,
-        "PYTHONPATH": str(PACKAGE),
+        "PYTHONPATH": python_path(),
         "MILLRACE_RUNNER_SOCKET": runner.socket,
         "MILLRACE_WORKER_TOKEN": "t",
         "MILLRACE_WORKER_ID": "child",
