@@ -56,18 +56,22 @@ export class CallLife {
   readonly credentials: CallCredentials;
   readonly #abort = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
+  #ended = false;
 
   constructor(call: AnyServerCall, method: string, deadlineMs: number | undefined) {
     const header = (name: string): string | undefined => metadataText(call.metadata, name);
     this.method = method;
     this.requestId = requestIdOf(header(REQUEST_ID_HEADER));
     this.credentials = { bearer: bearerOf(header("authorization")), method, header };
-    call.on("cancelled", () =>
-      this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone")),
-    );
+    // gRPC's library says so after every call; errors with their stacks are made only for calls that are under way.
+    call.on("cancelled", () => {
+      if (!this.#ended) this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone"));
+    });
     if (deadlineMs === undefined) return;
-    const late = new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", `no answer within ${deadlineMs} ms`);
-    this.#timer = setTimeout(() => this.#abort.abort(late), deadlineMs);
+    this.#timer = setTimeout(() => {
+      const message = `no answer within ${deadlineMs} ms`;
+      this.#abort.abort(new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", message));
+    }, deadlineMs);
     this.#timer.unref();
   }
 
@@ -81,6 +85,7 @@ export class CallLife {
   }
 
   end(): void {
+    this.#ended = true;
     clearTimeout(this.#timer);
   }
 }

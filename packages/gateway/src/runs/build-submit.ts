@@ -1,5 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { createRunId, partitionOf, type messages, type RunSpec } from "@millrace/core";
+import { RandomPool } from "./random-pool.ts";
+
+/** Random bytes of a UUIDv7. */
+const ID_BYTES = 10;
+const random = new RandomPool();
 
 /** What starts a run, as a door knows it. */
 export interface RunStart {
@@ -27,7 +31,7 @@ export interface SubmitOrigin {
 
 /** Makes the submit of a new run: its id, its partition and its context. */
 export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number): messages.Submit {
-  const runId = createRunId(nowMs, randomBytes(10));
+  const runId = createRunId(nowMs, random.take(ID_BYTES));
   const { spec, triggerKind, traceId, traceParent, wantsAnswer, wantsEnd } = start;
   return {
     partition: partitionOf(spec.workflowId, origin.partitionCount),
