@@ -5,7 +5,7 @@ import { control } from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 import { migrate, openStore, type Store } from "@millrace/store";
 import { createLogger } from "@millrace/telemetry";
-import { scratchPostgres, startScratchNats } from "@millrace/testkit";
+import { scratchPostgres, startScratchNats, type ScratchNats, type ScratchPostgres } from "@millrace/testkit";
 
 /** The key of run tokens in test houses. */
 export const TOKEN_KEY = "ab".repeat(32);
@@ -23,6 +23,8 @@ export interface TestGateways {
   readonly gateways: RunningGateway[];
   readonly store: Store;
   readonly databaseUrl: string;
+  readonly postgres: ScratchPostgres;
+  readonly nats: ScratchNats;
   /** Connection of the scripted owner and runner. */
   readonly bus: Bus;
   readonly channels: Channels;
@@ -67,6 +69,8 @@ export async function startTestGateways(count: number, settings: Record<string, 
     gateways: [],
     store,
     databaseUrl,
+    postgres,
+    nats,
     bus,
     channels,
     projectId,
