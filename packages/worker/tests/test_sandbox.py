@@ -145,18 +145,24 @@ def test_the_memory_limit_can_change_while_it_runs(runtime: Callable[[str], Path
     asyncio.run(run())
 
 
-def test_nobody_looks_at_an_idle_ee(runtime: Callable[[str], Path]) -> None:
+def test_an_idle_ee_is_frozen_and_goes_on_with_the_next_run(runtime: Callable[[str], Path]) -> None:
     async def run() -> None:
-        source = "import os\nos.read(1000, 1)\nblock = b'x' * (100 << 20)\nos.write(1001, b'x')\n" + ECHO
-        async with sandboxed(settings_for(runtime(source), memory_limit_bytes=64 * MIB)) as sandbox:
+        source = "import os, threading\n"
+        source += "def spin():\n    while True: pass\nthreading.Thread(target=spin, daemon=True).start()\n" + ECHO
+        async with sandboxed(settings_for(runtime(source), freeze_after_s=0)) as sandbox:
             process = await sandbox.spawn()
-            process.watch()
-            process.unwatch()
-            os.write(process.control_writer, b"x")
-            await read_some(process.control_reader)
-            assert process.exit_info is None
-            process.watch()
-            assert (await asyncio.wait_for(process.wait(), 10)).kind == "out_of_memory"
+            for _ in range(3):
+                process.watch()
+                os.write(process.control_writer, b"ping")
+                assert await read_some(process.control_reader) == b"ping"
+                process.unwatch()
+                process.unwatch()
+                await until(lambda: process.frozen)
+                used = process.usage().cpu_seconds
+                await asyncio.sleep(0.1)
+                assert process.usage().cpu_seconds - used < 0.03
+            process.kill("frozen, and yet")
+            assert (await asyncio.wait_for(process.wait(), 10)).cause == "frozen, and yet"
             process.close_fds()
 
     asyncio.run(run())

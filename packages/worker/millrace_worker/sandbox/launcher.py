@@ -106,7 +106,6 @@ class Sandbox:
         """Begin to look at an EE; wakes the thread only when it sleeps beyond the first look."""
         headroom = process.memory_limit_bytes - process.last_memory_bytes
         process.next_look = time.monotonic() + look_interval(headroom)
-        process.watched = True
         if self._sleeping_until > process.next_look:
             self._wake()
 
@@ -271,7 +270,7 @@ class Sandbox:
                         process, SandboxUnavailable(f"The sandbox did not start in {self.settings.start_timeout_s} s.")
                     )
                 soonest = min(soonest, start.deadline)
-            elif process.watched and process.table is not None:
+            elif process.looked_at and process.table is not None:
                 if now >= process.next_look:
                     self._look_or_kill(process)
                 soonest = min(soonest, process.next_look)
@@ -279,7 +278,10 @@ class Sandbox:
 
     def _look_or_kill(self, process: SandboxedProcess) -> None:
         try:
-            self._look(process)
+            if not process.watched and time.monotonic() >= process.idle_since + self.settings.freeze_after_s:
+                process.freeze()
+            else:
+                self._look(process)
         except (OSError, ValueError) as error:
             process.condemn(ExitInfo("lost", f"killed: what it uses could not be read any more ({error})"))
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -47,7 +48,8 @@ class SandboxedProcess:
         self.exit_info: ExitInfo | None = None
         self.memory_limit_bytes = memory_limit_bytes
         self.last_memory_bytes = 0
-        self.watched = False
+        self.watched = self.frozen = False
+        self.idle_since = 0.0
         self.next_look = 0.0
         self.uid = 0
         self.table: ProcessTable | None = None
@@ -57,7 +59,8 @@ class SandboxedProcess:
         self._sandbox = sandbox
         self._verdict: ExitInfo | None = None
         self._abandoned = False
-        self._lock = threading.Lock()
+        # Re-entrant, because freezing is one step to watch() and many to freeze().
+        self._lock = threading.RLock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[ExitInfo]]] = []
 
     @property
@@ -83,12 +86,38 @@ class SandboxedProcess:
             self.pid, self.pidfd, self.table = pid, pidfd, table
 
     def watch(self) -> None:
-        """A run starts: look at memory and processes from now on."""
-        self._sandbox.watch(self)
+        """A run starts: look at memory and processes from now on, and let it run again if it was frozen."""
+        with self._lock:
+            scheduled = self.looked_at
+            self.watched = True
+            if self.frozen:
+                self.frozen = False
+                self.signal_main(signal.SIGCONT)
+        # An EE whose runs follow one another closely keeps its schedule: each new run would otherwise put the look off.
+        if not scheduled:
+            self._sandbox.watch(self)
 
     def unwatch(self) -> None:
-        """The run ended: an idle EE costs nothing."""
-        self.watched = False
+        """The run ended. A moment later the EE is frozen, so that it costs nothing and can do nothing until the next."""
+        with self._lock:
+            if self.watched:
+                self.watched = False
+                self.idle_since = time.monotonic()
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether user code may be running in it: in a run, and after the first one whenever it is not frozen."""
+        return self.watched or (self.idle_since > 0 and not self.frozen)
+
+    def freeze(self) -> None:
+        """Stop the main Python, threads that hide from it included, and end whatever else is there. The sandbox's thread only."""
+        with self._lock:
+            if self.watched or self.frozen:
+                return
+            # First the main Python: what it starts after its last look at itself would be missed otherwise.
+            self.signal_main(signal.SIGSTOP)
+            self.frozen = True
+            self.reap_strays()
 
     def set_memory_limit(self, limit_bytes: int) -> None:
         """The limit of the version that this EE is bound to; holds from the next look on."""

@@ -86,6 +86,8 @@ class SandboxSettings:
     """bubblewrap; default: the one on PATH."""
     start_timeout_s: float = 20.0
     """How long a start may take before it counts as failed."""
+    freeze_after_s: float = 0.5
+    """How long after a run an EE may still move before it is stopped until its next run."""
     unsafe: bool = False
     """No sandbox at all. Only by the setting with the frightening name."""
 
@@ -102,6 +104,7 @@ class SandboxSettings:
             "uid_base": (1000, 1 << 31),
             "uid_count": (256, 1 << 24),
             "start_timeout_s": (1, 600),
+            "freeze_after_s": (0, 600),
         }
         problems = [
             f"{name} is {getattr(self, name)}, must be between {low} and {high}"

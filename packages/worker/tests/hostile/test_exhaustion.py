@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
-from harness import MIB, attack
+from harness import MIB, attack, house, until
 
 HEAP = "blocks = []\nwhile True: blocks.append(bytearray(b'x' * (1 << 20)))"
 SHARED = """
@@ -55,6 +56,50 @@ def test_memory_without_end_ends_the_ee_with_the_figures(source: str) -> None:
     print("overshoot:", int(used[1]) - 256, "MB")
     # Two cores of a program that does nothing else take some 3 GB/s; alone on a machine the overshoot is below 100 MB.
     assert int(used[1]) < 256 + 300
+
+
+def test_a_thread_that_outlives_its_run_is_watched_and_then_frozen() -> None:
+    """Made by the C library, so that Python's own list of threads does not show it."""
+    source = """
+import ctypes, mmap, os, time
+libc = ctypes.CDLL(None)
+kept = []
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+def work(_):
+    time.sleep(DELAY)
+    while True: kept.append(bytearray(b'x' * (1 << 20)))
+thread = ctypes.c_ulong()
+libc.pthread_create(ctypes.byref(thread), None, work, None)
+import builtins
+builtins.kept = (kept, work)
+"""
+
+    async def run() -> None:
+        async with house(freeze_after_s=0.5) as here:
+            early, late = await here.spawn(), await here.spawn()
+            assert (await early.run(source.replace("DELAY", "0"))).ok
+            assert (await asyncio.wait_for(early.process.wait(), 10)).kind == "out_of_memory"
+            assert (await late.run(source.replace("DELAY", "1"))).ok
+            await until(lambda: late.process.frozen)
+            before = late.process.usage()
+            await asyncio.sleep(1.5)
+            assert late.process.usage() == before and late.process.exit_info is None
+            await late.run("import time; time.sleep(60)")
+            assert late.process.exit_info is not None and late.process.exit_info.kind == "out_of_memory"
+            await here.assert_untouched()
+
+    asyncio.run(run())
+
+
+def test_runs_that_follow_closely_do_not_put_the_look_off() -> None:
+    async def run() -> None:
+        async with house() as here:
+            ee = await here.spawn()
+            grow = "import builtins\nkept = builtins.__dict__.setdefault('kept', [])\nkept.append(b'x' * (20 << 20))"
+            ends = [answer.end for _ in range(200) if (answer := await ee.run(grow)).end]
+            assert ends and ends[0].kind == "out_of_memory", ends
+
+    asyncio.run(run())
 
 
 def test_memory_shared_by_fork_is_counted_once() -> None:
