@@ -12,7 +12,8 @@ import type { WorkerCommand } from "./worker-host/worker-process.ts";
 const WORKER_PACKAGE = fileURLToPath(new URL("../../worker", import.meta.url));
 
 /** What a worker inherits of the runner's environment: never the runner's credentials, never a cloud's keys. */
-const INHERITED = /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|MILLRACE_SANDBOX_[A-Z_]+|OTEL_.*|SSL_CERT_.*)$/;
+const INHERITED =
+  /^(PATH|HOME|LANG|LC_.*|TZ|TMPDIR|LD_LIBRARY_PATH|MILLRACE_HOUSE|MILLRACE_SANDBOX_[A-Z_]+|OTEL_.*|SSL_CERT_.*)$/;
 
 /** Who a worker is and whom it calls. */
 export interface WorkerIdentity {

@@ -105,13 +105,18 @@ def _start(
         stdout=inner_stdout,
         stderr=inner_stderr,
         pass_fds=descriptors,
-        env=bubblewrap.environment(settings),
+        env={**bubblewrap.environment(settings), **_mark()},
         cwd="/",
     )
     process.popen_pidfd = os.pidfd_open(process.popen.pid)
     process.control_reader, process.control_writer = control_reader, control_writer
     process.stdout, process.stderr = stdout, stderr
     process.status_fd, process.lifeline_fd, process.info_fd = status, lifeline, info
+
+
+def _mark() -> dict[str, str]:
+    """Bubblewrap's own, cleared inside: by it `millrace dev` finds one that was orphaned before it could die with its parent."""
+    return {name: os.environ[name] for name in ("MILLRACE_HOUSE",) if name in os.environ}
 
 
 def _init_arguments(settings: SandboxSettings, uid: int, passed: dict[str, int]) -> list[str]:
