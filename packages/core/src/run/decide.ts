@@ -5,13 +5,14 @@
 import { invariant } from "../errors.ts";
 import type { AfterCommit } from "../messages.ts";
 import type { EndChange, UpdateChange } from "../owner/record.ts";
+import { boundResult, type SizedRun } from "./run-size.ts";
 import type { RunSpec } from "./run-spec.ts";
 import { mayMove, type EndState, type RunState } from "./run-state.ts";
 import { parseStepPath, stepPath } from "./step-path.ts";
 import type { StepResult } from "./step-result.ts";
 
 /** What the state machine must know of a run. */
-export interface RunFacts {
+export interface RunFacts extends SizedRun {
   readonly partition: number;
   readonly runId: string;
   readonly spec: RunSpec;
@@ -33,7 +34,8 @@ export interface Decision {
 export const DEATHS_MAX = 3;
 
 /** A step has ended in the current assignment. The step must be the next one. */
-export function decideCheckpoint(run: RunFacts, result: StepResult): Decision {
+export function decideCheckpoint(run: RunFacts, given: StepResult): Decision {
+  const result = boundResult(run, given);
   const index = parseStepPath(result.path);
   invariant(index === run.steps.length, `step ${result.path} of run ${run.runId} is not the next one`);
   if (result.failure) return end(run, "FAILED", result.endTimeMs, result);

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { boundResult, RUN_BYTES_MAX } from "./run-size.ts";
+import type { StepResult } from "./step-result.ts";
+
+const result = (bytes: number): StepResult => ({
+  path: "steps/0",
+  name: "a",
+  executionId: "e",
+  exportsJson: new Uint8Array(bytes),
+  startTimeMs: 0,
+  endTimeMs: 1,
+  lastLogSequence: 0,
+});
+const input = { eventJson: new Uint8Array(100), contextJson: new Uint8Array(100) };
+
+test("a result that fits stays as it is", () => {
+  const fitting = result(RUN_BYTES_MAX - 200);
+  assert.equal(boundResult({ input, steps: [] }, fitting), fitting);
+});
+
+test("event and earlier steps count, and what is too large fails its step without its output", () => {
+  const bounded = boundResult(
+    { input, steps: [result(RUN_BYTES_MAX / 2), result(RUN_BYTES_MAX / 4)] },
+    result(RUN_BYTES_MAX / 4),
+  );
+  assert.equal(bounded.failure?.type, "PayloadTooLarge");
+  assert.equal(bounded.exportsJson.length, 0);
+  assert.match(bounded.failure?.message ?? "", /7 MiB.* 7\.0 MiB/);
+});
+
+test("a step that failed anyway keeps its own failure", () => {
+  const failure = { cause: "EXCEPTION", type: "KeyError", message: "'a'", traceback: "", line: 3 } as const;
+  assert.equal(boundResult({ input, steps: [] }, { ...result(RUN_BYTES_MAX), failure }).failure, failure);
+});
