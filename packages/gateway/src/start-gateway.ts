@@ -28,6 +28,7 @@ import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
 import { HttpDoor } from "./http/http-door.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
+import { EndWatch } from "./runs/end-watch.ts";
 import { RunDesk } from "./runs/run-desk.ts";
 import { VersionCache } from "./runs/version-cache.ts";
 import { RunnerDirectory } from "./services/runner-directory.ts";
@@ -280,6 +281,7 @@ class Gateway {
         cache,
         partitionCount,
       }),
+      ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
       gate: new ReaderGate(settings.tailReadersMax),
     });
   }

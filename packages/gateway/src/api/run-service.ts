@@ -1,7 +1,8 @@
-import { isEndState, PlatformError, type RunState } from "@millrace/core";
+import { isEndState, PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
 import type { RunRecord, Runs } from "@millrace/store";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
+import type { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 import type { ApiCaller, ApiContext } from "./api-caller.ts";
@@ -28,6 +29,7 @@ export interface RunServiceOptions {
   readonly desk: RunDesk;
   readonly starter: RunStarter;
   readonly logs: RunLogs;
+  readonly ends: EndWatch;
   readonly gate: ReaderGate;
 }
 
@@ -59,8 +61,8 @@ export class RunService {
 
   async waitRun(request: runApi.WaitRunRequest, { principal, signal }: ApiContext): Promise<runApi.Run> {
     const { id, state } = await this.#find(principal, request.name);
-    const deadline = performance.now() + waitMsOf(request.timeout, WAIT);
-    if (!isEndState(state)) await this.#untilEnd(id, deadline, signal);
+    const waitMs = waitMsOf(request.timeout, WAIT);
+    if (!isEndState(state)) await this.#options.ends.wait(id, waitMs, signal);
     return this.#load(principal, id);
   }
 
@@ -134,15 +136,6 @@ export class RunService {
       if (state === undefined) throw runNotFound(record.id);
     }
     return this.#load(principal, record.id);
-  }
-
-  async #untilEnd(runId: string, deadline: number, signal: AbortSignal): Promise<void> {
-    const poll = new Poll(PACE);
-    while (!signal.aborted && performance.now() < deadline) {
-      await poll.pause(signal, deadline - performance.now());
-      const state: RunState | undefined = await this.#options.runs.getState(runId);
-      if (state === undefined || isEndState(state)) return;
-    }
   }
 
   async #load({ projectId }: ApiCaller, runId: string): Promise<runApi.Run> {
