@@ -3,7 +3,7 @@ import { ensureBubblewrap } from "./bubblewrap.mjs";
 import { ensureNatsServer } from "./nats-server.mjs";
 import { ensureNodeModules } from "./node-modules.mjs";
 import { ensureNode } from "./node-runtime.mjs";
-import { checkout, toolsFile, toolsFolder } from "./paths.mjs";
+import { toolsFile, toolsFolder } from "./paths.mjs";
 import { ensurePostgres } from "./postgres.mjs";
 import { ensurePython } from "./python.mjs";
 import { withSetupLock } from "./setup-lock.mjs";
@@ -61,11 +61,9 @@ function checkPlatform() {
 function checkFolder() {
   try {
     mkdirSync(toolsFolder, { recursive: true });
-    accessSync(checkout, constants.R_OK);
+    accessSync(toolsFolder, constants.W_OK);
   } catch (error) {
-    throw new SetupError(
-      `${toolsFolder} cannot be made: ${error.message}`,
-      "own the checkout, or set MILLRACE_TOOLS to a folder of yours",
-    );
+    const remedy = "clone the repository as the user who starts it, or set MILLRACE_TOOLS to a folder of yours";
+    throw new SetupError(`${toolsFolder} cannot be written: ${error.message}`, remedy);
   }
 }
