@@ -111,7 +111,7 @@ def total(pids: list[int]) -> float:
 def pss_mb(pid: int) -> float:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except ProcessLookupError:
+    except (ProcessLookupError, FileNotFoundError):
         return 0
     return int(text.split("\nPss:")[1].split()[0]) / 1024
 

@@ -61,6 +61,16 @@ def neighbour(runner: ScriptedRunner) -> str:
     return runner.load("count = 0\ndef handler(pd):\n    global count\n    count += 1\n    return count")
 
 
+def test_a_child_that_prints_on_between_steps_holds_nothing_up(runner: ScriptedRunner, neighbour: str) -> None:
+    chatty = (
+        "import os\ndef handler(pd):\n    if os.fork() == 0:\n        while True:\n            os.write(1, b'chatter\\n' * 1000)"
+    )
+    outcome = runner.run(chatty, "import time\ntime.sleep(0.3)", "def handler(pd):\n    return 'done'")
+    assert outcome.value == "done"
+    assert "were dropped" in outcome.text(step_pb.LOG_STREAM_SYSTEM)[0]
+    assert runner.finish(neighbour).started[0].warm
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_step_ends_only_itself(runner: ScriptedRunner, neighbour: str, name: str) -> None:
     body, types = HOSTILE[name]

@@ -241,6 +241,19 @@ def test_lines_arrive_while_the_step_runs(runner: ScriptedRunner) -> None:
     runner.say(end_run=pb.EndRun(assignment=assignment))
 
 
+def test_lines_still_arrive_after_a_note(runner: ScriptedRunner) -> None:
+    answer = "pd.respond({'status': 200, 'body': ''})"
+    source = f"import time\ndef handler(pd):\n    {answer}\n    print('a')\n    {answer}\n    print('b')\n    time.sleep(1)\n    print('c')"
+    version = runner.load(source)
+    assignment = runner.start(version)
+    runner.wait(lambda _: "b" in Outcome(runner, assignment).text())
+    assert not runner.all("step_finished", assignment.run_id)
+    runner.wait_for("step_finished", assignment.run_id)
+    texts = [text for text in Outcome(runner, assignment).text() if len(text) == 1]
+    assert texts == ["a", "b", "c"]
+    runner.say(end_run=pb.EndRun(assignment=assignment))
+
+
 def test_a_flood_of_output_is_cut_with_a_notice(runner: ScriptedRunner) -> None:
     outcome = run(
         runner, "def handler(pd):\n    for n in range(300000):\n        print('flood', n)\n    return 'done'", "print('after')"

@@ -25,6 +25,8 @@ _READ_BYTES = 1 << 18
 # Beside a step's result, a frame holds its failure, headers and names.
 _FRAME_OVERHEAD_BYTES = 1 << 18
 _CLOSED_SECONDS = 0.3
+_LISTEN_SECONDS = 0.01
+_DRAIN_READS_MAX = 32
 _TAIL_BYTES_MAX = 1 << 16
 
 
@@ -67,8 +69,7 @@ class Environment:
             os.set_blocking(descriptor, False)
         os.set_blocking(process.control_writer, False)
         self._loop.add_reader(process.control_reader, self._read_control)
-        for descriptor in self._outputs:
-            self._loop.add_reader(descriptor, self._read_output, descriptor)
+        self._listening: asyncio.TimerHandle | None = None
         self._watching = self._loop.create_task(self._wait())
 
     @property
@@ -117,11 +118,29 @@ class Environment:
         }
         self.send(frames.BIND, header)
 
-    def drain_output(self) -> None:
-        """Reads what is in the output pipes now."""
+    def listen_soon(self) -> None:
+        """Passes output on while the step runs, once it has run for a moment: what a short step prints is read at its end,
+        for being woken by each line would cost more than the rest of the step."""
+        if self._listening is None:
+            self._listening = self._loop.call_later(_LISTEN_SECONDS, self._listen)
+
+    def _listen(self) -> None:
         for descriptor in self._outputs:
-            while self._read_output(descriptor):
-                pass
+            self._loop.add_reader(descriptor, self._read_output, descriptor)
+
+    def drain_output(self) -> None:
+        """Reads what is in the output pipes now, and listens no longer."""
+        if self._listening is not None:
+            if self._loop.time() >= self._listening.when():
+                for descriptor in self._outputs:
+                    self._loop.remove_reader(descriptor)
+            self._listening.cancel()
+            self._listening = None
+        for descriptor in self._outputs:
+            # A pipe holds 1 MiB at most; whoever still writes must not keep the worker here.
+            for _ in range(_DRAIN_READS_MAX):
+                if not self._read_output(descriptor):
+                    break
 
     def request_stack(self, request: StackRequest) -> None:
         """Asks the interpreter where it is; the answer goes to `request`."""
@@ -147,6 +166,8 @@ class Environment:
             return False
         if self.tenant is not None:
             self.tenant.on_output(self._outputs[descriptor], data)
+        elif not self.ready.done():
+            self.tail = (self.tail + data)[-_TAIL_BYTES_MAX:]
         return True
 
     def _read_control(self) -> bool:
@@ -202,7 +223,8 @@ class Environment:
             self._loop.remove_reader(descriptor)
         self.process.close_fds()
         if not self.ready.done():
-            self.ready.set_exception(RuntimeError(info.message))
+            said = self.tail.decode("utf-8", "replace")[-1000:]
+            self.ready.set_exception(RuntimeError(f"the environment {info.message} before it was ready; it said {said!r}"))
             self.ready.exception()
         if self._stack is not None:
             self._stack.give_up()

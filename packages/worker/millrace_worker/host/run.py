@@ -172,6 +172,8 @@ class Run:
             self._arm()
         self._send_step(min(self._step_end, self._run_end))
         self._say_started()
+        if self.environment is not None:
+            self.environment.listen_soon()
 
     def _new_result(self) -> step_pb.StepResult:
         code = self.version.steps[self._index]
@@ -219,12 +221,12 @@ class Run:
         if failure is not None:
             result.failure.CopyFrom(failure)
         failed = result.HasField("failure")
+        over = failed or result.HasField("exit") or self._index == len(self.version.steps) - 1
+        self.state = State.OVER if over else State.BETWEEN
         if self.environment is not None:
             self.environment.drain_output()
         self.lines.end_step(failure_text(result.failure) if failed else "")
         result.last_log_sequence = self.lines.sequence
-        over = failed or result.HasField("exit") or self._index == len(self.version.steps) - 1
-        self.state = State.OVER if over else State.BETWEEN
         self._flush_lines()
         size = len(result.exports_json) + len(result.return_value_json) + len(result.response.body)
         finished = pb.StepFinished(assignment=self.assignment, result=result)
@@ -236,7 +238,8 @@ class Run:
     def on_output(self, stream: int, data: bytes) -> None:
         """User code has written something."""
         self.lines.feed(stream, data)
-        self._send_lines_soon()
+        if self.state is State.STEP:  # At its end they are sent with its result.
+            self._send_lines_soon()
 
     def on_frame(self, kind: int, header: dict[str, Any], segments: list[bytes]) -> None:
         """The runtime, or user code that pretends to be it, says something."""
@@ -269,6 +272,8 @@ class Run:
         self.environment.drain_output()
         self.lines.note(text)
         self._send_lines_soon()
+        if self.state is State.STEP:
+            self.environment.listen_soon()
 
     def _on_idle(self, header: dict[str, Any]) -> None:
         """The environment is clean as far as it can tell."""
