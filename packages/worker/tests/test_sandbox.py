@@ -182,6 +182,25 @@ def test_many_start_at_once_each_with_its_own_uid(runtime: Callable[[str], Path]
     asyncio.run(run())
 
 
+def test_an_ee_lives_in_a_worker_with_very_many_descriptors(runtime: Callable[[str], Path]) -> None:
+    """Their numbers reach beyond 1,023, where select() cannot look: the EE's init once died of that."""
+    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+
+    async def run() -> None:
+        async with sandboxed(settings_for(runtime("import time; time.sleep(60)"))) as sandbox:
+            process = await sandbox.spawn()
+            await asyncio.sleep(0)
+            process.signal_main(signal.SIGTERM)
+            info = await process.wait()
+            assert info.kind == "signalled", info
+
+    try:
+        asyncio.run(run())
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
 def test_closing_ends_everything_and_leaks_nothing(runtime: Callable[[str], Path]) -> None:
     async def run() -> None:
         before = len(os.listdir("/proc/self/fd"))

@@ -188,6 +188,10 @@ def _become_main(folder: str) -> None:
 
 def _supervise(child: int, status: int, lifeline: int, wakeup: int) -> None:
     """Reap whatever dies; when the main Python does, tell how and end. The namespace ends with pid 1, all of it."""
+    # Not select(): a worker with many EEs has descriptors beyond the 1,023 that it can look at.
+    poll = select.poll()
+    for descriptor in (lifeline, wakeup):
+        poll.register(descriptor, select.POLLIN)
     while True:
         while True:
             try:
@@ -199,7 +203,7 @@ def _supervise(child: int, status: int, lifeline: int, wakeup: int) -> None:
             if pid == child:
                 os.write(status, f"{'signal' if os.WIFSIGNALED(code) else 'exit'} {_reason(code)}\n".encode())
                 os._exit(0)
-        ready, _, _ = select.select([lifeline, wakeup], [], [])
+        ready = [descriptor for descriptor, _ in poll.poll()]
         if wakeup in ready:
             os.read(wakeup, 4096)
         if lifeline in ready and os.read(lifeline, 1) == b"":
