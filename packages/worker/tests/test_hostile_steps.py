@@ -65,6 +65,7 @@ def test_a_child_that_prints_on_between_steps_holds_nothing_up(runner: ScriptedR
     chatty = (
         "import os\ndef handler(pd):\n    if os.fork() == 0:\n        while True:\n            os.write(1, b'chatter\\n' * 1000)"
     )
+    runner.finish(neighbour)
     outcome = runner.run(chatty, "import time\ntime.sleep(0.3)", "def handler(pd):\n    return 'done'")
     assert outcome.value == "done"
     assert "were dropped" in outcome.text(step_pb.LOG_STREAM_SYSTEM)[0]
