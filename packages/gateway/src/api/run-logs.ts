@@ -16,6 +16,8 @@ const SETTLED_MS = 10_000;
 const LOOK_MS = 250;
 const ENTRIES_MAX = 10_000;
 const RUNS_MAX = 1_000;
+/** Most text of a page: what is around each line comes on top, and a message may have 8 MiB. */
+const PAGE_BYTES_MAX = 3 * 1024 * 1024;
 const PACE: PollPace = { firstMs: 25, maxMs: 200 };
 
 export interface RunLogsOptions {
@@ -46,8 +48,8 @@ export class RunLogs {
     const after = parsePosition(pageToken);
     const limit = pageSize + 1;
     const lines = await this.#options.logs.list(run.id, after === undefined ? { limit } : { after, limit });
-    const page = lines.slice(0, pageSize);
-    const isLast = lines.length <= pageSize;
+    const page = cutPage(lines, pageSize);
+    const isLast = page.length === lines.length;
     const last = page.at(-1);
     return {
       entries: withGaps(loggedRun(run), page, after, isLast && isEndState(run.state) ? lastLines : undefined),
@@ -216,6 +218,16 @@ function missingLines(record: RunRecord, seen: ReadonlyMap<number, number>) {
 }
 
 /** Lines with a note wherever some are missing; what is missing at the end is known only of a run that has ended. */
+/** As many lines as a page may have, at least one. */
+function cutPage(lines: readonly LogRecord[], pageSize: number): readonly LogRecord[] {
+  let bytes = 0;
+  const end = lines.findIndex(({ text }, index) => {
+    bytes += Buffer.byteLength(text);
+    return index >= pageSize || (index > 0 && bytes > PAGE_BYTES_MAX);
+  });
+  return end < 0 ? lines : lines.slice(0, end);
+}
+
 function withGaps(
   run: LoggedRun,
   lines: readonly LogRecord[],

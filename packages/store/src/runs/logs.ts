@@ -4,7 +4,8 @@ import type { Database } from "../database.ts";
 import type { LogPosition, LogRecord, Logs, LogStreamName } from "./run-records.ts";
 
 const LIMIT_DEFAULT = 1_000;
-const LIMIT_MAX = 10_000;
+/** One more than the largest page of the API, which tells by it whether a page is the last. */
+const LIMIT_MAX = 10_001;
 /** Lines of one statement: some 160 MiB at the longest lines that a worker sends. */
 const INSERT_MAX = 10_000;
 const DAY_MS = 86_400_000;
