@@ -501,4 +501,28 @@ describe("a gateway that stops", () => {
     assert.equal((await waiting).status, 400);
     await draining;
   });
+
+  test("sends followers away and tells waiters what there is", async () => {
+    const { name, workflow } = await startRun();
+    house.gateways.push(await house.start("gateway-leaving"));
+    const gateway = house.gateways.length - 1;
+    const api = runs({ gateway });
+    let watched = false;
+    const watching = (async () => {
+      for await (const _part of api.watchRun({ name })) watched = true;
+    })();
+    const reason = reasonOf(watching);
+    const waiting = api.waitRun({ name, timeout: { seconds: 60, nanos: 0 } });
+    const creating = api.createRun({
+      parent: workflow.name,
+      eventJson: "",
+      requestId: "",
+      waitTimeout: { seconds: 60, nanos: 0 },
+    });
+    await until(() => watched && house.gateways[gateway]!.waitingCount() === 1);
+    await house.gateways.pop()!.drain();
+    assert.equal(await reason, "GATEWAY_STOPPING");
+    assert.equal((await waiting).state, runApi.RunState.PENDING);
+    assert.equal((await creating).state, runApi.RunState.PENDING);
+  });
 });

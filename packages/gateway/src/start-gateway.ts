@@ -121,6 +121,7 @@ class Gateway {
   readonly #sync: DefinitionSync;
   readonly #desk: RunDesk;
   readonly #services: RunnerServices;
+  readonly #gate: ReaderGate;
   readonly #http: HttpDoor;
   readonly #grpc: GrpcServer;
   #httpPort = 0;
@@ -162,6 +163,7 @@ class Gateway {
       log,
       mac: (data) => createHmac("sha256", key).update(data).digest(),
     });
+    this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
   }
@@ -189,6 +191,7 @@ class Gateway {
   /** Takes nothing new, answers what is under way, and leaves. */
   async drain(): Promise<void> {
     const timeoutMs = this.#parts.settings.drainTimeoutMs * 0.8;
+    this.#gate.close();
     await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
     this.#services.stop();
     this.#sync.stop();
@@ -263,6 +266,7 @@ class Gateway {
   #runService(): RunService {
     const { store, bus, settings, tracer, partitionCount } = this.#parts;
     const cache = this.#cache;
+    const gate = this.#gate;
     return new RunService({
       runs: store.runs,
       cache,
@@ -273,6 +277,7 @@ class Gateway {
         desk: this.#desk,
         origin: this.#origin(),
         tracer,
+        gate,
       }),
       logs: new RunLogs({
         runs: store.runs,
@@ -282,7 +287,7 @@ class Gateway {
         partitionCount,
       }),
       ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
-      gate: new ReaderGate(settings.tailReadersMax),
+      gate,
     });
   }
 

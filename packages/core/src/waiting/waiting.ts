@@ -40,7 +40,7 @@ export interface WaitingPort {
   read(runIds: readonly string[]): void;
 }
 
-/** Told to whoever submitted or follows a run. Each is called at most once. */
+/** Told to whoever submitted a run. Each is called at most once. */
 export interface RunListener {
   /** The run is in the record; another one when the idempotency key was known. */
   accepted?(runId: string): void;
@@ -132,16 +132,6 @@ export class Waiting {
     entry.readAtMs = Infinity;
     this.entries.set(message.runId, entry);
     this.send(entry);
-  }
-
-  /** Waits for the end of a run that somebody else submitted, by reading the record. */
-  follow(runId: string, listener: RunListener): void {
-    if (this.entries.has(runId)) {
-      throw new PlatformError("Conflict", "ALREADY_WAITING", `run ${runId} is already being waited for here`);
-    }
-    const entry = this.createEntry(listener, { answer: false, end: true });
-    entry.readAtMs = this.port.nowMs();
-    this.entries.set(runId, entry);
   }
 
   /** Nobody waits for this run any more (its caller has gone or has waited long enough). */

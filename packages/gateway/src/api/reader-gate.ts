@@ -1,8 +1,9 @@
 import { PlatformError } from "@millrace/core";
 
-/** Bounds how many callers follow something at the same time. */
+/** Bounds how many callers follow something at the same time, and sends them away when the gateway stops. */
 export class ReaderGate {
   readonly #readersMax: number;
+  readonly #closing = new AbortController();
   #readers = 0;
 
   constructor(readersMax: number) {
@@ -23,5 +24,21 @@ export class ReaderGate {
         inside = false;
       },
     };
+  }
+
+  /** Aborted when the caller has gone or the gateway stops. */
+  signalOf(caller: AbortSignal): AbortSignal {
+    return AbortSignal.any([caller, this.#closing.signal]);
+  }
+
+  /** Throws `GATEWAY_STOPPING` when that is why a reader got no further. */
+  assertOpen(): void {
+    if (!this.#closing.signal.aborted) return;
+    throw new PlatformError("Unavailable", "GATEWAY_STOPPING", "this gateway is stopping; follow at another one");
+  }
+
+  /** The gateway stops: whoever follows or waits gets what there is. */
+  close(): void {
+    this.#closing.abort();
   }
 }

@@ -62,7 +62,7 @@ export class RunService {
   async waitRun(request: runApi.WaitRunRequest, { principal, signal }: ApiContext): Promise<runApi.Run> {
     const { id, state } = await this.#find(principal, request.name);
     const waitMs = waitMsOf(request.timeout, WAIT);
-    if (!isEndState(state)) await this.#options.ends.wait(id, waitMs, signal);
+    if (!isEndState(state)) await this.#options.ends.wait(id, waitMs, this.#options.gate.signalOf(signal));
     return this.#load(principal, id);
   }
 
@@ -92,7 +92,9 @@ export class RunService {
     request: runApi.WatchRunRequest,
     { principal, signal }: ApiContext,
   ): AsyncIterable<runApi.WatchRunResponse> {
-    using _place = this.#options.gate.enter();
+    const { gate } = this.#options;
+    using _place = gate.enter();
+    const stop = gate.signalOf(signal);
     const poll = new Poll(PACE);
     let record = await this.#find(principal, request.name);
     let shown = "";
@@ -104,10 +106,11 @@ export class RunService {
       }
       shown = fingerprint;
       if (isEndState(record.state)) return;
-      await poll.pause(signal);
-      if (signal.aborted) return;
+      await poll.pause(stop);
+      if (stop.aborted) break;
       record = await this.#find(principal, request.name);
     }
+    gate.assertOpen();
   }
 
   async listRunLogs(
@@ -122,8 +125,11 @@ export class RunService {
     request: runApi.TailRunLogsRequest,
     { principal, signal }: ApiContext,
   ): AsyncIterable<runApi.TailRunLogsResponse> {
-    using _place = this.#options.gate.enter();
-    for await (const entries of this.#options.logs.tail(principal.projectId, request.parent, signal)) yield { entries };
+    const { gate, logs } = this.#options;
+    using _place = gate.enter();
+    const stop = gate.signalOf(signal);
+    for await (const entries of logs.tail(principal.projectId, request.parent, stop)) yield { entries };
+    if (stop.aborted) gate.assertOpen();
   }
 
   async cancelRun(request: runApi.CancelRunRequest, { principal }: ApiContext): Promise<runApi.Run> {

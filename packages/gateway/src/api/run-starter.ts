@@ -7,6 +7,7 @@ import { checkJsonText } from "../http/json-text.ts";
 import { buildSubmit, type RunStart, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { ApiContext } from "./api-caller.ts";
+import type { ReaderGate } from "./reader-gate.ts";
 import { parseContext, toAcceptedRun } from "./run-message.ts";
 
 const REQUEST_ID = /^[\x21-\x7e]{0,128}$/;
@@ -16,6 +17,7 @@ export interface RunStarterOptions {
   readonly desk: RunDesk;
   readonly origin: SubmitOrigin;
   readonly tracer: Tracer;
+  readonly gate: ReaderGate;
 }
 
 /** A run that was handed in. */
@@ -80,7 +82,7 @@ export class RunStarter {
         "request_id has at most 128 printable ASCII characters",
       );
     }
-    const { tracer, origin, desk } = this.#options;
+    const { tracer, origin, desk, gate } = this.#options;
     const header = context.header(TRACEPARENT_HEADER);
     const callerTrace = parseTraceparent(header)?.traceId;
     const traceId = callerTrace ?? createTraceId();
@@ -96,7 +98,10 @@ export class RunStarter {
       const wants = { wantsAnswer: false, wantsEnd, idempotencyKey: requestId };
       const submit = buildSubmit({ ...start, ...trace, ...wants, workflowName: workflow.name }, origin, nowMs);
       span.setAttributes({ "millrace.run.id": submit.runId });
-      const { runId } = await desk.submit(submit, { waitMs, signal: context.signal });
+      const { runId } = await desk.submit(
+        submit,
+        wantsEnd ? { waitMs, signal: gate.signalOf(context.signal) } : undefined,
+      );
       const isKnown = !wantsEnd && runId === submit.runId && start.triggerKind === "api";
       const facts = { triggerKind: start.triggerKind, traceId, createTimeMs: nowMs };
       return { runId, accepted: isKnown ? toAcceptedRun(runId, workflow, facts) : undefined };

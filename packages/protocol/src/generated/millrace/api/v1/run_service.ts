@@ -1824,8 +1824,8 @@ export const RunServiceService = {
    * Starts a run of a workflow's newest version. Returns when the run is durable, or, with `wait_timeout`, when it has
    * ended or that time is over; a run whose wait is over goes on. Fails with NOT_FOUND (`WORKFLOW_NOT_FOUND`),
    * FAILED_PRECONDITION (`WORKFLOW_DISABLED`, `WORKFLOW_NOT_DEPLOYED`), INVALID_ARGUMENT (`INVALID_EVENT`),
-   * RESOURCE_EXHAUSTED (`QUEUE_FULL`, `TOO_MANY_WAITING`) and UNAVAILABLE (`SUBMIT_UNACKNOWLEDGED`: the run may have
-   * been accepted; repeat the call with the same `request_id`).
+   * RESOURCE_EXHAUSTED (`QUEUE_FULL`, `GATEWAY_BUSY`) and UNAVAILABLE (`SUBMIT_UNACKNOWLEDGED`: the run may have been
+   * accepted; repeat the call with the same `request_id`; `OWNER_UNAVAILABLE`).
    */
   createRun: {
     path: "/millrace.api.v1.RunService/CreateRun" as const,
@@ -1836,7 +1836,10 @@ export const RunServiceService = {
     responseSerialize: (value: Run): Buffer => Buffer.from(Run.encode(value).finish()),
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
   },
-  /** Returns a run when it has ended or the wait is over, whichever is first. Fails with NOT_FOUND (`RUN_NOT_FOUND`). */
+  /**
+   * Returns a run when it has ended or the wait is over, whichever is first; also earlier when the gateway stops, so look
+   * at the state. Fails with NOT_FOUND (`RUN_NOT_FOUND`) and RESOURCE_EXHAUSTED (`GATEWAY_BUSY`).
+   */
   waitRun: {
     path: "/millrace.api.v1.RunService/WaitRun" as const,
     requestStream: false as const,
@@ -1868,7 +1871,7 @@ export const RunServiceService = {
   },
   /**
    * Sends the run now and after every change of it, and completes when the run has ended. Fails with NOT_FOUND
-   * (`RUN_NOT_FOUND`).
+   * (`RUN_NOT_FOUND`), RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
    */
   watchRun: {
     path: "/millrace.api.v1.RunService/WatchRun" as const,
@@ -1895,6 +1898,8 @@ export const RunServiceService = {
   /**
    * Sends log lines as they are written. For one run: all of its lines from the first on, completing behind the last
    * line of the run's end. For a workflow or the whole project: lines written from now on, until the caller leaves.
+   * Fails with NOT_FOUND (`RUN_NOT_FOUND`, `WORKFLOW_NOT_FOUND`), RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and
+   * UNAVAILABLE (`GATEWAY_STOPPING`: follow again).
    */
   tailRunLogs: {
     path: "/millrace.api.v1.RunService/TailRunLogs" as const,
@@ -1938,11 +1943,14 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * Starts a run of a workflow's newest version. Returns when the run is durable, or, with `wait_timeout`, when it has
    * ended or that time is over; a run whose wait is over goes on. Fails with NOT_FOUND (`WORKFLOW_NOT_FOUND`),
    * FAILED_PRECONDITION (`WORKFLOW_DISABLED`, `WORKFLOW_NOT_DEPLOYED`), INVALID_ARGUMENT (`INVALID_EVENT`),
-   * RESOURCE_EXHAUSTED (`QUEUE_FULL`, `TOO_MANY_WAITING`) and UNAVAILABLE (`SUBMIT_UNACKNOWLEDGED`: the run may have
-   * been accepted; repeat the call with the same `request_id`).
+   * RESOURCE_EXHAUSTED (`QUEUE_FULL`, `GATEWAY_BUSY`) and UNAVAILABLE (`SUBMIT_UNACKNOWLEDGED`: the run may have been
+   * accepted; repeat the call with the same `request_id`; `OWNER_UNAVAILABLE`).
    */
   createRun: handleUnaryCall<CreateRunRequest, Run>;
-  /** Returns a run when it has ended or the wait is over, whichever is first. Fails with NOT_FOUND (`RUN_NOT_FOUND`). */
+  /**
+   * Returns a run when it has ended or the wait is over, whichever is first; also earlier when the gateway stops, so look
+   * at the state. Fails with NOT_FOUND (`RUN_NOT_FOUND`) and RESOURCE_EXHAUSTED (`GATEWAY_BUSY`).
+   */
   waitRun: handleUnaryCall<WaitRunRequest, Run>;
   /** Returns one run with all its steps. Fails with NOT_FOUND (`RUN_NOT_FOUND`). */
   getRun: handleUnaryCall<GetRunRequest, Run>;
@@ -1950,7 +1958,7 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /**
    * Sends the run now and after every change of it, and completes when the run has ended. Fails with NOT_FOUND
-   * (`RUN_NOT_FOUND`).
+   * (`RUN_NOT_FOUND`), RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
    */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
@@ -1961,6 +1969,8 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   /**
    * Sends log lines as they are written. For one run: all of its lines from the first on, completing behind the last
    * line of the run's end. For a workflow or the whole project: lines written from now on, until the caller leaves.
+   * Fails with NOT_FOUND (`RUN_NOT_FOUND`, `WORKFLOW_NOT_FOUND`), RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and
+   * UNAVAILABLE (`GATEWAY_STOPPING`: follow again).
    */
   tailRunLogs: handleServerStreamingCall<TailRunLogsRequest, TailRunLogsResponse>;
   /**
@@ -1980,8 +1990,8 @@ export interface RunServiceClient extends Client {
    * Starts a run of a workflow's newest version. Returns when the run is durable, or, with `wait_timeout`, when it has
    * ended or that time is over; a run whose wait is over goes on. Fails with NOT_FOUND (`WORKFLOW_NOT_FOUND`),
    * FAILED_PRECONDITION (`WORKFLOW_DISABLED`, `WORKFLOW_NOT_DEPLOYED`), INVALID_ARGUMENT (`INVALID_EVENT`),
-   * RESOURCE_EXHAUSTED (`QUEUE_FULL`, `TOO_MANY_WAITING`) and UNAVAILABLE (`SUBMIT_UNACKNOWLEDGED`: the run may have
-   * been accepted; repeat the call with the same `request_id`).
+   * RESOURCE_EXHAUSTED (`QUEUE_FULL`, `GATEWAY_BUSY`) and UNAVAILABLE (`SUBMIT_UNACKNOWLEDGED`: the run may have been
+   * accepted; repeat the call with the same `request_id`; `OWNER_UNAVAILABLE`).
    */
   createRun(request: CreateRunRequest, callback: (error: ServiceError | null, response: Run) => void): ClientUnaryCall;
   createRun(
@@ -1995,7 +2005,10 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Run) => void,
   ): ClientUnaryCall;
-  /** Returns a run when it has ended or the wait is over, whichever is first. Fails with NOT_FOUND (`RUN_NOT_FOUND`). */
+  /**
+   * Returns a run when it has ended or the wait is over, whichever is first; also earlier when the gateway stops, so look
+   * at the state. Fails with NOT_FOUND (`RUN_NOT_FOUND`) and RESOURCE_EXHAUSTED (`GATEWAY_BUSY`).
+   */
   waitRun(request: WaitRunRequest, callback: (error: ServiceError | null, response: Run) => void): ClientUnaryCall;
   waitRun(
     request: WaitRunRequest,
@@ -2039,7 +2052,7 @@ export interface RunServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Sends the run now and after every change of it, and completes when the run has ended. Fails with NOT_FOUND
-   * (`RUN_NOT_FOUND`).
+   * (`RUN_NOT_FOUND`), RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
    */
   watchRun(request: WatchRunRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunResponse>;
   watchRun(
@@ -2069,6 +2082,8 @@ export interface RunServiceClient extends Client {
   /**
    * Sends log lines as they are written. For one run: all of its lines from the first on, completing behind the last
    * line of the run's end. For a workflow or the whole project: lines written from now on, until the caller leaves.
+   * Fails with NOT_FOUND (`RUN_NOT_FOUND`, `WORKFLOW_NOT_FOUND`), RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and
+   * UNAVAILABLE (`GATEWAY_STOPPING`: follow again).
    */
   tailRunLogs(request: TailRunLogsRequest, options?: Partial<CallOptions>): ClientReadableStream<TailRunLogsResponse>;
   tailRunLogs(
