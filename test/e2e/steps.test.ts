@@ -189,6 +189,19 @@ describe("what steps may do and what happens to them", () => {
     assert.match(of("stderr"), /err\n.*warned/);
   });
 
+  test("a log of many lines is read to its last line", async () => {
+    await house.deploy({
+      name: "chatty",
+      trigger,
+      steps: { work: "def handler(pd):\n    for n in range(30000):\n        print(n)\n" },
+    });
+    const { id } = await house.run("chatty");
+    const run = await house.cliJson<{ steps: { logs: { text: string }[] }[] }>(["runs", id]);
+    const lines = run.steps[0]?.logs.map(({ text }) => text);
+    assert.equal(lines?.length, 30_000);
+    assert.deepEqual([lines?.[0], lines?.at(-1)], ["0", "29999"]);
+  });
+
   test("a disabled workflow is 404 for its trigger and refused for calls, and comes back", async () => {
     const { url } = await house.deploy({ name: "switched", trigger, steps: { work: "print('on')\n" } });
     await house.cliJson(["disable", "switched"]);
