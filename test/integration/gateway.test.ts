@@ -33,6 +33,7 @@ before(async () => {
     MILLRACE_BODY_LIMIT_BYTES: String(BODY_LIMIT),
     MILLRACE_WAITING_REQUESTS_MAX: "5",
     MILLRACE_REQUEST_TIMEOUT_MS: "2000",
+    MILLRACE_REQUEST_BYTES_MAX: String(2 * BODY_LIMIT),
   });
   ({ gateways, channels, projectId, key, otherKey } = house);
   // Each has heard of the other once it has announced itself.
@@ -288,6 +289,19 @@ describe("a trigger", () => {
     assert.equal(response.status, 503);
     assert.equal((await errorOf(response)).reason, "GATEWAY_BUSY");
     for (const one of await Promise.all(waiting)) assert.equal(one.status, 504);
+  });
+
+  test("says 503 when the bodies of all callers together are too large, and has room again when they are gone", async () => {
+    const { path } = await deploy({ respond: "workflow" });
+    house.onSubmit = (submit) => accept(submit);
+    const post = () => ask(path, { method: "POST", body: "x".repeat(0.9 * BODY_LIMIT) });
+    const waiting = [post(), post()];
+    await until(() => gateways[0]!.waitingCount() === 2);
+    const response = await post();
+    assert.equal(response.status, 503);
+    assert.equal((await errorOf(response)).reason, "GATEWAY_BUSY");
+    for (const one of await Promise.all(waiting)) assert.equal(one.status, 504);
+    assert.equal((await post()).status, 504);
   });
 
   test("forgets a caller that has left", async () => {

@@ -38,6 +38,14 @@ export const gatewaySettings = {
     max: 5 * 1024 * 1024,
     unit: "bytes",
   }),
+  requestBytesMax: integer({
+    env: "MILLRACE_REQUEST_BYTES_MAX",
+    description: "Most bytes of request bodies in memory, all callers together; more get 503.",
+    default: 256 * 1024 * 1024,
+    min: 64 * 1024,
+    max: 64 * 1024 ** 3,
+    unit: "bytes",
+  }),
   headerLimitBytes: integer({
     env: "MILLRACE_HEADER_LIMIT_BYTES",
     description: "Most bytes of a request's headers; more get 431.",

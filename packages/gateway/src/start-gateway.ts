@@ -26,6 +26,7 @@ import { WorkflowService } from "./api/workflow-service.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
+import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
 import { EndWatch } from "./runs/end-watch.ts";
@@ -218,6 +219,7 @@ class Gateway {
       log,
       publicUrl: this.#publicUrl,
       bodyLimitBytes: settings.bodyLimitBytes,
+      budget: new ByteBudget(settings.requestBytesMax),
       waitMs: settings.httpWaitMs,
       trustedProxies: settings.trustedProxies,
     });

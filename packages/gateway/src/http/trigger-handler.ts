@@ -13,6 +13,7 @@ import type { DefinitionCache, LiveTrigger } from "../definitions/definition-cac
 import { buildSubmit, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
+import type { ByteBudget } from "./byte-budget.ts";
 import { clientIpOf } from "./client-ip.ts";
 import { httpStatusOf } from "./http-status.ts";
 import {
@@ -37,6 +38,7 @@ export interface TriggerHandlerOptions {
   readonly log: Logger;
   readonly publicUrl: () => string;
   readonly bodyLimitBytes: number;
+  readonly budget: ByteBudget;
   readonly waitMs: number;
   readonly trustedProxies: number;
 }
@@ -63,11 +65,22 @@ export class TriggerHandler {
     }
     if (isPreflight(request)) return answerPreflight(request, response);
     try {
-      const body = await readBody(request, this.#options.bodyLimitBytes);
+      const body = await this.#readBody(request, response);
       await this.#run(request, response, trigger, this.#describe(request, target, place, body));
     } catch (thrown) {
       this.#fail(request, response, coerceError(thrown));
     }
+  }
+
+  /** Reads the body; its bytes count until the answer is out or the client has gone. */
+  #readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
+    const { budget, bodyLimitBytes } = this.#options;
+    let held = 0;
+    response.once("close", () => budget.give(held));
+    return readBody(request, bodyLimitBytes, (count) => {
+      budget.take(count);
+      held += count;
+    });
   }
 
   #describe(request: IncomingMessage, target: RequestTarget, place: TriggerTarget, body: Buffer): TriggerRequest {
