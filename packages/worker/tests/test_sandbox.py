@@ -25,6 +25,7 @@ from millrace_worker.sandbox import (
     SandboxUnavailable,
 )
 from millrace_worker.sandbox.launcher import look_interval
+from millrace_worker.sandbox.machine import MachineMemory, default_reserve
 from millrace_worker.sandbox.probe import run_checks
 from millrace_worker.sandbox.seccomp import assemble_filter, supported_architecture
 from millrace_worker.sandbox.start import remedy_for
@@ -166,6 +167,34 @@ def test_an_idle_ee_is_frozen_and_goes_on_with_the_next_run(runtime: Callable[[s
             process.close_fds()
 
     asyncio.run(run())
+
+
+def test_the_largest_ee_ends_before_the_machine_is_out_of_memory(runtime: Callable[[str], Path]) -> None:
+    async def run() -> None:
+        source = (
+            "import os\nif os.read(1000, 1) == b'l': open('/tmp/x', 'wb').write(bytes(50 << 20))\nos.write(1001, b'x')\n" + ECHO
+        )
+        async with sandboxed(settings_for(runtime(source), machine_reserve_bytes=1 << 50)) as sandbox:
+            small, large = await sandbox.spawn(), await sandbox.spawn()
+            for process, size in ((small, b"s"), (large, b"l")):
+                os.write(process.control_writer, size)
+                await read_some(process.control_reader)
+            small.watch()
+            end = await asyncio.wait_for(large.wait(), 10)
+            assert (
+                end.kind == "out_of_memory" and "the machine ran out of memory" in end.message and "50 MB in /tmp" in end.message
+            )
+            for process in (small, large):
+                process.close_fds()
+
+    asyncio.run(run())
+
+
+def test_the_reserve_of_a_machine_is_a_twentieth_within_bounds() -> None:
+    assert [default_reserve(total * MIB) // MIB for total in (512, 10_000, 1_000_000)] == [128, 500, 1024]
+    memory = MachineMemory()
+    assert 0 < memory.available_bytes() <= memory.total_bytes
+    memory.close()
 
 
 def test_many_start_at_once_each_with_its_own_uid(runtime: Callable[[str], Path]) -> None:

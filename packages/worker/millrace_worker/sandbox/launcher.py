@@ -22,7 +22,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import bubblewrap
-from .process import ExitInfo, SandboxedProcess, exit_info_from_status, lost, out_of_memory, too_many_files, too_many_processes
+from .machine import MachineMemory, default_reserve
+from .process import (
+    ExitInfo,
+    SandboxedProcess,
+    exit_info_from_status,
+    lost,
+    machine_out_of_memory,
+    out_of_memory,
+    too_many_files,
+    too_many_processes,
+)
 from .settings import MIB, SandboxSettings, SandboxUnavailable
 from .start import describe_failed_start, start_bubblewrap
 from .uids import UidBlock
@@ -30,6 +40,7 @@ from .uids import UidBlock
 _FASTEST_GROWTH = 4096 * MIB
 """Bytes a second that a program may take; memory that was never touched comes at 1 to 3 GiB/s a core."""
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.1
+_AFTER_GUARD_S = 0.5
 _INSIDE_UID = 1000
 _EXIT_BROKEN = 70
 
@@ -57,6 +68,9 @@ class Sandbox:
         self._sleeping_until = 0.0
         self._closing = self._precompiled = False
         self._count = 0
+        self._memory: MachineMemory | None = None
+        self._reserve = 0
+        self._next_guard = 0.0
         self._uids: UidBlock | None = None
 
     def check(self) -> None:
@@ -101,6 +115,9 @@ class Sandbox:
         if self._uids is not None:
             self._uids.close()
             self._uids = None
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
 
     def watch(self, process: SandboxedProcess) -> None:
         """Begin to look at an EE; wakes the thread only when it sleeps beyond the first look."""
@@ -274,6 +291,7 @@ class Sandbox:
                 if now >= process.next_look:
                     self._look_or_kill(process)
                 soonest = min(soonest, process.next_look)
+                self._guard_machine()
         return None if soonest == float("inf") else max(soonest - time.monotonic(), 0.0)
 
     def _look_or_kill(self, process: SandboxedProcess) -> None:
@@ -284,6 +302,23 @@ class Sandbox:
                 self._look(process)
         except (OSError, ValueError) as error:
             process.condemn(ExitInfo("lost", f"killed: what it uses could not be read any more ({error})"))
+
+    def _guard_machine(self) -> None:
+        """At most ten times a second, while anything runs: end the largest EE before the machine is out of memory."""
+        now = time.monotonic()
+        if now < self._next_guard:
+            return
+        self._next_guard = now + _LONGEST_LOOK_S
+        if self._memory is None:
+            self._memory = MachineMemory()
+            self._reserve = self.settings.machine_reserve_bytes or default_reserve(self._memory.total_bytes)
+        if self._memory.available_bytes() >= self._reserve:
+            return
+        held = [(process.usage(), process) for process in self._processes if process.table is not None]
+        usage, process = max(held, key=lambda one: one[0].memory_bytes + one[0].tmp_bytes)
+        process.condemn(machine_out_of_memory(usage.memory_bytes, usage.tmp_bytes))
+        # What it held takes a moment to come back.
+        self._next_guard = time.monotonic() + _AFTER_GUARD_S
 
     def _look(self, process: SandboxedProcess) -> None:
         assert process.table is not None

@@ -251,6 +251,11 @@ def out_of_memory(used_bytes: int, limit_bytes: int) -> ExitInfo:
     return ExitInfo("out_of_memory", f"out of memory at {used} MB (limit {limit} MB)")
 
 
+def machine_out_of_memory(memory_bytes: int, tmp_bytes: int) -> ExitInfo:
+    held = f"{memory_bytes // MIB} MB of memory and {tmp_bytes // MIB} MB in /tmp"
+    return ExitInfo("out_of_memory", f"killed because the machine ran out of memory; this environment held most: {held}")
+
+
 def too_many_processes(count: int, limit: int) -> ExitInfo:
     return ExitInfo("too_many_processes", f"{count} processes and threads (limit {limit})")
 

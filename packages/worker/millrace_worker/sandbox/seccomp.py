@@ -117,6 +117,8 @@ _ABSENT: dict[str, tuple[int, int]] = {
     # A memfd that is mapped nowhere, or that waits in a socket as a message, is memory in nobody's account.
     "memfd_create": (319, 279),
     "memfd_secret": (447, 447),
+    # A pipe holds on to the pages that it was given after they are unmapped: 16 huge pages, 32 MB, for each pipe.
+    "vmsplice": (278, 75),
 }
 
 _CLONE, _UNSHARE, _SOCKET, _IOCTL, _PERSONALITY = (56, 220), (272, 97), (41, 198), (16, 29), (135, 92)

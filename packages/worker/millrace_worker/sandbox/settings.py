@@ -77,6 +77,8 @@ class SandboxSettings:
     tmp_inodes: int = 65_536
     """An inode costs about 1 KiB of kernel memory that no limit of the EE counts, hence a bound of its own."""
     shm_bytes: int = 64 * MIB
+    machine_reserve_bytes: int = 0
+    """When the machine has less left, the EE that holds most is ended. 0: a twentieth, between 128 MiB and 1 GiB."""
     uid_base: int = 200_000
     """First uid for EEs of a house that root started. Must lie above the machine's own users."""
     uid_count: int = 65_536
@@ -101,6 +103,7 @@ class SandboxSettings:
             "tmp_bytes": (MIB, 1 << 50),
             "tmp_inodes": (64, 1 << 30),
             "shm_bytes": (4096, 1 << 40),
+            "machine_reserve_bytes": (0, 1 << 50),
             "uid_base": (1000, 1 << 31),
             "uid_count": (256, 1 << 24),
             "start_timeout_s": (1, 600),
@@ -160,6 +163,7 @@ _INTEGERS = (
     "tmp_bytes",
     "tmp_inodes",
     "shm_bytes",
+    "machine_reserve_bytes",
     "uid_base",
     "uid_count",
 )

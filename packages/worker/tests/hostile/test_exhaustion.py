@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 
 import pytest
@@ -139,6 +140,16 @@ with open('/tmp/big', 'r+b') as file:
 os.unlink('/tmp/big')
 """
     assert attack(source).ok
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="system call numbers of x86_64")
+def test_pipes_cannot_hold_pages_that_are_mapped_nowhere() -> None:
+    answer = attack("import ctypes\nresult = ctypes.CDLL(None, use_errno=True).syscall(278, 1, 0, 0, 0), ctypes.get_errno()")
+    assert answer.result == [-1, 38], answer
+
+
+def test_the_kernel_ends_user_code_first() -> None:
+    assert attack("result = open('/proc/self/oom_score_adj').read()").result == "1000\n"
 
 
 def test_memfd_does_not_exist() -> None:

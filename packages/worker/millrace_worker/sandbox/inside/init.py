@@ -100,11 +100,18 @@ def _set_limits(processes: int, files: int, data: int) -> None:
         ("DATA", data),
         ("MEMLOCK", 65536),
         ("MSGQUEUE", 0),
+        ("SIGPENDING", 4096),
     ):
         which = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(which)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
+
+
+def _be_the_first_to_go() -> None:
+    """Should the machine run out of memory all the same, the kernel ends user code before it ends a database."""
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
 
 
 def _drop_bounding_set() -> None:
@@ -148,8 +155,8 @@ def _close_abstract_sockets() -> None:
 def _run_runtime(config: dict[str, Any]) -> None:
     """The child: the runtime as `__main__`, on the descriptors that it was promised and no others."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # The worker ignores Ctrl-C, and what is ignored is inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
     # Only now, and not in pid 1, whose memory stays closed to user code of the same uid: with it user code can read its
@@ -219,6 +226,7 @@ def _prepare(config: dict[str, Any]) -> None:
         _bound_tmpfs("/tmp", config["tmp_bytes"], config["tmp_inodes"])
         _bound_tmpfs("/dev/shm", config["shm_bytes"], 4096)
         _close_proc()
+        _be_the_first_to_go()
     if config["mode"] == "root":
         _drop_bounding_set()
         _become(config["uid"])
@@ -249,12 +257,13 @@ def main() -> None:
     os.set_blocking(wakeup_writer, False)
     signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     child = os.fork()
     if child == 0:
         _run_runtime(config)
         return
+    # Only now: the child must not ignore, be it for a moment, what the host may send it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.closerange(0, 3)
     for name in ("control_in", "control_out"):
         os.close(config[name])
