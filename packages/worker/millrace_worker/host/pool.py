@@ -60,7 +60,9 @@ class Pool:
         self._say = say
         self._on_no_sandbox = on_no_sandbox
         self._loop = asyncio.get_running_loop()
+        # Every process that exists, among them those that were told to end: they hold memory and a uid until they have.
         self._alive: set[Environment] = set()
+        self._dying: set[Environment] = set()
         self._blank: deque[Environment] = deque()
         # In the order in which they became idle: the first is the one to give up.
         self._idle: dict[Environment, float] = {}
@@ -123,7 +125,7 @@ class Pool:
         environment.runs += 1
         version = environment.version
         if environment.dead or self._closed or version is None or environment in self._outdated:
-            environment.kill("no longer needed")
+            self._end(environment, "no longer needed")
             return
         if self._waiting and self._waiting[0].version is version:
             self._waiting.popleft().on_environment(environment)
@@ -162,9 +164,9 @@ class Pool:
             environment = stack[-1]
             self._forget_idle(environment)
             if environment.dead or time.monotonic() - environment.bound_at > self._bounds.lifetime_seconds:
-                environment.kill("it is old enough")
+                self._end(environment, "it is old enough")
             elif environment.version is not version:
-                environment.kill("its version was loaded anew")
+                self._end(environment, "its version was loaded anew")
             else:
                 self._changed()
                 return environment
@@ -188,15 +190,19 @@ class Pool:
 
     def _give_up(self, environment: Environment, cause: str) -> None:
         self._forget_idle(environment)
-        self._alive.discard(environment)
         if environment in self._blank:
             self._blank.remove(environment)
-        environment.kill(cause)
+        self._end(environment, cause)
         self._changed()
 
+    def _end(self, environment: Environment, cause: str) -> None:
+        if not environment.dead:
+            self._dying.add(environment)
+            environment.kill(cause)
+
     def _make_room(self, wanted: int) -> bool:
-        """Ends idle ones until `wanted` more can be started or are being started; tells whether that worked."""
-        while len(self._alive) + max(wanted, self._starting) > self._bounds.environments_max:
+        """Ends idle ones until there is a place for `wanted` more, now or when they have ended; tells whether there is."""
+        while self._staying() + max(wanted, self._starting) > self._bounds.environments_max:
             if not self._idle:
                 return False
             self._give_up(next(iter(self._idle)), "another version needs its place")
@@ -211,14 +217,19 @@ class Pool:
                     return
             elif not self._room_for_blank():
                 return
+            if len(self._alive) + self._starting >= self._bounds.environments_max:
+                return  # The end of a dying one comes back here.
             self._starting += 1
             task = self._loop.create_task(self._start())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _staying(self) -> int:
+        return len(self._alive) - len(self._dying)
+
     def _room_for_blank(self) -> bool:
         """One blank one is worth more than the warm one that was used longest ago; further ones only fill free places."""
-        if len(self._alive) + self._starting < self._bounds.environments_max:
+        if self._staying() + self._starting < self._bounds.environments_max:
             return True
         needed = not self._blank and not self._starting and len(self._idle) > 1
         return needed and self._make_room(1)
@@ -267,15 +278,19 @@ class Pool:
         return _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS)) - 1]
 
     def _on_end(self, environment: Environment) -> None:
-        self._alive.discard(environment)
-        self._outdated.discard(environment)
+        for group in (self._alive, self._dying, self._outdated):
+            group.discard(environment)
         blank = environment in self._blank
         if blank:
             self._blank.remove(environment)
         self._forget_idle(environment)
-        if not self._closed:
-            self._later("refill", self._pause() if blank else 0.0, self._refill)
-            self._changed()
+        if self._closed:
+            return
+        self._changed()
+        if blank:
+            self._later("refill", self._pause(), self._refill)
+        else:
+            self._refill()
 
     def _expire(self) -> None:
         """Ends what has been idle for too long; the next look is when the next one is due."""
