@@ -13,6 +13,10 @@ import { dev, doctor } from "./commands/house.ts";
 
 const LIST_LIMIT_MAX = 100_000;
 
+const EXIT_CODES = `
+Exit codes: 0 done, 1 internal, 2 usage or invalid input, 3 not found, 4 not allowed, 5 house not reachable,
+6 the run failed, 7 wrong state, 8 limit reached, 9 took too long.`;
+
 /** Runs a command's work and keeps its exit code; the program's owner decides how that is done. */
 export type Perform = (work: (context: CommandContext) => CommandResult | Promise<CommandResult>) => Promise<void>;
 
@@ -27,6 +31,7 @@ export function createProgram(version: string, perform: Perform): Command {
     .option("--data <folder>", "data folder of a house on this machine (MILLRACE_DATA; else the one started last)")
     .option("--json", "print one JSON document on stdout and nothing else there")
     .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", EXIT_CODES)
     .showHelpAfterError("(add --help for the command's arguments and options)")
     .exitOverride();
   addHouseCommands(program, perform);

@@ -12,7 +12,7 @@ export function logs(context: CommandContext, target: string, options: { follow:
   return withHouse(context, async (client) => {
     const isRun = isRunId(target) && (await exists(client, target));
     if (options.follow) return follow(context, client, isRun ? runName(target) : `workflows/${target}/runs/-`);
-    const id = isRun ? target : await newestRun(client, target);
+    const id = isRun ? target : await newestRun(client, target).catch((error: unknown) => refuse(error, target));
     const entries = id === undefined ? [] : await listLogs(client, id);
     const text = entries.length > 0 ? entries.map((entry) => logText(entry, context.style)).join("\n") : nothing(id);
     return { json: entries.map(entryDocument), text };
@@ -34,6 +34,12 @@ async function exists(client: ApiClient, id: string): Promise<boolean> {
   }
 }
 
+/** What looks like a run's id was probably meant to be one. */
+function refuse(error: unknown, target: string): never {
+  if (!(error instanceof PlatformError) || error.kind !== "NotFound" || !isRunId(target)) throw error;
+  throw new PlatformError("NotFound", "RUN_NOT_FOUND", `There is no run and no workflow ${target}.`, { cause: error });
+}
+
 async function newestRun(client: ApiClient, workflow: string): Promise<string | undefined> {
   const [newest] = await listRuns(client, { workflow, limit: 1 });
   return newest?.id;
@@ -51,7 +57,7 @@ async function follow(context: CommandContext, client: ApiClient, parent: string
     for await (const { entries } of tail) {
       for (const entry of entries) {
         if (context.json) seen.push(entryDocument(entry));
-        else context.say(logText(entry, context.style));
+        else context.say(logText(entry, context.style, parent.endsWith("/-")));
       }
     }
   } catch (error) {

@@ -96,13 +96,14 @@ function failureText(failure: runApi.RunFailure | undefined, style: Style): stri
   return `${head}\n${sanitize(failure.traceback || failure.message).trimEnd()}`;
 }
 
-/** Log lines as people read them: time, step, stream where it is not stdout, text. */
-export function logText(entry: runApi.LogEntry, style: Style): string {
+/** Log lines as people read them: time, the run's end of its id where several are mixed, step, stream, text. */
+export function logText(entry: runApi.LogEntry, style: Style, mixed = false): string {
   const time = entry.time === undefined ? "-" : entry.time.toTimeString().slice(0, 8) + milliseconds(entry.time);
   const stream = streamName(entry.stream);
   const who = sanitizeLine(entry.step || "-");
   const mark = stream === "stdout" ? "" : ` ${stream === "error" ? style.bad(stream) : style.dim(stream)}`;
-  const prefix = `${style.dim(time)} ${style.bold(who)}${mark} `;
+  const run = mixed ? `${style.dim(`…${entry.run.slice(-8)}`)} ` : "";
+  const prefix = `${style.dim(time)} ${run}${style.bold(who)}${mark} `;
   return sanitize(entry.text)
     .split("\n")
     .map((line) => prefix + line)
