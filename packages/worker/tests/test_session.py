@@ -533,6 +533,32 @@ def test_a_run_without_renewal_starts_no_further_step_until_renewed(runner: Scri
     runner.wait_for("run_gone", assignment.run_id)
 
 
+def test_a_run_that_is_ended_between_two_steps_leaves_its_environment_warm(runner: ScriptedRunner) -> None:
+    version = runner.load("print('one')", "print('two')")
+    for warm in (False, True):
+        assignment = runner.start(version)
+        runner.wait_for("step_finished", assignment.run_id)
+        assert runner.wait_for("step_started", assignment.run_id).warm == warm
+        runner.say(end_run=pb.EndRun(assignment=assignment))
+        assert runner.wait_for("run_gone", assignment.run_id).cause == pb.GONE_CAUSE_ENDED
+
+
+def test_a_run_that_was_held_back_and_never_started_can_be_ended(runner: ScriptedRunner) -> None:
+    version = runner.load("def handler(pd):\n    return 'ran'")
+    assignment = runner.start(version, life=duration(0.0000001))
+    runner.say(end_run=pb.EndRun(assignment=assignment))
+    assert runner.wait_for("run_gone", assignment.run_id).cause == pb.GONE_CAUSE_ENDED
+    assert runner.finish(version).value == "ran"
+
+
+def test_large_values_go_both_ways(runner: ScriptedRunner) -> None:
+    event = {"text": "ü" * 1_500_000, "list": list(range(100_000))}
+    source = "def handler(pd):\n    e = pd.steps.trigger.event\n    pd.export('n', len(e['text']))\n    return e['text'][:400000]"
+    outcome = run(runner, source, event=event)
+    assert outcome.exports() == {"n": 1_500_000}
+    assert outcome.value == "ü" * 400_000
+
+
 def test_a_newer_assignment_replaces_an_older_one(runner: ScriptedRunner) -> None:
     version = runner.load("import time\ndef handler(pd):\n    time.sleep(pd.steps['trigger']['event'])")
     old = runner.start(version, 60)
