@@ -74,6 +74,13 @@ interface Wanted {
   live: Subscription | undefined;
 }
 
+interface Outgoing {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly reply: string | undefined;
+  readonly messageHeaders: BusHeaders | undefined;
+}
+
 const connections = new WeakMap<Bus, () => NatsConnection | undefined>();
 
 /** The NATS connection below a bus, for the other files of this room; anybody else has no business with it. */
@@ -103,6 +110,8 @@ export class Bus {
   #wanted = new Set<Wanted>();
   #listeners = new Set<(status: BusStatus) => void>();
   #waiting = new Set<(connected: boolean) => void>();
+  /** Messages of this turn of the event loop. */
+  #outbox: Outgoing[] = [];
   #sentBytes = 0;
   #seenBytes = 0;
   #catchingUp = false;
@@ -186,6 +195,7 @@ export class Bus {
     const what = `request to ${subject}`;
     if (connection === undefined) throw disconnectedError(what);
     this.#checkSize(subject, data, options.headers);
+    this.#sendOutbox();
     try {
       const answer = await connection.request(subject, data, {
         timeout: options.timeoutMs,
@@ -221,11 +231,13 @@ export class Bus {
 
   /** Resolves to true when the server has seen everything that was sent before. */
   flush(): Promise<boolean> {
+    this.#sendOutbox();
     return this.#link.ping();
   }
 
   /** Takes no more messages, lets what was sent leave, and ends the connection for good. */
   async drain(timeoutMs = 2_000): Promise<void> {
+    this.#sendOutbox();
     this.#wanted.clear();
     this.#wake(false);
     await this.#link.close(timeoutMs);
@@ -242,16 +254,31 @@ export class Bus {
       this.counters.lostBacklog++;
       return false;
     }
-    try {
-      if (messageHeaders === undefined && reply === undefined) connection.publish(subject, data);
-      else connection.publish(subject, data, publishOptions(reply, messageHeaders));
-    } catch (thrown) {
-      this.counters.lostDisconnected++;
-      this.log.warn("bus.publish_failed", { subject, error: String(thrown) });
-      return false;
-    }
-    this.counters.published++;
+    if (this.#outbox.length === 0) setImmediate(() => this.#sendOutbox());
+    this.#outbox.push({ subject, data, reply, messageHeaders });
     return true;
+  }
+
+  /**
+   * Sends what one turn of the event loop has gathered in one write: the client library writes once a microtask, which
+   * under load made a third of a scheduler's time system calls.
+   */
+  #sendOutbox(): void {
+    const messages = this.#outbox;
+    if (messages.length === 0) return;
+    this.#outbox = [];
+    const connection = this.#link.current;
+    for (const { subject, data, reply, messageHeaders } of messages) {
+      try {
+        if (connection === undefined) this.counters.lostDisconnected++;
+        else if (messageHeaders === undefined && reply === undefined) connection.publish(subject, data);
+        else connection.publish(subject, data, publishOptions(reply, messageHeaders));
+      } catch (thrown) {
+        this.counters.lostDisconnected++;
+        this.log.warn("bus.publish_failed", { subject, error: String(thrown) });
+      }
+    }
+    if (connection !== undefined) this.counters.published += messages.length;
   }
 
   /** Bounds what waits for a slow server. A ping goes out at half the bound, so only a server that is behind reaches it. */
@@ -264,6 +291,7 @@ export class Bus {
   }
 
   #catchUp(): void {
+    this.#sendOutbox();
     const sent = this.#sentBytes;
     this.#catchingUp = true;
     void this.#link.ping().then((seen) => {
