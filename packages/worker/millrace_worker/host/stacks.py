@@ -6,12 +6,14 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 _SECONDS = 0.3
 _FRAME = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+|\?\?\?) in (?P<name>.*)$')
-_RUNTIME = "/millrace/runtime/"
-# The outermost frame that matters; below it lies how the sandbox was started.
-_BOTTOM = f"{_RUNTIME}__main__.py"
+# Where the runtime lies: in a sandbox, and without one.
+_RUNTIMES = ("/millrace/runtime/", f"{Path(__file__).resolve().parents[1] / 'runtime'}/")
+# The outermost frame that matters; below it lies how the environment was started.
+_BOTTOMS = tuple(f"{runtime}__main__.py" for runtime in _RUNTIMES)
 _FAULT = re.compile(r"Fatal Python error: (.*)")
 
 
@@ -42,7 +44,7 @@ class StackRequest:
     def on_dump(self, text: bytes) -> None:
         """Everything that faulthandler has written until now."""
         self._frames = parse(text)
-        if _BOTTOM.encode() in text:
+        if any(bottom.encode() in text for bottom in _BOTTOMS):
             self.give_up()
 
     def give_up(self) -> None:
@@ -64,8 +66,8 @@ def parse(text: bytes) -> list[Frame]:
             frames.append(Frame(found["file"], int(number) if number.isdigit() else 0, found["name"]))
         elif frames and not line.startswith("  "):
             break
-    bottom = next((index for index, frame in enumerate(frames) if frame.file == _BOTTOM), len(frames))
-    return [frame for frame in reversed(frames[:bottom]) if not frame.file.startswith(_RUNTIME)]
+    bottom = next((index for index, frame in enumerate(frames) if frame.file in _BOTTOMS), len(frames))
+    return [frame for frame in reversed(frames[:bottom]) if not frame.file.startswith(_RUNTIMES)]
 
 
 def render(frames: Iterable[Frame], sources: dict[str, list[str]]) -> str:
