@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { until } from "../harness/until.ts";
 import { runCli, TestHouse, writeFolder, type CommandOutcome } from "../harness/test-house.ts";
 
 interface ErrorDocument {
@@ -163,4 +164,32 @@ describe("the command line", () => {
     const outcome = await house.cli(["workflows", "--json"]);
     assert.equal(outcome.code, 0, outcome.stdout);
   });
+
+  test("a command that waits for a run outlives the gateway, the broker and the database", async () => {
+    await house.deploy({
+      name: "patient",
+      trigger: { http: {} },
+      steps: { work: "import time\ndef handler(pd):\n    print('begun')\n    time.sleep(6)\n    return 'done'\n" },
+    });
+    const waiting = house.cliJson<{ state: string; steps: { returnValue: unknown; logs: { text: string }[] }[] }>([
+      "run",
+      "patient",
+    ]);
+    await until(async () => (await house.client.runs.listRuns(newestOf("patient"))).runs.length === 1);
+    for (const victim of ["gateway", "nats", "postgres"]) {
+      const found = (await house.processes()).find(({ role }) => role === victim);
+      process.kill(Number(found?.pid), "SIGKILL");
+    }
+    const run = await waiting;
+    assert.equal(run.state, "SUCCEEDED");
+    assert.equal(run.steps[0]?.returnValue, "done");
+    assert.deepEqual(
+      run.steps[0]?.logs.map(({ text }) => text),
+      ["begun"],
+    );
+  });
 });
+
+function newestOf(workflow: string) {
+  return { parent: `workflows/${workflow}`, pageSize: 1, pageToken: "", state: 0 } as const;
+}
