@@ -93,9 +93,10 @@ def _map_ordinary_user(inside: int) -> None:
 
 
 def _set_limits(processes: int, files: int, data: int) -> None:
+    """Without a sandbox there is no limit of processes: it would count all those of the user who runs the house."""
     for name, value in (
         ("CORE", 0),
-        ("NPROC", processes),
+        *([("NPROC", processes)] if processes else []),
         ("NOFILE", files),
         ("DATA", data),
         ("MEMLOCK", 65536),
@@ -239,7 +240,7 @@ def _prepare(config: dict[str, Any]) -> None:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _close_abstract_sockets()
         _install_filter(bytes.fromhex(config["filter"]))
-    _set_limits(config["processes"], config["files"], config["data"])
+    _set_limits(config["processes"] if config["mode"] != "unsafe" else 0, config["files"], config["data"])
     # Changing the uid cleared what bubblewrap had set. Should bubblewrap have died in between, the lifeline tells.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o022)
