@@ -235,8 +235,9 @@ class Pool:
         return needed and self._make_room(1)
 
     async def _start(self) -> None:
+        sandbox = self._sandbox
         try:
-            environment = await self._start_blank()
+            environment = await self._start_blank(sandbox)
         except (SandboxUnavailable, RuntimeError, OSError, TimeoutError) as error:
             self._starting -= 1
             self._on_start_failed(error)
@@ -246,6 +247,8 @@ class Pool:
         self._alive.add(environment)
         if environment.dead:
             self._on_end(environment)
+        elif sandbox is not self._sandbox:
+            self._give_up(environment, "the worker's settings changed while it started")
         elif self._waiting:
             self._hand_over(environment, self._waiting.popleft())
         else:
@@ -253,8 +256,8 @@ class Pool:
             self._changed()
         self._refill()
 
-    async def _start_blank(self) -> Environment:
-        process = await self._sandbox.spawn()
+    async def _start_blank(self, sandbox: Sandbox) -> Environment:
+        process = await sandbox.spawn()
         environment = Environment(process, self._bounds.result_bytes_max)
         environment.on_end = lambda: self._on_end(environment)
         try:
