@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import uuid
@@ -22,9 +23,16 @@ from google.protobuf.duration_pb2 import Duration
 
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.generated import session_pb2_grpc as pb_grpc
+from millrace_worker.generated import step_pb2 as step_pb
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEADLINE_SECONDS = 30.0
+OUT, ERR, ERROR, SYSTEM = (
+    step_pb.LOG_STREAM_STDOUT,
+    step_pb.LOG_STREAM_STDERR,
+    step_pb.LOG_STREAM_ERROR,
+    step_pb.LOG_STREAM_SYSTEM,
+)
 
 
 def python_path() -> str:
@@ -183,6 +191,11 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             self.worker.kill()
             self._server.stop(None)
             self._folder.cleanup()
+
+
+def run(runner: ScriptedRunner, *sources: str, **fields: Any) -> Outcome:
+    """Runs sources, indented as the test is."""
+    return runner.run(*(textwrap.dedent(source) for source in sources), **fields)
 
 
 class Outcome:
