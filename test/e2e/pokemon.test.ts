@@ -82,6 +82,12 @@ describe("the first workflow, from files to an answer", () => {
     assert.ok(shown.stdout.includes(run.traceId));
   });
 
+  test("the smallest example answers as well", async () => {
+    const { triggers } = await house.cliJson<DeployedDocument>(["deploy", "examples/hello"]);
+    const response = await fetch(`${triggers[0]?.url}`, { method: "POST" });
+    assert.equal(await response.text(), "Hello, world!\n");
+  });
+
   test("a second deploy keeps the address and raises the version", async () => {
     const again = await house.cliJson<DeployedDocument>(["deploy", "examples/pokemon"]);
     assert.equal(again.version, 2);
