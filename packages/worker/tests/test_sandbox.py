@@ -24,6 +24,7 @@ from millrace_worker.sandbox import (
     SandboxSettings,
     SandboxUnavailable,
 )
+from millrace_worker.sandbox.bubblewrap import environment
 from millrace_worker.sandbox.launcher import look_interval
 from millrace_worker.sandbox.machine import MachineMemory, default_reserve
 from millrace_worker.sandbox.probe import run_checks
@@ -409,6 +410,12 @@ def test_without_a_sandbox_the_api_is_the_same(runtime: Callable[[str], Path]) -
             process.close_fds()
 
     asyncio.run(run())
+
+
+def test_libraries_for_numbers_may_not_take_every_thread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for cores, threads in ((2, None), (8, None), (64, "8")):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert environment(settings_for(tmp_path)).get("OPENBLAS_NUM_THREADS") == threads
 
 
 def test_settings_are_checked_all_at_once() -> None:

@@ -46,6 +46,15 @@ _ETC = (
     "magic",
     "fonts",
 )
+_THREADS_SHARE = 8
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+)
 _CAPABILITIES: tuple[str, ...] = ("CAP_SYS_ADMIN", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
 
 
@@ -122,7 +131,7 @@ def precompile(settings: SandboxSettings) -> None:
 def environment(settings: SandboxSettings) -> dict[str, str]:
     """The whole environment of an EE before a version's own variables."""
     folders = [str(find_interpreter(settings).executable.parent), "/usr/local/bin", "/usr/bin", "/bin"]
-    return {
+    values = {
         "PATH": ":".join(dict.fromkeys(folders)),
         "HOME": "/tmp",
         "TMPDIR": "/tmp",
@@ -130,6 +139,11 @@ def environment(settings: SandboxSettings) -> dict[str, str]:
         "USER": "millrace",
         "LOGNAME": "millrace",
     }
+    # Libraries for numbers start a thread per core when they are imported: on a large machine that alone would be the limit.
+    threads = max(settings.process_limit // _THREADS_SHARE, 1)
+    if (os.cpu_count() or 1) > threads:
+        values.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    return values
 
 
 def _environment(settings: SandboxSettings) -> list[str]:
