@@ -1,19 +1,23 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { chmodSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { openApiClient, runDocument, type ApiClient, type RunDocument } from "@millrace/cli";
 import type { workflowApi } from "@millrace/protocol";
 import { pickFreePort } from "@millrace/provision";
+import { scratchFolder } from "@millrace/testkit";
 
 const checkout = join(import.meta.dirname, "../..");
 const command = join(checkout, "packages/cli/bin/millrace.mjs");
+const scratch = scratchFolder();
+// Under root, Postgres runs as another user and has to pass through.
+chmodSync(scratch, 0o711);
 // The houses of tests are not the ones that this user's commands mean.
-const stateHome = process.env["XDG_STATE_HOME"] ?? join(tmpdir(), `millrace-state-${process.pid}`);
+const stateHome = process.env["XDG_STATE_HOME"] ?? join(scratch, "state");
 const READY_MS = 120_000;
 const STOP_MS = 60_000;
 
@@ -65,7 +69,7 @@ export class TestHouse {
 
   /** Starts a house and waits until everything in it answers. */
   static async start(options: { environment?: Readonly<Record<string, string>> } = {}): Promise<TestHouse> {
-    const data = await mkdtemp(join(tmpdir(), "millrace-house-"));
+    const data = await mkdtemp(join(scratch, "house-"));
     const dev = await startDev(data, options.environment ?? {});
     const [, url, , grpc] = dev.readyLine.split(" ");
     assert.ok(url !== undefined && grpc !== undefined, `unexpected ready line: ${dev.readyLine}`);
