@@ -69,10 +69,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
 def _check_json(data: bytes, kind: type) -> None:
     """Downstream believes that this is JSON; the sandbox is not to be believed."""
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        value = _decode_json(data.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(value, kind):

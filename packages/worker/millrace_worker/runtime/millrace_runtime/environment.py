@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # A blank environment that nobody wants yet imports what steps often need; at least this long after its start.
-_SPARE_SECONDS = 0.5
+_SPARE_SECONDS = 2.0
 _OFTEN_IMPORTED = (
     "asyncio",
     "traceback",
