@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REAP_ROUNDS = 100
+_STOP_TIMEOUT_S = 0.2
 _NO_STRAYS: tuple[list[int], set[int]] = ([], set())
 
 
@@ -148,7 +149,7 @@ class SandboxedProcess:
                     # SIGKILL to the init of a pid namespace is SIGKILL to all of it.
                     signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
                 elif self.popen is not None:
-                    self.popen.kill()
+                    kill_starting(self.popen)
 
     def abandon(self) -> None:
         """Kill what nobody will ever hold; its descriptors are closed when it is gone, not under the thread that reads them."""
@@ -283,6 +284,35 @@ def kill_tree(pid: int) -> None:
     for victim in found:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(victim, signal.SIGKILL)
+
+
+def kill_starting(popen: subprocess.Popen[bytes]) -> None:
+    """bubblewrap and what it has cloned: for a moment that does not die with it yet, and would wait for it for ever.
+
+    Stopped first, so that nothing more is cloned while its children are looked up.
+    """
+    if popen.poll() is not None:
+        return
+    pid = popen.pid
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + _STOP_TIMEOUT_S
+    while _state(pid) not in ("T", "Z", "X", "") and time.monotonic() < deadline:
+        time.sleep(0.001)
+    children: list[int] = []
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
+        children = [int(child) for child in file.read().split()]
+    for victim in (*children, pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+
+
+def _state(pid: int) -> str:
+    """The letter that the kernel shows, nothing when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def too_many_files(count: int, limit: int) -> ExitInfo:
