@@ -109,8 +109,11 @@ class Run:
 
     def end(self) -> None:
         """The run has ended and is committed."""
-        if self.state is State.STEP or self.state is State.WAITING:
+        if self.state is State.STEP:
             self.kill(pb.GONE_CAUSE_KILLED, "the run ended while a step was running")
+            return
+        if self.state is State.WAITING:
+            self.kill(pb.GONE_CAUSE_ENDED, "")
             return
         if self.state is State.ENDING:
             return
