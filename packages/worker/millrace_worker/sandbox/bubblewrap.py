@@ -116,7 +116,7 @@ def build_command(
 
 def python_command(settings: SandboxSettings, init_folder: str) -> list[str]:
     """Isolated, without site, without writing bytecode (nothing it could be written to). Imported, not run by its path:
-    only an import takes the bytecode that precompile() left, which saves 4 ms a start."""
+    only an import takes the bytecode that precompile() left, which saves some milliseconds and 0.6 MB a start."""
     start = f"import sys; sys.path.insert(0, {init_folder!r}); import init; init.main()"
     return [str(find_interpreter(settings).executable), "-I", "-S", "-B", "-X", "frozen_modules=on", "-c", start]
 

@@ -35,7 +35,14 @@ for _ in range(20):
         time.sleep(60)
 time.sleep(60)
 """
-THP = "import mmap\nb = mmap.mmap(-1, 4 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\nb.madvise(mmap.MADV_HUGEPAGE)\nfor i in range(0, 4 << 30, 4096): b[i] = 1"
+HUGE_PAGES = """
+import mmap
+chunk = bytes(1 << 21)
+block = mmap.mmap(-1, 4 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+block.madvise(mmap.MADV_HUGEPAGE)
+for i in range(0, 4 << 30, 1 << 21): block[i:i + (1 << 21)] = chunk
+"""
+"""The fastest way to take memory: 8 GiB/s on one core. Byte by byte it would be Python that is slow."""
 DAEMON = """
 import os, time
 if os.fork() == 0:
@@ -48,14 +55,14 @@ time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("source", [HEAP, SHARED, SHARED_BY_MANY, HEAP_BY_MANY, THP, DAEMON])
+@pytest.mark.parametrize("source", [HEAP, SHARED, SHARED_BY_MANY, HEAP_BY_MANY, HUGE_PAGES, DAEMON])
 def test_memory_without_end_ends_the_ee_with_the_figures(source: str) -> None:
     answer = attack(source)
     assert answer.end is not None and answer.end.kind == "out_of_memory", answer
     used = re.fullmatch(r"out of memory at (\d+) MB \(limit 256 MB\)", answer.end.message)
     assert used is not None, answer.end.message
     print("overshoot:", int(used[1]) - 256, "MB")
-    # Two cores of a program that does nothing else take some 3 GB/s; alone on a machine the overshoot is below 100 MB.
+    # Observed: up to 157 MB on a machine with six times as much to do as it has cores. This is a bound for failures, not a promise.
     assert int(used[1]) < 256 + 300
 
 
