@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import { connectBus } from "@millrace/bus";
 import type pg from "pg";
-import { keepAlive, post } from "./http-latency.ts";
+import { HttpConnection } from "./http-connection.ts";
+import { BODY } from "./http-latency.ts";
 import { quantiles, round, timeCalls } from "./quantiles.ts";
 
 const here = import.meta.dirname;
@@ -20,9 +21,9 @@ async function startChild(command: string, args: readonly string[]): Promise<{ c
 /** A bare Node HTTP echo in a process of its own. */
 export async function measureHttpEcho(count: number): Promise<number> {
   const { child, line } = await startChild(process.execPath, [join(here, "floor-http.ts")]);
-  const agent = keepAlive(1);
-  const times = await timeCalls(count, () => post(agent, `http://127.0.0.1:${line}/`));
-  agent.destroy();
+  const connection = await HttpConnection.open(`http://127.0.0.1:${line}/`, BODY);
+  const times = await timeCalls(count, () => connection.post());
+  connection.close();
   child.kill();
   return quantiles(times).p50;
 }
