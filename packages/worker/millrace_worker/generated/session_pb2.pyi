@@ -51,7 +51,7 @@ class SessionResponse(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[RunnerFrame, _Mapping]]] = ...) -> None: ...
 
 class WorkerFrame(_message.Message):
-    __slots__ = ("hello", "step_started", "step_finished", "respond", "log_lines", "run_gone", "inventory", "version_checked")
+    __slots__ = ("hello", "step_started", "step_finished", "respond", "log_lines", "run_gone", "inventory", "version_checked", "call")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     STEP_STARTED_FIELD_NUMBER: _ClassVar[int]
     STEP_FINISHED_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class WorkerFrame(_message.Message):
     RUN_GONE_FIELD_NUMBER: _ClassVar[int]
     INVENTORY_FIELD_NUMBER: _ClassVar[int]
     VERSION_CHECKED_FIELD_NUMBER: _ClassVar[int]
+    CALL_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     step_started: StepStarted
     step_finished: StepFinished
@@ -68,10 +69,11 @@ class WorkerFrame(_message.Message):
     run_gone: RunGone
     inventory: Inventory
     version_checked: VersionChecked
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., respond: _Optional[_Union[Respond, _Mapping]] = ..., log_lines: _Optional[_Union[LogLines, _Mapping]] = ..., run_gone: _Optional[_Union[RunGone, _Mapping]] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., version_checked: _Optional[_Union[VersionChecked, _Mapping]] = ...) -> None: ...
+    call: HostCall
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., step_started: _Optional[_Union[StepStarted, _Mapping]] = ..., step_finished: _Optional[_Union[StepFinished, _Mapping]] = ..., respond: _Optional[_Union[Respond, _Mapping]] = ..., log_lines: _Optional[_Union[LogLines, _Mapping]] = ..., run_gone: _Optional[_Union[RunGone, _Mapping]] = ..., inventory: _Optional[_Union[Inventory, _Mapping]] = ..., version_checked: _Optional[_Union[VersionChecked, _Mapping]] = ..., call: _Optional[_Union[HostCall, _Mapping]] = ...) -> None: ...
 
 class RunnerFrame(_message.Message):
-    __slots__ = ("configure", "load_version", "unload_version", "start_run", "proceed", "end_run", "kill_run", "renew", "drain", "check_version")
+    __slots__ = ("configure", "load_version", "unload_version", "start_run", "proceed", "end_run", "kill_run", "renew", "drain", "check_version", "call_result")
     CONFIGURE_FIELD_NUMBER: _ClassVar[int]
     LOAD_VERSION_FIELD_NUMBER: _ClassVar[int]
     UNLOAD_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +84,7 @@ class RunnerFrame(_message.Message):
     RENEW_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
     CHECK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CALL_RESULT_FIELD_NUMBER: _ClassVar[int]
     configure: Configure
     load_version: LoadVersion
     unload_version: UnloadVersion
@@ -92,7 +95,8 @@ class RunnerFrame(_message.Message):
     renew: Renew
     drain: Drain
     check_version: CheckVersion
-    def __init__(self, configure: _Optional[_Union[Configure, _Mapping]] = ..., load_version: _Optional[_Union[LoadVersion, _Mapping]] = ..., unload_version: _Optional[_Union[UnloadVersion, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., proceed: _Optional[_Union[Proceed, _Mapping]] = ..., end_run: _Optional[_Union[EndRun, _Mapping]] = ..., kill_run: _Optional[_Union[KillRun, _Mapping]] = ..., renew: _Optional[_Union[Renew, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., check_version: _Optional[_Union[CheckVersion, _Mapping]] = ...) -> None: ...
+    call_result: HostCallResult
+    def __init__(self, configure: _Optional[_Union[Configure, _Mapping]] = ..., load_version: _Optional[_Union[LoadVersion, _Mapping]] = ..., unload_version: _Optional[_Union[UnloadVersion, _Mapping]] = ..., start_run: _Optional[_Union[StartRun, _Mapping]] = ..., proceed: _Optional[_Union[Proceed, _Mapping]] = ..., end_run: _Optional[_Union[EndRun, _Mapping]] = ..., kill_run: _Optional[_Union[KillRun, _Mapping]] = ..., renew: _Optional[_Union[Renew, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., check_version: _Optional[_Union[CheckVersion, _Mapping]] = ..., call_result: _Optional[_Union[HostCallResult, _Mapping]] = ...) -> None: ...
 
 class Assignment(_message.Message):
     __slots__ = ("run_id", "number")
@@ -356,3 +360,45 @@ class WarmVersion(_message.Message):
     version_id: str
     idle: int
     def __init__(self, version_id: _Optional[str] = ..., idle: _Optional[int] = ...) -> None: ...
+
+class HostCall(_message.Message):
+    __slots__ = ("assignment", "path", "number", "method", "request_json", "body", "execution")
+    ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_JSON_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    assignment: Assignment
+    path: str
+    number: int
+    method: str
+    request_json: bytes
+    body: bytes
+    execution: int
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., path: _Optional[str] = ..., number: _Optional[int] = ..., method: _Optional[str] = ..., request_json: _Optional[bytes] = ..., body: _Optional[bytes] = ..., execution: _Optional[int] = ...) -> None: ...
+
+class HostCallResult(_message.Message):
+    __slots__ = ("assignment", "number", "response_json", "body", "error")
+    ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_JSON_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    assignment: Assignment
+    number: int
+    response_json: bytes
+    body: bytes
+    error: HostCallError
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., number: _Optional[int] = ..., response_json: _Optional[bytes] = ..., body: _Optional[bytes] = ..., error: _Optional[_Union[HostCallError, _Mapping]] = ...) -> None: ...
+
+class HostCallError(_message.Message):
+    __slots__ = ("type", "reason", "message")
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    type: str
+    reason: str
+    message: str
+    def __init__(self, type: _Optional[str] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...

@@ -469,6 +469,37 @@ export interface GetEnvironmentResponse_VariablesEntry {
   value: string;
 }
 
+/**
+ * Runner to any gateway (request): user code asks for something while its step runs. Sent again after a timeout; run, path,
+ * execution and number make a second copy harmless.
+ */
+export interface CallRequest {
+  /** Token of the assignment that asks. */
+  runToken: string;
+  /** Address of the step that asks. */
+  path: string;
+  /** Number of the call within this execution of the step. */
+  number: number;
+  /** What is asked for, such as `store.get`. */
+  method: string;
+  /** Arguments as JSON in UTF-8. */
+  requestJson: Buffer;
+  /** Data beside the arguments; at most 1 MiB. */
+  body: Buffer;
+  /** Which execution of the step by `pd.flow.rerun` this is, from 1. */
+  execution: number;
+}
+
+/** What a call has brought. */
+export interface CallResponse {
+  /** The answer as JSON in UTF-8. */
+  responseJson: Buffer;
+  /** Data beside the answer. */
+  body: Buffer;
+  /** Set instead when it was refused or failed. */
+  error: ControlError | undefined;
+}
+
 /** Gateway to any runner (request): look for mistakes in sources without running them. */
 export interface CheckSourcesRequest {
   /** The steps of the version to be. */
@@ -2778,6 +2809,194 @@ export const GetEnvironmentResponse_VariablesEntry: MessageFns<GetEnvironmentRes
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCallRequest(): CallRequest {
+  return {
+    runToken: "",
+    path: "",
+    number: 0,
+    method: "",
+    requestJson: Buffer.alloc(0),
+    body: Buffer.alloc(0),
+    execution: 0,
+  };
+}
+
+export const CallRequest: MessageFns<CallRequest> = {
+  encode(message: CallRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runToken !== "") {
+      writer.uint32(10).string(message.runToken);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).uint64(message.number);
+    }
+    if (message.method !== "") {
+      writer.uint32(34).string(message.method);
+    }
+    if (message.requestJson.length !== 0) {
+      writer.uint32(42).bytes(message.requestJson);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(50).bytes(message.body);
+    }
+    if (message.execution !== 0) {
+      writer.uint32(56).uint32(message.execution);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runToken = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.execution = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCallResponse(): CallResponse {
+  return { responseJson: Buffer.alloc(0), body: Buffer.alloc(0), error: undefined };
+}
+
+export const CallResponse: MessageFns<CallResponse> = {
+  encode(message: CallResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.responseJson.length !== 0) {
+      writer.uint32(10).bytes(message.responseJson);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(18).bytes(message.body);
+    }
+    if (message.error !== undefined) {
+      ControlError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.responseJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ControlError.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -113,6 +113,9 @@ export interface WorkerFrame {
     | //
     /** Answer to `CheckVersion`. */
     { $case: "versionChecked"; value: VersionChecked }
+    | //
+    /** User code asks the platform for something; answered by `HostCallResult`. */
+    { $case: "call"; value: HostCall }
     | undefined;
 }
 
@@ -150,6 +153,9 @@ export interface RunnerFrame {
     | //
     /** Compile the steps of a version that is about to be deployed, without running them. */
     { $case: "checkVersion"; value: CheckVersion }
+    | //
+    /** Answer to a `HostCall`. */
+    { $case: "callResult"; value: HostCallResult }
     | undefined;
 }
 
@@ -448,6 +454,58 @@ export interface WarmVersion {
   idle: number;
 }
 
+/** User code asks the platform for something while its step runs. Whatever is in it was written by user code. */
+export interface HostCall {
+  /** Which handing of which run. */
+  assignment:
+    | Assignment
+    | undefined;
+  /** Address of the step that asks. */
+  path: string;
+  /**
+   * Number of the call within this execution of the step, from 1. The same code asks the same things in the same order,
+   * so that path, execution and number name an operation also when a step has to be run again.
+   */
+  number: number;
+  /** What is asked for, such as `store.get`. */
+  method: string;
+  /** Arguments as JSON in UTF-8; at most 256 KiB. */
+  requestJson: Buffer;
+  /** Data beside the arguments; at most 1 MiB. */
+  body: Buffer;
+  /** Which execution of the step by `pd.flow.rerun` this is, from 1. */
+  execution: number;
+}
+
+/** What a `HostCall` has brought. Comes once for every call, unless the run is gone. */
+export interface HostCallResult {
+  /** Which handing of which run. */
+  assignment:
+    | Assignment
+    | undefined;
+  /** Number of the call. */
+  number: number;
+  /** The answer as JSON in UTF-8. */
+  responseJson: Buffer;
+  /** Data beside the answer; at most 1 MiB and a little. */
+  body: Buffer;
+  /** Set instead when it was refused or failed. */
+  error: HostCallError | undefined;
+}
+
+/** Why a `HostCall` failed, as user code is told. */
+export interface HostCallError {
+  /**
+   * Python's exception: `KeyError`, `ValueError`, `PermissionError`, `TimeoutError`; anything else is raised as
+   * `pipedream.PlatformError`.
+   */
+  type: string;
+  /** Stable reason in capitals. */
+  reason: string;
+  /** For people. */
+  message: string;
+}
+
 function createBaseSessionRequest(): SessionRequest {
   return { frames: [] };
 }
@@ -571,6 +629,9 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
       case "versionChecked":
         VersionChecked.encode(message.frame.value, writer.uint32(66).fork()).join();
         break;
+      case "call":
+        HostCall.encode(message.frame.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -652,6 +713,14 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
             message.frame = { $case: "versionChecked", value: VersionChecked.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.frame = { $case: "call", value: HostCall.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -701,6 +770,9 @@ export const RunnerFrame: MessageFns<RunnerFrame> = {
         break;
       case "checkVersion":
         CheckVersion.encode(message.frame.value, writer.uint32(82).fork()).join();
+        break;
+      case "callResult":
+        HostCallResult.encode(message.frame.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -797,6 +869,14 @@ export const RunnerFrame: MessageFns<RunnerFrame> = {
             }
 
             message.frame = { $case: "checkVersion", value: CheckVersion.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.frame = { $case: "callResult", value: HostCallResult.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -2602,6 +2682,284 @@ export const WarmVersion: MessageFns<WarmVersion> = {
             }
 
             message.idle = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHostCall(): HostCall {
+  return {
+    assignment: undefined,
+    path: "",
+    number: 0,
+    method: "",
+    requestJson: Buffer.alloc(0),
+    body: Buffer.alloc(0),
+    execution: 0,
+  };
+}
+
+export const HostCall: MessageFns<HostCall> = {
+  encode(message: HostCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.assignment !== undefined) {
+      Assignment.encode(message.assignment, writer.uint32(10).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).uint64(message.number);
+    }
+    if (message.method !== "") {
+      writer.uint32(34).string(message.method);
+    }
+    if (message.requestJson.length !== 0) {
+      writer.uint32(42).bytes(message.requestJson);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(50).bytes(message.body);
+    }
+    if (message.execution !== 0) {
+      writer.uint32(56).uint32(message.execution);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.assignment = Assignment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requestJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.execution = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHostCallResult(): HostCallResult {
+  return { assignment: undefined, number: 0, responseJson: Buffer.alloc(0), body: Buffer.alloc(0), error: undefined };
+}
+
+export const HostCallResult: MessageFns<HostCallResult> = {
+  encode(message: HostCallResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.assignment !== undefined) {
+      Assignment.encode(message.assignment, writer.uint32(10).fork()).join();
+    }
+    if (message.number !== 0) {
+      writer.uint32(16).uint64(message.number);
+    }
+    if (message.responseJson.length !== 0) {
+      writer.uint32(26).bytes(message.responseJson);
+    }
+    if (message.body.length !== 0) {
+      writer.uint32(34).bytes(message.body);
+    }
+    if (message.error !== undefined) {
+      HostCallError.encode(message.error, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostCallResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostCallResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.assignment = Assignment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.number = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.responseJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.body = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.error = HostCallError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHostCallError(): HostCallError {
+  return { type: "", reason: "", message: "" };
+}
+
+export const HostCallError: MessageFns<HostCallError> = {
+  encode(message: HostCallError, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== "") {
+      writer.uint32(10).string(message.type);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostCallError {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostCallError();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
             continue;
           }
         }
