@@ -380,18 +380,20 @@ class HostCall(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., path: _Optional[str] = ..., number: _Optional[int] = ..., method: _Optional[str] = ..., request_json: _Optional[bytes] = ..., body: _Optional[bytes] = ..., execution: _Optional[int] = ...) -> None: ...
 
 class HostCallResult(_message.Message):
-    __slots__ = ("assignment", "number", "response_json", "body", "error")
+    __slots__ = ("assignment", "number", "response_json", "body", "error", "path")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_JSON_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     number: int
     response_json: bytes
     body: bytes
     error: HostCallError
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., number: _Optional[int] = ..., response_json: _Optional[bytes] = ..., body: _Optional[bytes] = ..., error: _Optional[_Union[HostCallError, _Mapping]] = ...) -> None: ...
+    path: str
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., number: _Optional[int] = ..., response_json: _Optional[bytes] = ..., body: _Optional[bytes] = ..., error: _Optional[_Union[HostCallError, _Mapping]] = ..., path: _Optional[str] = ...) -> None: ...
 
 class HostCallError(_message.Message):
     __slots__ = ("type", "reason", "message")

@@ -490,7 +490,11 @@ export interface HostCallResult {
   /** Data beside the answer; at most 1 MiB and a little. */
   body: Buffer;
   /** Set instead when it was refused or failed. */
-  error: HostCallError | undefined;
+  error:
+    | HostCallError
+    | undefined;
+  /** Address of the step that asked: numbers begin anew with each step. */
+  path: string;
 }
 
 /** Why a `HostCall` failed, as user code is told. */
@@ -2818,7 +2822,14 @@ export const HostCall: MessageFns<HostCall> = {
 };
 
 function createBaseHostCallResult(): HostCallResult {
-  return { assignment: undefined, number: 0, responseJson: Buffer.alloc(0), body: Buffer.alloc(0), error: undefined };
+  return {
+    assignment: undefined,
+    number: 0,
+    responseJson: Buffer.alloc(0),
+    body: Buffer.alloc(0),
+    error: undefined,
+    path: "",
+  };
 }
 
 export const HostCallResult: MessageFns<HostCallResult> = {
@@ -2837,6 +2848,9 @@ export const HostCallResult: MessageFns<HostCallResult> = {
     }
     if (message.error !== undefined) {
       HostCallError.encode(message.error, writer.uint32(42).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(50).string(message.path);
     }
     return writer;
   },
@@ -2892,6 +2906,14 @@ export const HostCallResult: MessageFns<HostCallResult> = {
             }
 
             message.error = HostCallError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.path = reader.string();
             continue;
           }
         }
