@@ -17,6 +17,7 @@ class NetworkMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NETWORK_MODE_UNSPECIFIED: _ClassVar[NetworkMode]
     NETWORK_MODE_OPEN: _ClassVar[NetworkMode]
     NETWORK_MODE_NONE: _ClassVar[NetworkMode]
+    NETWORK_MODE_INTERNET: _ClassVar[NetworkMode]
 
 class GoneCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -30,6 +31,7 @@ class GoneCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 NETWORK_MODE_UNSPECIFIED: NetworkMode
 NETWORK_MODE_OPEN: NetworkMode
 NETWORK_MODE_NONE: NetworkMode
+NETWORK_MODE_INTERNET: NetworkMode
 GONE_CAUSE_UNSPECIFIED: GoneCause
 GONE_CAUSE_ENDED: GoneCause
 GONE_CAUSE_KILLED: GoneCause
@@ -119,7 +121,7 @@ class Hello(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[str] = ..., pid: _Optional[int] = ..., python_minor: _Optional[str] = ...) -> None: ...
 
 class Configure(_message.Message):
-    __slots__ = ("environments_max", "blank_environments", "idle_timeout", "lifetime_max", "tmp_bytes", "log_bytes_max", "result_bytes_max", "network", "processes_max")
+    __slots__ = ("environments_max", "blank_environments", "idle_timeout", "lifetime_max", "tmp_bytes", "log_bytes_max", "result_bytes_max", "network", "processes_max", "network_allow", "network_deny")
     ENVIRONMENTS_MAX_FIELD_NUMBER: _ClassVar[int]
     BLANK_ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +131,8 @@ class Configure(_message.Message):
     RESULT_BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     PROCESSES_MAX_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_ALLOW_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_DENY_FIELD_NUMBER: _ClassVar[int]
     environments_max: int
     blank_environments: int
     idle_timeout: _duration_pb2.Duration
@@ -138,19 +142,59 @@ class Configure(_message.Message):
     result_bytes_max: int
     network: NetworkMode
     processes_max: int
-    def __init__(self, environments_max: _Optional[int] = ..., blank_environments: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lifetime_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tmp_bytes: _Optional[int] = ..., log_bytes_max: _Optional[int] = ..., result_bytes_max: _Optional[int] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., processes_max: _Optional[int] = ...) -> None: ...
+    network_allow: _containers.RepeatedScalarFieldContainer[str]
+    network_deny: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, environments_max: _Optional[int] = ..., blank_environments: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lifetime_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tmp_bytes: _Optional[int] = ..., log_bytes_max: _Optional[int] = ..., result_bytes_max: _Optional[int] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., processes_max: _Optional[int] = ..., network_allow: _Optional[_Iterable[str]] = ..., network_deny: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LoadVersion(_message.Message):
-    __slots__ = ("version_id", "steps", "memory_bytes", "step_timeout")
+    __slots__ = ("version_id", "steps", "memory_bytes", "step_timeout", "limits", "modules", "packages")
     VERSION_ID_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     STEP_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
+    PACKAGES_FIELD_NUMBER: _ClassVar[int]
     version_id: str
     steps: _containers.RepeatedCompositeFieldContainer[StepCode]
     memory_bytes: int
     step_timeout: _duration_pb2.Duration
-    def __init__(self, version_id: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepCode, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., step_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    limits: EnvironmentLimits
+    modules: _containers.RepeatedCompositeFieldContainer[SourceModule]
+    packages: PackageSet
+    def __init__(self, version_id: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepCode, _Mapping]]] = ..., memory_bytes: _Optional[int] = ..., step_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., limits: _Optional[_Union[EnvironmentLimits, _Mapping]] = ..., modules: _Optional[_Iterable[_Union[SourceModule, _Mapping]]] = ..., packages: _Optional[_Union[PackageSet, _Mapping]] = ...) -> None: ...
+
+class EnvironmentLimits(_message.Message):
+    __slots__ = ("tmp_bytes", "cpu_millis", "processes_max", "log_bytes_max")
+    TMP_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CPU_MILLIS_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_MAX_FIELD_NUMBER: _ClassVar[int]
+    LOG_BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
+    tmp_bytes: int
+    cpu_millis: int
+    processes_max: int
+    log_bytes_max: int
+    def __init__(self, tmp_bytes: _Optional[int] = ..., cpu_millis: _Optional[int] = ..., processes_max: _Optional[int] = ..., log_bytes_max: _Optional[int] = ...) -> None: ...
+
+class SourceModule(_message.Message):
+    __slots__ = ("path", "source")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    source: str
+    def __init__(self, path: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+
+class PackageSet(_message.Message):
+    __slots__ = ("hash", "python_minor", "lock", "folder")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_MINOR_FIELD_NUMBER: _ClassVar[int]
+    LOCK_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    hash: str
+    python_minor: str
+    lock: str
+    folder: str
+    def __init__(self, hash: _Optional[str] = ..., python_minor: _Optional[str] = ..., lock: _Optional[str] = ..., folder: _Optional[str] = ...) -> None: ...
 
 class StepCode(_message.Message):
     __slots__ = ("path", "name", "file_name", "source")
@@ -171,7 +215,7 @@ class UnloadVersion(_message.Message):
     def __init__(self, version_id: _Optional[str] = ...) -> None: ...
 
 class StartRun(_message.Message):
-    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits")
+    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits", "turn")
     class EnvironmentEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -193,6 +237,7 @@ class StartRun(_message.Message):
     RESUMED_FIELD_NUMBER: _ClassVar[int]
     LIFE_END_US_FIELD_NUMBER: _ClassVar[int]
     NOBODY_WAITS_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     version_id: str
     event_json: bytes
@@ -207,19 +252,34 @@ class StartRun(_message.Message):
     resumed: bool
     life_end_us: int
     nobody_waits: bool
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ...) -> None: ...
+    turn: Turn
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ...) -> None: ...
 
 class DoneStep(_message.Message):
-    __slots__ = ("path", "name", "exports_json", "return_value_json")
+    __slots__ = ("path", "name", "exports_json", "return_value_json", "resume_json")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EXPORTS_JSON_FIELD_NUMBER: _ClassVar[int]
     RETURN_VALUE_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESUME_JSON_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     exports_json: bytes
     return_value_json: bytes
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ...) -> None: ...
+    resume_json: bytes
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., resume_json: _Optional[bytes] = ...) -> None: ...
+
+class Turn(_message.Message):
+    __slots__ = ("path", "runs", "context_json", "resume_json")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_JSON_FIELD_NUMBER: _ClassVar[int]
+    RESUME_JSON_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    runs: int
+    context_json: bytes
+    resume_json: bytes
+    def __init__(self, path: _Optional[str] = ..., runs: _Optional[int] = ..., context_json: _Optional[bytes] = ..., resume_json: _Optional[bytes] = ...) -> None: ...
 
 class Proceed(_message.Message):
     __slots__ = ("assignment", "path")
@@ -262,22 +322,54 @@ class Drain(_message.Message):
     def __init__(self) -> None: ...
 
 class CheckVersion(_message.Message):
-    __slots__ = ("request_id", "steps")
+    __slots__ = ("request_id", "steps", "modules")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    MODULES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     steps: _containers.RepeatedCompositeFieldContainer[StepCode]
-    def __init__(self, request_id: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepCode, _Mapping]]] = ...) -> None: ...
+    modules: _containers.RepeatedCompositeFieldContainer[SourceModule]
+    def __init__(self, request_id: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepCode, _Mapping]]] = ..., modules: _Optional[_Iterable[_Union[SourceModule, _Mapping]]] = ...) -> None: ...
 
 class VersionChecked(_message.Message):
-    __slots__ = ("request_id", "problems", "error")
+    __slots__ = ("request_id", "problems", "error", "imports", "requirements", "python_minor")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    IMPORTS_FIELD_NUMBER: _ClassVar[int]
+    REQUIREMENTS_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_MINOR_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     problems: _containers.RepeatedCompositeFieldContainer[SourceProblem]
     error: str
-    def __init__(self, request_id: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[SourceProblem, _Mapping]]] = ..., error: _Optional[str] = ...) -> None: ...
+    imports: _containers.RepeatedCompositeFieldContainer[FoundImport]
+    requirements: _containers.RepeatedCompositeFieldContainer[FoundRequirement]
+    python_minor: str
+    def __init__(self, request_id: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[SourceProblem, _Mapping]]] = ..., error: _Optional[str] = ..., imports: _Optional[_Iterable[_Union[FoundImport, _Mapping]]] = ..., requirements: _Optional[_Iterable[_Union[FoundRequirement, _Mapping]]] = ..., python_minor: _Optional[str] = ...) -> None: ...
+
+class FoundImport(_message.Message):
+    __slots__ = ("module", "name", "file_name", "line", "optional")
+    MODULE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONAL_FIELD_NUMBER: _ClassVar[int]
+    module: str
+    name: str
+    file_name: str
+    line: int
+    optional: bool
+    def __init__(self, module: _Optional[str] = ..., name: _Optional[str] = ..., file_name: _Optional[str] = ..., line: _Optional[int] = ..., optional: _Optional[bool] = ...) -> None: ...
+
+class FoundRequirement(_message.Message):
+    __slots__ = ("text", "file_name", "line")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    file_name: str
+    line: int
+    def __init__(self, text: _Optional[str] = ..., file_name: _Optional[str] = ..., line: _Optional[int] = ...) -> None: ...
 
 class SourceProblem(_message.Message):
     __slots__ = ("path", "name", "file_name", "line", "column", "message")

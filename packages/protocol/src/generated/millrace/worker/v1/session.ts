@@ -33,6 +33,8 @@ export const NetworkMode = {
   OPEN: 1,
   /** NONE - No network but a loopback of its own. */
   NONE: 2,
+  /** INTERNET - A network of its own from which public addresses and `network_allow` can be reached, and nothing else. */
+  INTERNET: 3,
 } as const;
 
 export type NetworkMode = typeof NetworkMode[keyof typeof NetworkMode];
@@ -41,6 +43,7 @@ export namespace NetworkMode {
   export type UNSPECIFIED = typeof NetworkMode.UNSPECIFIED;
   export type OPEN = typeof NetworkMode.OPEN;
   export type NONE = typeof NetworkMode.NONE;
+  export type INTERNET = typeof NetworkMode.INTERNET;
 }
 
 /** Why a run is no longer executed. */
@@ -203,6 +206,10 @@ export interface Configure {
   network: NetworkMode;
   /** Most processes and threads of one environment. Default 64. */
   processesMax: number;
+  /** With NETWORK_MODE_INTERNET, address ranges (CIDR) beyond the public ones that can be reached. */
+  networkAllow: string[];
+  /** With NETWORK_MODE_INTERNET, address ranges (CIDR) that cannot be reached, whatever else is allowed. */
+  networkDeny: string[];
 }
 
 /** A version's steps and bounds. */
@@ -214,7 +221,49 @@ export interface LoadVersion {
   /** Memory limit of an environment in bytes. Default 256 MiB. */
   memoryBytes: number;
   /** Time limit of one step. Default 30 s. */
-  stepTimeout: Duration | undefined;
+  stepTimeout:
+    | Duration
+    | undefined;
+  /** Further limits of its environments. */
+  limits:
+    | EnvironmentLimits
+    | undefined;
+  /** Python modules beside the steps that these may import. */
+  modules: SourceModule[];
+  /** The packages that the steps may import; absent when the version has none. */
+  packages: PackageSet | undefined;
+}
+
+/** Limits of one environment that a workflow sets for itself; 0 is the worker's own default. */
+export interface EnvironmentLimits {
+  /** Size of /tmp in bytes. */
+  tmpBytes: number;
+  /** Share of the machine's processors, in thousandths of one; 0 is no limit. */
+  cpuMillis: number;
+  /** Most processes and threads. */
+  processesMax: number;
+  /** Most log bytes of one step. */
+  logBytesMax: number;
+}
+
+/** A Python module beside the steps. */
+export interface SourceModule {
+  /** Its path below the folder that imports are looked up in, such as `helpers.py` or `lib/__init__.py`. */
+  path: string;
+  /** Python source. */
+  source: string;
+}
+
+/** The packages of a version, the same everywhere. */
+export interface PackageSet {
+  /** SHA-256 over the Python minor and the lock, in hex: what names the set. */
+  hash: string;
+  /** Python minor that it was resolved for, such as `3.11`. */
+  pythonMinor: string;
+  /** Pinned requirements with their hashes, in the form of a `requirements.txt`; left out of what a worker gets. */
+  lock: string;
+  /** Name of the installed set's folder at the runner; set by the runner alone. */
+  folder: string;
 }
 
 /** One step's source. */
@@ -277,6 +326,8 @@ export interface StartRun {
   lifeEndUs: number;
   /** True when nobody waits for the run's answer; `pd.respond` then says so in the log. */
   nobodyWaits: boolean;
+  /** Set when the run goes on after a pause: what the first step that runs here is told. */
+  turn: Turn | undefined;
 }
 
 export interface StartRun_EnvironmentEntry {
@@ -293,7 +344,26 @@ export interface DoneStep {
   /** Its exports as one JSON object; empty means none. */
   exportsJson: Buffer;
   /** Its return value as JSON; absent when it had none. */
-  returnValueJson?: Buffer | undefined;
+  returnValueJson?:
+    | Buffer
+    | undefined;
+  /**
+   * What ended its pause, as one JSON object (`$resume_data`, `$child`); absent when the run did not pause there or went
+   * on by itself.
+   */
+  resumeJson?: Buffer | undefined;
+}
+
+/** What the first step after a pause is told. */
+export interface Turn {
+  /** Address of that step's run: `steps/0/runs/2` for the second execution of a step. */
+  path: string;
+  /** Number of that execution, from 1: `pd.context["run"]["runs"]`. */
+  runs: number;
+  /** `pd.context["run"]["context"]` as JSON in UTF-8; empty for none. */
+  contextJson: Buffer;
+  /** What ended the pause, as in `DoneStep`; empty when the run goes on by itself. */
+  resumeJson: Buffer;
 }
 
 /** Go on with the next step. */
@@ -348,6 +418,8 @@ export interface CheckVersion {
   requestId: string;
   /** The steps to look at; at most 5 MiB of source together. */
   steps: StepCode[];
+  /** Modules that the steps may import. */
+  modules: SourceModule[];
 }
 
 /** What `CheckVersion` found; no problems means that every source compiles. */
@@ -358,6 +430,36 @@ export interface VersionChecked {
   problems: SourceProblem[];
   /** Set when the check itself could not be made (no environment, too slow): says why. The problems are then empty. */
   error: string;
+  /** What the steps import, and the modules that they reach, beside those modules and Python's own; at most 5,000. */
+  imports: FoundImport[];
+  /** Requirements in `add-package` comments; at most 500. */
+  requirements: FoundRequirement[];
+  /** Python minor that decided, such as `3.11`. */
+  pythonMinor: string;
+}
+
+/** An import in a source. */
+export interface FoundImport {
+  /** The module, such as `google.cloud`. */
+  module: string;
+  /** What is imported from it, such as `storage`; empty in `import google.cloud`. */
+  name: string;
+  /** File that it stands in. */
+  fileName: string;
+  /** Line from 1. */
+  line: number;
+  /** True when the code can do without: inside `try`, `if TYPE_CHECKING`, or a test of the platform. */
+  optional: boolean;
+}
+
+/** A requirement in a comment: `# pipedream add-package <requirement>` or `# millrace add-package <requirement>`. */
+export interface FoundRequirement {
+  /** The requirement as it stands there. */
+  text: string;
+  /** File that it stands in. */
+  fileName: string;
+  /** Line from 1. */
+  line: number;
 }
 
 /** Why a source does not compile. */
@@ -1043,6 +1145,8 @@ function createBaseConfigure(): Configure {
     resultBytesMax: 0,
     network: 0,
     processesMax: 0,
+    networkAllow: [],
+    networkDeny: [],
   };
 }
 
@@ -1074,6 +1178,12 @@ export const Configure: MessageFns<Configure> = {
     }
     if (message.processesMax !== 0) {
       writer.uint32(72).uint32(message.processesMax);
+    }
+    for (const v of message.networkAllow) {
+      writer.uint32(82).string(v!);
+    }
+    for (const v of message.networkDeny) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -1163,6 +1273,22 @@ export const Configure: MessageFns<Configure> = {
             message.processesMax = reader.uint32();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.networkAllow.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.networkDeny.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1177,7 +1303,15 @@ export const Configure: MessageFns<Configure> = {
 };
 
 function createBaseLoadVersion(): LoadVersion {
-  return { versionId: "", steps: [], memoryBytes: 0, stepTimeout: undefined };
+  return {
+    versionId: "",
+    steps: [],
+    memoryBytes: 0,
+    stepTimeout: undefined,
+    limits: undefined,
+    modules: [],
+    packages: undefined,
+  };
 }
 
 export const LoadVersion: MessageFns<LoadVersion> = {
@@ -1193,6 +1327,15 @@ export const LoadVersion: MessageFns<LoadVersion> = {
     }
     if (message.stepTimeout !== undefined) {
       Duration.encode(message.stepTimeout, writer.uint32(34).fork()).join();
+    }
+    if (message.limits !== undefined) {
+      EnvironmentLimits.encode(message.limits, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.modules) {
+      SourceModule.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.packages !== undefined) {
+      PackageSet.encode(message.packages, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1240,6 +1383,245 @@ export const LoadVersion: MessageFns<LoadVersion> = {
             }
 
             message.stepTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.limits = EnvironmentLimits.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.modules.push(SourceModule.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.packages = PackageSet.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseEnvironmentLimits(): EnvironmentLimits {
+  return { tmpBytes: 0, cpuMillis: 0, processesMax: 0, logBytesMax: 0 };
+}
+
+export const EnvironmentLimits: MessageFns<EnvironmentLimits> = {
+  encode(message: EnvironmentLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tmpBytes !== 0) {
+      writer.uint32(8).uint64(message.tmpBytes);
+    }
+    if (message.cpuMillis !== 0) {
+      writer.uint32(16).uint32(message.cpuMillis);
+    }
+    if (message.processesMax !== 0) {
+      writer.uint32(24).uint32(message.processesMax);
+    }
+    if (message.logBytesMax !== 0) {
+      writer.uint32(32).uint64(message.logBytesMax);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EnvironmentLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEnvironmentLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tmpBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cpuMillis = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.processesMax = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.logBytesMax = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSourceModule(): SourceModule {
+  return { path: "", source: "" };
+}
+
+export const SourceModule: MessageFns<SourceModule> = {
+  encode(message: SourceModule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SourceModule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSourceModule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePackageSet(): PackageSet {
+  return { hash: "", pythonMinor: "", lock: "", folder: "" };
+}
+
+export const PackageSet: MessageFns<PackageSet> = {
+  encode(message: PackageSet, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hash !== "") {
+      writer.uint32(10).string(message.hash);
+    }
+    if (message.pythonMinor !== "") {
+      writer.uint32(18).string(message.pythonMinor);
+    }
+    if (message.lock !== "") {
+      writer.uint32(26).string(message.lock);
+    }
+    if (message.folder !== "") {
+      writer.uint32(34).string(message.folder);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PackageSet {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePackageSet();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pythonMinor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.folder = reader.string();
             continue;
           }
         }
@@ -1396,6 +1778,7 @@ function createBaseStartRun(): StartRun {
     resumed: false,
     lifeEndUs: 0,
     nobodyWaits: false,
+    turn: undefined,
   };
 }
 
@@ -1442,6 +1825,9 @@ export const StartRun: MessageFns<StartRun> = {
     }
     if (message.nobodyWaits !== false) {
       writer.uint32(112).bool(message.nobodyWaits);
+    }
+    if (message.turn !== undefined) {
+      Turn.encode(message.turn, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1574,6 +1960,14 @@ export const StartRun: MessageFns<StartRun> = {
             message.nobodyWaits = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.turn = Turn.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1645,7 +2039,7 @@ export const StartRun_EnvironmentEntry: MessageFns<StartRun_EnvironmentEntry> = 
 };
 
 function createBaseDoneStep(): DoneStep {
-  return { path: "", name: "", exportsJson: Buffer.alloc(0), returnValueJson: undefined };
+  return { path: "", name: "", exportsJson: Buffer.alloc(0), returnValueJson: undefined, resumeJson: undefined };
 }
 
 export const DoneStep: MessageFns<DoneStep> = {
@@ -1661,6 +2055,9 @@ export const DoneStep: MessageFns<DoneStep> = {
     }
     if (message.returnValueJson !== undefined) {
       writer.uint32(34).bytes(message.returnValueJson);
+    }
+    if (message.resumeJson !== undefined) {
+      writer.uint32(42).bytes(message.resumeJson);
     }
     return writer;
   },
@@ -1708,6 +2105,93 @@ export const DoneStep: MessageFns<DoneStep> = {
             }
 
             message.returnValueJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.resumeJson = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTurn(): Turn {
+  return { path: "", runs: 0, contextJson: Buffer.alloc(0), resumeJson: Buffer.alloc(0) };
+}
+
+export const Turn: MessageFns<Turn> = {
+  encode(message: Turn, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.runs !== 0) {
+      writer.uint32(16).uint32(message.runs);
+    }
+    if (message.contextJson.length !== 0) {
+      writer.uint32(26).bytes(message.contextJson);
+    }
+    if (message.resumeJson.length !== 0) {
+      writer.uint32(34).bytes(message.resumeJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Turn {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTurn();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.runs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.contextJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.resumeJson = Buffer.from(reader.bytes());
             continue;
           }
         }
@@ -2022,7 +2506,7 @@ export const Drain: MessageFns<Drain> = {
 };
 
 function createBaseCheckVersion(): CheckVersion {
-  return { requestId: "", steps: [] };
+  return { requestId: "", steps: [], modules: [] };
 }
 
 export const CheckVersion: MessageFns<CheckVersion> = {
@@ -2032,6 +2516,9 @@ export const CheckVersion: MessageFns<CheckVersion> = {
     }
     for (const v of message.steps) {
       StepCode.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.modules) {
+      SourceModule.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2065,6 +2552,14 @@ export const CheckVersion: MessageFns<CheckVersion> = {
             message.steps.push(StepCode.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.modules.push(SourceModule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2079,7 +2574,7 @@ export const CheckVersion: MessageFns<CheckVersion> = {
 };
 
 function createBaseVersionChecked(): VersionChecked {
-  return { requestId: "", problems: [], error: "" };
+  return { requestId: "", problems: [], error: "", imports: [], requirements: [], pythonMinor: "" };
 }
 
 export const VersionChecked: MessageFns<VersionChecked> = {
@@ -2092,6 +2587,15 @@ export const VersionChecked: MessageFns<VersionChecked> = {
     }
     if (message.error !== "") {
       writer.uint32(26).string(message.error);
+    }
+    for (const v of message.imports) {
+      FoundImport.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.requirements) {
+      FoundRequirement.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.pythonMinor !== "") {
+      writer.uint32(50).string(message.pythonMinor);
     }
     return writer;
   },
@@ -2131,6 +2635,188 @@ export const VersionChecked: MessageFns<VersionChecked> = {
             }
 
             message.error = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.imports.push(FoundImport.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.requirements.push(FoundRequirement.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pythonMinor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundImport(): FoundImport {
+  return { module: "", name: "", fileName: "", line: 0, optional: false };
+}
+
+export const FoundImport: MessageFns<FoundImport> = {
+  encode(message: FoundImport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.module !== "") {
+      writer.uint32(10).string(message.module);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.fileName !== "") {
+      writer.uint32(26).string(message.fileName);
+    }
+    if (message.line !== 0) {
+      writer.uint32(32).uint32(message.line);
+    }
+    if (message.optional !== false) {
+      writer.uint32(40).bool(message.optional);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundImport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundImport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.module = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fileName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.optional = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundRequirement(): FoundRequirement {
+  return { text: "", fileName: "", line: 0 };
+}
+
+export const FoundRequirement: MessageFns<FoundRequirement> = {
+  encode(message: FoundRequirement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    if (message.fileName !== "") {
+      writer.uint32(18).string(message.fileName);
+    }
+    if (message.line !== 0) {
+      writer.uint32(24).uint32(message.line);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundRequirement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundRequirement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fileName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.line = reader.uint32();
             continue;
           }
         }
