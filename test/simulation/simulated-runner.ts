@@ -17,6 +17,9 @@ import { SLOTS, type Simulation } from "./simulation.ts";
 const WRITE_RETRY_MS = 500;
 const KILL_PATIENCE_MS = 400;
 const NOTHING = new Uint8Array();
+const DELAY = {
+  ...{ kind: "DELAY", onTimeout: "RESUME", contextJson: NOTHING, maxRetries: 0, childNumber: 0 },
+} as const;
 
 /** The real runner brain on a simulated process, with its worker. */
 export class SimulatedRunner extends Process implements HoldingsPort {
@@ -185,7 +188,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
       },
       ...{ startTimeMs: this.simulation.nowMs, endTimeMs: this.simulation.nowMs },
       response: plan.respond === step ? answerNaming(execution) : undefined,
-      pause: suspends ? { wakeTimeMs: this.simulation.nowMs + plan.sleepMs } : undefined,
+      pause: suspends ? { ...DELAY, wakeTimeMs: this.simulation.nowMs + plan.sleepMs } : undefined,
     };
     this.holdings.onStepFinished(environment.handing, result);
     this.arm();

@@ -4,8 +4,11 @@
  */
 import {
   PlatformError,
+  type ChildStart,
   type FailureCause,
   type messages,
+  type Pause,
+  type PauseKind,
   type RunInput,
   type RunSpec,
   type RunState,
@@ -28,12 +31,20 @@ const { UNSPECIFIED: _noCause, ...FAILURE_CAUSES } = step.FailureCause;
 const { UNSPECIFIED: _noGone, ...GONE_CAUSES } = session.GoneCause;
 const { UNSPECIFIED: _noOutcome, ...OUTCOMES } = control.SubmitOutcome;
 const { UNSPECIFIED: _noAfter, ...AFTER_COMMITS } = control.AfterCommit;
+const { UNSPECIFIED: _noPause, ...PAUSE_KINDS } = step.PauseKind;
+const { UNSPECIFIED: _noTimeout, ...PAUSE_TIMEOUTS } = step.PauseTimeout;
+const { UNSPECIFIED: _noAction, ...RESUME_ACTIONS } = control.ResumeAction;
+const { UNSPECIFIED: _noEnd, ...RESUME_OUTCOMES } = control.ResumeOutcome;
 
 const runStates = enumTable<RunState>(RUN_STATES);
 const failureCauses = enumTable<FailureCause>(FAILURE_CAUSES);
 const goneCauses = enumTable<messages.GoneCause>(GONE_CAUSES);
 const submitOutcomes = enumTable<messages.SubmitOutcome>(OUTCOMES);
 const afterCommits = enumTable<messages.AfterCommit>(AFTER_COMMITS);
+const pauseKinds = enumTable<PauseKind>(PAUSE_KINDS);
+const pauseTimeouts = enumTable<Pause["onTimeout"]>(PAUSE_TIMEOUTS);
+const resumeActions = enumTable<messages.ResumeAction>(RESUME_ACTIONS);
+const resumeOutcomes = enumTable<messages.ResumeOutcome>(RESUME_OUTCOMES);
 
 /** A required part of a message. Throws `INCOMPLETE_MESSAGE`: the sender speaks another language. */
 function required<T>(value: T | undefined, name: string): T {
@@ -69,29 +80,58 @@ export function responseToWire(response: StepResponse): step.Response {
 }
 
 export function resultToWire(result: StepResult): step.StepResult {
-  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, ...rest } = result;
+  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, children, ...rest } = result;
   return {
     ...rest,
     exportsJson: asBuffer(exportsJson),
     returnValueJson: returnValueJson && asBuffer(returnValueJson),
     response: response && responseToWire(response),
     failure: failure && { ...failure, cause: failureCauses.toWire(failure.cause) as step.FailureCause },
-    pause: pause && { wakeTime: new Date(pause.wakeTimeMs) },
+    pause: pause && pauseToWire(pause),
+    children: (children ?? []).map(({ callTimeMs, eventJson, ...child }) => ({
+      ...child,
+      eventJson: asBuffer(eventJson),
+      callTime: new Date(callTimeMs),
+    })),
     startTime: new Date(startTimeMs),
     endTime: new Date(endTimeMs),
   };
 }
 
 export function resultFromWire(result: step.StepResult): StepResult {
-  const { pause, failure, exit, startTime, endTime, ...rest } = result;
+  const { pause, failure, exit, startTime, endTime, children, ...rest } = result;
   return {
     ...rest,
     exit: exit && { reason: printable(exit.reason) },
     failure: failure && failureFromWire(failure),
-    pause: pause && { wakeTimeMs: required(pause.wakeTime, "wake_time").getTime() },
+    pause: pause && pauseFromWire(pause),
+    ...(children.length > 0 && { children: children.map(childFromWire) }),
     startTimeMs: required(startTime, "start_time").getTime(),
     endTimeMs: required(endTime, "end_time").getTime(),
   };
+}
+
+function pauseToWire({ wakeTimeMs, kind, onTimeout, child: _known, ...pause }: Pause): step.Pause {
+  return {
+    ...pause,
+    contextJson: asBuffer(pause.contextJson),
+    wakeTime: new Date(wakeTimeMs),
+    kind: pauseKinds.toWire(kind) as step.PauseKind,
+    onTimeout: pauseTimeouts.toWire(onTimeout) as step.PauseTimeout,
+  };
+}
+
+function pauseFromWire({ wakeTime, kind, onTimeout, ...pause }: step.Pause): Pause {
+  return {
+    ...pause,
+    wakeTimeMs: required(wakeTime, "wake_time").getTime(),
+    kind: pauseKinds.fromWire(kind) ?? "DELAY",
+    onTimeout: pauseTimeouts.fromWire(onTimeout) ?? "RESUME",
+  };
+}
+
+function childFromWire({ callTime, workflowName, ...child }: step.ChildStart): ChildStart {
+  return { ...child, workflowName: printable(workflowName), callTimeMs: required(callTime, "call_time").getTime() };
 }
 
 function failureFromWire(failure: step.StepFailure) {
@@ -156,6 +196,29 @@ export function cancelledFromWire(message: control.Cancelled): messages.Cancelle
   return { ...message, owner: required(message.owner, "owner"), state: runStates.fromWire(message.state) };
 }
 
+export function resumeToWire(message: messages.Resume): control.Resume {
+  const action = resumeActions.toWire(message.action) as control.ResumeAction;
+  return { ...message, action, dataJson: asBuffer(message.dataJson) };
+}
+
+export function resumeFromWire(message: control.Resume): messages.Resume {
+  const action = required(resumeActions.fromWire(message.action), "action");
+  return { ...message, action, reason: printable(message.reason) };
+}
+
+export function resumedToWire({ state, outcome, ...message }: messages.Resumed): control.Resumed {
+  return {
+    ...message,
+    outcome: resumeOutcomes.toWire(outcome) as control.ResumeOutcome,
+    state: (state === undefined ? 0 : runStates.toWire(state)) as control.RunState,
+  };
+}
+
+export function resumedFromWire(message: control.Resumed): messages.Resumed {
+  const outcome = required(resumeOutcomes.fromWire(message.outcome), "outcome");
+  return { ...message, owner: required(message.owner, "owner"), outcome, state: runStates.fromWire(message.state) };
+}
+
 export function answerToWire(message: messages.Answer): control.Answer {
   return { ...message, response: responseToWire(message.response) };
 }
@@ -182,20 +245,27 @@ export function assignToWire({ doneSteps, ...message }: messages.Assign, extras:
     ...extras,
     spec: specToWire(message.spec),
     input: inputToWire(message.input),
-    doneSteps: doneSteps.map(({ path, name, exportsJson, returnValueJson }) => ({
+    doneSteps: doneSteps.map(({ path, name, exportsJson, returnValueJson, resumption }) => ({
       path,
       name,
       exportsJson: asBuffer(exportsJson),
       returnValueJson: returnValueJson && asBuffer(returnValueJson),
+      resumeJson: resumption && asBuffer(resumption.dataJson),
     })),
+    turn: message.turn && {
+      ...message.turn,
+      contextJson: asBuffer(message.turn.contextJson),
+      resumeJson: asBuffer(message.turn.resumeJson),
+    },
   };
 }
 
-/** The runner's brain needs no more of the done steps than their place, so that they go on to the worker as they came. */
+/** The runner's brain has no use for the done steps and the turn: they go on to the worker as they came. */
 export function assignFromWire(
   message: control.Assign,
-): messages.Assign & AssignExtras & { readonly wireSteps: session.DoneStep[] } {
-  const { doneSteps, spec, input, owner, ...rest } = message;
+): messages.Assign &
+  AssignExtras & { readonly wireSteps: session.DoneStep[]; readonly wireTurn: session.Turn | undefined } {
+  const { doneSteps, spec, input, owner, turn, ...rest } = message;
   return {
     ...rest,
     owner: required(owner, "owner"),
@@ -203,6 +273,7 @@ export function assignFromWire(
     input: inputFromWire(required(input, "input")),
     doneSteps: [],
     wireSteps: doneSteps,
+    wireTurn: turn,
   };
 }
 

@@ -3,7 +3,17 @@ export { PARTITION_COUNT_DEFAULT, partitionOf, preferredOwner } from "./partitio
 export { createRunId, isRunId, runIdDay, runIdTimeMs } from "./run/run-id.ts";
 export { isEndState, mayMove, type EndState, type RunState, type StepRunState } from "./run/run-state.ts";
 export { QUEUE_LIMIT_DEFAULT, type RunInput, type RunSpec } from "./run/run-spec.ts";
-export type { FailureCause, StepFailure, StepResponse, StepResult } from "./run/step-result.ts";
+export type {
+  ChildRun,
+  ChildStart,
+  FailureCause,
+  Pause,
+  PauseKind,
+  Resumption,
+  StepFailure,
+  StepResponse,
+  StepResult,
+} from "./run/step-result.ts";
 export type {
   AcceptChange,
   AcceptOutcome,

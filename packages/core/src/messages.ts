@@ -53,6 +53,20 @@ export interface Assign {
   readonly stampMs: number;
   readonly gateway: string;
   readonly runTimeLeftMs: number;
+  /** Set when the run goes on after a pause. */
+  readonly turn?: Turn | undefined;
+}
+
+/** What the first step after a pause is told. */
+export interface Turn {
+  /** Address of the step run to come. */
+  readonly path: string;
+  /** Number of that execution of the step, from 1. */
+  readonly runs: number;
+  /** What the execution before it passed on, as JSON; empty for none. */
+  readonly contextJson: Uint8Array;
+  /** What ended the pause; empty when the run goes on by itself. */
+  readonly resumeJson: Uint8Array;
 }
 
 export interface Refused {
@@ -162,6 +176,31 @@ export interface Cancel {
 export interface Cancelled {
   readonly owner: Owner;
   readonly runId: string;
+  /** Undefined when there is no such run. */
+  readonly state: RunState | undefined;
+}
+
+export type ResumeAction = "RESUME" | "CANCEL";
+
+export interface Resume {
+  readonly partition: number;
+  readonly runId: string;
+  /** Of the step run whose pause is meant; empty for whichever the run is in. */
+  readonly path: string;
+  readonly requestId: string;
+  readonly gateway: string;
+  readonly action: ResumeAction;
+  readonly dataJson: Uint8Array;
+  readonly reason: string;
+}
+
+export type ResumeOutcome = "DONE" | "EARLY" | "OVER" | "ENDED" | "UNKNOWN" | "TOO_LARGE";
+
+export interface Resumed {
+  readonly owner: Owner;
+  readonly runId: string;
+  readonly requestId: string;
+  readonly outcome: ResumeOutcome;
   /** Undefined when there is no such run. */
   readonly state: RunState | undefined;
 }

@@ -75,6 +75,7 @@ export function startRun(run: ActiveRun, environment: Environment, nowMs: number
     killAtEndOfLife: run.killAtEndOfLife,
     nobodyWaits: assign.gateway === "",
     traceParent: assign.traceParent,
+    turn: assign.wireTurn,
     resumed: assign.wireSteps.length > 0 || assign.assignment > 1,
   };
 }

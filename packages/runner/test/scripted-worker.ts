@@ -88,6 +88,7 @@ function result(
             line: 1,
           },
     pause: undefined,
+    children: [],
     startTime: new Date(),
     endTime: new Date(),
     lastLogSequence,
@@ -138,7 +139,10 @@ function checkVersion({ requestId, steps }: session.CheckVersion): void {
   const problems = steps
     .filter((one) => one.source.includes("!"))
     .map(({ path, name, fileName }) => ({ path, name, fileName, line: 1, column: 2, message: "SyntaxError: no" }));
-  say({ $case: "versionChecked", value: { requestId, problems, error: "" } });
+  say({
+    $case: "versionChecked",
+    value: { requestId, problems, error: "", imports: [], requirements: [], pythonMinor: "" },
+  });
 }
 
 stream.on("data", (message: session.SessionResponse) => {

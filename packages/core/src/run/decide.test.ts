@@ -12,6 +12,10 @@ import type { StepResult } from "./step-result.ts";
 
 const NOTHING = new Uint8Array();
 
+const PAUSE = {
+  ...{ kind: "DELAY", wakeTimeMs: 77, onTimeout: "RESUME", contextJson: NOTHING, maxRetries: 0, childNumber: 0 },
+} as const;
+
 function facts(fields: Partial<RunFacts> = {}): RunFacts {
   return {
     partition: 3,
@@ -67,7 +71,7 @@ describe("a finished step", () => {
   });
 
   it("closes the assignment when it pauses the run", () => {
-    const { change, then } = decideCheckpoint(facts(), step(0, { pause: { wakeTimeMs: 77 } }));
+    const { change, then } = decideCheckpoint(facts(), step(0, { pause: { ...PAUSE, wakeTimeMs: 77 } }));
     assert.equal(then, "SUSPEND");
     assert.deepEqual([change.state, change.assignment], ["SUSPENDED", 3]);
     assert.equal(change.kind === "update" && change.wakeTimeMs, 77);

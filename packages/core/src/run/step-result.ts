@@ -9,10 +9,58 @@ export interface StepResult {
   readonly response?: StepResponse | undefined;
   readonly exit?: { readonly reason: string } | undefined;
   readonly failure?: StepFailure | undefined;
-  readonly pause?: { readonly wakeTimeMs: number } | undefined;
+  readonly pause?: Pause | undefined;
+  /** Workflows that it starts; they leave it when it is decided, as messages beside its commit. */
+  readonly children?: readonly ChildStart[] | undefined;
+  /** What ended its pause; undefined as long as it lasts, and when the run went on by itself. */
+  readonly resumption?: Resumption | undefined;
   readonly startTimeMs: number;
   readonly endTimeMs: number;
   readonly lastLogSequence: number;
+}
+
+export type PauseKind = "DELAY" | "SUSPEND" | "RERUN" | "CHILD";
+
+/** A pause of the run at the end of a step. */
+export interface Pause {
+  readonly kind: PauseKind;
+  /** When the run goes on by itself or, for a suspend and a wait, when its time is over; ms since 1970. */
+  readonly wakeTimeMs: number;
+  readonly onTimeout: "RESUME" | "CANCEL";
+  /** Of a rerun: for the next execution, JSON in UTF-8; empty for none. */
+  readonly contextJson: Uint8Array;
+  /** Of a rerun: executions after the first, at most. */
+  readonly maxRetries: number;
+  /** Of a wait: which of the step's children; 0 for none. */
+  readonly childNumber: number;
+  /** Of a wait: the run that is waited for; known once the step is decided. */
+  readonly child?: ChildRun | undefined;
+}
+
+/** A run that another one has started. */
+export interface ChildRun {
+  readonly runId: string;
+  readonly workflowId: string;
+  readonly workflowName: string;
+}
+
+/** A workflow that a step starts. */
+export interface ChildStart {
+  /** Number of the call within the step's execution, from 1. */
+  readonly number: number;
+  readonly workflowId: string;
+  readonly workflowName: string;
+  readonly eventJson: Uint8Array;
+  readonly callTimeMs: number;
+}
+
+/** The end of a pause by a request: a row of its own in the record, behind its step. */
+export interface Resumption {
+  /** Of the request: a second copy of it is answered like the first. */
+  readonly requestId: string;
+  readonly timeMs: number;
+  /** What later steps find in the paused one, as one JSON object in UTF-8. */
+  readonly dataJson: Uint8Array;
 }
 
 export type FailureCause =

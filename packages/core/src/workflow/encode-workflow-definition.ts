@@ -28,5 +28,9 @@ function encodeSettings(settings: WorkflowSettings): object {
     ...(settings.concurrency === 0 ? {} : { concurrency: settings.concurrency }),
     queueLimit: settings.queueLimit,
     pool: settings.pool,
+    ...(settings.tmpBytes === 0 ? {} : { tmp: formatBytes(settings.tmpBytes) }),
+    ...(settings.cpuMillis === 0 ? {} : { cpu: settings.cpuMillis / 1000 }),
+    ...(settings.processes === 0 ? {} : { processes: settings.processes }),
+    ...(settings.logBytes === 0 ? {} : { logs: formatBytes(settings.logBytes) }),
   };
 }

@@ -1,15 +1,14 @@
 import { PlatformError } from "../errors.ts";
 import { describe, FieldReader, type DefinitionProblem, type QuantityRule, type TextRule } from "./field-reader.ts";
-import { formatBytes, formatDuration, parseBytes, parseDurationMs } from "./quantity.ts";
+import { formatBytes, parseInteger } from "./quantity.ts";
+import { readSettings } from "./read-settings.ts";
 import {
   WORKFLOW_BOUNDS as BOUNDS,
   WORKFLOW_PATTERNS as PATTERNS,
-  WORKFLOW_SETTINGS_DEFAULT as DEFAULTS,
   type HttpTriggerDefinition,
   type StaticResponse,
   type StepDefinition,
   type WorkflowDefinition,
-  type WorkflowSettings,
 } from "./workflow-definition.ts";
 
 const NAME: TextRule = {
@@ -26,11 +25,6 @@ const FILE_NAME: TextRule = {
   pattern: new RegExp(PATTERNS.fileName, "u"),
   lengthMax: BOUNDS.fileNameLength,
   expected: "a .py file inside the workflow's folder",
-};
-const POOL: TextRule = {
-  pattern: new RegExp(PATTERNS.pool, "u"),
-  lengthMax: 63,
-  expected: "a pool's name of lower-case letters, digits and hyphens",
 };
 const HEADER_NAME = new RegExp(PATTERNS.headerName, "u");
 const HEADER_VALUE = new RegExp(PATTERNS.headerValue, "u");
@@ -112,7 +106,7 @@ function readTrigger(value: unknown, path: string, problems: DefinitionProblem[]
 const EMPTY_RESPONSE: StaticResponse = { status: 200, headers: [], body: "" };
 
 const STATUS: QuantityRule = {
-  parse: integer,
+  parse: parseInteger,
   format: String,
   min: 200,
   max: 599,
@@ -172,53 +166,4 @@ function readSteps(workflow: FieldReader, problems: DefinitionProblem[]): StepDe
     fields.finish();
     return [{ name, python }];
   });
-}
-
-function timeout(fallback: number): QuantityRule {
-  return {
-    parse: parseDurationMs,
-    format: formatDuration,
-    min: BOUNDS.timeoutMinMs,
-    max: BOUNDS.timeoutMaxMs,
-    fallback,
-    expected: 'a duration such as "30s" or "5m", or a number of seconds',
-  };
-}
-
-const STEP_TIMEOUT = timeout(DEFAULTS.stepTimeoutMs);
-const RUN_TIMEOUT = timeout(DEFAULTS.runTimeoutMs);
-const MEMORY: QuantityRule = {
-  parse: parseBytes,
-  format: formatBytes,
-  min: BOUNDS.memoryMinBytes,
-  max: BOUNDS.memoryMaxBytes,
-  fallback: DEFAULTS.memoryBytes,
-  expected: 'a size with its unit such as "256MB" or "1GiB"',
-};
-const CONCURRENCY = count(1, BOUNDS.concurrency, DEFAULTS.concurrency);
-const QUEUE_LIMIT = count(1, BOUNDS.queueLimit, DEFAULTS.queueLimit);
-
-function count(min: number, max: number, fallback: number): QuantityRule {
-  return { parse: integer, format: String, min, max, fallback, expected: "a whole number" };
-}
-
-function integer(value: unknown): number | undefined {
-  return Number.isSafeInteger(value) ? (value as number) : undefined;
-}
-
-function readSettings(workflow: FieldReader, problems: DefinitionProblem[]): WorkflowSettings {
-  const value = workflow.value("settings");
-  if (value === undefined) return DEFAULTS;
-  const fields = FieldReader.open(value, workflow.pathOf("settings"), problems);
-  if (fields === undefined) return DEFAULTS;
-  const settings: WorkflowSettings = {
-    stepTimeoutMs: fields.quantity("stepTimeout", STEP_TIMEOUT),
-    runTimeoutMs: fields.quantity("runTimeout", RUN_TIMEOUT),
-    memoryBytes: fields.quantity("memory", MEMORY),
-    concurrency: fields.quantity("concurrency", CONCURRENCY),
-    queueLimit: fields.quantity("queueLimit", QUEUE_LIMIT),
-    pool: fields.value("pool") === undefined ? DEFAULTS.pool : fields.text("pool", POOL),
-  };
-  fields.finish();
-  return settings;
 }

@@ -48,3 +48,8 @@ export function formatBytes(bytes: number): string {
   }
   return `${bytes}B`;
 }
+
+/** A whole number as it is; undefined for anything else. */
+export function parseInteger(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) ? (value as number) : undefined;
+}

@@ -48,6 +48,14 @@ export interface WorkflowSettings {
   /** Most waiting runs. */
   readonly queueLimit: number;
   readonly pool: string;
+  /** Size of an environment's `/tmp`; 0 means what the pool gives. */
+  readonly tmpBytes: number;
+  /** Processor time of an environment in thousandths of one core; 0 means no limit. */
+  readonly cpuMillis: number;
+  /** Most processes and threads of an environment; 0 means what the pool gives. */
+  readonly processes: number;
+  /** Most log bytes of one step; 0 means what the pool gives. */
+  readonly logBytes: number;
 }
 
 /** Settings of a workflow that says nothing. */
@@ -58,6 +66,10 @@ export const WORKFLOW_SETTINGS_DEFAULT: WorkflowSettings = {
   concurrency: 0,
   queueLimit: 10_000,
   pool: "default",
+  tmpBytes: 0,
+  cpuMillis: 0,
+  processes: 0,
+  logBytes: 0,
 };
 
 /** Bounds that a definition is checked against; the JSON Schema shows the same. */
@@ -71,6 +83,14 @@ export const WORKFLOW_BOUNDS = {
   timeoutMaxMs: 24 * 3_600_000,
   memoryMinBytes: 32 * 1024 ** 2,
   memoryMaxBytes: 64 * 1024 ** 3,
+  tmpMinBytes: 1024 ** 2,
+  tmpMaxBytes: 64 * 1024 ** 3,
+  cpuMinMillis: 50,
+  cpuMaxMillis: 64_000,
+  processesMin: 4,
+  processesMax: 4_096,
+  logMinBytes: 1024,
+  logMaxBytes: 256 * 1024 ** 2,
   concurrency: 10_000,
   queueLimit: 1_000_000,
   responseHeaders: 50,

@@ -14,6 +14,12 @@ const duration = (description: string, fallbackMs: number) => ({
   ],
 });
 
+const size = (description: string, min: number, max: number) => ({
+  type: "string",
+  pattern: "^\\d{1,12}(\\.\\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)$",
+  description: `${description}; from ${formatBytes(min)} to ${formatBytes(max)}.`,
+});
+
 const staticResponse = {
   type: "object",
   description: "The answer to every request; only with `respond: static`.",
@@ -83,11 +89,23 @@ const settings = {
     stepTimeout: duration("Time limit of one step.", DEFAULTS.stepTimeoutMs),
     runTimeout: duration("Time limit of a run.", DEFAULTS.runTimeoutMs),
     memory: {
-      type: "string",
-      pattern: "^\\d{1,12}(\\.\\d{1,3})? ?(B|KB|MB|GB|KiB|MiB|GiB)$",
+      ...size("Memory limit of an environment", BOUNDS.memoryMinBytes, BOUNDS.memoryMaxBytes),
       default: formatBytes(DEFAULTS.memoryBytes),
-      description: `Memory limit, from ${formatBytes(BOUNDS.memoryMinBytes)} to ${formatBytes(BOUNDS.memoryMaxBytes)}.`,
     },
+    tmp: size("Size of an environment's /tmp, by default what the pool gives", BOUNDS.tmpMinBytes, BOUNDS.tmpMaxBytes),
+    cpu: {
+      type: "number",
+      minimum: BOUNDS.cpuMinMillis / 1000,
+      maximum: BOUNDS.cpuMaxMillis / 1000,
+      description: "Processors that an environment may use, such as 0.5; without it there is no limit.",
+    },
+    processes: {
+      type: "integer",
+      minimum: BOUNDS.processesMin,
+      maximum: BOUNDS.processesMax,
+      description: "Most processes and threads of an environment, by default what the pool gives.",
+    },
+    logs: size("Most log bytes of one step, by default what the pool gives", BOUNDS.logMinBytes, BOUNDS.logMaxBytes),
     concurrency: {
       type: "integer",
       minimum: 1,

@@ -1,12 +1,23 @@
-import type { StepFailure, StepResponse, StepResult } from "@millrace/core";
+import type { Pause, StepFailure, StepResponse, StepResult } from "@millrace/core";
 
 /** What few steps have, kept as one JSON value; null when a step has none of it. */
 export interface StepDetail {
   readonly failure?: StepFailure;
   readonly exit?: { readonly reason: string };
-  readonly pause?: { readonly wakeTimeMs: number };
+  readonly pause?: PauseDetail;
   /** The answer without its body. */
   readonly response?: Omit<StepResponse, "body">;
+}
+
+/** A pause as JSON; a rerun's context as text. */
+type PauseDetail = Omit<Pause, "contextJson"> & { readonly context: string };
+
+function encodePause({ contextJson, ...pause }: Pause): PauseDetail {
+  return { ...pause, context: Buffer.from(contextJson).toString("utf8") };
+}
+
+function decodePause({ context, ...pause }: PauseDetail): Pause {
+  return { ...pause, contextJson: Buffer.from(context) };
 }
 
 /** JSON escapes what Postgres' text could not hold (NUL, lone surrogates), so that no failure is too odd to be kept. */
@@ -14,7 +25,7 @@ export function encodeStepDetail(step: StepResult): string | null {
   const { failure, exit, pause, response } = step;
   if (!failure && !exit && !pause && !response) return null;
   const head = response && { status: response.status, headers: response.headers, immediate: response.immediate };
-  const detail: StepDetail = { failure, exit, pause, response: head };
+  const detail: StepDetail = { failure, exit, pause: pause && encodePause(pause), response: head };
   return JSON.stringify(detail);
 }
 
@@ -47,7 +58,7 @@ export function toStepResult(row: StepRow): StepResult {
     response: response && { ...response, body: row.response_body ?? new Uint8Array() },
     exit,
     failure,
-    pause,
+    pause: pause && decodePause(pause),
     startTimeMs: row.start_time,
     endTimeMs: row.end_time,
     lastLogSequence: row.last_log_sequence,

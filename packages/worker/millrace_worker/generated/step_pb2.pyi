@@ -10,6 +10,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PauseKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAUSE_KIND_UNSPECIFIED: _ClassVar[PauseKind]
+    PAUSE_KIND_DELAY: _ClassVar[PauseKind]
+    PAUSE_KIND_SUSPEND: _ClassVar[PauseKind]
+    PAUSE_KIND_RERUN: _ClassVar[PauseKind]
+    PAUSE_KIND_CHILD: _ClassVar[PauseKind]
+
+class PauseTimeout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAUSE_TIMEOUT_UNSPECIFIED: _ClassVar[PauseTimeout]
+    PAUSE_TIMEOUT_RESUME: _ClassVar[PauseTimeout]
+    PAUSE_TIMEOUT_CANCEL: _ClassVar[PauseTimeout]
+
 class FailureCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FAILURE_CAUSE_UNSPECIFIED: _ClassVar[FailureCause]
@@ -29,6 +43,14 @@ class LogStream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOG_STREAM_STDERR: _ClassVar[LogStream]
     LOG_STREAM_ERROR: _ClassVar[LogStream]
     LOG_STREAM_SYSTEM: _ClassVar[LogStream]
+PAUSE_KIND_UNSPECIFIED: PauseKind
+PAUSE_KIND_DELAY: PauseKind
+PAUSE_KIND_SUSPEND: PauseKind
+PAUSE_KIND_RERUN: PauseKind
+PAUSE_KIND_CHILD: PauseKind
+PAUSE_TIMEOUT_UNSPECIFIED: PauseTimeout
+PAUSE_TIMEOUT_RESUME: PauseTimeout
+PAUSE_TIMEOUT_CANCEL: PauseTimeout
 FAILURE_CAUSE_UNSPECIFIED: FailureCause
 FAILURE_CAUSE_EXCEPTION: FailureCause
 FAILURE_CAUSE_STEP_TIMEOUT: FailureCause
@@ -45,7 +67,7 @@ LOG_STREAM_ERROR: LogStream
 LOG_STREAM_SYSTEM: LogStream
 
 class StepResult(_message.Message):
-    __slots__ = ("path", "name", "execution_id", "exports_json", "return_value_json", "response", "exit", "failure", "pause", "start_time", "end_time", "last_log_sequence")
+    __slots__ = ("path", "name", "execution_id", "exports_json", "return_value_json", "response", "exit", "failure", "pause", "start_time", "end_time", "last_log_sequence", "children")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +80,7 @@ class StepResult(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_LOG_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     execution_id: str
@@ -70,7 +93,8 @@ class StepResult(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     last_log_sequence: int
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., execution_id: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., failure: _Optional[_Union[StepFailure, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_log_sequence: _Optional[int] = ...) -> None: ...
+    children: _containers.RepeatedCompositeFieldContainer[ChildStart]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., execution_id: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., failure: _Optional[_Union[StepFailure, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_log_sequence: _Optional[int] = ..., children: _Optional[_Iterable[_Union[ChildStart, _Mapping]]] = ...) -> None: ...
 
 class Exit(_message.Message):
     __slots__ = ("reason",)
@@ -79,10 +103,34 @@ class Exit(_message.Message):
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
 
 class Pause(_message.Message):
-    __slots__ = ("wake_time",)
+    __slots__ = ("wake_time", "kind", "on_timeout", "context_json", "max_retries", "child_number")
     WAKE_TIME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    ON_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_JSON_FIELD_NUMBER: _ClassVar[int]
+    MAX_RETRIES_FIELD_NUMBER: _ClassVar[int]
+    CHILD_NUMBER_FIELD_NUMBER: _ClassVar[int]
     wake_time: _timestamp_pb2.Timestamp
-    def __init__(self, wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    kind: PauseKind
+    on_timeout: PauseTimeout
+    context_json: bytes
+    max_retries: int
+    child_number: int
+    def __init__(self, wake_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., kind: _Optional[_Union[PauseKind, str]] = ..., on_timeout: _Optional[_Union[PauseTimeout, str]] = ..., context_json: _Optional[bytes] = ..., max_retries: _Optional[int] = ..., child_number: _Optional[int] = ...) -> None: ...
+
+class ChildStart(_message.Message):
+    __slots__ = ("number", "workflow_id", "workflow_name", "event_json", "call_time")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_ID_FIELD_NUMBER: _ClassVar[int]
+    WORKFLOW_NAME_FIELD_NUMBER: _ClassVar[int]
+    EVENT_JSON_FIELD_NUMBER: _ClassVar[int]
+    CALL_TIME_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    workflow_id: str
+    workflow_name: str
+    event_json: bytes
+    call_time: _timestamp_pb2.Timestamp
+    def __init__(self, number: _Optional[int] = ..., workflow_id: _Optional[str] = ..., workflow_name: _Optional[str] = ..., event_json: _Optional[bytes] = ..., call_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class StepFailure(_message.Message):
     __slots__ = ("cause", "type", "message", "traceback", "line")

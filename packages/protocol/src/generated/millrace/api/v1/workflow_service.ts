@@ -11,7 +11,9 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -44,6 +46,36 @@ export namespace WorkflowState {
   export type DISABLED = typeof WorkflowState.DISABLED;
 }
 
+/** What a deploy does. */
+export const DeployStage = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** CHECKING - Looks at the code. */
+  CHECKING: 1,
+  /** RESOLVING - Decides which packages in which versions. */
+  RESOLVING: 2,
+  /** DOWNLOADING - Fetches packages. */
+  DOWNLOADING: 3,
+  /** INSTALLING - Puts them in place. */
+  INSTALLING: 4,
+  /** PUBLISHING - Makes the version known to every gateway. */
+  PUBLISHING: 5,
+  /** DONE - Done. */
+  DONE: 6,
+} as const;
+
+export type DeployStage = typeof DeployStage[keyof typeof DeployStage];
+
+export namespace DeployStage {
+  export type UNSPECIFIED = typeof DeployStage.UNSPECIFIED;
+  export type CHECKING = typeof DeployStage.CHECKING;
+  export type RESOLVING = typeof DeployStage.RESOLVING;
+  export type DOWNLOADING = typeof DeployStage.DOWNLOADING;
+  export type INSTALLING = typeof DeployStage.INSTALLING;
+  export type PUBLISHING = typeof DeployStage.PUBLISHING;
+  export type DONE = typeof DeployStage.DONE;
+}
+
 /** A workflow with its newest version. */
 export interface Workflow {
   /** `workflows/<id>`. Wherever a request names a workflow, its display name may stand in place of the id. Output only. */
@@ -72,6 +104,54 @@ export interface Workflow {
     | undefined;
   /** The newest version's definition as JSON, with defaults filled in; set by GetWorkflow and DeployWorkflow only. */
   definitionJson: string;
+  /** Packages of the newest version, by name; set by GetWorkflow and the deploy calls only. Output only. */
+  packages: Package[];
+}
+
+/** A package of a version. */
+export interface Package {
+  /** Its name in the registry, normalised. */
+  name: string;
+  /** The version that every run gets. */
+  version: string;
+}
+
+/** How far a deploy is. */
+export interface DeployProgress {
+  /** What is being done. */
+  stage: DeployStage;
+  /** Packages that are downloaded. */
+  done: number;
+  /** Packages to have; 0 when that is not known or means nothing. */
+  total: number;
+  /** What the author should know, each said once. */
+  notes: DeployNote[];
+  /** What differs in the packages from the version before; in the last message only. */
+  packageChanges: PackageChange[];
+  /** The workflow with its new version; in the last message only. */
+  workflow: Workflow | undefined;
+}
+
+/** Something that an author should know about a deploy that goes on. */
+export interface DeployNote {
+  /** Stable reason, such as `PACKAGE_GUESSED` or `IMPORT_UNRESOLVED`. */
+  reason: string;
+  /** File that it is about; empty when it is none. */
+  file: string;
+  /** Line from 1; 0 when unknown. */
+  line: number;
+  /** For people. */
+  message: string;
+}
+
+/** A package that differs from the version before. */
+export interface PackageChange {
+  /** Its name in the registry, normalised. */
+  name: string;
+  /** The version before; empty when it is new. */
+  oldVersion: string;
+  /** The version now; empty when it is gone. */
+  newVersion: string;
 }
 
 /** One way to start a workflow. */
@@ -125,12 +205,37 @@ export interface DeployWorkflowRequest {
    */
   sources: { [key: string]: string };
   /** How long to wait for a runner to check the code; 0 means 10 s, at most 60 s. */
-  checkTimeout: Duration | undefined;
+  checkTimeout:
+    | Duration
+    | undefined;
+  /**
+   * Python modules beside the steps that these may import: text by path below the folder that imports are looked up in,
+   * such as `helpers.py` or `lib/__init__.py`.
+   */
+  modules: { [key: string]: string };
+  /** Resolve the packages to the newest versions that fit. Without it, versions of the deployed lock stay while they fit. */
+  upgradePackages: boolean;
+  /**
+   * How long resolving and installing packages may take; 0 means 10 min, at most 1 h. DeployWorkflow itself ends after
+   * 1 min, StreamDeployWorkflow does not.
+   */
+  packageTimeout: Duration | undefined;
 }
 
 export interface DeployWorkflowRequest_SourcesEntry {
   key: string;
   value: string;
+}
+
+export interface DeployWorkflowRequest_ModulesEntry {
+  key: string;
+  value: string;
+}
+
+/** Request of StreamDeployWorkflow. */
+export interface StreamDeployWorkflowRequest {
+  /** What to deploy. */
+  deploy: DeployWorkflowRequest | undefined;
 }
 
 /** Request of EnableWorkflow. */
@@ -164,6 +269,7 @@ function createBaseWorkflow(): Workflow {
     createTime: undefined,
     deployTime: undefined,
     definitionJson: "",
+    packages: [],
   };
 }
 
@@ -201,6 +307,9 @@ export const Workflow: MessageFns<Workflow> = {
     }
     if (message.definitionJson !== "") {
       writer.uint32(90).string(message.definitionJson);
+    }
+    for (const v of message.packages) {
+      Package.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -304,6 +413,319 @@ export const Workflow: MessageFns<Workflow> = {
             }
 
             message.definitionJson = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.packages.push(Package.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePackage(): Package {
+  return { name: "", version: "" };
+}
+
+export const Package: MessageFns<Package> = {
+  encode(message: Package, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Package {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePackage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeployProgress(): DeployProgress {
+  return { stage: 0, done: 0, total: 0, notes: [], packageChanges: [], workflow: undefined };
+}
+
+export const DeployProgress: MessageFns<DeployProgress> = {
+  encode(message: DeployProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stage !== 0) {
+      writer.uint32(8).int32(message.stage);
+    }
+    if (message.done !== 0) {
+      writer.uint32(16).uint32(message.done);
+    }
+    if (message.total !== 0) {
+      writer.uint32(24).uint32(message.total);
+    }
+    for (const v of message.notes) {
+      DeployNote.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.packageChanges) {
+      PackageChange.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.workflow !== undefined) {
+      Workflow.encode(message.workflow, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeployProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeployProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stage = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.done = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notes.push(DeployNote.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.packageChanges.push(PackageChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.workflow = Workflow.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeployNote(): DeployNote {
+  return { reason: "", file: "", line: 0, message: "" };
+}
+
+export const DeployNote: MessageFns<DeployNote> = {
+  encode(message: DeployNote, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    if (message.line !== 0) {
+      writer.uint32(24).uint32(message.line);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeployNote {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeployNote();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.line = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePackageChange(): PackageChange {
+  return { name: "", oldVersion: "", newVersion: "" };
+}
+
+export const PackageChange: MessageFns<PackageChange> = {
+  encode(message: PackageChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.oldVersion !== "") {
+      writer.uint32(18).string(message.oldVersion);
+    }
+    if (message.newVersion !== "") {
+      writer.uint32(26).string(message.newVersion);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PackageChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePackageChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.oldVersion = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.newVersion = reader.string();
             continue;
           }
         }
@@ -583,7 +1005,15 @@ export const ListWorkflowsResponse: MessageFns<ListWorkflowsResponse> = {
 };
 
 function createBaseDeployWorkflowRequest(): DeployWorkflowRequest {
-  return { name: "", definitionJson: "", sources: {}, checkTimeout: undefined };
+  return {
+    name: "",
+    definitionJson: "",
+    sources: {},
+    checkTimeout: undefined,
+    modules: {},
+    upgradePackages: false,
+    packageTimeout: undefined,
+  };
 }
 
 export const DeployWorkflowRequest: MessageFns<DeployWorkflowRequest> = {
@@ -599,6 +1029,15 @@ export const DeployWorkflowRequest: MessageFns<DeployWorkflowRequest> = {
     });
     if (message.checkTimeout !== undefined) {
       Duration.encode(message.checkTimeout, writer.uint32(34).fork()).join();
+    }
+    globalThis.Object.entries(message.modules).forEach(([key, value]: [string, string]) => {
+      DeployWorkflowRequest_ModulesEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.upgradePackages !== false) {
+      writer.uint32(48).bool(message.upgradePackages);
+    }
+    if (message.packageTimeout !== undefined) {
+      Duration.encode(message.packageTimeout, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -649,6 +1088,33 @@ export const DeployWorkflowRequest: MessageFns<DeployWorkflowRequest> = {
             }
 
             message.checkTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = DeployWorkflowRequest_ModulesEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.modules[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.upgradePackages = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.packageTimeout = Duration.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -706,6 +1172,109 @@ export const DeployWorkflowRequest_SourcesEntry: MessageFns<DeployWorkflowReques
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeployWorkflowRequest_ModulesEntry(): DeployWorkflowRequest_ModulesEntry {
+  return { key: "", value: "" };
+}
+
+export const DeployWorkflowRequest_ModulesEntry: MessageFns<DeployWorkflowRequest_ModulesEntry> = {
+  encode(message: DeployWorkflowRequest_ModulesEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeployWorkflowRequest_ModulesEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeployWorkflowRequest_ModulesEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStreamDeployWorkflowRequest(): StreamDeployWorkflowRequest {
+  return { deploy: undefined };
+}
+
+export const StreamDeployWorkflowRequest: MessageFns<StreamDeployWorkflowRequest> = {
+  encode(message: StreamDeployWorkflowRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deploy !== undefined) {
+      DeployWorkflowRequest.encode(message.deploy, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamDeployWorkflowRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamDeployWorkflowRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deploy = DeployWorkflowRequest.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -901,7 +1470,8 @@ export const WorkflowServiceService = {
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
    * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
-   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
+   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`, `INVALID_REQUIREMENT`, `PACKAGES_UNRESOLVABLE` for
+   * packages that cannot be had) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
    * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
    * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
    * `.message`, as far as each is known. A failed deploy changes nothing.
@@ -915,6 +1485,20 @@ export const WorkflowServiceService = {
     requestDeserialize: (value: Buffer): DeployWorkflowRequest => DeployWorkflowRequest.decode(value),
     responseSerialize: (value: Workflow): Buffer => Buffer.from(Workflow.encode(value).finish()),
     responseDeserialize: (value: Buffer): Workflow => Workflow.decode(value),
+  },
+  /**
+   * Does what DeployWorkflow does and tells on the way how far it is: the way for a version with packages, whose
+   * installation may take minutes. The last message, and no other, has the workflow.
+   */
+  streamDeployWorkflow: {
+    path: "/millrace.api.v1.WorkflowService/StreamDeployWorkflow" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamDeployWorkflowRequest): Buffer =>
+      Buffer.from(StreamDeployWorkflowRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamDeployWorkflowRequest => StreamDeployWorkflowRequest.decode(value),
+    responseSerialize: (value: DeployProgress): Buffer => Buffer.from(DeployProgress.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeployProgress => DeployProgress.decode(value),
   },
   /** Lets triggers start runs again; changes nothing when the workflow is enabled. */
   enableWorkflow: {
@@ -968,12 +1552,18 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
    * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
-   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
+   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`, `INVALID_REQUIREMENT`, `PACKAGES_UNRESOLVABLE` for
+   * packages that cannot be had) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
    * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
    * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
    * `.message`, as far as each is known. A failed deploy changes nothing.
    */
   deployWorkflow: handleUnaryCall<DeployWorkflowRequest, Workflow>;
+  /**
+   * Does what DeployWorkflow does and tells on the way how far it is: the way for a version with packages, whose
+   * installation may take minutes. The last message, and no other, has the workflow.
+   */
+  streamDeployWorkflow: handleServerStreamingCall<StreamDeployWorkflowRequest, DeployProgress>;
   /** Lets triggers start runs again; changes nothing when the workflow is enabled. */
   enableWorkflow: handleUnaryCall<EnableWorkflowRequest, Workflow>;
   /** Stops triggers and calls from starting runs; runs that were accepted go on. Changes nothing when it is disabled. */
@@ -1041,7 +1631,8 @@ export interface WorkflowServiceClient extends Client {
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
    * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
-   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
+   * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`, `INVALID_REQUIREMENT`, `PACKAGES_UNRESOLVABLE` for
+   * packages that cannot be had) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
    * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
    * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
    * `.message`, as far as each is known. A failed deploy changes nothing.
@@ -1061,6 +1652,19 @@ export interface WorkflowServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Workflow) => void,
   ): ClientUnaryCall;
+  /**
+   * Does what DeployWorkflow does and tells on the way how far it is: the way for a version with packages, whose
+   * installation may take minutes. The last message, and no other, has the workflow.
+   */
+  streamDeployWorkflow(
+    request: StreamDeployWorkflowRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DeployProgress>;
+  streamDeployWorkflow(
+    request: StreamDeployWorkflowRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DeployProgress>;
   /** Lets triggers start runs again; changes nothing when the workflow is enabled. */
   enableWorkflow(
     request: EnableWorkflowRequest,

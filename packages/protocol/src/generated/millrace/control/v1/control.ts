@@ -7,7 +7,18 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { DoneStep, GoneCause, LoadVersion, StepCode, WarmVersion } from "../../worker/v1/session.ts";
+import {
+  DoneStep,
+  FoundImport,
+  FoundRequirement,
+  GoneCause,
+  LoadVersion,
+  PackageSet,
+  SourceModule,
+  StepCode,
+  Turn,
+  WarmVersion,
+} from "../../worker/v1/session.ts";
 import { LogLine, Response, StepResult } from "../../worker/v1/step.ts";
 
 export const protobufPackage = "millrace.control.v1";
@@ -86,6 +97,81 @@ export namespace AfterCommit {
   export type SUSPEND = typeof AfterCommit.SUSPEND;
 }
 
+/** What a `Resume` asks for. */
+export const ResumeAction = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** RESUME - The run goes on. */
+  RESUME: 1,
+  /** CANCEL - The run is cancelled. */
+  CANCEL: 2,
+} as const;
+
+export type ResumeAction = typeof ResumeAction[keyof typeof ResumeAction];
+
+export namespace ResumeAction {
+  export type UNSPECIFIED = typeof ResumeAction.UNSPECIFIED;
+  export type RESUME = typeof ResumeAction.RESUME;
+  export type CANCEL = typeof ResumeAction.CANCEL;
+}
+
+/** What became of a `Resume`. */
+export const ResumeOutcome = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** DONE - Done, by this very request, and in the record. */
+  DONE: 1,
+  /** EARLY - The run is not in that pause yet: its step has not ended. */
+  EARLY: 2,
+  /** OVER - The run is not in that pause any more: another request or the clock was first. */
+  OVER: 3,
+  /** ENDED - The run has ended. */
+  ENDED: 4,
+  /** UNKNOWN - There is no such run. */
+  UNKNOWN: 5,
+  /** TOO_LARGE - The run would become too large with what was given. */
+  TOO_LARGE: 6,
+} as const;
+
+export type ResumeOutcome = typeof ResumeOutcome[keyof typeof ResumeOutcome];
+
+export namespace ResumeOutcome {
+  export type UNSPECIFIED = typeof ResumeOutcome.UNSPECIFIED;
+  export type DONE = typeof ResumeOutcome.DONE;
+  export type EARLY = typeof ResumeOutcome.EARLY;
+  export type OVER = typeof ResumeOutcome.OVER;
+  export type ENDED = typeof ResumeOutcome.ENDED;
+  export type UNKNOWN = typeof ResumeOutcome.UNKNOWN;
+  export type TOO_LARGE = typeof ResumeOutcome.TOO_LARGE;
+}
+
+/** What a runner does about packages. */
+export const PackageStage = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** WAITING - Waits for another build to end. */
+  WAITING: 1,
+  /** RESOLVING - Decides which versions. */
+  RESOLVING: 2,
+  /** DOWNLOADING - Fetches them, building those that come as source. */
+  DOWNLOADING: 3,
+  /** INSTALLING - Puts them in place. */
+  INSTALLING: 4,
+  /** READY - Done. */
+  READY: 5,
+} as const;
+
+export type PackageStage = typeof PackageStage[keyof typeof PackageStage];
+
+export namespace PackageStage {
+  export type UNSPECIFIED = typeof PackageStage.UNSPECIFIED;
+  export type WAITING = typeof PackageStage.WAITING;
+  export type RESOLVING = typeof PackageStage.RESOLVING;
+  export type DOWNLOADING = typeof PackageStage.DOWNLOADING;
+  export type INSTALLING = typeof PackageStage.INSTALLING;
+  export type READY = typeof PackageStage.READY;
+}
+
 /** What an owner must know of the version that a run executes; frozen with the version. */
 export interface RunSpec {
   /** Project of the workflow. */
@@ -116,7 +202,7 @@ export interface RunInput {
   eventFallsBackToBody: boolean;
   /** `pd.steps["trigger"]["context"]` as a JSON object in UTF-8. */
   contextJson: Buffer;
-  /** Kind of the trigger: `http`, `api`, `replay`. */
+  /** Kind of the trigger: `http`, `api`, `replay`, `workflow`. */
   triggerKind: string;
   /** W3C trace parent of the span that submitted it; empty without tracing. */
   traceParent: string;
@@ -219,6 +305,8 @@ export interface Assign {
   traceParent: string;
   /** What is left of the run's time limit, in ms. */
   runTimeLeftMs: number;
+  /** Set when the run goes on after a pause: what the next step is told. */
+  turn: Turn | undefined;
 }
 
 /** Runner to owner: an `Assign` was not taken. */
@@ -371,7 +459,7 @@ export interface Reassigned {
   assignment: number;
 }
 
-/** Owner to the waiting gateway: the run has ended. */
+/** Owner to the waiting gateway: the run has ended, or has paused before it answered. */
 export interface Ended {
   /** Who says so. */
   owner:
@@ -379,7 +467,7 @@ export interface Ended {
     | undefined;
   /** The run. */
   runId: string;
-  /** How. */
+  /** How; SUSPENDED for a pause, after which nobody waits for an answer any more. */
   state: RunState;
   /** Address of the step whose answer was the run's; empty when it gave none. */
   responsePath: string;
@@ -409,6 +497,42 @@ export interface Cancelled {
    * The state in which the run has ended; CANCELLED unless its own end was committed before; unspecified when there
    * is no such run.
    */
+  state: RunState;
+}
+
+/** Gateway, or another owner, to owner: end a run's pause. Sent again every 600 ms until `Resumed` or the caller gives up. */
+export interface Resume {
+  /** Partition of the run's workflow. */
+  partition: number;
+  /** The run. */
+  runId: string;
+  /** Address of the step run whose pause is meant; empty for whichever the run is in. */
+  path: string;
+  /** Made by the sender for each request: makes a second copy harmless. */
+  requestId: string;
+  /** Name of the gateway or scheduler that wants `Resumed`. */
+  gateway: string;
+  /** What to do. */
+  action: ResumeAction;
+  /** What later steps find in the paused one, as one JSON object in UTF-8 (`$resume_data`, `$child`). */
+  dataJson: Buffer;
+  /** Of a cancel: kept as the run's exit reason. */
+  reason: string;
+}
+
+/** Owner to whoever asked: what became of a `Resume`. */
+export interface Resumed {
+  /** Who says so. */
+  owner:
+    | Owner
+    | undefined;
+  /** The run. */
+  runId: string;
+  /** Of the request. */
+  requestId: string;
+  /** What became of it. */
+  outcome: ResumeOutcome;
+  /** Where the run is; unspecified when there is no such run. */
   state: RunState;
 }
 
@@ -504,6 +628,8 @@ export interface CallResponse {
 export interface CheckSourcesRequest {
   /** The steps of the version to be. */
   steps: StepCode[];
+  /** Modules that the steps may import. */
+  modules: SourceModule[];
 }
 
 /** Mistakes found. */
@@ -511,7 +637,15 @@ export interface CheckSourcesResponse {
   /** None when everything compiles. */
   problems: SourceProblem[];
   /** Set instead when the check could not be made. */
-  error: ControlError | undefined;
+  error:
+    | ControlError
+    | undefined;
+  /** What the steps import that is neither theirs nor Python's own. */
+  imports: FoundImport[];
+  /** Requirements in `add-package` comments. */
+  requirements: FoundRequirement[];
+  /** Python minor that decided. */
+  pythonMinor: string;
 }
 
 /** A mistake in a source. */
@@ -523,6 +657,67 @@ export interface SourceProblem {
   /** Column, from 1; 0 when unknown. */
   column: number;
   /** What is wrong. */
+  message: string;
+}
+
+/**
+ * Gateway to a runner of a pool (request), then to that runner: have the packages of a version to be. Answered within a
+ * second with how far it is, and asked again under the same job until it is done; a job that nobody asks about ends.
+ */
+export interface PreparePackagesRequest {
+  /** The job to ask about, as an answer named it; empty to start one. The rest is then left out. */
+  job: string;
+  /** What to resolve; empty when `lock` decides. */
+  requirements: PackageRequirement[];
+  /** A lock to install as it stands; empty to resolve the requirements. */
+  lock: string;
+  /** Python minor that `lock` was made for. */
+  pythonMinor: string;
+  /** The lock of the version before, whose choices stay where they still fit; empty for the newest of everything. */
+  preferredLock: string;
+}
+
+/** One requirement of a version. */
+export interface PackageRequirement {
+  /** In the form of PEP 508. */
+  requirement: string;
+  /** Top-level module that it was found for; empty when a person asked for the package. */
+  importName: string;
+  /** True when the code can do without it. */
+  optional: boolean;
+  /** True when only the import's name suggests the package. */
+  guessed: boolean;
+  /** True when a person asked for it and which modules it provides is not known: the runner looks. */
+  examine: boolean;
+}
+
+/** How far it is. */
+export interface PreparePackagesResponse {
+  /** Name of the runner that does it. */
+  runner: string;
+  /** Names the job at that runner. */
+  job: string;
+  /** What is being done. */
+  stage: PackageStage;
+  /** Packages that are downloaded. */
+  done: number;
+  /** Packages of the set; 0 before it is known. */
+  total: number;
+  /** The set, installed at this runner, when the stage is READY. */
+  prepared:
+    | PackageSet
+    | undefined;
+  /** Requirements that were left out: optional ones that cannot be had, guesses that another package provides. */
+  dropped: DroppedRequirement[];
+  /** Set instead when it failed, with `PACKAGES_UNRESOLVABLE` when the requirements are to blame. */
+  error: ControlError | undefined;
+}
+
+/** A requirement that was left out. */
+export interface DroppedRequirement {
+  /** As it was asked. */
+  requirement: string;
+  /** For people: why. */
   message: string;
 }
 
@@ -1175,6 +1370,7 @@ function createBaseAssign(): Assign {
     runToken: "",
     traceParent: "",
     runTimeLeftMs: 0,
+    turn: undefined,
   };
 }
 
@@ -1215,6 +1411,9 @@ export const Assign: MessageFns<Assign> = {
     }
     if (message.runTimeLeftMs !== 0) {
       writer.uint32(96).uint64(message.runTimeLeftMs);
+    }
+    if (message.turn !== undefined) {
+      Turn.encode(message.turn, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1326,6 +1525,14 @@ export const Assign: MessageFns<Assign> = {
             }
 
             message.runTimeLeftMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.turn = Turn.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -2435,6 +2642,228 @@ export const Cancelled: MessageFns<Cancelled> = {
   },
 };
 
+function createBaseResume(): Resume {
+  return {
+    partition: 0,
+    runId: "",
+    path: "",
+    requestId: "",
+    gateway: "",
+    action: 0,
+    dataJson: Buffer.alloc(0),
+    reason: "",
+  };
+}
+
+export const Resume: MessageFns<Resume> = {
+  encode(message: Resume, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partition !== 0) {
+      writer.uint32(8).uint32(message.partition);
+    }
+    if (message.runId !== "") {
+      writer.uint32(18).string(message.runId);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    if (message.gateway !== "") {
+      writer.uint32(42).string(message.gateway);
+    }
+    if (message.action !== 0) {
+      writer.uint32(48).int32(message.action);
+    }
+    if (message.dataJson.length !== 0) {
+      writer.uint32(58).bytes(message.dataJson);
+    }
+    if (message.reason !== "") {
+      writer.uint32(66).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Resume {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResume();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partition = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.gateway = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.action = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dataJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseResumed(): Resumed {
+  return { owner: undefined, runId: "", requestId: "", outcome: 0, state: 0 };
+}
+
+export const Resumed: MessageFns<Resumed> = {
+  encode(message: Resumed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      Owner.encode(message.owner, writer.uint32(10).fork()).join();
+    }
+    if (message.runId !== "") {
+      writer.uint32(18).string(message.runId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(32).int32(message.outcome);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Resumed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumed();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = Owner.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseLogBatch(): LogBatch {
   return { handing: undefined, projectId: "", workflowId: "", lines: [] };
 }
@@ -3013,13 +3442,16 @@ export const CallResponse: MessageFns<CallResponse> = {
 };
 
 function createBaseCheckSourcesRequest(): CheckSourcesRequest {
-  return { steps: [] };
+  return { steps: [], modules: [] };
 }
 
 export const CheckSourcesRequest: MessageFns<CheckSourcesRequest> = {
   encode(message: CheckSourcesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.steps) {
       StepCode.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.modules) {
+      SourceModule.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -3045,6 +3477,14 @@ export const CheckSourcesRequest: MessageFns<CheckSourcesRequest> = {
             message.steps.push(StepCode.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.modules.push(SourceModule.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3059,7 +3499,7 @@ export const CheckSourcesRequest: MessageFns<CheckSourcesRequest> = {
 };
 
 function createBaseCheckSourcesResponse(): CheckSourcesResponse {
-  return { problems: [], error: undefined };
+  return { problems: [], error: undefined, imports: [], requirements: [], pythonMinor: "" };
 }
 
 export const CheckSourcesResponse: MessageFns<CheckSourcesResponse> = {
@@ -3069,6 +3509,15 @@ export const CheckSourcesResponse: MessageFns<CheckSourcesResponse> = {
     }
     if (message.error !== undefined) {
       ControlError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.imports) {
+      FoundImport.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.requirements) {
+      FoundRequirement.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.pythonMinor !== "") {
+      writer.uint32(42).string(message.pythonMinor);
     }
     return writer;
   },
@@ -3100,6 +3549,30 @@ export const CheckSourcesResponse: MessageFns<CheckSourcesResponse> = {
             }
 
             message.error = ControlError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.imports.push(FoundImport.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requirements.push(FoundRequirement.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pythonMinor = reader.string();
             continue;
           }
         }
@@ -3175,6 +3648,366 @@ export const SourceProblem: MessageFns<SourceProblem> = {
           }
           case 4: {
             if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePreparePackagesRequest(): PreparePackagesRequest {
+  return { job: "", requirements: [], lock: "", pythonMinor: "", preferredLock: "" };
+}
+
+export const PreparePackagesRequest: MessageFns<PreparePackagesRequest> = {
+  encode(message: PreparePackagesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== "") {
+      writer.uint32(10).string(message.job);
+    }
+    for (const v of message.requirements) {
+      PackageRequirement.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.lock !== "") {
+      writer.uint32(26).string(message.lock);
+    }
+    if (message.pythonMinor !== "") {
+      writer.uint32(34).string(message.pythonMinor);
+    }
+    if (message.preferredLock !== "") {
+      writer.uint32(42).string(message.preferredLock);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreparePackagesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreparePackagesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requirements.push(PackageRequirement.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lock = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pythonMinor = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.preferredLock = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePackageRequirement(): PackageRequirement {
+  return { requirement: "", importName: "", optional: false, guessed: false, examine: false };
+}
+
+export const PackageRequirement: MessageFns<PackageRequirement> = {
+  encode(message: PackageRequirement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requirement !== "") {
+      writer.uint32(10).string(message.requirement);
+    }
+    if (message.importName !== "") {
+      writer.uint32(18).string(message.importName);
+    }
+    if (message.optional !== false) {
+      writer.uint32(24).bool(message.optional);
+    }
+    if (message.guessed !== false) {
+      writer.uint32(32).bool(message.guessed);
+    }
+    if (message.examine !== false) {
+      writer.uint32(40).bool(message.examine);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PackageRequirement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePackageRequirement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requirement = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.importName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.optional = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.guessed = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.examine = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePreparePackagesResponse(): PreparePackagesResponse {
+  return { runner: "", job: "", stage: 0, done: 0, total: 0, prepared: undefined, dropped: [], error: undefined };
+}
+
+export const PreparePackagesResponse: MessageFns<PreparePackagesResponse> = {
+  encode(message: PreparePackagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runner !== "") {
+      writer.uint32(10).string(message.runner);
+    }
+    if (message.job !== "") {
+      writer.uint32(18).string(message.job);
+    }
+    if (message.stage !== 0) {
+      writer.uint32(24).int32(message.stage);
+    }
+    if (message.done !== 0) {
+      writer.uint32(32).uint32(message.done);
+    }
+    if (message.total !== 0) {
+      writer.uint32(40).uint32(message.total);
+    }
+    if (message.prepared !== undefined) {
+      PackageSet.encode(message.prepared, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.dropped) {
+      DroppedRequirement.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.error !== undefined) {
+      ControlError.encode(message.error, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreparePackagesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreparePackagesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.job = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.stage = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.done = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.total = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.prepared = PackageSet.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.dropped.push(DroppedRequirement.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.error = ControlError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDroppedRequirement(): DroppedRequirement {
+  return { requirement: "", message: "" };
+}
+
+export const DroppedRequirement: MessageFns<DroppedRequirement> = {
+  encode(message: DroppedRequirement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requirement !== "") {
+      writer.uint32(10).string(message.requirement);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DroppedRequirement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDroppedRequirement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requirement = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
               break;
             }
 

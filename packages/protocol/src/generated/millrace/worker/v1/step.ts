@@ -12,6 +12,48 @@ export const protobufPackage = "millrace.worker.v1";
 
 export const protobufFileName = "millrace/worker/v1/step.proto";
 
+/** Ways to pause a run. */
+export const PauseKind = {
+  /** UNSPECIFIED - Not said; means PAUSE_KIND_DELAY. */
+  UNSPECIFIED: 0,
+  /** DELAY - `pd.flow.delay`: until a time, or until somebody resumes it. */
+  DELAY: 1,
+  /** SUSPEND - `pd.flow.suspend`: until somebody resumes it. */
+  SUSPEND: 2,
+  /** RERUN - `pd.flow.rerun`: until a time; then the same step is executed again. */
+  RERUN: 3,
+  /** CHILD - `pd.flow.trigger` with `wait`: until the workflow that it started has ended. */
+  CHILD: 4,
+} as const;
+
+export type PauseKind = typeof PauseKind[keyof typeof PauseKind];
+
+export namespace PauseKind {
+  export type UNSPECIFIED = typeof PauseKind.UNSPECIFIED;
+  export type DELAY = typeof PauseKind.DELAY;
+  export type SUSPEND = typeof PauseKind.SUSPEND;
+  export type RERUN = typeof PauseKind.RERUN;
+  export type CHILD = typeof PauseKind.CHILD;
+}
+
+/** What becomes of a run when its pause is over without anybody having resumed it. */
+export const PauseTimeout = {
+  /** UNSPECIFIED - Not said; means PAUSE_TIMEOUT_RESUME. */
+  UNSPECIFIED: 0,
+  /** RESUME - It goes on. */
+  RESUME: 1,
+  /** CANCEL - It is cancelled. */
+  CANCEL: 2,
+} as const;
+
+export type PauseTimeout = typeof PauseTimeout[keyof typeof PauseTimeout];
+
+export namespace PauseTimeout {
+  export type UNSPECIFIED = typeof PauseTimeout.UNSPECIFIED;
+  export type RESUME = typeof PauseTimeout.RESUME;
+  export type CANCEL = typeof PauseTimeout.CANCEL;
+}
+
 /** Causes of a failed step. */
 export const FailureCause = {
   /** UNSPECIFIED - Not said. */
@@ -115,6 +157,8 @@ export interface StepResult {
     | undefined;
   /** Sequence of the last log line of this assignment at the step's end; 0 when it has written none. */
   lastLogSequence: number;
+  /** Workflows that the step starts with `pd.flow.trigger`: they start with the commit of this result. */
+  children: ChildStart[];
 }
 
 /** The end of a run asked for by its own code. */
@@ -125,8 +169,37 @@ export interface Exit {
 
 /** A pause of the run after this step. */
 export interface Pause {
-  /** When the run goes on by itself. */
-  wakeTime: Date | undefined;
+  /** When the run goes on by itself; for a suspend and for a wait, when its time is over. */
+  wakeTime:
+    | Date
+    | undefined;
+  /** What the step asked for. */
+  kind: PauseKind;
+  /** What happens at `wake_time`; unspecified means that the run goes on. */
+  onTimeout: PauseTimeout;
+  /**
+   * Of a rerun: what the next execution of the step finds as `pd.context["run"]["context"]`, as JSON in UTF-8; empty
+   * for none.
+   */
+  contextJson: Buffer;
+  /** Of a rerun: how often the step is executed again at most; after that the run goes on with the next step. */
+  maxRetries: number;
+  /** Of a wait: number of the entry in `children` that the run waits for. */
+  childNumber: number;
+}
+
+/** Another workflow that a step starts. */
+export interface ChildStart {
+  /** Number of the call within the step's execution, from 1. */
+  number: number;
+  /** Id of the workflow, as the gateway told it; looked up again in the run's own project. */
+  workflowId: string;
+  /** The workflow's name, for people. */
+  workflowName: string;
+  /** The event as JSON in UTF-8. */
+  eventJson: Buffer;
+  /** When the call was made, by the environment's clock: part of the new run's id. */
+  callTime: Date | undefined;
 }
 
 /** How a step failed, as data. */
@@ -196,6 +269,7 @@ function createBaseStepResult(): StepResult {
     startTime: undefined,
     endTime: undefined,
     lastLogSequence: 0,
+    children: [],
   };
 }
 
@@ -236,6 +310,9 @@ export const StepResult: MessageFns<StepResult> = {
     }
     if (message.lastLogSequence !== 0) {
       writer.uint32(96).uint64(message.lastLogSequence);
+    }
+    for (const v of message.children) {
+      ChildStart.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -349,6 +426,14 @@ export const StepResult: MessageFns<StepResult> = {
             message.lastLogSequence = longToNumber(reader.uint64());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.children.push(ChildStart.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -409,13 +494,28 @@ export const Exit: MessageFns<Exit> = {
 };
 
 function createBasePause(): Pause {
-  return { wakeTime: undefined };
+  return { wakeTime: undefined, kind: 0, onTimeout: 0, contextJson: Buffer.alloc(0), maxRetries: 0, childNumber: 0 };
 }
 
 export const Pause: MessageFns<Pause> = {
   encode(message: Pause, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.wakeTime !== undefined) {
       Timestamp.encode(toTimestamp(message.wakeTime), writer.uint32(10).fork()).join();
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.onTimeout !== 0) {
+      writer.uint32(24).int32(message.onTimeout);
+    }
+    if (message.contextJson.length !== 0) {
+      writer.uint32(34).bytes(message.contextJson);
+    }
+    if (message.maxRetries !== 0) {
+      writer.uint32(40).uint32(message.maxRetries);
+    }
+    if (message.childNumber !== 0) {
+      writer.uint32(48).uint32(message.childNumber);
     }
     return writer;
   },
@@ -439,6 +539,136 @@ export const Pause: MessageFns<Pause> = {
             }
 
             message.wakeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.onTimeout = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.contextJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxRetries = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.childNumber = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChildStart(): ChildStart {
+  return { number: 0, workflowId: "", workflowName: "", eventJson: Buffer.alloc(0), callTime: undefined };
+}
+
+export const ChildStart: MessageFns<ChildStart> = {
+  encode(message: ChildStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.workflowId !== "") {
+      writer.uint32(18).string(message.workflowId);
+    }
+    if (message.workflowName !== "") {
+      writer.uint32(26).string(message.workflowName);
+    }
+    if (message.eventJson.length !== 0) {
+      writer.uint32(34).bytes(message.eventJson);
+    }
+    if (message.callTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.callTime), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChildStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChildStart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.workflowName = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.eventJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.callTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
         }
