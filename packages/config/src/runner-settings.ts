@@ -1,5 +1,8 @@
 import { NAME_PATTERN, NAME_RANGE, commonSettings } from "./common-settings.ts";
-import { choice, integer, optionalText, requiredText, text } from "./setting.ts";
+import { choice, integer, list, optionalText, requiredText, text } from "./setting.ts";
+
+const CIDR = /^[0-9A-Fa-f:.]+\/\d{1,3}$/;
+const CIDR_RANGE = "ranges such as `10.1.0.0/16`";
 
 /** Settings of a runner. It has no database credentials and no token key. */
 export const runnerSettings = {
@@ -39,9 +42,31 @@ export const runnerSettings = {
   }),
   network: choice({
     env: "MILLRACE_NETWORK",
-    description: "What user code reaches: the host's network, or nothing.",
-    words: ["open", "none"],
+    description: "What user code reaches: the host's network, public addresses only, or nothing.",
+    words: ["open", "internet", "none"],
     default: "open",
+  }),
+  networkAllow: list({
+    env: "MILLRACE_NETWORK_ALLOW",
+    description: "With `internet`: address ranges beyond the public ones that user code reaches too.",
+    default: [],
+    pattern: CIDR,
+    range: CIDR_RANGE,
+  }),
+  networkDeny: list({
+    env: "MILLRACE_NETWORK_DENY",
+    description: "With `internet`: address ranges that user code does not reach, whatever else is allowed.",
+    default: [],
+    pattern: CIDR,
+    range: CIDR_RANGE,
+  }),
+  slirp4netns: optionalText({
+    env: "MILLRACE_SLIRP4NETNS",
+    description: "Path of `slirp4netns`, which `internet` needs. Default: the one found on PATH.",
+  }),
+  nft: optionalText({
+    env: "MILLRACE_NFT",
+    description: "Path of `nft`, which `internet` needs. Default: the one found on PATH.",
   }),
   workers: integer({ env: "MILLRACE_WORKERS", description: "Worker processes.", default: 1, min: 1, max: 16 }),
   environmentsMax: integer({
@@ -87,7 +112,7 @@ export const runnerSettings = {
     env: "MILLRACE_PROCESSES_MAX",
     description: "Most processes and threads of one environment.",
     default: 64,
-    min: 1,
+    min: 4,
     max: 4_096,
   }),
   logBytesMax: integer({

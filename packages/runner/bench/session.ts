@@ -39,6 +39,7 @@ const settings = parseSettings(runnerSettings, {
 const version: session.LoadVersion = {
   versionId: "v1",
   memoryBytes: 0,
+  limits: undefined,
   stepTimeout: undefined,
   steps: [
     {

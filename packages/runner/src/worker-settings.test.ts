@@ -59,5 +59,24 @@ test("environments follow from memory, are shared by the workers, and are never 
 test("a step's result fits into a message of the broker", () => {
   assert.equal(configureFrame(settings(), MIB).resultBytesMax, MIB - 64 * 1024);
   assert.equal(configureFrame(settings(), 8 * MIB).resultBytesMax, MIB);
+});
+
+test("the network of a pool goes to its workers, with what the operator allows and refuses", () => {
   assert.equal(configureFrame(settings({ MILLRACE_NETWORK: "none" }), MIB).network, session.NetworkMode.NONE);
+  const { network, networkAllow, networkDeny } = configureFrame(
+    settings({
+      MILLRACE_NETWORK: "internet",
+      MILLRACE_NETWORK_ALLOW: "10.1.0.0/16,fd12::/64",
+      MILLRACE_NETWORK_DENY: "8.8.8.8/32",
+    }),
+    MIB,
+  );
+  assert.equal(network, session.NetworkMode.INTERNET);
+  assert.deepEqual([networkAllow, networkDeny], [["10.1.0.0/16", "fd12::/64"], ["8.8.8.8/32"]]);
+  assert.throws(() => settings({ MILLRACE_NETWORK_ALLOW: "example.com" }), /MILLRACE_NETWORK_ALLOW/);
+});
+
+test("an environment has room for its own processes", () => {
+  assert.throws(() => settings({ MILLRACE_PROCESSES_MAX: "3" }), /MILLRACE_PROCESSES_MAX/);
+  assert.equal(configureFrame(settings({ MILLRACE_PROCESSES_MAX: "4" }), MIB).processesMax, 4);
 });

@@ -32,6 +32,8 @@ export function workerCommand(
   for (const [name, value] of Object.entries(inherited))
     if (value !== undefined && INHERITED.test(name)) env[name] = value;
   if (settings.bubblewrap !== undefined) env["MILLRACE_SANDBOX_BWRAP"] = settings.bubblewrap;
+  if (settings.slirp4netns !== undefined) env["MILLRACE_SANDBOX_SLIRP4NETNS"] = settings.slirp4netns;
+  if (settings.nft !== undefined) env["MILLRACE_SANDBOX_NFT"] = settings.nft;
   if (settings.sandbox === "none-and-user-code-can-do-anything") {
     env["MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"] = "yes-i-understand";
   }
@@ -65,6 +67,12 @@ function environmentsMax(settings: RunnerSettings, memoryBytes: number): number 
   return Math.max(share, settings.slots + settings.blankEnvironments);
 }
 
+const NETWORK_MODES = {
+  open: session.NetworkMode.OPEN,
+  internet: session.NetworkMode.INTERNET,
+  none: session.NetworkMode.NONE,
+} as const;
+
 /** The bounds that a worker gets. */
 export function configureFrame(
   settings: RunnerSettings,
@@ -79,7 +87,9 @@ export function configureFrame(
     tmpBytes: settings.tmpBytes,
     logBytesMax: settings.logBytesMax,
     resultBytesMax: Math.min(settings.resultBytesMax, messageBytesMax - RESULT_OVERHEAD_BYTES),
-    network: settings.network === "none" ? session.NetworkMode.NONE : session.NetworkMode.OPEN,
+    network: NETWORK_MODES[settings.network],
+    networkAllow: [...settings.networkAllow],
+    networkDeny: [...settings.networkDeny],
     processesMax: settings.processesMax,
   };
 }

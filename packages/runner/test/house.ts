@@ -206,7 +206,15 @@ export function plainVersion(versionId: string, ...sources: string[]): session.L
     fileName: `s${index}.py`,
     source,
   }));
-  return { versionId, memoryBytes: 0, stepTimeout: undefined, steps };
+  return {
+    versionId,
+    memoryBytes: 0,
+    stepTimeout: undefined,
+    modules: [],
+    packages: undefined,
+    limits: undefined,
+    steps,
+  };
 }
 
 export async function until(holds: () => boolean, what: string, house?: House): Promise<void> {

@@ -111,6 +111,12 @@ describe("parseWorkflowDefinition", () => {
     ["a file of another kind", withStep({ name: "a", python: "a.sh" }), "steps[0].python"],
     ["a workflow name with a slash", { ...smallest, name: "a/b" }, "name"],
     ["a memory below its bound", withSettings({ memory: "1MB" }), "settings.memory"],
+    ["a /tmp without its unit", withSettings({ tmp: 1000 }), "settings.tmp"],
+    ["a /tmp below its bound", withSettings({ tmp: "1KB" }), "settings.tmp"],
+    ["no processor at all", withSettings({ cpu: 0 }), "settings.cpu"],
+    ["processors in words", withSettings({ cpu: "half" }), "settings.cpu"],
+    ["fewer processes than an environment needs", withSettings({ processes: 3 }), "settings.processes"],
+    ["more log than is kept", withSettings({ logs: "1GiB" }), "settings.logs"],
     ["a negative time-out", withSettings({ stepTimeout: -1 }), "settings.stepTimeout"],
     ["an infinite time-out", withSettings({ stepTimeout: Infinity }), "settings.stepTimeout"],
     ["a broken number", withSettings({ concurrency: 1.5 }), "settings.concurrency"],
@@ -150,7 +156,17 @@ describe("encodeWorkflowDefinition", () => {
       name: "Über work.flow",
       triggers: [{ http: { respond: "static", response: { body: [1], headers: { "X-A": "b" } } } }, { http: null }],
       steps: [{ name: "größer als", python: "sub/a.py" }],
-      settings: { stepTimeout: 0.25, runTimeout: "2h", memory: "33.333MiB", concurrency: 3, queueLimit: 7 },
+      settings: {
+        stepTimeout: 0.25,
+        runTimeout: "2h",
+        memory: "33.333MiB",
+        concurrency: 3,
+        queueLimit: 7,
+        tmp: "64MiB",
+        cpu: 0.25,
+        processes: 8,
+        logs: "2MB",
+      },
     });
     assert.deepEqual(parseWorkflowDefinition(JSON.parse(encodeWorkflowDefinition(definition))), definition);
   });

@@ -92,11 +92,12 @@ export class RunnerServices {
 /** A version as a worker loads it. */
 function toLoadVersion({ id, definition: stored, sources }: VersionBody): session.LoadVersion {
   const definition = parseWorkflowDefinition(stored);
-  const { memoryBytes, stepTimeoutMs } = definition.settings;
+  const { memoryBytes, stepTimeoutMs, tmpBytes, cpuMillis, processes, logBytes } = definition.settings;
   return {
     versionId: id,
     steps: stepCodes(definition, sources),
     memoryBytes,
     stepTimeout: { seconds: Math.floor(stepTimeoutMs / 1000), nanos: (stepTimeoutMs % 1000) * 1e6 },
+    limits: { tmpBytes, cpuMillis, processesMax: processes, logBytesMax: logBytes },
   };
 }

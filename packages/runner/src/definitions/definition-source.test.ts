@@ -19,7 +19,15 @@ function scene(answers: (() => control.GetVersionResponse)[], timeoutMs = 2000) 
   return { asked, source: new DefinitionSource({ version, environment, requestTimeoutMs: 100, timeoutMs }) };
 }
 
-const body: session.LoadVersion = { versionId: "v1", steps: [], memoryBytes: 0, stepTimeout: undefined };
+const body: session.LoadVersion = {
+  versionId: "v1",
+  steps: [],
+  memoryBytes: 0,
+  stepTimeout: undefined,
+  modules: [],
+  packages: undefined,
+  limits: undefined,
+};
 
 function fails(reason: string): () => never {
   return () => {

@@ -11,6 +11,7 @@ function version(versionId: string, sourceLength = 10): session.LoadVersion {
     versionId,
     steps: [{ path: "steps/0", name: "a", fileName: "a.py", source }],
     memoryBytes: 0,
+    limits: undefined,
     stepTimeout: undefined,
   };
 }
