@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime
 import decimal
 import enum
 import json
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,15 @@ from pipedream._steps import Event, Steps  # noqa: E402
 
 class Colour(enum.IntEnum):
     RED = 1
+
+
+class Size(enum.Enum):
+    LARGE = object()
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
 
 
 @pytest.mark.parametrize(
@@ -68,14 +79,21 @@ for _ in range(100_000):
         ({"a b": decimal.Decimal(1)}, TypeError, "pokemon['a b']: Decimal is not JSON serialisable (use float() or str())"),
         ([b""], TypeError, "pokemon[0]: bytes is not JSON serialisable"),
         ((x for x in "a"), TypeError, "pokemon: generator is not JSON serialisable (use list())"),
-        ({"a": {(1, 2): 3}}, TypeError, "pokemon.a: a key is a tuple; JSON keys are strings"),
-        ([1, float("inf")], ValueError, "pokemon[1]: inf is not a JSON number"),
-        ({"x": float("nan")}, ValueError, "pokemon.x: nan is not a JSON number"),
+        ({"a": {(1, 2): 3}}, TypeError, "pokemon.a: the key (1, 2) is a tuple; JSON keys are strings (use str())"),
+        ([1, float("inf")], ValueError, "pokemon[1]: inf is not a JSON number (use None)"),
+        ({"x": float("nan")}, ValueError, "pokemon.x: nan is not a JSON number (use None)"),
         ({float("nan"): 1}, ValueError, "pokemon: key: nan is not a JSON number"),
         (loop, ValueError, "pokemon[0].again: contains itself"),
         (deep, ValueError, "nested too deeply to be JSON"),
         ([10**5000], ValueError, "pokemon[0]: Exceeds the limit"),
         (object(), TypeError, "pokemon: object is not JSON serialisable"),
+        (uuid.uuid4(), TypeError, "pokemon: UUID is not JSON serialisable (use str())"),
+        (Path("x"), TypeError, "pokemon: PosixPath is not JSON serialisable (use str())"),
+        (Size.LARGE, TypeError, "pokemon: Size is not JSON serialisable (use .value)"),
+        (Point(1), TypeError, "pokemon: Point is not JSON serialisable (use dataclasses.asdict())"),
+        (len, TypeError, "is not JSON serialisable (is a call missing?)"),
+        (ValueError("x"), TypeError, "pokemon: ValueError is not JSON serialisable (use str())"),
+        (iter([1]), TypeError, "pokemon: list_iterator is not JSON serialisable (use list())"),
     ],
 )
 def test_the_error_names_the_path(value: Any, kind: type[Exception], message: str) -> None:
@@ -128,6 +146,30 @@ def test_bodies_get_a_content_type(body: Any, sent: bytes, content_type: str | N
         None, {"status": 204, "body": body, "headers": {"Content-Type": "x/y", "Connection": "close", "A": 1}}
     )
     assert given.headers == [("Content-Type", "x/y"), ("A", "1")]
+
+
+def _type_of(module: str, name: str, **members: Any) -> Any:
+    """A stand-in for a type of a library that tests do without; its hint goes by names and methods alone."""
+    return type(name, (), {"__module__": module, **members})()
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (_type_of("numpy", "int64", item=lambda self: 1, tolist=lambda self: 1), "use .item()"),
+        (_type_of("numpy", "bool", item=lambda self: True, tolist=lambda self: True), "use .item()"),
+        (_type_of("numpy", "ndarray", item=lambda self: 1, tolist=lambda self: []), "use .tolist()"),
+        (_type_of("pandas", "Timestamp", isoformat=lambda self: ""), "use .isoformat()"),
+        (_type_of("pandas", "DataFrame", to_dict=lambda self: {}), 'use .to_dict("records")'),
+        (_type_of("pandas", "Series", to_dict=lambda self: {}), "use .to_list() or .to_dict()"),
+        (_type_of("pandas", "NAType"), "use None"),
+        (_type_of("requests.models", "Response", __iter__=lambda self: iter(())), "use .json() or .text"),
+    ],
+)
+def test_values_of_libraries_get_the_hint_that_helps(value: Any, hint: str) -> None:
+    with pytest.raises(TypeError) as raised:
+        _values.encode({"rows": [value]}, "x")
+    assert str(raised.value) == f"x.rows[0]: {type(value).__name__} is not JSON serialisable ({hint})"
 
 
 def pd(bytes_max: int = 1000, nobody_waits: bool = False) -> tuple[Pipedream, Record, list[str]]:

@@ -32,14 +32,47 @@ _HINTS = {
     "coroutine": "is an await missing?",
     "bytes": "use .decode() or base64",
     "bytearray": "use .decode() or base64",
+    "memoryview": "use bytes() and base64",
     "UUID": "use str()",
     "PosixPath": "use str()",
+    "IPv4Address": "use str()",
+    "IPv6Address": "use str()",
+    "Pattern": "use .pattern",
+    "Match": "use .group()",
     "complex": "use str()",
     "ndarray": "use .tolist()",
     "DataFrame": 'use .to_dict("records")',
-    "Series": "use .to_list()",
+    "Series": "use .to_list() or .to_dict()",
+    "Index": "use .to_list()",
+    "Timedelta": "use .total_seconds()",
+    "NaTType": "use None",
+    "NAType": "use None",
     "Response": "use .json() or .text",
 }
+
+
+def _hint(value: Any) -> str:
+    """How to make JSON of it, for those who know their types but not JSON's."""
+    kind = type(value)
+    if kind.__name__ in _HINTS and kind.__name__ != "bool":
+        return _HINTS[kind.__name__]
+    if kind.__module__ == "numpy" and hasattr(value, "item"):
+        return "use .item()"
+    if callable(value):
+        return "is a call missing?"
+    return next((hint for name, hint in _FEATURES if hasattr(value, name)), "")
+
+
+_FEATURES = (
+    ("__dataclass_fields__", "use dataclasses.asdict()"),
+    ("_value_", "use .value"),
+    ("model_dump", "use .model_dump()"),
+    ("isoformat", "use .isoformat()"),
+    ("tolist", "use .tolist()"),
+    ("to_dict", "use .to_dict()"),
+    ("__next__", "use list()"),
+    ("with_traceback", "use str()"),
+)
 
 
 def encode(value: Any, root: str) -> bytes:
@@ -67,13 +100,13 @@ def _find(value: Any, path: str, above: tuple[int, ...]) -> Exception | None:
         return None
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
-            return ValueError(f"{path}: {value} is not a JSON number")
+            return ValueError(f"{path}: {float(value)} is not a JSON number (use None)")
         return None
     if isinstance(value, int):
         return _find_in_integer(value, path)
     if not isinstance(value, (dict, list, tuple)):
         name = type(value).__name__
-        hint = _HINTS.get(name)
+        hint = _hint(value)
         return TypeError(f"{path}: {name} is not JSON serialisable{f' ({hint})' if hint else ''}")
     if id(value) in above:
         return ValueError(f"{path}: contains itself (a circular reference)")
@@ -99,7 +132,7 @@ def _find_in_integer(value: int, path: str) -> Exception | None:
 def _find_in_dict(value: dict[Any, Any], path: str, above: tuple[int, ...]) -> Exception | None:
     for key, item in value.items():
         if not (key is None or isinstance(key, (str, int, float))):
-            return TypeError(f"{path}: a key is a {type(key).__name__}; JSON keys are strings")
+            return TypeError(f"{path}: the key {key!r:.80} is a {type(key).__name__}; JSON keys are strings (use str())")
         if isinstance(key, float) and (found := _find(key, f"{path}: key", above)):
             return found
         step = f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r}]"
