@@ -1,7 +1,7 @@
 import { PlatformError, coerceError, type ErrorKind } from "@millrace/core";
 import { control } from "@millrace/protocol";
 import type { Bus, BusHeaders, BusSubscription, MessageMeta } from "./bus.ts";
-import { queueGroups, subjects } from "./subjects.ts";
+import { queueGroups, subjects, type ServiceKind } from "./subjects.ts";
 
 /** What the generated code offers for each message. */
 interface Codec<Message> {
@@ -47,6 +47,7 @@ export interface Channels {
   version(): Service<control.GetVersionRequest, control.GetVersionResponse>;
   environment(): Service<control.GetEnvironmentRequest, control.GetEnvironmentResponse>;
   check(): Service<control.CheckSourcesRequest, control.CheckSourcesResponse>;
+  call(): Service<control.CallRequest, control.CallResponse>;
   definitions(): Definitions;
 }
 
@@ -88,6 +89,7 @@ export function openChannels(bus: Bus): Channels {
     environment: () =>
       service(bus, "environment", queueGroups.gateways, control.GetEnvironmentRequest, control.GetEnvironmentResponse),
     check: () => service(bus, "check", queueGroups.runners, control.CheckSourcesRequest, control.CheckSourcesResponse),
+    call: () => service(bus, "call", queueGroups.gateways, control.CallRequest, control.CallResponse),
     definitions: () => definitions(bus),
   };
 }
@@ -130,7 +132,7 @@ function guarded(bus: Bus, kind: string, handle: () => void | Promise<void>): vo
 
 function service<Request, Response extends { error?: control.ControlError | undefined }>(
   bus: Bus,
-  kind: "version" | "environment" | "check",
+  kind: ServiceKind,
   queue: string,
   requests: Codec<Request>,
   responses: Codec<Response>,

@@ -139,4 +139,11 @@ export const gatewaySettings = {
     min: 1,
     max: 10_000,
   }),
+  callsMax: integer({
+    env: "MILLRACE_CALLS_MAX",
+    description: "Calls of user code (data stores, files, …) under way in this gateway; further ones come again later.",
+    default: 1_000,
+    min: 1,
+    max: 100_000,
+  }),
 } as const;

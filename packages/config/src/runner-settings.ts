@@ -172,6 +172,29 @@ export const runnerSettings = {
     max: 60_000,
     unit: "ms",
   }),
+  callTimeoutMs: integer({
+    env: "MILLRACE_CALL_TIMEOUT_MS",
+    description: "For a gateway to answer what user code asks for (data stores, files, …), tries included.",
+    default: 30_000,
+    min: 100,
+    max: 600_000,
+    unit: "ms",
+  }),
+  callTryMs: integer({
+    env: "MILLRACE_CALL_TRY_MS",
+    description: "After which a call of user code that has no answer is sent again, perhaps to another gateway.",
+    default: 3_000,
+    min: 50,
+    max: 60_000,
+    unit: "ms",
+  }),
+  callsPerSecond: integer({
+    env: "MILLRACE_CALLS_PER_SECOND",
+    description: "Calls of one run in a second; further ones wait. At most 32 of a run are under way at the same time.",
+    default: 2_000,
+    min: 1,
+    max: 100_000,
+  }),
   variablesFreshMs: integer({
     env: "MILLRACE_VARIABLES_FRESH_MS",
     description:

@@ -23,6 +23,7 @@ import { RunStarter } from "./api/run-starter.ts";
 import { SourceCheck } from "./api/source-check.ts";
 import { VariableService } from "./api/variable-service.ts";
 import { WorkflowService } from "./api/workflow-service.ts";
+import { HostCalls } from "./calls/host-calls.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
@@ -122,6 +123,7 @@ class Gateway {
   readonly #sync: DefinitionSync;
   readonly #desk: RunDesk;
   readonly #services: RunnerServices;
+  readonly #calls: HostCalls;
   readonly #gate: ReaderGate;
   readonly #http: HttpDoor;
   readonly #grpc: GrpcServer;
@@ -157,13 +159,15 @@ class Gateway {
       heldAnswerBytesMax: settings.heldAnswerBytesMax,
     });
     const key = Buffer.from(settings.tokenKey, "hex");
+    const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
     this.#services = new RunnerServices({
       channels: this.#channels,
       versions: this.#versions,
       variables: store.variables,
       log,
-      mac: (data) => createHmac("sha256", key).update(data).digest(),
+      mac,
     });
+    this.#calls = new HostCalls({ channels: this.#channels, mac, callsMax: settings.callsMax });
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
@@ -177,6 +181,7 @@ class Gateway {
     await this.#sync.start();
     bus.onStatus(({ connected }) => connected && void this.#sync.compare());
     this.#services.start();
+    this.#calls.start();
     this.#grpcPort = await this.#grpc.listen(settings.host, settings.grpcPort);
     this.#httpPort = await this.#http.listen();
     this.#grpc.setServing(true);
@@ -195,6 +200,7 @@ class Gateway {
     this.#gate.close();
     await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
     this.#services.stop();
+    this.#calls.stop();
     this.#sync.stop();
     this.#desk.stop();
     this.#runners.stop();

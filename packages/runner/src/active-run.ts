@@ -2,6 +2,7 @@ import type { wire } from "@millrace/bus";
 import type { messages } from "@millrace/core";
 import type { session } from "@millrace/protocol";
 
+import type { CallingRun } from "./calls/call-relay.ts";
 import type { Environment } from "./definitions/environment-cache.ts";
 import type { LogSource } from "./logs/log-shipper.ts";
 
@@ -21,6 +22,8 @@ export interface ActiveRun {
   source: LogSource | undefined;
   /** When a worker that says nothing of the step under way is no longer believed; never while a commit is waited for. */
   silentUntilMs: number;
+  /** Made when its user code asks for something. */
+  calling?: CallingRun;
   /** A worker was told to kill it. */
   killed: boolean;
 }
@@ -69,6 +72,7 @@ export function startRun(run: ActiveRun, environment: Environment, nowMs: number
     contextJson: asBuffer(input.contextJson),
     doneSteps: assign.wireSteps,
     environment: environment.variables,
+    environmentGeneration: environment.generation,
     runTimeLeft: toDuration(assign.runTimeLeftMs - (nowMs - run.takenMs)),
     life: toDuration(run.untilMs - nowMs),
     lifeEndUs: toMachineUs(run.untilMs),

@@ -4,6 +4,7 @@ import { TIMING_DEFAULT } from "@millrace/core";
 import { startHealthServer, type Logger, type RunningProcess } from "@millrace/telemetry";
 
 import { assertSandbox } from "./assert-sandbox.ts";
+import { CallRelay } from "./calls/call-relay.ts";
 import { DefinitionSource } from "./definitions/definition-source.ts";
 import { EnvironmentCache } from "./definitions/environment-cache.ts";
 import { VersionCache } from "./definitions/version-cache.ts";
@@ -59,6 +60,12 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Log
       bytesMax: VERSION_BYTES_MAX,
     }),
     environments,
+    calls: new CallRelay({
+      question: channels.call(),
+      tryMs: settings.callTryMs,
+      timeoutMs: settings.callTimeoutMs,
+      callsPerSecond: settings.callsPerSecond,
+    }),
     logs: new LogShipper(openLogStream(bus), { flushAfterMs: settings.logFlushMs, batchBytesMax: LOG_BATCH_BYTES_MAX }),
     log,
     host: (events) =>

@@ -23,6 +23,7 @@ import {
   toMachineUs,
   type WiredAssign,
 } from "./active-run.ts";
+import type { CallRelay } from "./calls/call-relay.ts";
 import type { Environment, EnvironmentCache } from "./definitions/environment-cache.ts";
 import type { VersionCache } from "./definitions/version-cache.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
@@ -39,6 +40,7 @@ export interface RunnerParts {
   readonly versions: VersionCache;
   readonly environments: EnvironmentCache;
   readonly logs: LogShipper;
+  readonly calls: CallRelay;
   readonly log: Logger;
   /** Makes the worker host; told here what happens in the workers. */
   readonly host: (events: WorkerEvents) => WorkerHost;
@@ -110,10 +112,13 @@ export class Runner {
 
   // From owners
 
-  async #check({ steps }: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
-    const problems = await this.host.checkSources(steps);
+  async #check(request: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
+    const { problems, imports, requirements, pythonMinor } = await this.host.checkSources(request);
     return {
       problems: problems.map(({ fileName, line, column, message }) => ({ fileName, line, column, message })),
+      imports,
+      requirements,
+      pythonMinor,
       error: undefined,
     };
   }
@@ -131,6 +136,7 @@ export class Runner {
         const run = this.#find(assignment);
         if (run !== undefined && response !== undefined) this.#holdings.onRespond(run.handing, path, response);
       },
+      called: (call) => void this.#onCall(this.#find(call.assignment), call),
       logLines: ({ assignment, lines }) => this.#onLogLines(this.#find(assignment), lines),
       runGone: (gone) => this.#onRunGone(gone),
       readyChanged: () => this.#tell(() => (this.#description = undefined)),
@@ -145,6 +151,16 @@ export class Runner {
     maskResult(result, run.source);
     this.#parts.logs.flush(run.source);
     this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(result)));
+  }
+
+  /** Asks on behalf of user code. The answer finds its way as long as the run is here. */
+  async #onCall(run: ActiveRun | undefined, call: session.HostCall): Promise<void> {
+    if (run === undefined) return;
+    const calling = (run.calling ??= {
+      runToken: run.assign.runToken,
+      held: () => this.#find(run.assignment) === run,
+    });
+    this.host.callResult(await this.#parts.calls.ask(calling, call));
   }
 
   #onLogLines(run: ActiveRun | undefined, lines: step.LogLine[]): void {

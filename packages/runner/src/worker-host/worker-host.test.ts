@@ -34,6 +34,7 @@ async function scene(
     stepStarted: record("stepStarted"),
     stepFinished: record("stepFinished"),
     responded: record("responded"),
+    called: record("called"),
     logLines: record("logLines"),
     runGone: record("runGone"),
     readyChanged: () => undefined,
@@ -80,10 +81,12 @@ function version(versionId: string, steps = 2): session.LoadVersion {
     name: `s${index}`,
     fileName: `s${index}.py`,
     source: "x = 1",
+    inputs: [],
   });
   return {
     versionId,
     memoryBytes: 0,
+    limits: undefined,
     stepTimeout: undefined,
     steps: Array.from({ length: steps }, (_, index) => code(index)),
   };
@@ -200,13 +203,13 @@ test("runs spread over the workers, warm environments first", async () => {
 test("checks sources, and says so when the worker dies over it", async () => {
   const { host } = await scene();
   await until(() => host.ready, "a session");
-  const steps = [...version("v", 1).steps, { path: "steps/1", name: "bad", fileName: "bad.py", source: "!" }];
-  const problems = await host.checkSources(steps);
+  const steps = [...version("v", 1).steps, { path: "steps/1", name: "bad", fileName: "bad.py", source: "!", inputs: [] }];
+  const { problems } = await host.checkSources({ steps, modules: [] });
   assert.deepEqual(
     problems.map(({ fileName, line }) => [fileName, line]),
     [["bad.py", 1]],
   );
-  const waiting = host.checkSources(steps);
+  const waiting = host.checkSources({ steps, modules: [] });
   process.kill(host.workers()[0]!.pid!, "SIGKILL");
   await assert.rejects(waiting, { reason: "WORKER_DIED" });
 });

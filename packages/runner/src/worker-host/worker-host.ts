@@ -14,6 +14,8 @@ export interface WorkerEvents {
   stepFinished(finished: session.StepFinished): void;
   responded(respond: session.Respond): void;
   logLines(lines: session.LogLines): void;
+  /** User code asks the platform for something; answered with `callResult`. */
+  called(call: session.HostCall): void;
   /** Comes once for every run that was started here. */
   runGone(gone: session.RunGone): void;
   /** A session has opened or ended. */
@@ -52,6 +54,9 @@ export interface WorkerStatus {
   readonly ready: boolean;
   readonly runs: number;
 }
+
+/** Sources of a version to be. */
+export type Sources = Pick<session.CheckVersion, "steps" | "modules">;
 
 interface HostedRun {
   readonly assignment: session.Assignment;
@@ -160,6 +165,11 @@ export class WorkerHost {
     this.#find(assignment)?.send({ $case: "killRun", value: { assignment } });
   }
 
+  /** Brings what user code has asked for. */
+  callResult(result: session.HostCallResult): void {
+    this.#find(result.assignment!)?.send({ $case: "callResult", value: result });
+  }
+
   /** Ends the worker that has this run, and with it every run of it: for one that does not do as it is told. */
   killWorkerOf(assignment: session.Assignment): void {
     const holder = this.#find(assignment);
@@ -179,14 +189,14 @@ export class WorkerHost {
     for (const [holder, own] of bySession) holder.send({ $case: "renew", value: { lives: own } });
   }
 
-  /** Asks a worker whether sources compile, in a sandbox. */
-  async checkSources(steps: session.StepCode[]): Promise<session.SourceProblem[]> {
+  /** Asks a worker whether sources compile and what they import, in a sandbox. */
+  async checkSources({ steps, modules }: Sources): Promise<session.VersionChecked> {
     const chosen = this.#choose("");
     if (chosen === undefined || this.#stopping) {
       throw new PlatformError("Unavailable", "NO_WORKER", "no worker is ready to check sources");
     }
     return await this.#checks.open(chosen.workerId, (requestId) => {
-      chosen.send({ $case: "checkVersion", value: { requestId, steps } });
+      chosen.send({ $case: "checkVersion", value: { requestId, steps, modules } });
     });
   }
 
@@ -259,6 +269,8 @@ export class WorkerHost {
         return this.#events.responded(frame.value);
       case "logLines":
         return this.#events.logLines(frame.value);
+      case "call":
+        return this.#events.called(frame.value);
       case "runGone":
         return this.#gone(frame.value);
       case "inventory":

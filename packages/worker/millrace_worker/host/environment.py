@@ -20,7 +20,7 @@ from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo, SandboxedProcess
 
-_FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.CHECKED + 1))
+_FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.CALL + 1))
 _READ_BYTES = 1 << 18
 # Beside a step's result, a frame holds its failure, headers and names.
 _FRAME_OVERHEAD_BYTES = 1 << 18
@@ -28,6 +28,8 @@ _CLOSED_SECONDS = 0.3
 _LISTEN_SECONDS = 0.01
 _DRAIN_READS_MAX = 32
 _TAIL_BYTES_MAX = 1 << 16
+# Largest thing that an environment may send beside results, whatever the bound of these is.
+_CALL_BYTES_MAX = frames.CALL_REQUEST_MAX + frames.CALL_BODY_MAX
 
 
 class Tenant(Protocol):
@@ -59,9 +61,11 @@ class Environment:
         #: What the interpreter had to say beside frames, such as the report of a segmentation fault.
         self.tail = b""
         self._loop = asyncio.get_running_loop()
-        self._frames = frames.FrameReader(_FROM_ENVIRONMENT, result_bytes_max + _FRAME_OVERHEAD_BYTES)
+        frame_bytes_max = max(result_bytes_max, _CALL_BYTES_MAX) + _FRAME_OVERHEAD_BYTES
+        self._frames = frames.FrameReader(_FROM_ENVIRONMENT, frame_bytes_max)
         self._broken: str | None = None
         self._unwritten = bytearray()
+        self._on_written: Callable[[], None] | None = None
         self._stack: StackRequest | None = None
         self._coroutine_stack = ""
         self._outputs = {process.stdout: step_pb.LOG_STREAM_STDOUT, process.stderr: step_pb.LOG_STREAM_STDERR}
@@ -102,6 +106,15 @@ class Environment:
         del self._unwritten[: self._write(self._unwritten)]
         if not self._unwritten:
             self._loop.remove_writer(self.process.control_writer)
+            then, self._on_written = self._on_written, None
+            if then is not None:
+                then()
+
+    def when_written(self, then: Callable[[], None]) -> bool:
+        """Whether everything sent has left for the environment; if not, `then` is called once it has."""
+        if self._unwritten:
+            self._on_written = then
+        return not self._unwritten
 
     def bind(self, version: Version, result_bytes_max: int, packages: Sequence[str] = ()) -> None:
         """Makes a blank environment one of this version, for good."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.generated import step_pb2 as step_pb
 from millrace_worker.host.bounds import seconds
+from millrace_worker.host.calls import RunCalls
 from millrace_worker.host.environment import Environment
 from millrace_worker.host.lines import RunLines
 from millrace_worker.host.outbox import LAZY_SECONDS
@@ -66,6 +67,7 @@ class Run:
         self.state = State.WAITING
         self.lines = RunLines(start.assignment, worker.bounds.log_bytes_max)
         self._worker = worker
+        self._calls: RunCalls | None = None
         self._loop = asyncio.get_running_loop()
         self._start: pb.StartRun | None = start
         self._trace_parent = start.trace_parent
@@ -106,6 +108,11 @@ class Run:
         self._life_end = max(self._life_end, life_end(life, time.monotonic()))
         if self.state is State.HELD and time.monotonic() < self._life_end:
             self._begin_step()
+
+    def call_answered(self, result: pb.HostCallResult) -> None:
+        """Something that user code has asked for is there."""
+        if self._calls is not None and self.environment is not None:
+            self._calls.answered(result, self.environment)
 
     def end(self) -> None:
         """The run has ended and is committed."""
@@ -253,6 +260,8 @@ class Run:
                     self._finish()
             elif kind == frames.RESPOND:
                 self._respond(header, segments)
+            elif kind == frames.CALL:
+                self._call(header, segments)
             elif kind == frames.NOTE:
                 self._note(str(header["text"]))
             elif kind == frames.IDLE and self.state in (State.OVER, State.ENDING):
@@ -269,6 +278,12 @@ class Run:
             self._responded = True
             answer = pb.Respond(assignment=self.assignment, path=self._result.path, response=response)
             self._worker.outbox.eager(pb.WorkerFrame(respond=answer), len(response.body))
+
+    def _call(self, header: dict[str, Any], segments: list[bytes]) -> None:
+        """A thread that outlives its step may ask late; nobody waits for that answer any more."""
+        if self.state is State.STEP:
+            self._calls = self._calls or RunCalls(self.assignment, self._worker.outbox)
+            self._calls.ask(self._result.path, header, segments)
 
     def _note(self, text: str) -> None:
         assert self.environment is not None

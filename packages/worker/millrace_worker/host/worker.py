@@ -51,6 +51,7 @@ class Worker:
             "renew": self._renew,
             "drain": self._drain,
             "check_version": self._check_version,
+            "call_result": self._call_result,
         }
 
     @property
@@ -167,6 +168,10 @@ class Worker:
         for life in message.lives:
             if run := self._run_of(life.assignment):
                 run.renew(life)
+
+    def _call_result(self, message: pb.HostCallResult) -> None:
+        if run := self._run_of(message.assignment):
+            run.call_answered(message)
 
     def _drain(self, _message: pb.Drain) -> None:
         self.drain()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
 
+    from pipedream._pd import Record
+
 _CANCEL_SECONDS = 1.0
 _EARLY_SECONDS = 0.05
 
@@ -24,8 +26,9 @@ class Coroutines:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads: ThreadPoolExecutor | None = None
 
-    def run(self, coroutine: Coroutine[Any, Any, Any], deadline: float) -> Any:
-        """Runs a handler to its end, or until the worker ends it at `deadline`; what it left running is cancelled, as `asyncio.run` does."""
+    def run(self, coroutine: Coroutine[Any, Any, Any], deadline: float, record: Record) -> Any:
+        """Runs a handler to its end, or until the worker ends it at `deadline`; what it left running is cancelled, as `asyncio.run`
+        does, but for the answer that it streams."""
         loop = self._loop
         if loop is None or loop.is_closed():
             self._loop = loop = asyncio.new_event_loop()
@@ -39,7 +42,10 @@ class Coroutines:
         # say so before the worker ends it.
         timer = loop.call_at(deadline - _EARLY_SECONDS, lambda: self._send_stack(_stack(coroutine)))
         try:
-            return loop.run_until_complete(task)
+            value = loop.run_until_complete(task)
+            if record.stream is not None:
+                loop.run_until_complete(record.stream)
+            return value
         finally:
             timer.cancel()
             if not loop.is_closed():

@@ -13,6 +13,7 @@ import sys
 import threading
 
 from millrace_runtime import frames
+from millrace_runtime.calls import open_calls
 from millrace_runtime.channel import Channel
 from millrace_runtime.leftovers import Baseline, end_children, memory_bytes, threads_left
 from millrace_runtime.modules import Step, make_steps
@@ -78,6 +79,7 @@ class Environment:
 
     def __init__(self) -> None:
         self._channel = Channel()
+        self._calls = open_calls(self._channel)
         self._baseline = Baseline()
         self._pd_steps = Steps()
         self._steps: list[Step] = []
@@ -173,6 +175,7 @@ class Environment:
             run.fill(self._pd_steps)
             pd = Pipedream(self._pd_steps, run.context(), run.shared, record)
             _current.set_pd(pd)
+            self._calls.begin(pd.context["run"]["runs"])
             sys.argv = [step.file_name]
             self._call(step, pd, record)
         except BaseException as error:
@@ -180,6 +183,7 @@ class Environment:
             return self._failure(error, step, record)
         finally:
             _current.set_pd(None)
+            self._calls.end()
         return None
 
     def _call(self, step: Step, pd: Pipedream, record: Record) -> None:
@@ -190,8 +194,8 @@ class Environment:
         module = step.module
         value = module.__dict__["handler"](pd)
         if hasattr(value, "cr_frame"):
-            value = self._await(value)
-        if value is not None:
+            value = self._await(value, record)
+        if value is not None and value is not record.stream:
             from pipedream import _values
 
             record.returned = _values.encode(value, "$return_value")
@@ -201,12 +205,12 @@ class Environment:
                 record.returned = None
                 raise
 
-    def _await(self, coroutine: Any) -> Any:
+    def _await(self, coroutine: Any, record: Record) -> Any:
         if self._coroutines is None:
             from millrace_runtime.coroutines import Coroutines
 
             self._coroutines = Coroutines(self._note, lambda text: self._channel.send(frames.STACK, {"stack": text}))
-        return self._coroutines.run(coroutine, self._deadline)
+        return self._coroutines.run(coroutine, self._deadline, record)
 
     def _failure(self, error: BaseException, step: Step, record: Record) -> dict[str, Any] | None:
         if record.exit is not None and _only_exits(error):

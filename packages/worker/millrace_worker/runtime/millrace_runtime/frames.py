@@ -22,6 +22,7 @@ START = 0x02  # A run, and the index of the step to begin with.
 STEP = 0x03  # Go on with a step.
 END = 0x04  # The run has ended between two steps: clean up.
 CHECK = 0x05  # Compile sources without running them.
+CALL_RESULT = 0x06  # What a CALL has brought.
 
 # From the environment.
 READY = 0x81  # The interpreter is up.
@@ -31,11 +32,17 @@ NOTE = 0x84  # Something that the author should read in the log.
 STACK = 0x85  # Where a step's coroutine was when its time was over.
 IDLE = 0x86  # The run's leftovers are cleaned up, as far as the header says.
 CHECKED = 0x87  # What CHECK found.
+CALL = 0x88  # User code asks the platform for something.
 
 CONTROL_IN = 1000
 CONTROL_OUT = 1001
 # On this signal the interpreter writes the stack of its main thread to CONTROL_OUT, whatever it is doing.
 STACK_SIGNAL = 44
+# Bounds of a CALL; its answer may be a little larger.
+CALL_REQUEST_MAX = 1 << 18
+CALL_BODY_MAX = 1 << 20
+# Calls of one run that may wait for an answer at the same time.
+CALLS_MAX = 32
 # Exit code of an interpreter whose channel was closed from within.
 EXIT_CHANNEL_LOST = 97
 
