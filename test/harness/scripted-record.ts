@@ -113,6 +113,9 @@ export function deploy(): Promise<workflowApi.Workflow> {
     definitionJson: JSON.stringify(definition),
     sources: { "first.py": "", "second.py": "" },
     checkTimeout: undefined,
+    modules: {},
+    upgradePackages: false,
+    packageTimeout: undefined,
   });
 }
 
@@ -158,7 +161,7 @@ export function publish(
     projectId,
     workflowId: spec.workflowId,
     lines: sequences.map((sequence) => ({
-      ...{ sequence, time: new Date(), stream: step.LogStream.STDERR },
+      ...{ sequence, time: new Date(), stream: step.LogStream.STDERR, continued: false },
       ...{ path: "steps/1", text: `live ${sequence}` },
     })),
   });

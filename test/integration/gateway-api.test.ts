@@ -77,6 +77,9 @@ describe("the API", () => {
       }),
       sources: { "sub/two.py": "" },
       checkTimeout: undefined,
+      modules: {},
+      upgradePackages: false,
+      packageTimeout: undefined,
     });
     assert.equal(again.id, workflow.id);
     assert.equal(again.version, 2);
@@ -98,6 +101,9 @@ describe("the API", () => {
         definitionJson: JSON.stringify(definition),
         sources,
         checkTimeout: undefined,
+        modules: {},
+        upgradePackages: false,
+        packageTimeout: undefined,
       });
     const definition = { name, steps: [{ name: "a", python: "a.py" }] };
     assert.equal(await reasonOf(send({ name }, {})), "InvalidArgument INVALID_WORKFLOW");
@@ -246,7 +252,7 @@ describe("what runners ask for", () => {
     const { version } = await channels.version().request({ runToken }, { timeoutMs: 5_000 });
     assert.deepEqual(version, {
       versionId: workflow.versionId,
-      steps: [{ path: "steps/0", name: "one", fileName: "one.py", source: "print(1)" }],
+      steps: [{ path: "steps/0", name: "one", fileName: "one.py", source: "print(1)", inputs: [] }],
       memoryBytes: 128 * 1024 ** 2,
       stepTimeout: { seconds: 1, nanos: 500_000_000 },
     });

@@ -33,7 +33,7 @@ function batch(sequence: number, text = `line ${sequence}`, runId = `run-${run}`
     handing: { partition: 3, runId, assignment: 1 },
     projectId: "project",
     workflowId: `workflow-of-${runId}`,
-    lines: [{ sequence, time: new Date(), stream: step.LogStream.STDOUT, path: "steps/0", text }],
+    lines: [{ sequence, time: new Date(), stream: step.LogStream.STDOUT, path: "steps/0", text, continued: false }],
   };
 }
 

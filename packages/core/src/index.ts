@@ -47,6 +47,7 @@ export type { DefinitionProblem } from "./workflow/field-reader.ts";
 export { parseWorkflowDefinition } from "./workflow/parse-workflow-definition.ts";
 export { formatBytes, formatDuration, parseBytes, parseDurationMs } from "./workflow/quantity.ts";
 export {
+  STEP_INPUT_KINDS,
   WORKFLOW_BOUNDS,
   WORKFLOW_PATTERNS,
   WORKFLOW_SETTINGS_DEFAULT,
@@ -55,6 +56,7 @@ export {
   type RespondMode,
   type StaticResponse,
   type StepDefinition,
+  type StepInput,
   type WorkflowDefinition,
   type WorkflowSettings,
 } from "./workflow/workflow-definition.ts";

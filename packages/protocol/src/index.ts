@@ -1,3 +1,4 @@
+export * as accountApi from "./generated/millrace/api/v1/account_service.ts";
 export * as fileApi from "./generated/millrace/api/v1/file_service.ts";
 export * as houseApi from "./generated/millrace/api/v1/house_service.ts";
 export * as runApi from "./generated/millrace/api/v1/run_service.ts";

@@ -204,6 +204,7 @@ export function plainVersion(versionId: string, ...sources: string[]): session.L
     path: `steps/${index}`,
     name: `s${index}`,
     fileName: `s${index}.py`,
+    inputs: [],
     source,
   }));
   return {

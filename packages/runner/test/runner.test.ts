@@ -138,8 +138,8 @@ test("a worker's death is told, and the next worker takes runs", async () => {
 test("sources are checked by a worker, also over the bus", async () => {
   house.startRunner(nats);
   await house.ready();
-  const steps = [{ path: "steps/0", name: "bad", fileName: "bad.py", source: "!" }];
-  const { problems } = await house.channels.check().request({ steps }, { timeoutMs: 5000 });
+  const steps = [{ path: "steps/0", name: "bad", fileName: "bad.py", source: "!", inputs: [] }];
+  const { problems } = await house.channels.check().request({ steps, modules: [] }, { timeoutMs: 5000 });
   assert.deepEqual(problems, [{ fileName: "bad.py", line: 1, column: 2, message: "SyntaxError: no" }]);
 });
 

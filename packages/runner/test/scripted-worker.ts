@@ -52,6 +52,7 @@ function runStep(start: session.StartRun, index: number): void {
     stream: step.LogStream.STDOUT,
     path: code.path,
     text,
+    continued: false,
   }));
   if (lines.length > 0) say({ $case: "logLines", value: { assignment, lines } });
   say({ $case: "stepFinished", value: { assignment, result: result(start, code, script, run.sequence) } });

@@ -1,5 +1,5 @@
 import { formatBytes, formatDuration } from "./quantity.ts";
-import type { HttpTriggerDefinition, WorkflowDefinition, WorkflowSettings } from "./workflow-definition.ts";
+import type { HttpTriggerDefinition, StepDefinition, WorkflowDefinition, WorkflowSettings } from "./workflow-definition.ts";
 
 /**
  * Writes a definition as the JSON form of a `workflow.yaml` with every default spelled out. `parseWorkflowDefinition`
@@ -9,9 +9,14 @@ export function encodeWorkflowDefinition(definition: WorkflowDefinition): string
   return JSON.stringify({
     name: definition.name,
     triggers: definition.triggers.map(encodeTrigger),
-    steps: definition.steps.map(({ name, python }) => ({ name, python })),
+    steps: definition.steps.map(encodeStep),
     settings: encodeSettings(definition.settings),
   });
+}
+
+function encodeStep({ name, python, inputs }: StepDefinition): object {
+  const byName = Object.fromEntries(inputs.map(({ name: input, kind, target }) => [input, { [kind]: target }]));
+  return { name, python, ...(inputs.length > 0 && { inputs: byName }) };
 }
 
 function encodeTrigger({ event, respond, response }: HttpTriggerDefinition): object {

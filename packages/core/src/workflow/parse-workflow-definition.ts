@@ -1,6 +1,7 @@
 import { PlatformError } from "../errors.ts";
 import { describe, FieldReader, type DefinitionProblem, type QuantityRule, type TextRule } from "./field-reader.ts";
 import { formatBytes, parseInteger } from "./quantity.ts";
+import { readInputs } from "./read-inputs.ts";
 import { readSettings } from "./read-settings.ts";
 import {
   WORKFLOW_BOUNDS as BOUNDS,
@@ -163,7 +164,8 @@ function readSteps(workflow: FieldReader, problems: DefinitionProblem[]): StepDe
     if (name === TRIGGER_KEY) fields.problem("name", `"${TRIGGER_KEY}" is the name of the trigger`);
     else if (name !== "" && twin !== undefined) fields.problem("name", `taken by steps[${twin}]`);
     firstUse.set(name, twin ?? index);
+    const inputs = readInputs(fields, problems);
     fields.finish();
-    return [{ name, python }];
+    return [{ name, python, inputs }];
   });
 }

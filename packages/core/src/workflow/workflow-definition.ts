@@ -35,6 +35,20 @@ export interface StepDefinition {
   readonly name: string;
   /** File with its Python source, relative to the folder of `workflow.yaml`. */
   readonly python: string;
+  /** What the step finds in `pd.inputs`. */
+  readonly inputs: readonly StepInput[];
+}
+
+/** What a step may be given beside its event. */
+export const STEP_INPUT_KINDS = ["store", "account"] as const;
+
+/** One entry of `pd.inputs`: a data store or a connected account of the project. */
+export interface StepInput {
+  /** Key in `pd.inputs`. */
+  readonly name: string;
+  readonly kind: (typeof STEP_INPUT_KINDS)[number];
+  /** Name of the store or of the account. */
+  readonly target: string;
 }
 
 export interface WorkflowSettings {
@@ -78,6 +92,8 @@ export const WORKFLOW_BOUNDS = {
   stepNameLength: 64,
   fileNameLength: 200,
   steps: 100,
+  inputs: 50,
+  inputTargetLength: 64,
   triggers: 10,
   timeoutMinMs: 10,
   timeoutMaxMs: 24 * 3_600_000,
@@ -105,6 +121,8 @@ export const WORKFLOW_PATTERNS = {
   stepName: "^(?! )[^\\p{C}\\p{Zl}\\p{Zp}]+(?<! )$",
   /** Segments of letters, digits, dots, underscores, hyphens and blanks, none of them starting with a dot. */
   fileName: "^(?:[\\p{L}\\p{N}_-][\\p{L}\\p{M}\\p{N} ._-]*/)*[\\p{L}\\p{N}_-][\\p{L}\\p{M}\\p{N} ._-]*\\.py$",
+  inputName: "^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+  inputTarget: "^[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}._-]*$",
   pool: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
   headerName: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
   headerValue: "^[\\t\\x20-\\x7e\\x80-\\xff]*$",

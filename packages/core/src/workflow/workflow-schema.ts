@@ -62,6 +62,25 @@ const trigger = {
   },
 };
 
+const target = { type: "string", maxLength: BOUNDS.inputTargetLength, pattern: PATTERNS.inputTarget };
+
+const inputs = {
+  type: "object",
+  maxProperties: BOUNDS.inputs,
+  propertyNames: { pattern: PATTERNS.inputName },
+  description: "What the step finds in `pd.inputs`, by name: data stores and connected accounts of the project.",
+  additionalProperties: {
+    type: "object",
+    additionalProperties: false,
+    minProperties: 1,
+    maxProperties: 1,
+    properties: {
+      store: { ...target, description: "Name of a data store; made when it is first used." },
+      account: { ...target, description: "Name of a connected account." },
+    },
+  },
+};
+
 const step = {
   type: "object",
   additionalProperties: false,
@@ -79,6 +98,7 @@ const step = {
       pattern: PATTERNS.fileName,
       description: "File with the step's Python code, relative to this folder.",
     },
+    inputs,
   },
 };
 

@@ -54,11 +54,12 @@ export function stepCodes(
   definition: WorkflowDefinition,
   sources: Readonly<Record<string, string>>,
 ): session.StepCode[] {
-  return definition.steps.map(({ name, python }, index) => ({
+  return definition.steps.map(({ name, python, inputs }, index) => ({
     path: `steps/${index}`,
     name,
     fileName: python,
     source: sources[python] ?? "",
+    inputs: [...inputs],
   }));
 }
 

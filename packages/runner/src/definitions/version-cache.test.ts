@@ -9,7 +9,7 @@ function version(versionId: string, sourceLength = 10): session.LoadVersion {
   const source = "x".repeat(sourceLength);
   return {
     versionId,
-    steps: [{ path: "steps/0", name: "a", fileName: "a.py", source }],
+    steps: [{ path: "steps/0", name: "a", fileName: "a.py", source, inputs: [] }],
     memoryBytes: 0,
     limits: undefined,
     stepTimeout: undefined,

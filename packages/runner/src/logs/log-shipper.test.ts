@@ -18,6 +18,7 @@ function lines(...texts: string[]): step.LogLine[] {
     stream: step.LogStream.STDOUT,
     path: "steps/0",
     text,
+    continued: false,
   }));
 }
 

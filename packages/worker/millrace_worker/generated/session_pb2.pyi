@@ -197,16 +197,28 @@ class PackageSet(_message.Message):
     def __init__(self, hash: _Optional[str] = ..., python_minor: _Optional[str] = ..., lock: _Optional[str] = ..., folder: _Optional[str] = ...) -> None: ...
 
 class StepCode(_message.Message):
-    __slots__ = ("path", "name", "file_name", "source")
+    __slots__ = ("path", "name", "file_name", "source", "inputs")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     file_name: str
     source: str
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., file_name: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+    inputs: _containers.RepeatedCompositeFieldContainer[StepInput]
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., file_name: _Optional[str] = ..., source: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[StepInput, _Mapping]]] = ...) -> None: ...
+
+class StepInput(_message.Message):
+    __slots__ = ("name", "kind", "target")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: str
+    target: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
 
 class UnloadVersion(_message.Message):
     __slots__ = ("version_id",)
@@ -215,7 +227,7 @@ class UnloadVersion(_message.Message):
     def __init__(self, version_id: _Optional[str] = ...) -> None: ...
 
 class StartRun(_message.Message):
-    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits", "turn")
+    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits", "turn", "environment_generation")
     class EnvironmentEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -238,6 +250,7 @@ class StartRun(_message.Message):
     LIFE_END_US_FIELD_NUMBER: _ClassVar[int]
     NOBODY_WAITS_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
+    ENVIRONMENT_GENERATION_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     version_id: str
     event_json: bytes
@@ -253,7 +266,8 @@ class StartRun(_message.Message):
     life_end_us: int
     nobody_waits: bool
     turn: Turn
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ...) -> None: ...
+    environment_generation: int
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ..., environment_generation: _Optional[int] = ...) -> None: ...
 
 class DoneStep(_message.Message):
     __slots__ = ("path", "name", "exports_json", "return_value_json", "resume_json")

@@ -621,7 +621,11 @@ export interface CallResponse {
   /** Data beside the answer. */
   body: Buffer;
   /** Set instead when it was refused or failed. */
-  error: ControlError | undefined;
+  error:
+    | ControlError
+    | undefined;
+  /** Texts in the answer that the runner must keep out of logs and errors from now on. */
+  secrets: string[];
 }
 
 /** Gateway to any runner (request): look for mistakes in sources without running them. */
@@ -3374,7 +3378,7 @@ export const CallRequest: MessageFns<CallRequest> = {
 };
 
 function createBaseCallResponse(): CallResponse {
-  return { responseJson: Buffer.alloc(0), body: Buffer.alloc(0), error: undefined };
+  return { responseJson: Buffer.alloc(0), body: Buffer.alloc(0), error: undefined, secrets: [] };
 }
 
 export const CallResponse: MessageFns<CallResponse> = {
@@ -3387,6 +3391,9 @@ export const CallResponse: MessageFns<CallResponse> = {
     }
     if (message.error !== undefined) {
       ControlError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.secrets) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -3426,6 +3433,14 @@ export const CallResponse: MessageFns<CallResponse> = {
             }
 
             message.error = ControlError.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.secrets.push(reader.string());
             continue;
           }
         }

@@ -276,6 +276,18 @@ export interface StepCode {
   fileName: string;
   /** Python source. */
   source: string;
+  /** What the step finds in `pd.inputs`. */
+  inputs: StepInput[];
+}
+
+/** One entry of `pd.inputs`; what is in it is asked for by a `HostCall` when it is used. */
+export interface StepInput {
+  /** Key in `pd.inputs`. */
+  name: string;
+  /** What it is: `store` or `account`. */
+  kind: string;
+  /** Name of the store or of the account. */
+  target: string;
 }
 
 /** Forget a version. */
@@ -327,7 +339,11 @@ export interface StartRun {
   /** True when nobody waits for the run's answer; `pd.respond` then says so in the log. */
   nobodyWaits: boolean;
   /** Set when the run goes on after a pause: what the first step that runs here is told. */
-  turn: Turn | undefined;
+  turn:
+    | Turn
+    | undefined;
+  /** Generation of `environment`: an environment that has loaded code with another one is not used again. */
+  environmentGeneration: number;
 }
 
 export interface StartRun_EnvironmentEntry {
@@ -1638,7 +1654,7 @@ export const PackageSet: MessageFns<PackageSet> = {
 };
 
 function createBaseStepCode(): StepCode {
-  return { path: "", name: "", fileName: "", source: "" };
+  return { path: "", name: "", fileName: "", source: "", inputs: [] };
 }
 
 export const StepCode: MessageFns<StepCode> = {
@@ -1654,6 +1670,9 @@ export const StepCode: MessageFns<StepCode> = {
     }
     if (message.source !== "") {
       writer.uint32(34).string(message.source);
+    }
+    for (const v of message.inputs) {
+      StepInput.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1701,6 +1720,82 @@ export const StepCode: MessageFns<StepCode> = {
             }
 
             message.source = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.inputs.push(StepInput.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStepInput(): StepInput {
+  return { name: "", kind: "", target: "" };
+}
+
+export const StepInput: MessageFns<StepInput> = {
+  encode(message: StepInput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.target !== "") {
+      writer.uint32(26).string(message.target);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StepInput {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStepInput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.target = reader.string();
             continue;
           }
         }
@@ -1779,6 +1874,7 @@ function createBaseStartRun(): StartRun {
     lifeEndUs: 0,
     nobodyWaits: false,
     turn: undefined,
+    environmentGeneration: 0,
   };
 }
 
@@ -1828,6 +1924,9 @@ export const StartRun: MessageFns<StartRun> = {
     }
     if (message.turn !== undefined) {
       Turn.encode(message.turn, writer.uint32(122).fork()).join();
+    }
+    if (message.environmentGeneration !== 0) {
+      writer.uint32(128).uint64(message.environmentGeneration);
     }
     return writer;
   },
@@ -1966,6 +2065,14 @@ export const StartRun: MessageFns<StartRun> = {
             }
 
             message.turn = Turn.decode(reader, reader.uint32());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.environmentGeneration = longToNumber(reader.uint64());
             continue;
           }
         }

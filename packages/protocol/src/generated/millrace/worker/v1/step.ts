@@ -253,6 +253,8 @@ export interface LogLine {
   path: string;
   /** The text without its line end, valid UTF-8, at most 16 KiB; longer lines are split. */
   text: string;
+  /** True when the line was split here and goes on in the next entry of the same stream. */
+  continued: boolean;
 }
 
 function createBaseStepResult(): StepResult {
@@ -911,7 +913,7 @@ export const Header: MessageFns<Header> = {
 };
 
 function createBaseLogLine(): LogLine {
-  return { sequence: 0, time: undefined, stream: 0, path: "", text: "" };
+  return { sequence: 0, time: undefined, stream: 0, path: "", text: "", continued: false };
 }
 
 export const LogLine: MessageFns<LogLine> = {
@@ -930,6 +932,9 @@ export const LogLine: MessageFns<LogLine> = {
     }
     if (message.text !== "") {
       writer.uint32(42).string(message.text);
+    }
+    if (message.continued !== false) {
+      writer.uint32(48).bool(message.continued);
     }
     return writer;
   },
@@ -985,6 +990,14 @@ export const LogLine: MessageFns<LogLine> = {
             }
 
             message.text = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.continued = reader.bool();
             continue;
           }
         }
