@@ -4,6 +4,7 @@ import {
   credentials,
   type CallOptions as GrpcCallOptions,
   type ClientDuplexStream,
+  type ClientWritableStream,
 } from "@grpc/grpc-js";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition } from "./definitions.ts";
 import { fromServiceError } from "./errors.ts";
@@ -39,7 +40,9 @@ export type GrpcClient<Definition extends ServiceDefinition> = {
 };
 
 type ClientMethod<Method extends MethodDefinition> = Method["requestStream"] extends true
-  ? (options?: CallOptions) => ClientDuplexStream<RequestOf<Method>, ResponseOf<Method>>
+  ? Method["responseStream"] extends true
+    ? (options?: CallOptions) => ClientDuplexStream<RequestOf<Method>, ResponseOf<Method>>
+    : (requests: AsyncIterable<RequestOf<Method>>, options?: CallOptions) => Promise<ResponseOf<Method>>
   : Method["responseStream"] extends true
     ? (request: RequestOf<Method>, options?: CallOptions) => AsyncIterable<ResponseOf<Method>>
     : (request: RequestOf<Method>, options?: CallOptions) => Promise<ResponseOf<Method>>;
@@ -70,6 +73,9 @@ export function createGrpcClient<Definition extends ServiceDefinition>(
 }
 
 function clientMethod(client: Client, method: MethodDefinition, options: GrpcClientOptions): unknown {
+  if (method.requestStream && !method.responseStream)
+    return (requests: AsyncIterable<unknown>, call: CallOptions = {}) =>
+      clientStream(client, method, options, requests, call);
   if (method.requestStream) return (call: CallOptions = {}) => duplex(client, method, options, call);
   if (method.responseStream)
     return (request: unknown, call: CallOptions = {}) => serverStream(client, method, options, request, call);
@@ -120,6 +126,50 @@ async function* serverStream(
   } finally {
     stream.cancel();
   }
+}
+
+/** Sends as fast as the other side takes it, and stops when that has answered already. */
+async function clientStream(
+  client: Client,
+  method: MethodDefinition,
+  options: GrpcClientOptions,
+  requests: AsyncIterable<unknown>,
+  call: CallOptions,
+): Promise<unknown> {
+  let stream: ClientWritableStream<unknown> | undefined;
+  let isAnswered = false;
+  const answer = new Promise<unknown>((resolve, reject) => {
+    stream = client.makeClientStreamRequest(
+      method.path,
+      method.requestSerialize as (value: unknown) => Buffer,
+      method.responseDeserialize,
+      metadataOf(options, call),
+      grpcOptions(call, undefined),
+      (error, response) => {
+        isAnswered = true;
+        if (error === null) resolve(response);
+        else reject(fromServiceError(error));
+      },
+    );
+  });
+  const under = stream!;
+  cancelOn(call.signal, () => under.cancel());
+  const settled = answer.then(
+    () => {},
+    () => {},
+  );
+  try {
+    for await (const request of requests) {
+      if (isAnswered) break;
+      if (!under.write(request)) await Promise.race([new Promise((resume) => under.once("drain", resume)), settled]);
+    }
+  } catch (thrown) {
+    under.cancel();
+    await settled;
+    throw thrown;
+  }
+  under.end();
+  return answer;
 }
 
 function duplex(

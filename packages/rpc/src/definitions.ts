@@ -25,7 +25,9 @@ export type Handlers<Definition extends ServiceDefinition, Context> = {
 };
 
 type Handler<Method extends MethodDefinition, Context> = Method["requestStream"] extends true
-  ? (call: ServerDuplexStream<RequestOf<Method>, ResponseOf<Method>>, context: Context) => void | Promise<void>
+  ? Method["responseStream"] extends true
+    ? (call: ServerDuplexStream<RequestOf<Method>, ResponseOf<Method>>, context: Context) => void | Promise<void>
+    : (requests: AsyncIterable<RequestOf<Method>>, context: Context) => Promise<ResponseOf<Method>>
   : Method["responseStream"] extends true
     ? (request: RequestOf<Method>, context: Context) => AsyncIterable<ResponseOf<Method>>
     : (request: RequestOf<Method>, context: Context) => Promise<ResponseOf<Method>> | ResponseOf<Method>;

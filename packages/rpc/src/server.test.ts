@@ -26,12 +26,15 @@ const codec = {
 const definition = {
   echo: { path: "/test.Echo/Echo", requestStream: false, responseStream: false, ...codec },
   count: { path: "/test.Echo/Count", requestStream: false, responseStream: true, ...codec },
+  gather: { path: "/test.Echo/Gather", requestStream: true, responseStream: false, ...codec },
   chat: { path: "/test.Echo/Chat", requestStream: true, responseStream: true, ...codec },
 } as const;
 
 const logged: Record<string, unknown>[] = [];
 let written = 0;
 let endedEarly = 0;
+let gathered = 0;
+let finished = 0;
 
 async function echo(request: session.Hello, context: CallContext<string>): Promise<session.Hello> {
   if (request.workerId === "bug") throw new TypeError("an insider's text");
@@ -53,9 +56,24 @@ async function* count(request: session.Hello): AsyncGenerator<session.Hello> {
   if (request.workerId === "fail") throw new PlatformError("Conflict", "COUNT_LOST", "the count was lost");
 }
 
+async function gather(requests: AsyncIterable<session.Hello>): Promise<session.Hello> {
+  let bytes = 0;
+  try {
+    for await (const { workerId } of requests) {
+      bytes += workerId.length;
+      gathered++;
+      if (workerId === "enough") throw new PlatformError("InvalidArgument", "GATHERED_ENOUGH", "no more of this");
+    }
+  } finally {
+    finished++;
+  }
+  return hello("all", bytes);
+}
+
 const service: ServiceBinding<string> = implement(definition, {
   echo,
   count,
+  gather,
   chat: (call) => {
     call.on("data", (message: session.Hello) => call.write(message));
     call.on("end", () => call.end());
@@ -91,6 +109,54 @@ before(async () => {
 after(async () => {
   for (const client of open) client.close();
   await server.drain(1_000);
+});
+
+describe("what a client streams", () => {
+  async function* repeated(text: string, count: number): AsyncGenerator<session.Hello> {
+    for (let i = 0; i < count; i++) yield hello(text);
+  }
+
+  test("arrives whole, however much it is, and is answered once", async () => {
+    const answer = await clientOf().gather(repeated("x".repeat(50_000), 200));
+    assert.deepEqual([answer.workerId, answer.pid], ["all", 10_000_000]);
+    assert.equal((await clientOf().gather(repeated("", 0))).pid, 0);
+  });
+
+  test("is refused before its end, and the client stops sending", async () => {
+    let sent = 0;
+    async function* endless(): AsyncGenerator<session.Hello> {
+      yield hello("enough");
+      for (;;) {
+        sent++;
+        yield hello("x".repeat(50_000));
+      }
+    }
+    await assert.rejects(clientOf().gather(endless()), { kind: "InvalidArgument", reason: "GATHERED_ENOUGH" });
+    assert.ok(sent > 0);
+    await assert.rejects(clientOf("wrong").gather(endless()), { kind: "Unauthenticated" });
+  });
+
+  test("ends for the server when the client fails or leaves", async () => {
+    const until = async (condition: () => boolean): Promise<void> => {
+      while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    const start = finished;
+    async function* arriving(then: () => Promise<void>): AsyncGenerator<session.Hello> {
+      const before = gathered;
+      yield hello("x");
+      await until(() => gathered > before);
+      await then();
+    }
+    const lost = new PlatformError("Unavailable", "DISK_GONE", "cannot read on");
+    await assert.rejects(clientOf().gather(arriving(() => Promise.reject(lost))), { reason: "DISK_GONE" });
+    const leaving = new AbortController();
+    const silent = arriving(async () => {
+      leaving.abort();
+      await until(() => finished === start + 2);
+    });
+    await assert.rejects(clientOf().gather(silent, { signal: leaving.signal }), { kind: "Cancelled" });
+    await until(() => finished === start + 2);
+  });
 });
 
 describe("a gRPC server", () => {

@@ -4,6 +4,7 @@ import {
   ServerCredentials,
   type sendUnaryData,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type UntypedHandleCall,
@@ -185,6 +186,10 @@ function handle<Principal>(
   options: GrpcServerOptions<Principal>,
   limits: GrpcServerLimits,
 ): UntypedHandleCall {
+  if (method.requestStream && !method.responseStream) {
+    return ((call: ServerReadableStream<unknown, unknown>, callback: sendUnaryData<unknown>) =>
+      void handleClientStream(call, callback, method, handler, options)) as UntypedHandleCall;
+  }
   if (method.requestStream) {
     return ((call: ServerDuplexStream<unknown, unknown>) =>
       void handleStream(call, method, handler, options)) as UntypedHandleCall;
@@ -258,6 +263,44 @@ async function handleStream<Principal>(
     call.emit("error", failure(thrown, life, options.log));
   } finally {
     life.end();
+  }
+}
+
+/** Has no deadline of the server's own: how long it takes is what the caller has to send. */
+async function handleClientStream<Principal>(
+  call: ServerReadableStream<unknown, unknown>,
+  callback: sendUnaryData<unknown>,
+  method: MethodDefinition,
+  handler: AnyHandler<Principal>,
+  options: GrpcServerOptions<Principal>,
+): Promise<void> {
+  const life = new CallLife(call, method.path, undefined);
+  try {
+    const context = await contextOf(life, options);
+    callback(null, await handler(messagesOf(call, context.signal), context), trailer(life));
+  } catch (thrown) {
+    callback(failure(thrown, life, options.log));
+  } finally {
+    life.end();
+  }
+}
+
+/**
+ * What a caller sends. Throws when the caller is gone, also while nothing comes; but to gRPC's library a call that is reset
+ * may look like one that was ended well, so contracts whose messages are one whole mark the last one.
+ */
+async function* messagesOf(call: ServerReadableStream<unknown, unknown>, signal: AbortSignal): AsyncGenerator<unknown> {
+  const messages = call[Symbol.asyncIterator]();
+  const gone = new Promise<never>((_, reject) => {
+    const leave = (): void => reject(signal.reason as PlatformError);
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave, { once: true });
+  });
+  gone.catch(() => {});
+  for (;;) {
+    const next = await Promise.race([messages.next(), gone]);
+    if (next.done === true) return;
+    yield wellFormed(next.value);
   }
 }
 

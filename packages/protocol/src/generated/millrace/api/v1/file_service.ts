@@ -94,6 +94,8 @@ export interface UploadFileRequest {
     | undefined;
   /** The next bytes of the content; may be empty. */
   data: Buffer;
+  /** True in the last message. An upload that ends without it is thrown away. */
+  last: boolean;
 }
 
 /** Request of DownloadFile. */
@@ -458,7 +460,7 @@ export const DeleteFileRequest: MessageFns<DeleteFileRequest> = {
 };
 
 function createBaseUploadFileRequest(): UploadFileRequest {
-  return { file: undefined, data: Buffer.alloc(0) };
+  return { file: undefined, data: Buffer.alloc(0), last: false };
 }
 
 export const UploadFileRequest: MessageFns<UploadFileRequest> = {
@@ -468,6 +470,9 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
     }
     if (message.data.length !== 0) {
       writer.uint32(18).bytes(message.data);
+    }
+    if (message.last !== false) {
+      writer.uint32(24).bool(message.last);
     }
     return writer;
   },
@@ -499,6 +504,14 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
             }
 
             message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.last = reader.bool();
             continue;
           }
         }
