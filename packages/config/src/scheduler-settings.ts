@@ -68,4 +68,12 @@ export const schedulerSettings = {
     max: 3_650,
     unit: "days",
   }),
+  objectGraceMs: integer({
+    env: "MILLRACE_OBJECT_GRACE_MS",
+    description: "How long content that nobody keeps (large payloads, uploads, files) stays before it is removed.",
+    default: 3_600_000,
+    min: 60_000,
+    max: 30 * 24 * 3_600_000,
+    unit: "ms",
+  }),
 } as const;

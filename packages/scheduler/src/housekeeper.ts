@@ -3,18 +3,24 @@ import type { Logger } from "@millrace/telemetry";
 
 const INTERVAL_MS = 10 * 60_000;
 
+/** How long the record keeps what it need not keep. */
+export interface HousekeepingSettings {
+  readonly historyDays: number;
+  readonly objectGraceMs: number;
+}
+
 /** Keeps the record small: day partitions ahead, expired days and keys gone. Harmless when several schedulers do it. */
 export class Housekeeper {
   private readonly store: Store;
   private readonly log: Logger;
-  private readonly historyDays: number;
+  private readonly settings: HousekeepingSettings;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> = Promise.resolve();
 
-  constructor(store: Store, log: Logger, historyDays: number) {
+  constructor(store: Store, log: Logger, settings: HousekeepingSettings) {
     this.store = store;
     this.log = log;
-    this.historyDays = historyDays;
+    this.settings = settings;
   }
 
   start(): void {
@@ -32,10 +38,12 @@ export class Housekeeper {
 
   private async round(): Promise<void> {
     const { housekeeping } = this.store;
+    const { historyDays, objectGraceMs } = this.settings;
     await housekeeping.ensureHistoryPartitions();
-    const dropped = await housekeeping.dropExpired(this.historyDays);
+    const dropped = await housekeeping.dropExpired(historyDays);
     const keys = await housekeeping.pruneKeys();
     await housekeeping.pruneCommitters();
-    if (dropped.length > 0 || keys > 0) this.log.info("housekeeping.done", { dropped, keys });
+    const objects = await housekeeping.collectObjects(historyDays, objectGraceMs);
+    if (dropped.length + keys + objects > 0) this.log.info("housekeeping.done", { dropped, keys, objects });
   }
 }

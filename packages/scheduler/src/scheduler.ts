@@ -44,7 +44,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     replicas: settings.natsReplicas,
   });
   await logStream.ensure();
-  const housekeeper = new Housekeeper(store, log, settings.historyDays);
+  const housekeeper = new Housekeeper(store, log, settings);
   housekeeper.start();
   const archive = archiveLogs(logStream, store.logs);
   const owner = new OwnerWiring(

@@ -8,6 +8,7 @@ export type {
   TriggerDefinition,
   TriggerRecord,
   VersionBody,
+  VersionPackages,
   VersionRecord,
   VersionSpec,
   WorkflowChange,
@@ -15,8 +16,24 @@ export type {
   Workflows,
 } from "./definitions/workflow-records.ts";
 export type {
+  AccountChange,
+  AccountContents,
+  AccountField,
+  AccountKind,
+  AccountRecord,
+  Accounts,
+  AccountState,
+  AppRecord,
+  Apps,
+  Authorization,
+  NewAccount,
+  OauthClient,
+  OpenAccount,
+} from "./accounts/account-records.ts";
+export type {
   ApiKeys,
   CreatedApiKey,
+  ListedVariable,
   ProjectRecord,
   Projects,
   VariableRecord,
@@ -36,7 +53,19 @@ export type {
   StepRunRecord,
   StepStatus,
 } from "./runs/run-records.ts";
+export {
+  OBJECT_PART_BYTES_MAX,
+  type ByteRange,
+  type ObjectEnd,
+  type ObjectOwner,
+  type ObjectOwnerKind,
+  type ObjectRecord,
+  type Objects,
+  type ObjectWrite,
+} from "./objects/object-records.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";
 export { migrate, type MigrateOptions } from "./migrate.ts";
 export { hashApiKey } from "./definitions/api-keys.ts";
+export { createVault, type SecretPlace, type Vault } from "./secrets/vault.ts";
+export type { Resealed, Secrets } from "./secrets/secrets.ts";

@@ -51,6 +51,11 @@ export interface Housekeeping {
   pruneKeys(): Promise<number>;
   /** Removes committers not seen for the given time. */
   pruneCommitters(unseenMs?: number): Promise<number>;
+  /**
+   * Gives up what runs behind the retention, and runs that were never accepted, retain; removes objects that nobody has
+   * retained for the grace. Returns how many were removed.
+   */
+  collectObjects(retentionDays: number, graceMs: number, nowMs?: number): Promise<number>;
   /** Settings of the server that threaten what was acknowledged; none when all is well. */
   checkDurability(): Promise<readonly DurabilityFinding[]>;
 }

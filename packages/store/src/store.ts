@@ -1,3 +1,6 @@
+import { createAccounts } from "./accounts/accounts.ts";
+import { createApps } from "./accounts/apps.ts";
+import type { Accounts, Apps } from "./accounts/account-records.ts";
 import { Database } from "./database.ts";
 import { createApiKeys } from "./definitions/api-keys.ts";
 import { createProjects } from "./definitions/projects.ts";
@@ -7,11 +10,15 @@ import { createLogs } from "./runs/logs.ts";
 import { createRuns } from "./runs/runs.ts";
 import type { ApiKeys, Projects, Variables } from "./definitions/project-records.ts";
 import type { Workflows } from "./definitions/workflow-records.ts";
+import type { Objects } from "./objects/object-records.ts";
+import { createObjects } from "./objects/objects.ts";
 import { createHousekeeping } from "./housekeeping/housekeeping.ts";
 import { checkSchema } from "./migrate.ts";
 import { createPartitions } from "./partitions.ts";
 import type { Housekeeping, Partitions } from "./ports.ts";
 import type { Logs, Runs } from "./runs/run-records.ts";
+import { createSecrets, type Secrets } from "./secrets/secrets.ts";
+import { closedVault, type Vault } from "./secrets/vault.ts";
 
 /** How to reach the record. */
 export interface StoreOptions {
@@ -23,6 +30,8 @@ export interface StoreOptions {
   readonly connectionsMax?: number;
   /** A statement that takes longer is given up; default 10,000 ms. */
   readonly statementTimeoutMs?: number;
+  /** Opens secrets; a process without it cannot read or write them. */
+  readonly vault?: Vault;
 }
 
 /** The record, for reading and for all writing but that of run state. */
@@ -31,8 +40,12 @@ export interface Store {
   readonly apiKeys: ApiKeys;
   readonly workflows: Workflows;
   readonly variables: Variables;
+  readonly accounts: Accounts;
+  readonly apps: Apps;
+  readonly secrets: Secrets;
   readonly runs: Runs;
   readonly logs: Logs;
+  readonly objects: Objects;
   readonly partitions: Partitions;
   readonly housekeeping: Housekeeping;
   /** Throws `DATABASE_UNAVAILABLE`; for health checks. */
@@ -57,13 +70,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await database.close();
     throw thrown;
   }
+  const vault = options.vault ?? closedVault;
   return {
     projects: createProjects(database),
     apiKeys: createApiKeys(database),
     workflows: createWorkflows(database),
-    variables: createVariables(database),
+    variables: createVariables(database, vault),
+    accounts: createAccounts(database, vault),
+    apps: createApps(database, vault),
+    secrets: createSecrets(database, vault),
     runs: createRuns(database),
     logs: createLogs(database),
+    objects: createObjects(database),
     partitions: createPartitions(database),
     housekeeping: createHousekeeping(database),
     ping: async () => void (await database.query("SELECT 1")),

@@ -1,5 +1,6 @@
 import type { Database } from "../database.ts";
 import type { Housekeeping } from "../ports.ts";
+import { collectObjects, releaseRunsBefore, settleRuns } from "../objects/collect.ts";
 import { dayName, dropDaysBefore, ensureDays } from "./day-partitions.ts";
 import { checkDurability } from "./durability.ts";
 
@@ -16,6 +17,11 @@ export function createHousekeeping(database: Database): Housekeeping {
       database.withClient((client) => dropDaysBefore(client, dayName(nowMs - retentionDays * DAY_MS))),
     pruneKeys: () => pruneKeys(database),
     pruneCommitters: (unseenMs = COMMITTERS_UNSEEN_DEFAULT_MS) => pruneCommitters(database, unseenMs),
+    collectObjects: async (retentionDays, graceMs, nowMs = Date.now()) => {
+      await releaseRunsBefore(database, dayName(nowMs - retentionDays * DAY_MS));
+      await settleRuns(database, graceMs);
+      return collectObjects(database, graceMs);
+    },
     checkDurability: () => checkDurability(database),
   };
 }

@@ -1,0 +1,98 @@
+/** What keeps objects from staying for ever: owners that are gone, and content that nobody retains. */
+import { createRunId } from "@millrace/core";
+import type pg from "pg";
+import type { Database } from "../database.ts";
+import { inTransaction, markUnretained } from "./retainers.ts";
+
+/** Rows of one transaction: none holds locks for long. */
+const BATCH = 500;
+
+/** Gives up what runs of days before one retain, but for those that are still unfinished; returns how many objects. */
+export function releaseRunsBefore(database: Database, day: string): Promise<number> {
+  const firstId = createRunId(Date.parse(day), new Uint8Array(10));
+  return inBatches(database, (client) =>
+    client.query<ReleasedRow>(
+      `SELECT kind, owner_id, object_id FROM object_retainers r WHERE kind IN ('run', 'tmp') AND owner_id < $1
+         AND NOT EXISTS (SELECT FROM runs WHERE runs.id = r.owner_id::uuid)
+       LIMIT ${BATCH}`,
+      [firstId],
+    ),
+  );
+}
+
+/**
+ * Looks once at what runs began to retain before the grace: a run that nobody accepted keeps nothing, and what was in `/tmp`
+ * is of use to unfinished runs only. Returns how many objects were given up.
+ */
+export async function settleRuns(database: Database, graceMs: number): Promise<number> {
+  const before = "NOT settled AND retain_time < now() - $1 * interval '1 millisecond'";
+  await database.change(
+    `UPDATE object_retainers r SET settled = true WHERE ${before} AND kind = 'run' AND (
+       EXISTS (SELECT FROM runs WHERE runs.id = r.owner_id::uuid)
+       OR EXISTS (SELECT FROM history_runs h WHERE h.day = ${DAY_OF_RUN} AND h.id = r.owner_id::uuid))`,
+    [graceMs],
+  );
+  return inBatches(database, (client) =>
+    client.query<ReleasedRow>(
+      `SELECT kind, owner_id, object_id FROM object_retainers r WHERE ${before}
+         AND (kind <> 'tmp' OR NOT EXISTS (SELECT FROM runs WHERE runs.id = r.owner_id::uuid))
+       LIMIT ${BATCH}`,
+      [graceMs],
+    ),
+  );
+}
+
+/** The first 48 bits of a run's id are ms since 1970. */
+const DAY_OF_RUN = `(to_timestamp(('x' || lpad(left(replace(r.owner_id, '-', ''), 12), 16, '0'))::bit(64)::int8 / 1000.0)
+  AT TIME ZONE 'UTC')::date`;
+
+/** Removes objects that nobody has retained for the grace, with their content; returns how many. */
+export async function collectObjects(database: Database, graceMs: number): Promise<number> {
+  let collected = 0;
+  for (;;) {
+    const count = await database.change(
+      `DELETE FROM objects o USING (
+         SELECT id FROM objects WHERE unretained_time < now() - $1 * interval '1 millisecond'
+         ORDER BY unretained_time LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+       ) old
+       WHERE o.id = old.id AND NOT EXISTS (SELECT FROM object_retainers r WHERE r.object_id = o.id)`,
+      [graceMs],
+    );
+    collected += count;
+    if (count < BATCH) return collected;
+  }
+}
+
+interface ReleasedRow {
+  readonly kind: string;
+  readonly owner_id: string;
+  readonly object_id: string;
+}
+
+async function inBatches(
+  database: Database,
+  select: (client: pg.ClientBase) => Promise<pg.QueryResult<ReleasedRow>>,
+): Promise<number> {
+  let released = 0;
+  for (;;) {
+    const count = await inTransaction(database, async (client) => {
+      const { rows } = await select(client);
+      return release(client, rows);
+    });
+    released += count;
+    if (count < BATCH) return released;
+  }
+}
+
+async function release(client: pg.ClientBase, rows: readonly ReleasedRow[]): Promise<number> {
+  if (rows.length === 0) return 0;
+  const column = (name: keyof ReleasedRow): string[] => rows.map((row) => row[name]);
+  await client.query("SELECT FROM objects WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE", [column("object_id")]);
+  const deleted = await client.query<{ object_id: string }>(
+    `DELETE FROM object_retainers r USING unnest($1::text[], $2::text[], $3::uuid[]) AS d (kind, owner_id, object_id)
+     WHERE r.kind = d.kind AND r.owner_id = d.owner_id AND r.object_id = d.object_id RETURNING r.object_id`,
+    [column("kind"), column("owner_id"), column("object_id")],
+  );
+  await markUnretained(client, deleted.rows);
+  return rows.length;
+}
