@@ -121,7 +121,7 @@ class Hello(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[str] = ..., pid: _Optional[int] = ..., python_minor: _Optional[str] = ...) -> None: ...
 
 class Configure(_message.Message):
-    __slots__ = ("environments_max", "blank_environments", "idle_timeout", "lifetime_max", "tmp_bytes", "log_bytes_max", "result_bytes_max", "network", "processes_max", "network_allow", "network_deny")
+    __slots__ = ("environments_max", "blank_environments", "idle_timeout", "lifetime_max", "tmp_bytes", "log_bytes_max", "result_bytes_max", "network", "processes_max", "network_allow", "network_deny", "tmp_saved_bytes_max")
     ENVIRONMENTS_MAX_FIELD_NUMBER: _ClassVar[int]
     BLANK_ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +133,7 @@ class Configure(_message.Message):
     PROCESSES_MAX_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ALLOW_FIELD_NUMBER: _ClassVar[int]
     NETWORK_DENY_FIELD_NUMBER: _ClassVar[int]
+    TMP_SAVED_BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
     environments_max: int
     blank_environments: int
     idle_timeout: _duration_pb2.Duration
@@ -144,7 +145,8 @@ class Configure(_message.Message):
     processes_max: int
     network_allow: _containers.RepeatedScalarFieldContainer[str]
     network_deny: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, environments_max: _Optional[int] = ..., blank_environments: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lifetime_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tmp_bytes: _Optional[int] = ..., log_bytes_max: _Optional[int] = ..., result_bytes_max: _Optional[int] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., processes_max: _Optional[int] = ..., network_allow: _Optional[_Iterable[str]] = ..., network_deny: _Optional[_Iterable[str]] = ...) -> None: ...
+    tmp_saved_bytes_max: int
+    def __init__(self, environments_max: _Optional[int] = ..., blank_environments: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lifetime_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tmp_bytes: _Optional[int] = ..., log_bytes_max: _Optional[int] = ..., result_bytes_max: _Optional[int] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., processes_max: _Optional[int] = ..., network_allow: _Optional[_Iterable[str]] = ..., network_deny: _Optional[_Iterable[str]] = ..., tmp_saved_bytes_max: _Optional[int] = ...) -> None: ...
 
 class LoadVersion(_message.Message):
     __slots__ = ("version_id", "steps", "memory_bytes", "step_timeout", "limits", "modules", "packages")
@@ -227,7 +229,7 @@ class UnloadVersion(_message.Message):
     def __init__(self, version_id: _Optional[str] = ...) -> None: ...
 
 class StartRun(_message.Message):
-    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits", "turn", "environment_generation")
+    __slots__ = ("assignment", "version_id", "event_json", "event_falls_back_to_body", "context_json", "done_steps", "environment", "run_time_left", "life", "kill_at_end_of_life", "trace_parent", "resumed", "life_end_us", "nobody_waits", "turn", "environment_generation", "tmp")
     class EnvironmentEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -251,6 +253,7 @@ class StartRun(_message.Message):
     NOBODY_WAITS_FIELD_NUMBER: _ClassVar[int]
     TURN_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    TMP_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     version_id: str
     event_json: bytes
@@ -267,7 +270,8 @@ class StartRun(_message.Message):
     nobody_waits: bool
     turn: Turn
     environment_generation: int
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ..., environment_generation: _Optional[int] = ...) -> None: ...
+    tmp: _step_pb2.TmpSnapshot
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., version_id: _Optional[str] = ..., event_json: _Optional[bytes] = ..., event_falls_back_to_body: _Optional[bool] = ..., context_json: _Optional[bytes] = ..., done_steps: _Optional[_Iterable[_Union[DoneStep, _Mapping]]] = ..., environment: _Optional[_Mapping[str, str]] = ..., run_time_left: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., life: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., kill_at_end_of_life: _Optional[bool] = ..., trace_parent: _Optional[str] = ..., resumed: _Optional[bool] = ..., life_end_us: _Optional[int] = ..., nobody_waits: _Optional[bool] = ..., turn: _Optional[_Union[Turn, _Mapping]] = ..., environment_generation: _Optional[int] = ..., tmp: _Optional[_Union[_step_pb2.TmpSnapshot, _Mapping]] = ...) -> None: ...
 
 class DoneStep(_message.Message):
     __slots__ = ("path", "name", "exports_json", "return_value_json", "resume_json")

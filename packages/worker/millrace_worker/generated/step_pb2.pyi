@@ -67,7 +67,7 @@ LOG_STREAM_ERROR: LogStream
 LOG_STREAM_SYSTEM: LogStream
 
 class StepResult(_message.Message):
-    __slots__ = ("path", "name", "execution_id", "exports_json", "return_value_json", "response", "exit", "failure", "pause", "start_time", "end_time", "last_log_sequence", "children")
+    __slots__ = ("path", "name", "execution_id", "exports_json", "return_value_json", "response", "exit", "failure", "pause", "start_time", "end_time", "last_log_sequence", "children", "tmp")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +81,7 @@ class StepResult(_message.Message):
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_LOG_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    TMP_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     execution_id: str
@@ -94,7 +95,16 @@ class StepResult(_message.Message):
     end_time: _timestamp_pb2.Timestamp
     last_log_sequence: int
     children: _containers.RepeatedCompositeFieldContainer[ChildStart]
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., execution_id: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., failure: _Optional[_Union[StepFailure, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_log_sequence: _Optional[int] = ..., children: _Optional[_Iterable[_Union[ChildStart, _Mapping]]] = ...) -> None: ...
+    tmp: TmpSnapshot
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., execution_id: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., failure: _Optional[_Union[StepFailure, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_log_sequence: _Optional[int] = ..., children: _Optional[_Iterable[_Union[ChildStart, _Mapping]]] = ..., tmp: _Optional[_Union[TmpSnapshot, _Mapping]] = ...) -> None: ...
+
+class TmpSnapshot(_message.Message):
+    __slots__ = ("content", "unsaved")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    UNSAVED_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    unsaved: str
+    def __init__(self, content: _Optional[bytes] = ..., unsaved: _Optional[str] = ...) -> None: ...
 
 class Exit(_message.Message):
     __slots__ = ("reason",)
@@ -147,16 +157,18 @@ class StepFailure(_message.Message):
     def __init__(self, cause: _Optional[_Union[FailureCause, str]] = ..., type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., line: _Optional[int] = ...) -> None: ...
 
 class Response(_message.Message):
-    __slots__ = ("status", "headers", "body", "immediate")
+    __slots__ = ("status", "headers", "body", "immediate", "body_is_reference")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     HEADERS_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
     IMMEDIATE_FIELD_NUMBER: _ClassVar[int]
+    BODY_IS_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     status: int
     headers: _containers.RepeatedCompositeFieldContainer[Header]
     body: bytes
     immediate: bool
-    def __init__(self, status: _Optional[int] = ..., headers: _Optional[_Iterable[_Union[Header, _Mapping]]] = ..., body: _Optional[bytes] = ..., immediate: _Optional[bool] = ...) -> None: ...
+    body_is_reference: bool
+    def __init__(self, status: _Optional[int] = ..., headers: _Optional[_Iterable[_Union[Header, _Mapping]]] = ..., body: _Optional[bytes] = ..., immediate: _Optional[bool] = ..., body_is_reference: _Optional[bool] = ...) -> None: ...
 
 class Header(_message.Message):
     __slots__ = ("name", "value")

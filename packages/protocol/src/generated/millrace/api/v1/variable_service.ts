@@ -357,7 +357,8 @@ export const DeleteVariableRequest: MessageFns<DeleteVariableRequest> = {
 export type VariableServiceService = typeof VariableServiceService;
 export const VariableServiceService = {
   /**
-   * Creates or replaces a variable; steps that start from now on see it. Fails with INVALID_ARGUMENT
+   * Creates or replaces a variable; steps that start from now on see it, in environments that have never seen another value:
+   * no redeploy is needed. It is kept encrypted. Fails with INVALID_ARGUMENT
    * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`).
    */
   setVariable: {
@@ -380,7 +381,7 @@ export const VariableServiceService = {
       Buffer.from(ListVariablesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListVariablesResponse => ListVariablesResponse.decode(value),
   },
-  /** Deletes a variable. Fails with NOT_FOUND (`VARIABLE_NOT_FOUND`). */
+  /** Deletes a variable. Fails with INVALID_ARGUMENT (`INVALID_VARIABLE`) and NOT_FOUND (`VARIABLE_NOT_FOUND`). */
   deleteVariable: {
     path: "/millrace.api.v1.VariableService/DeleteVariable" as const,
     requestStream: false as const,
@@ -395,19 +396,21 @@ export const VariableServiceService = {
 
 export interface VariableServiceServer extends UntypedServiceImplementation {
   /**
-   * Creates or replaces a variable; steps that start from now on see it. Fails with INVALID_ARGUMENT
+   * Creates or replaces a variable; steps that start from now on see it, in environments that have never seen another value:
+   * no redeploy is needed. It is kept encrypted. Fails with INVALID_ARGUMENT
    * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`).
    */
   setVariable: handleUnaryCall<SetVariableRequest, Variable>;
   /** Lists the project's variables, ordered by name. */
   listVariables: handleUnaryCall<ListVariablesRequest, ListVariablesResponse>;
-  /** Deletes a variable. Fails with NOT_FOUND (`VARIABLE_NOT_FOUND`). */
+  /** Deletes a variable. Fails with INVALID_ARGUMENT (`INVALID_VARIABLE`) and NOT_FOUND (`VARIABLE_NOT_FOUND`). */
   deleteVariable: handleUnaryCall<DeleteVariableRequest, Empty>;
 }
 
 export interface VariableServiceClient extends Client {
   /**
-   * Creates or replaces a variable; steps that start from now on see it. Fails with INVALID_ARGUMENT
+   * Creates or replaces a variable; steps that start from now on see it, in environments that have never seen another value:
+   * no redeploy is needed. It is kept encrypted. Fails with INVALID_ARGUMENT
    * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`).
    */
   setVariable(
@@ -441,7 +444,7 @@ export interface VariableServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListVariablesResponse) => void,
   ): ClientUnaryCall;
-  /** Deletes a variable. Fails with NOT_FOUND (`VARIABLE_NOT_FOUND`). */
+  /** Deletes a variable. Fails with INVALID_ARGUMENT (`INVALID_VARIABLE`) and NOT_FOUND (`VARIABLE_NOT_FOUND`). */
   deleteVariable(
     request: DeleteVariableRequest,
     callback: (error: ServiceError | null, response: Empty) => void,

@@ -19,7 +19,7 @@ import {
   Turn,
   WarmVersion,
 } from "../../worker/v1/session.ts";
-import { LogLine, Response, StepResult } from "../../worker/v1/step.ts";
+import { LogLine, Response, StepResult, TmpSnapshot } from "../../worker/v1/step.ts";
 
 export const protobufPackage = "millrace.control.v1";
 
@@ -145,6 +145,24 @@ export namespace ResumeOutcome {
   export type TOO_LARGE = typeof ResumeOutcome.TOO_LARGE;
 }
 
+/** What an object is to its run. */
+export const ObjectUse = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** PAYLOAD - Exports, a return value or an answer: kept as long as the run's history. */
+  PAYLOAD: 1,
+  /** TMP - What was in /tmp: kept until the run has ended. */
+  TMP: 2,
+} as const;
+
+export type ObjectUse = typeof ObjectUse[keyof typeof ObjectUse];
+
+export namespace ObjectUse {
+  export type UNSPECIFIED = typeof ObjectUse.UNSPECIFIED;
+  export type PAYLOAD = typeof ObjectUse.PAYLOAD;
+  export type TMP = typeof ObjectUse.TMP;
+}
+
 /** What a runner does about packages. */
 export const PackageStage = {
   /** UNSPECIFIED - Not said. */
@@ -196,7 +214,7 @@ export interface RunSpec {
 
 /** What starts a run; fixed when it is accepted. */
 export interface RunInput {
-  /** The event as JSON in UTF-8. */
+  /** The event as JSON in UTF-8; a large one is a reference: a NUL byte, with which no JSON begins, and `object:<id>:<size>`. */
   eventJson: Buffer;
   /** True when a key that the event lacks is looked up in its JSON `body`. */
   eventFallsBackToBody: boolean;
@@ -306,7 +324,11 @@ export interface Assign {
   /** What is left of the run's time limit, in ms. */
   runTimeLeftMs: number;
   /** Set when the run goes on after a pause: what the next step is told. */
-  turn: Turn | undefined;
+  turn:
+    | Turn
+    | undefined;
+  /** What the run had in /tmp after the last step that changed it; absent when it had nothing there. */
+  tmp?: TmpSnapshot | undefined;
 }
 
 /** Runner to owner: an `Assign` was not taken. */
@@ -626,6 +648,64 @@ export interface CallResponse {
     | undefined;
   /** Texts in the answer that the runner must keep out of logs and errors from now on. */
   secrets: string[];
+}
+
+/**
+ * Runner to any gateway (request): a piece of an object that the run keeps. Asked again after a timeout; reading twice is
+ * harmless.
+ */
+export interface ReadObjectRequest {
+  /** Token of an assignment of that run. */
+  runToken: string;
+  /** The object. */
+  objectId: string;
+  /** First byte wanted. */
+  offset: number;
+  /** Bytes wanted; at most 512 KiB come. */
+  length: number;
+}
+
+/** A piece of an object. */
+export interface ReadObjectResponse {
+  /** The bytes; fewer than wanted at the object's end. */
+  content: Buffer;
+  /** Set instead when it cannot be had. */
+  error: ControlError | undefined;
+}
+
+/**
+ * Runner to any gateway (request): a piece of an object that the run will keep, or its end. Sent again after a timeout;
+ * object and position make a second copy harmless.
+ */
+export interface WriteObjectRequest {
+  /** Token of the assignment that writes. */
+  runToken: string;
+  /** The object, a UUID made by the runner. */
+  objectId: string;
+  /** Place of the first byte. */
+  position: number;
+  /** The bytes, at most 512 KiB; empty with the end. */
+  content: Buffer;
+  /** Set when all pieces have been acknowledged: the object is whole and can be named in a checkpoint. */
+  end?: ObjectEnd | undefined;
+}
+
+/** The whole of an object. */
+export interface ObjectEnd {
+  /** Its size in bytes. */
+  size: number;
+  /** SHA-256 of its content. */
+  sha256: Buffer;
+  /** What it is. */
+  use: ObjectUse;
+  /** What the run no longer needs now that this is there: earlier objects of the same use. */
+  superseded: string[];
+}
+
+/** What became of a piece. */
+export interface WriteObjectResponse {
+  /** Set when it was not taken. */
+  error: ControlError | undefined;
 }
 
 /** Gateway to any runner (request): look for mistakes in sources without running them. */
@@ -1375,6 +1455,7 @@ function createBaseAssign(): Assign {
     traceParent: "",
     runTimeLeftMs: 0,
     turn: undefined,
+    tmp: undefined,
   };
 }
 
@@ -1418,6 +1499,9 @@ export const Assign: MessageFns<Assign> = {
     }
     if (message.turn !== undefined) {
       Turn.encode(message.turn, writer.uint32(106).fork()).join();
+    }
+    if (message.tmp !== undefined) {
+      TmpSnapshot.encode(message.tmp, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1537,6 +1621,14 @@ export const Assign: MessageFns<Assign> = {
             }
 
             message.turn = Turn.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.tmp = TmpSnapshot.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -3441,6 +3533,357 @@ export const CallResponse: MessageFns<CallResponse> = {
             }
 
             message.secrets.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadObjectRequest(): ReadObjectRequest {
+  return { runToken: "", objectId: "", offset: 0, length: 0 };
+}
+
+export const ReadObjectRequest: MessageFns<ReadObjectRequest> = {
+  encode(message: ReadObjectRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runToken !== "") {
+      writer.uint32(10).string(message.runToken);
+    }
+    if (message.objectId !== "") {
+      writer.uint32(18).string(message.objectId);
+    }
+    if (message.offset !== 0) {
+      writer.uint32(24).uint64(message.offset);
+    }
+    if (message.length !== 0) {
+      writer.uint32(32).uint32(message.length);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadObjectRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadObjectRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runToken = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.objectId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.length = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadObjectResponse(): ReadObjectResponse {
+  return { content: Buffer.alloc(0), error: undefined };
+}
+
+export const ReadObjectResponse: MessageFns<ReadObjectResponse> = {
+  encode(message: ReadObjectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    if (message.error !== undefined) {
+      ControlError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadObjectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadObjectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ControlError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWriteObjectRequest(): WriteObjectRequest {
+  return { runToken: "", objectId: "", position: 0, content: Buffer.alloc(0), end: undefined };
+}
+
+export const WriteObjectRequest: MessageFns<WriteObjectRequest> = {
+  encode(message: WriteObjectRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runToken !== "") {
+      writer.uint32(10).string(message.runToken);
+    }
+    if (message.objectId !== "") {
+      writer.uint32(18).string(message.objectId);
+    }
+    if (message.position !== 0) {
+      writer.uint32(24).uint64(message.position);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(34).bytes(message.content);
+    }
+    if (message.end !== undefined) {
+      ObjectEnd.encode(message.end, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriteObjectRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriteObjectRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runToken = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.objectId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.position = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.end = ObjectEnd.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseObjectEnd(): ObjectEnd {
+  return { size: 0, sha256: Buffer.alloc(0), use: 0, superseded: [] };
+}
+
+export const ObjectEnd: MessageFns<ObjectEnd> = {
+  encode(message: ObjectEnd, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.size !== 0) {
+      writer.uint32(8).uint64(message.size);
+    }
+    if (message.sha256.length !== 0) {
+      writer.uint32(18).bytes(message.sha256);
+    }
+    if (message.use !== 0) {
+      writer.uint32(24).int32(message.use);
+    }
+    for (const v of message.superseded) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObjectEnd {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObjectEnd();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sha256 = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.use = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.superseded.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWriteObjectResponse(): WriteObjectResponse {
+  return { error: undefined };
+}
+
+export const WriteObjectResponse: MessageFns<WriteObjectResponse> = {
+  encode(message: WriteObjectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.error !== undefined) {
+      ControlError.encode(message.error, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WriteObjectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWriteObjectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.error = ControlError.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -19,7 +19,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
-import { LogLine, Response, StepResult } from "./step.ts";
+import { LogLine, Response, StepResult, TmpSnapshot } from "./step.ts";
 
 export const protobufPackage = "millrace.worker.v1";
 
@@ -210,6 +210,8 @@ export interface Configure {
   networkAllow: string[];
   /** With NETWORK_MODE_INTERNET, address ranges (CIDR) that cannot be reached, whatever else is allowed. */
   networkDeny: string[];
+  /** Most bytes of a run's files in /tmp that are saved when it may go on elsewhere; 0 saves none. Default 16 MiB. */
+  tmpSavedBytesMax?: number | undefined;
 }
 
 /** A version's steps and bounds. */
@@ -344,6 +346,8 @@ export interface StartRun {
     | undefined;
   /** Generation of `environment`: an environment that has loaded code with another one is not used again. */
   environmentGeneration: number;
+  /** What the run had in /tmp when it was somewhere else; absent when it had nothing there. */
+  tmp?: TmpSnapshot | undefined;
 }
 
 export interface StartRun_EnvironmentEntry {
@@ -1163,6 +1167,7 @@ function createBaseConfigure(): Configure {
     processesMax: 0,
     networkAllow: [],
     networkDeny: [],
+    tmpSavedBytesMax: undefined,
   };
 }
 
@@ -1200,6 +1205,9 @@ export const Configure: MessageFns<Configure> = {
     }
     for (const v of message.networkDeny) {
       writer.uint32(90).string(v!);
+    }
+    if (message.tmpSavedBytesMax !== undefined) {
+      writer.uint32(96).uint64(message.tmpSavedBytesMax);
     }
     return writer;
   },
@@ -1303,6 +1311,14 @@ export const Configure: MessageFns<Configure> = {
             }
 
             message.networkDeny.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.tmpSavedBytesMax = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1875,6 +1891,7 @@ function createBaseStartRun(): StartRun {
     nobodyWaits: false,
     turn: undefined,
     environmentGeneration: 0,
+    tmp: undefined,
   };
 }
 
@@ -1927,6 +1944,9 @@ export const StartRun: MessageFns<StartRun> = {
     }
     if (message.environmentGeneration !== 0) {
       writer.uint32(128).uint64(message.environmentGeneration);
+    }
+    if (message.tmp !== undefined) {
+      TmpSnapshot.encode(message.tmp, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -2073,6 +2093,14 @@ export const StartRun: MessageFns<StartRun> = {
             }
 
             message.environmentGeneration = longToNumber(reader.uint64());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.tmp = TmpSnapshot.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -125,7 +125,10 @@ export interface StepResult {
   name: string;
   /** Unique within the run: tells one execution of a step from another of the same step in the same assignment. */
   executionId: string;
-  /** Named exports as one JSON object in UTF-8; empty means no exports. */
+  /**
+   * Named exports as one JSON object in UTF-8; empty means no exports. From the runner on, here and in the return value, what
+   * is large is a reference: a NUL byte, with which no JSON begins, and `object:<id>:<size>`.
+   */
   exportsJson: Buffer;
   /** The handler's return value as JSON in UTF-8; absent when the handler returned None or the step has no handler. */
   returnValueJson?:
@@ -159,6 +162,19 @@ export interface StepResult {
   lastLogSequence: number;
   /** Workflows that the step starts with `pd.flow.trigger`: they start with the commit of this result. */
   children: ChildStart[];
+  /** What is in /tmp from now on, when that has changed since the last step that said so and the run may go on elsewhere. */
+  tmp?: TmpSnapshot | undefined;
+}
+
+/** What a run has in /tmp. */
+export interface TmpSnapshot {
+  /**
+   * The saved files, as environments write and read them; from the runner on a reference to them (a NUL byte and
+   * `object:<id>:<size>`). Empty when there are none, or when they were not saved.
+   */
+  content: Buffer;
+  /** Why they were not saved; empty when they were. */
+  unsaved: string;
 }
 
 /** The end of a run asked for by its own code. */
@@ -229,6 +245,8 @@ export interface Response {
   body: Buffer;
   /** True when the answer goes out at once, before the step's checkpoint is committed. */
   immediate: boolean;
+  /** True when `body` is a reference to the body's bytes. */
+  bodyIsReference: boolean;
 }
 
 /** One HTTP header. */
@@ -272,6 +290,7 @@ function createBaseStepResult(): StepResult {
     endTime: undefined,
     lastLogSequence: 0,
     children: [],
+    tmp: undefined,
   };
 }
 
@@ -315,6 +334,9 @@ export const StepResult: MessageFns<StepResult> = {
     }
     for (const v of message.children) {
       ChildStart.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.tmp !== undefined) {
+      TmpSnapshot.encode(message.tmp, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -434,6 +456,71 @@ export const StepResult: MessageFns<StepResult> = {
             }
 
             message.children.push(ChildStart.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.tmp = TmpSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTmpSnapshot(): TmpSnapshot {
+  return { content: Buffer.alloc(0), unsaved: "" };
+}
+
+export const TmpSnapshot: MessageFns<TmpSnapshot> = {
+  encode(message: TmpSnapshot, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    if (message.unsaved !== "") {
+      writer.uint32(18).string(message.unsaved);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TmpSnapshot {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTmpSnapshot();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.unsaved = reader.string();
             continue;
           }
         }
@@ -777,7 +864,7 @@ export const StepFailure: MessageFns<StepFailure> = {
 };
 
 function createBaseResponse(): Response {
-  return { status: 0, headers: [], body: Buffer.alloc(0), immediate: false };
+  return { status: 0, headers: [], body: Buffer.alloc(0), immediate: false, bodyIsReference: false };
 }
 
 export const Response: MessageFns<Response> = {
@@ -793,6 +880,9 @@ export const Response: MessageFns<Response> = {
     }
     if (message.immediate !== false) {
       writer.uint32(32).bool(message.immediate);
+    }
+    if (message.bodyIsReference !== false) {
+      writer.uint32(40).bool(message.bodyIsReference);
     }
     return writer;
   },
@@ -840,6 +930,14 @@ export const Response: MessageFns<Response> = {
             }
 
             message.immediate = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.bodyIsReference = reader.bool();
             continue;
           }
         }
