@@ -97,7 +97,7 @@ describe("the command line", () => {
       [["run", "nobody", "--event", "{broken", "--json"], 2, "INVALID_EVENT"],
       [["runs", "--limit", "none", "--json"], 2, "USAGE"],
       [["frobnicate", "--json"], 2, "USAGE"],
-      [["env", "set", "1-bad", "x", "--json"], 2, "INVALID_NAME"],
+      [["env", "set", "1-bad", "x", "--json"], 2, "INVALID_VARIABLE"],
       [["env", "unset", "ABSENT", "--json"], 3, "VARIABLE_NOT_FOUND"],
     ];
     for (const [args, code, reason] of cases) {

@@ -3,12 +3,15 @@ import { gatewaySettings, parseSettings } from "@millrace/config";
 import { startGateway, type RunningGateway } from "@millrace/gateway";
 import { control } from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
-import { migrate, openStore, type Store } from "@millrace/store";
+import { createVault, migrate, openStore, type Store } from "@millrace/store";
 import { createLogger } from "@millrace/telemetry";
 import { scratchPostgres, startScratchNats, type ScratchNats, type ScratchPostgres } from "@millrace/testkit";
 
 /** The key of run tokens in test houses. */
 export const TOKEN_KEY = "ab".repeat(32);
+
+/** The key under which test houses keep secrets. */
+export const MASTER_KEY = "cd".repeat(32);
 
 /** How a client calls: with the default project's key at the first gateway unless said otherwise. */
 export interface ClientOptions {
@@ -47,7 +50,7 @@ export async function startTestGateways(count: number, settings: Record<string, 
   const postgres = await scratchPostgres();
   const databaseUrl = await postgres.createDatabase((url) => migrate(url));
   const nats = await startScratchNats();
-  const store = await openStore({ url: databaseUrl });
+  const store = await openStore({ url: databaseUrl, vault: createVault(MASTER_KEY) });
   const { id: projectId } = await store.projects.ensure("default");
   const { id: otherProjectId } = await store.projects.ensure("other");
   const auth = { url: nats.url, user: nats.user, password: nats.password };
@@ -60,6 +63,8 @@ export async function startTestGateways(count: number, settings: Record<string, 
     MILLRACE_NATS_PASSWORD: nats.password,
     MILLRACE_DATABASE_URL: databaseUrl,
     MILLRACE_TOKEN_KEY: TOKEN_KEY,
+    MILLRACE_MASTER_KEY: MASTER_KEY,
+    MILLRACE_PROVIDER_PRIVATE_ADDRESSES: "true",
     MILLRACE_HTTP_PORT: "0",
     MILLRACE_GRPC_PORT: "0",
     ...settings,
@@ -95,7 +100,9 @@ export async function startTestGateways(count: number, settings: Record<string, 
     },
   };
   bus.subscribe("millrace.p.*.submit", (data) => house.onSubmit(control.Submit.decode(data)));
-  channels.check().serve(() => ({ problems: house.problems, error: undefined }));
+  channels
+    .check()
+    .serve(() => ({ problems: house.problems, error: undefined, imports: [], requirements: [], pythonMinor: "" }));
   await bus.flush();
   for (let i = 0; i < count; i++) house.gateways.push(await house.start(`gateway-${i + 1}`));
   return house;

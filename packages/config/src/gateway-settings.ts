@@ -1,5 +1,5 @@
 import { commonSettings, databaseSettings } from "./common-settings.ts";
-import { integer, optionalUrl, text } from "./setting.ts";
+import { flag, integer, optionalUrl, requiredText, text } from "./setting.ts";
 
 /** Settings of a gateway. */
 export const gatewaySettings = {
@@ -29,6 +29,44 @@ export const gatewaySettings = {
     description:
       "Address under which people reach the HTTP port; stands in the triggers' addresses. Default: host and port.",
     schemes: ["http", "https"],
+  }),
+  masterKey: requiredText({
+    env: "MILLRACE_MASTER_KEY",
+    description:
+      "Encrypts environment variables and accounts in the database; the same in all gateways, given to nobody else. Several keys are separated by commas: the first encrypts, each of them decrypts.",
+    pattern: /^[0-9a-fA-F]{64}(\s*,\s*[0-9a-fA-F]{64}){0,9}$/,
+    range: "64 hex digits (32 bytes), up to 10 times",
+    secret: true,
+  }),
+  providerPrivateAddresses: flag({
+    env: "MILLRACE_PROVIDER_PRIVATE_ADDRESSES",
+    description:
+      "Let gateways talk to providers of accounts at loopback and private addresses too; only where everybody with an API key may reach those.",
+    default: false,
+  }),
+  providerTimeoutMs: integer({
+    env: "MILLRACE_PROVIDER_TIMEOUT_MS",
+    description: "For one request to the provider of an account, such as refreshing its token.",
+    default: 10_000,
+    min: 500,
+    max: 60_000,
+    unit: "ms",
+  }),
+  tokenFreshMs: integer({
+    env: "MILLRACE_TOKEN_FRESH_MS",
+    description: "An account's token that lives shorter than this when a step asks for it is refreshed before.",
+    default: 120_000,
+    min: 0,
+    max: 3_600_000,
+    unit: "ms",
+  }),
+  authorizationLifeMs: integer({
+    env: "MILLRACE_AUTHORIZATION_LIFE_MS",
+    description: "How long a person has to allow an account at its provider.",
+    default: 900_000,
+    min: 10_000,
+    max: 86_400_000,
+    unit: "ms",
   }),
   bodyLimitBytes: integer({
     env: "MILLRACE_BODY_LIMIT_BYTES",
@@ -113,6 +151,22 @@ export const gatewaySettings = {
     description: "Most bytes of answers held until their checkpoints are committed; the rest is asked for then.",
     default: 64 * 1024 * 1024,
     min: 0,
+    max: 4 * 1024 ** 3,
+    unit: "bytes",
+  }),
+  streamStallMs: integer({
+    env: "MILLRACE_STREAM_STALL_MS",
+    description: "A client that takes nothing of an answer that is being streamed for so long is given up.",
+    default: 60_000,
+    min: 100,
+    max: 3_600_000,
+    unit: "ms",
+  }),
+  streamBytesMax: integer({
+    env: "MILLRACE_STREAM_BYTES_MAX",
+    description: "Most bytes of streamed answers that wait for slow clients, all together; their steps wait meanwhile.",
+    default: 64 * 1024 * 1024,
+    min: 1024 * 1024,
     max: 4 * 1024 ** 3,
     unit: "bytes",
   }),

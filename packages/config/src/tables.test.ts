@@ -35,12 +35,15 @@ test("every description is a sentence", () => {
 
 test("a process starts with nothing but what is required", () => {
   const database = { MILLRACE_DATABASE_URL: "postgres://u:p@localhost/db", MILLRACE_TOKEN_KEY: "00".repeat(32) };
-  assert.equal(parseSettings(gatewaySettings, { env: database, args: [] }).httpWaitMs, 30_000);
+  const gateway = { ...database, MILLRACE_MASTER_KEY: "01".repeat(32) };
+  assert.equal(parseSettings(gatewaySettings, { env: gateway, args: [] }).httpWaitMs, 30_000);
   assert.equal(parseSettings(schedulerSettings, { env: database, args: [] }).leaseTtlMs, 2_000);
   assert.equal(parseSettings(runnerSettings, { env: { MILLRACE_DATA_DIR: "/tmp/x" }, args: [] }).pool, "default");
 });
 
-test("a runner knows neither the database nor the token key", () => {
+test("a runner knows neither the database nor the keys of the house, and a scheduler not the master key", () => {
   const variables = Object.values(runnerSettings).map(({ env }) => env as string);
-  for (const forbidden of ["MILLRACE_DATABASE_URL", "MILLRACE_TOKEN_KEY"]) assert.ok(!variables.includes(forbidden));
+  for (const forbidden of ["MILLRACE_DATABASE_URL", "MILLRACE_TOKEN_KEY", "MILLRACE_MASTER_KEY"])
+    assert.ok(!variables.includes(forbidden));
+  assert.ok(!Object.keys(schedulerSettings).includes("masterKey"));
 });

@@ -4,7 +4,7 @@ import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@
 import { processName, type GatewaySettings } from "@millrace/config";
 import { houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
-import { openStore, type Store } from "@millrace/store";
+import { createVault, openStore, type Store } from "@millrace/store";
 import {
   createMetrics,
   createTracer,
@@ -24,6 +24,7 @@ import { SourceCheck } from "./api/source-check.ts";
 import { VariableService } from "./api/variable-service.ts";
 import { WorkflowService } from "./api/workflow-service.ts";
 import { HostCalls } from "./calls/host-calls.ts";
+import { RespondCalls } from "./calls/respond-calls.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
@@ -79,7 +80,9 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     applicationName: `millrace gateway ${name}`,
     connectionsMax: settings.databasePoolSize,
     statementTimeoutMs: settings.databaseTimeoutMs,
+    vault: createVault(settings.masterKey),
   });
+  await resealSecrets(store, log);
   const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "gateway", name, log });
   const partitionCount = await store.partitions.count();
   const started = new Gateway({ name, settings, bus, store, tracer, log, partitionCount });
@@ -99,6 +102,13 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       await health.close();
     },
   };
+}
+
+/** What is not under the first master key goes under it: values from before there was one, and those of a key that leaves. */
+async function resealSecrets(store: Store, log: Logger): Promise<void> {
+  const { count, failed, error } = await store.secrets.reseal();
+  if (count > 0) log.info("secrets.resealed", { count });
+  if (failed > 0) log.error("secrets.locked", { count: failed, error });
 }
 
 interface GatewayParts {
@@ -167,7 +177,9 @@ class Gateway {
       log,
       mac,
     });
-    this.#calls = new HostCalls({ channels: this.#channels, mac, callsMax: settings.callsMax });
+    this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, callsMax: settings.callsMax });
+    const { streamStallMs: stallMs, streamBytesMax: bytesMax } = settings;
+    this.#calls.register(new RespondCalls({ desk: this.#desk, stallMs, bytesMax }).handlers);
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();

@@ -1,7 +1,8 @@
 /** The tables as kysely sees them; `migrations/` is where they are made. Times are ms since 1970, see `type-parsers.ts`. */
 import type { EndState } from "@millrace/core";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
-import type { VersionSpec } from "./definitions/workflow-records.ts";
+import type { AccountField, AccountKind, AccountState } from "./accounts/account-records.ts";
+import type { VersionPackages, VersionSpec } from "./definitions/workflow-records.ts";
 import type { StepRow } from "./runs/step-detail.ts";
 
 type GeneratedTime = ColumnType<number, Date | undefined, Date>;
@@ -50,6 +51,8 @@ interface VersionTable {
   number: number;
   definition: Json<object>;
   sources: Json<Record<string, string>>;
+  modules: ColumnType<Record<string, string>, string | undefined, string>;
+  packages: ColumnType<VersionPackages | null, string | null | undefined, string | null>;
   spec: Json<VersionSpec>;
   python_minor: string;
   create_time: GeneratedTime;
@@ -69,9 +72,43 @@ interface TriggerTable {
 interface VariableTable {
   project_id: string;
   name: string;
-  value: string;
+  value: string | null;
+  sealed: Buffer | null;
   secret: boolean;
   update_time: ColumnType<number, Date | undefined, Date>;
+}
+
+interface AppTable {
+  project_id: string;
+  name: string;
+  definition: ColumnType<object | null, string | null | undefined, string | null>;
+  sealed_client: Buffer | null;
+  update_time: ColumnType<number, Date | undefined, Date>;
+}
+
+interface AccountTable {
+  id: GeneratedId;
+  project_id: string;
+  name: string;
+  app: string;
+  kind: AccountKind;
+  state: AccountState;
+  problem: Generated<string>;
+  fields: Json<AccountField[]>;
+  sealed: Buffer;
+  revision: Generated<number>;
+  expire_time: ColumnType<number | null, Date | null | undefined, Date | null>;
+  refresh_holder: string | null;
+  refresh_until: ColumnType<number | null, Date | null | undefined, Date | null>;
+  create_time: GeneratedTime;
+  update_time: ColumnType<number, Date | undefined, Date>;
+}
+
+interface AccountAuthorizationTable {
+  state_hash: Buffer;
+  account_id: string;
+  sealed: Buffer;
+  expire_time: ColumnType<number, Date, Date>;
 }
 
 interface RunColumns {
@@ -124,6 +161,9 @@ export interface Tables {
   versions: VersionTable;
   triggers: TriggerTable;
   variables: VariableTable;
+  apps: AppTable;
+  accounts: AccountTable;
+  account_authorizations: AccountAuthorizationTable;
   runs: RunTable;
   run_steps: StepRow;
   history_runs: HistoryRunTable;

@@ -11,7 +11,10 @@ import {
 } from "@millrace/core";
 import { scratchPostgres } from "@millrace/testkit";
 import pg from "pg";
-import { migrate, openCommitter, openStore, type Committer, type RecordedOutcome, type Store } from "../src/index.ts";
+import { createVault, migrate, openCommitter, openStore, type Committer, type RecordedOutcome, type Store } from "../src/index.ts";
+
+/** Under which scratch houses keep secrets. */
+export const MASTER_KEY = "ef".repeat(32);
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -35,7 +38,7 @@ export interface ScratchHouse extends AsyncDisposable {
 /** Makes one. */
 export async function createScratchHouse(): Promise<ScratchHouse> {
   const url = await (await scratchPostgres()).createDatabase(prepare);
-  const store = await openStore({ url });
+  const store = await openStore({ url, vault: createVault(MASTER_KEY) });
   const closing: (() => Promise<void>)[] = [() => store.close()];
   const project = await store.projects.ensure("default");
   const spec = await deploy(store, project.id);
@@ -78,6 +81,8 @@ export function createDeploy(projectId: string, workflowId: string) {
     workflowId,
     definition: { name: "pokemon", steps: [{ name: "fetch" }, { name: "answer" }] },
     sources: { "fetch.py": "def handler(pd):\n    return 1\n", "answer.py": "" },
+    modules: {},
+    packages: null,
     spec: {
       pool: "default",
       pythonMinor: "3.11",

@@ -5,7 +5,7 @@ import { PlatformError } from "@millrace/core";
 import { checkoutFolder, loadTools } from "@millrace/provision";
 import { lockFolder } from "./folder-lock.ts";
 import { defaultDataFolder, openHouseFolder, rememberDataFolder, type HouseFolder } from "./house-folder.ts";
-import { loadHouseState, saveHouseState } from "./house-state.ts";
+import { ensureMasterKey, loadHouseState, saveHouseState } from "./house-state.ts";
 import { House } from "./house.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { choosePorts } from "./ports.ts";
@@ -66,6 +66,7 @@ export async function dev(options: DevOptions): Promise<number> {
     const ports = await choosePorts({ host, http: httpPort, grpc: options.grpcPort }, remembered.ports);
     const state = { ...remembered, ports };
     saveHouseState(folder.stateFile, state);
+    ensureMasterKey(folder.masterKeyFile);
     const publicUrl = options.publicUrl ?? `http://${reachable(host)}:${httpPort}`;
     const onDeath = (role: string, how: string): void => say(`${role} ${how}; starting it again`);
     const settings = { folder, state, ports, tools, host, httpPort, publicUrl, onDeath };

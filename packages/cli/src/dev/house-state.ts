@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { PlatformError } from "@millrace/core";
 
 /** The roles that are processes of Millrace's own. */
@@ -57,6 +57,13 @@ function createHouseState(file: string): HouseState {
   };
   saveHouseState(file, state);
   return state;
+}
+
+/** Makes the key of a house's secrets, unless it has one: a file of its own, so that a backup can leave it out. */
+export function ensureMasterKey(file: string): void {
+  if (existsSync(file)) return;
+  writeFileSync(`${file}.new`, `${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flush: true });
+  renameSync(`${file}.new`, file);
 }
 
 /** Writes what a house remembers; a start that is killed meanwhile finds the old text or the new. */

@@ -122,7 +122,7 @@ function plan(settings: HouseSettings, part: Omit<ProcessPlan, "log" | "onDeath"
 // business of a process that runs other people's code.
 const inheritedNames =
   /^(MILLRACE_|OTEL_|LC_|PATH$|HOME$|LANG$|TZ$|TMPDIR$|SSL_CERT_|NODE_EXTRA_CA_CERTS$|https?_proxy$|no_proxy$)/i;
-const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|NATS_|API_KEY|HOUSE)/;
+const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|MASTER_KEY|NATS_|API_KEY|HOUSE)/;
 
 function inherited(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
@@ -142,12 +142,26 @@ function commonSettings(settings: HouseSettings, role: ProcessRole): Record<stri
   };
 }
 
+/** The key in the data folder, unless the person who starts the house gives one, or several to change it. */
+function masterKey({ folder }: HouseSettings): Record<string, string> {
+  const given = process.env["MILLRACE_MASTER_KEY"];
+  if (given !== undefined && given !== "") return { MILLRACE_MASTER_KEY: given };
+  return { MILLRACE_MASTER_KEY_FILE: process.env["MILLRACE_MASTER_KEY_FILE"] || folder.masterKeyFile };
+}
+
+/** Who has a house of their own on this machine reaches everything on it anyway. */
+function privateAddresses(): Record<string, string> {
+  return { MILLRACE_PROVIDER_PRIVATE_ADDRESSES: process.env["MILLRACE_PROVIDER_PRIVATE_ADDRESSES"] || "true" };
+}
+
 function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
   const record = { MILLRACE_DATABASE_URL: databaseUrlOf(settings.state), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
   switch (role) {
     case "gateway":
       return {
         ...record,
+        ...masterKey(settings),
+        ...privateAddresses(),
         MILLRACE_HOST: settings.host,
         MILLRACE_HTTP_PORT: String(settings.httpPort),
         MILLRACE_GRPC_PORT: String(settings.ports.grpc),

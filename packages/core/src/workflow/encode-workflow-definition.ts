@@ -1,5 +1,10 @@
 import { formatBytes, formatDuration } from "./quantity.ts";
-import type { HttpTriggerDefinition, StepDefinition, WorkflowDefinition, WorkflowSettings } from "./workflow-definition.ts";
+import type {
+  HttpTriggerDefinition,
+  StepDefinition,
+  WorkflowDefinition,
+  WorkflowSettings,
+} from "./workflow-definition.ts";
 
 /**
  * Writes a definition as the JSON form of a `workflow.yaml` with every default spelled out. `parseWorkflowDefinition`

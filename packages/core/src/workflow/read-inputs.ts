@@ -26,7 +26,10 @@ export function readInputs(step: FieldReader, problems: DefinitionProblem[]): St
 
 function readInput(inputs: FieldReader, name: string, problems: DefinitionProblem[]): StepInput | undefined {
   if (!INPUT_NAME.test(name)) {
-    inputs.problem("", `${describe(name)} is not a name of letters, digits and underscores, no digit first, at most 64`);
+    inputs.problem(
+      "",
+      `${describe(name)} is not a name of letters, digits and underscores, no digit first, at most 64`,
+    );
     return undefined;
   }
   const fields = FieldReader.open(inputs.value(name), inputs.pathOf(name), problems);

@@ -4,6 +4,7 @@ import { isRunId, PlatformError } from "@millrace/core";
 const ANY = "-";
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const SHOWN_MAX = 120;
+const REST_MAX = 200;
 
 /** `workflows/<id or display name>` → the id or name. Throws `INVALID_NAME`. */
 export function parseWorkflowName(name: string): string {
@@ -42,11 +43,12 @@ export function parseTailName(name: string): { workflow: string | undefined; run
   return { workflow: workflow === ANY ? undefined : workflow, runId: run === ANY ? undefined : run };
 }
 
-/** `variables/<NAME>` → the NAME. Throws `INVALID_NAME`. */
+/** `variables/<NAME>` → the NAME. Throws `INVALID_VARIABLE`: whatever is wrong with a variable has one reason. */
 export function parseVariableName(name: string): string {
   const variable = afterPrefix(name, "variables/");
   if (variable === undefined || !VARIABLE_NAME.test(variable)) {
-    throw invalidName(name, "variables/<NAME>, the NAME a letter or _, then letters, digits and _, at most 128");
+    const form = "variables/<NAME>, the NAME a letter or _, then letters, digits and _, at most 128";
+    throw invalidName(name, form, "INVALID_VARIABLE");
   }
   return variable;
 }
@@ -64,10 +66,10 @@ function splitRunName(name: string): [string?, string?] {
 
 function afterPrefix(name: string, prefix: string): string | undefined {
   const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-  return rest === "" || rest.length > SHOWN_MAX || rest.includes("/") ? undefined : rest;
+  return rest === "" || rest.length > REST_MAX || rest.includes("/") ? undefined : rest;
 }
 
-function invalidName(name: string, expected: string): PlatformError {
+function invalidName(name: string, expected: string, reason = "INVALID_NAME"): PlatformError {
   const shown = JSON.stringify(name.slice(0, SHOWN_MAX));
-  return new PlatformError("InvalidArgument", "INVALID_NAME", `${shown} is not a name of the form ${expected}`);
+  return new PlatformError("InvalidArgument", reason, `${shown} is not a name of the form ${expected}`);
 }

@@ -1,6 +1,6 @@
 import { PlatformError } from "@millrace/core";
 import type { variableApi } from "@millrace/protocol";
-import type { VariableRecord, Variables } from "@millrace/store";
+import type { ListedVariable, Variables } from "@millrace/store";
 import type { ApiContext } from "./api-caller.ts";
 import { pageSizeOf } from "./paging.ts";
 import { parseVariableName } from "./resource-names.ts";
@@ -41,7 +41,8 @@ export class VariableService {
     const size = pageSizeOf(request.pageSize, PAGE);
     // The token is the last name of the page before, so that a change between two pages neither doubles nor skips others.
     const after = request.pageToken === "" ? "" : parseVariableName(request.pageToken);
-    const rest = (await this.#all(caller.projectId)).filter(({ name }) => name > after);
+    const all = [...(await this.#options.variables.list(caller.projectId))];
+    const rest = all.sort((a, b) => (a.name < b.name ? -1 : 1)).filter(({ name }) => name > after);
     const page = rest.slice(0, size);
     const nextPageToken = rest.length > size ? `variables/${page.at(-1)!.name}` : "";
     return { variables: page.map(toVariable), nextPageToken };
@@ -54,11 +55,6 @@ export class VariableService {
     await this.#options.variables.unset(caller.projectId, parseVariableName(request.name));
     await this.#options.announce();
     return {};
-  }
-
-  async #all(projectId: string): Promise<VariableRecord[]> {
-    const set = await this.#options.variables.load(projectId, -1);
-    return [...(set?.variables ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }
 
@@ -75,10 +71,10 @@ function invalidVariable(message: string): PlatformError {
   return new PlatformError("InvalidArgument", "INVALID_VARIABLE", message);
 }
 
-function toVariable(record: VariableRecord): variableApi.Variable {
+function toVariable(record: ListedVariable): variableApi.Variable {
   return {
     name: `variables/${record.name}`,
-    value: record.secret ? "" : record.value,
+    value: record.secret ? "" : (record.value ?? ""),
     secret: record.secret,
     updateTime: new Date(record.updateTimeMs),
   };

@@ -38,6 +38,11 @@ export interface VariableRecord {
   readonly updateTimeMs: number;
 }
 
+/** A variable as people may see it: the value of a secret one is not there. */
+export interface ListedVariable extends Omit<VariableRecord, "value"> {
+  readonly value: string | undefined;
+}
+
 /** All variables of a project at one moment. */
 export interface VariableSet {
   /** Raised by every change of the project's variables. */
@@ -52,8 +57,10 @@ export interface Variables {
     projectId: string,
     variable: { name: string; value: string; secret: boolean },
   ): Promise<VariableRecord & { generation: number }>;
-  /** All, by name. Undefined when the generation is the one that the reader knows already. */
+  /** All with their values, by name, for runs. Undefined when the generation is the one that the reader knows already. */
   load(projectId: string, knownGeneration: number): Promise<VariableSet | undefined>;
+  /** All, by name, for people. */
+  list(projectId: string): Promise<readonly ListedVariable[]>;
   /** Removes one; returns the new generation. `VARIABLE_NOT_FOUND`. */
   unset(projectId: string, name: string): Promise<number>;
 }

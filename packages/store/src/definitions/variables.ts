@@ -1,8 +1,9 @@
 import { PlatformError } from "@millrace/core";
 import { sql, type Kysely } from "kysely";
 import type { Database } from "../database.ts";
+import type { SecretPlace, Vault } from "../secrets/vault.ts";
 import type { Tables } from "../tables.ts";
-import type { VariableRecord, Variables, VariableSet } from "./project-records.ts";
+import type { ListedVariable, VariableRecord, Variables, VariableSet } from "./project-records.ts";
 
 /** What a shell takes for a variable's name. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
@@ -10,16 +11,22 @@ const VALUE_MAX_BYTES = 64 * 1024;
 /** Loaded by every runner: bounded as a whole. */
 const VARIABLES_MAX = 1_000;
 
-/** Environment variables on Postgres. */
-export function createVariables(database: Database): Variables {
+/** Environment variables on Postgres, encrypted. */
+export function createVariables(database: Database, vault: Vault): Variables {
   return {
-    set: (projectId, variable) => setVariable(database, projectId, variable),
-    load: (projectId, knownGeneration) => loadVariables(database, projectId, knownGeneration),
+    set: (projectId, variable) => setVariable(database, vault, projectId, variable),
+    load: (projectId, knownGeneration) => loadVariables(database, vault, projectId, knownGeneration),
+    list: (projectId) => listVariables(database, vault, projectId),
     unset: (projectId, name) => unsetVariable(database, projectId, name),
   };
 }
 
 type NewVariable = Parameters<Variables["set"]>[1];
+
+/** A value opens only under its own project and name. */
+export function variablePlace(projectId: string, name: string): SecretPlace {
+  return ["variable", projectId, name];
+}
 
 function checkVariable({ name, value }: NewVariable): void {
   const invalid = (message: string) =>
@@ -44,17 +51,21 @@ async function nextGeneration(transaction: Kysely<Tables>, projectId: string): P
   return row.variables_generation;
 }
 
-async function setVariable(database: Database, projectId: string, variable: NewVariable) {
+async function setVariable(database: Database, vault: Vault, projectId: string, variable: NewVariable) {
   checkVariable(variable);
   const { name, value, secret } = variable;
+  const kept = {
+    value: null,
+    sealed: vault.seal(variablePlace(projectId, name), value),
+    secret,
+    update_time: new Date(),
+  };
   return database.transaction(async (transaction) => {
     const generation = await nextGeneration(transaction, projectId);
     const row = await transaction
       .insertInto("variables")
-      .values({ project_id: projectId, name, value, secret, update_time: new Date() })
-      .onConflict((conflict) =>
-        conflict.columns(["project_id", "name"]).doUpdateSet({ value, secret, update_time: new Date() }),
-      )
+      .values({ project_id: projectId, name, ...kept })
+      .onConflict((conflict) => conflict.columns(["project_id", "name"]).doUpdateSet(kept))
       .returning("update_time")
       .executeTakeFirstOrThrow();
     await refuseTooMany(transaction, projectId);
@@ -79,6 +90,7 @@ async function refuseTooMany(transaction: Kysely<Tables>, projectId: string): Pr
 /** One statement, so that the generation belongs to the variables. */
 async function loadVariables(
   database: Database,
+  vault: Vault,
   projectId: string,
   knownGeneration: number,
 ): Promise<VariableSet | undefined> {
@@ -86,7 +98,7 @@ async function loadVariables(
     kysely
       .selectFrom("projects as p")
       .leftJoin("variables as v", "v.project_id", "p.id")
-      .select(["p.variables_generation", "v.name", "v.value", "v.secret", "v.update_time"])
+      .select(["p.variables_generation", "v.name", "v.value", "v.sealed", "v.secret", "v.update_time"])
       .where("p.id", "=", projectId)
       .orderBy("v.name")
       .execute(),
@@ -94,10 +106,35 @@ async function loadVariables(
   const generation = rows[0]?.variables_generation;
   if (generation === undefined) throw new PlatformError("NotFound", "PROJECT_NOT_FOUND", "There is no such project");
   if (generation === knownGeneration) return undefined;
-  const variables = rows.flatMap(({ name, value, secret, update_time }): VariableRecord[] =>
-    name === null ? [] : [{ name, value: value!, secret: secret!, updateTimeMs: update_time! }],
+  const variables = rows.flatMap(({ name, secret, update_time, ...kept }): VariableRecord[] =>
+    name === null
+      ? []
+      : [{ name, value: openValue(vault, projectId, name, kept), secret: secret!, updateTimeMs: update_time! }],
   );
   return { generation, variables };
+}
+
+interface KeptValue {
+  readonly value: string | null;
+  readonly sealed: Buffer | null;
+}
+
+/** A value that was set before there was encryption is read as it is until it has been moved over. */
+function openValue(vault: Vault, projectId: string, name: string, { value, sealed }: KeptValue): string {
+  return sealed === null ? (value ?? "") : vault.open(variablePlace(projectId, name), sealed);
+}
+
+/** Secret ones are not even opened, so that they can be listed and replaced without the key that they are under. */
+async function listVariables(database: Database, vault: Vault, projectId: string): Promise<ListedVariable[]> {
+  const rows = await database.read((kysely) =>
+    kysely.selectFrom("variables").selectAll().where("project_id", "=", projectId).orderBy("name").execute(),
+  );
+  return rows.map(({ name, secret, update_time, ...kept }) => ({
+    name,
+    value: secret ? undefined : openValue(vault, projectId, name, kept),
+    secret,
+    updateTimeMs: update_time,
+  }));
 }
 
 function unsetVariable(database: Database, projectId: string, name: string): Promise<number> {
