@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 from pipedream import _response, _values
 from pipedream._errors import FlowExit, PayloadTooLarge
@@ -25,6 +26,8 @@ class Record:
         self.returned: bytes | None = None
         self.answer: _response.Answer | None = None
         self.exit: str | None = None
+        #: In a coroutine, the task that sends an answer's body piece by piece.
+        self.stream: Any = None
         self.note = note
         self.send = send
         self._bytes_max = bytes_max
@@ -64,6 +67,11 @@ class Flow:
 
     def exit(self, reason: str = "") -> NoReturn:
         """Ends the run at this line, as succeeded; `reason` is kept with it."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError(
+                "pd.flow.exit: only the thread that runs the step can end the run at a line, not a thread that it started; "
+                "let that thread say so, for example with a threading.Event, and call pd.flow.exit where it is waited for"
+            )
         if self._record.exit is None:
             self._record.exit = str(reason)
         raise FlowExit(reason)
@@ -104,12 +112,18 @@ class Pipedream:
                 record.exports[name] = before
             raise
 
-    def respond(self, response: dict[str, Any] | None = None, /, **named: Any) -> None:
-        """Answers the HTTP request that started the run: `status` and `body`, and `headers` and `immediate` if need be."""
+    def respond(self, response: dict[str, Any] | None = None, /, **named: Any) -> Any:
+        """Answers the HTTP request that started the run: `status` and `body`, and `headers` and `immediate` if need be.
+
+        A body that comes in pieces (a file, a generator, a response of `requests`) goes out while it is made; for an
+        asynchronous one in a coroutine, the call can be awaited, and is at the end of the step if it was not.
+        """
         made = _response.answer(response, named)
-        if self._run.answered:
+        if self._run.answered or self._record.stream is not None:
             self._record.note("pd.respond was called again in this run: the first answer stands, this one is ignored")
-            return
+            return None
+        if made.source is not None and not self._run.nobody_waits:
+            return self._stream(made)
         self._record.answer = made
         try:
             self._record.check_size("the answer")
@@ -124,3 +138,10 @@ class Pipedream:
             )
         if made.immediate:
             self._record.send(made)
+        return None
+
+    def _stream(self, made: _response.Answer) -> Any:
+        from pipedream import _stream
+
+        self._record.stream = _stream.send(made, self._run, self._record)
+        return self._record.stream

@@ -27,18 +27,22 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _HEADERS_MAX = 200
+_WHOLE = (str, bytes, bytearray, memoryview, dict, list, tuple, int, float)
+_STREAM_METHODS = ("__next__", "__anext__", "__aiter__", "iter_content", "iter_bytes", "read")
 
 
 class Answer:
     """An HTTP answer, ready to be sent."""
 
-    __slots__ = ("body", "headers", "immediate", "status")
+    __slots__ = ("body", "headers", "immediate", "source", "status")
 
     def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes, immediate: bool) -> None:
         self.status = status
         self.headers = headers
         self.body = body
         self.immediate = immediate
+        #: What gives the body piece by piece, instead of `body`: it goes out while it is made.
+        self.source: Any = None
 
     def header(self) -> dict[str, Any]:
         """The part that travels in a frame's header."""
@@ -56,9 +60,17 @@ def answer(response: Any, named: dict[str, Any]) -> Answer:
     for key in ("status", "body"):
         if key not in given:
             raise ValueError(f"pd.respond needs {key!r}")
-    headers = _headers(given.get("headers"))
-    body = _body(given["body"], headers)
-    return Answer(_status(given["status"]), headers, body, bool(given.get("immediate", False)))
+    status, headers, body = _status(given["status"]), _headers(given.get("headers")), given["body"]
+    if body is None or isinstance(body, _WHOLE) or not is_stream(body):
+        return Answer(status, headers, _body(body, headers), bool(given.get("immediate", False)))
+    made = Answer(status, headers, b"", True)
+    made.source = body
+    return made
+
+
+def is_stream(body: Any) -> bool:
+    """Whether a body comes in pieces: a file, an iterator or a generator, async ones too, a response of `requests` or `httpx`."""
+    return any(hasattr(body, name) for name in _STREAM_METHODS) and not isinstance(body, type)
 
 
 def _status(status: Any) -> int:
