@@ -20,7 +20,7 @@ export interface Channel<Message> {
   listen(handler: ChannelHandler<Message>): BusSubscription;
 }
 
-/** One kind of request that any member of a group answers. */
+/** One kind of request that any member of a group answers, or one process alone. */
 export interface Service<Request, Response> {
   /** Asks one member. Its refusal comes back as the `PlatformError` that it threw, without its cause. */
   request(request: Request, options: { timeoutMs: number }): Promise<Response>;
@@ -48,6 +48,8 @@ export interface Channels {
   environment(): Service<control.GetEnvironmentRequest, control.GetEnvironmentResponse>;
   check(): Service<control.CheckSourcesRequest, control.CheckSourcesResponse>;
   call(): Service<control.CallRequest, control.CallResponse>;
+  /** Calls that only one gateway can answer: the one whose client waits. */
+  callOf(gateway: string): Service<control.CallRequest, control.CallResponse>;
   definitions(): Definitions;
 }
 
@@ -90,6 +92,8 @@ export function openChannels(bus: Bus): Channels {
       service(bus, "environment", queueGroups.gateways, control.GetEnvironmentRequest, control.GetEnvironmentResponse),
     check: () => service(bus, "check", queueGroups.runners, control.CheckSourcesRequest, control.CheckSourcesResponse),
     call: () => service(bus, "call", queueGroups.gateways, control.CallRequest, control.CallResponse),
+    callOf: (gateway) =>
+      serviceAt(bus, "call", { subject: subjects.gateway(gateway, "call") }, control.CallRequest, control.CallResponse),
     definitions: () => definitions(bus),
   };
 }
@@ -137,7 +141,16 @@ function service<Request, Response extends { error?: control.ControlError | unde
   requests: Codec<Request>,
   responses: Codec<Response>,
 ): Service<Request, Response> {
-  const subject = subjects.service(kind);
+  return serviceAt(bus, kind, { subject: subjects.service(kind), queue }, requests, responses);
+}
+
+function serviceAt<Request, Response extends { error?: control.ControlError | undefined }>(
+  bus: Bus,
+  kind: ServiceKind,
+  { subject, queue }: { subject: string; queue?: string },
+  requests: Codec<Request>,
+  responses: Codec<Response>,
+): Service<Request, Response> {
   return {
     async request(request, options) {
       const data = await bus.request(subject, requests.encode(request).finish(), options);
@@ -155,7 +168,7 @@ function service<Request, Response extends { error?: control.ControlError | unde
           if (request === undefined) return;
           bus.respond(meta.reply, await answer(bus, kind, responses, () => handler(request, meta)));
         },
-        { queue },
+        queue === undefined ? {} : { queue },
       ),
   };
 }

@@ -17,7 +17,7 @@ export type PartitionKind = "submit" | "cancel" | "checkpoint" | "refused";
 /** What is sent to one runner. */
 export type RunnerKind = "assign" | "renew" | "committed";
 /** What is sent to one gateway. */
-export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "answer";
+export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "answer" | "call";
 /** Services that any member of a group answers. */
 export type ServiceKind = "version" | "environment" | "check" | "call";
 

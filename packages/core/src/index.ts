@@ -34,6 +34,7 @@ export {
   WAITING_DEFAULT,
   type RecordedRun,
   type RunListener,
+  type StreamedAnswer,
   type WaitingPort,
   type WaitingSettings,
 } from "./waiting/waiting.ts";

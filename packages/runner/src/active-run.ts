@@ -24,6 +24,8 @@ export interface ActiveRun {
   silentUntilMs: number;
   /** Made when its user code asks for something. */
   calling?: CallingRun;
+  /** Its step has begun to send an answer piece by piece: when the step is over, so is the answer. */
+  streaming?: { readonly path: string };
   /** A worker was told to kill it. */
   killed: boolean;
 }

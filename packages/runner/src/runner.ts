@@ -148,6 +148,7 @@ export class Runner {
   #onStepFinished(run: ActiveRun | undefined, result: step.StepResult | undefined): void {
     if (run?.source === undefined || result === undefined) return;
     run.silentUntilMs = Infinity;
+    if (run.streaming !== undefined) this.#endStream(run);
     maskResult(result, run.source);
     this.#parts.logs.flush(run.source);
     this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(result)));
@@ -159,8 +160,18 @@ export class Runner {
     const calling = (run.calling ??= {
       runToken: run.assign.runToken,
       held: () => this.#find(run.assignment) === run,
+      answering: this.#parts.channels.callOf(run.assign.gateway),
     });
+    if (call.method === "respond.open") run.streaming = { path: call.path };
     this.host.callResult(await this.#parts.calls.ask(calling, call));
+  }
+
+  /** The step that was sending an answer is over: what is not complete by now never will be, and the client must see that. */
+  #endStream({ streaming, calling, assignment }: ActiveRun): void {
+    if (streaming === undefined || calling === undefined) return;
+    const nothing = Buffer.alloc(0);
+    const call = { number: 0, execution: 1, method: "respond.cut", requestJson: Buffer.from("null"), body: nothing };
+    void this.#parts.calls.ask(calling, { ...call, assignment, path: streaming.path });
   }
 
   #onLogLines(run: ActiveRun | undefined, lines: step.LogLine[]): void {
@@ -180,6 +191,7 @@ export class Runner {
     const known = this.#stopping && told === "WORKER_DIED" ? "KILLED" : told;
     if (known === "REFUSED") return this.#refused(run);
     this.#forget(run);
+    if (run.streaming !== undefined) this.#endStream(run);
     this.#tell(() => this.#holdings.onRunGone(run.handing, known));
   }
 

@@ -40,6 +40,12 @@ export interface WaitingPort {
   read(runIds: readonly string[]): void;
 }
 
+/** An answer whose body goes out while the step makes it. */
+export interface StreamedAnswer {
+  /** Nobody will send the rest: break it off, so that the client sees that it is not whole. */
+  cut(): void;
+}
+
 /** Told to whoever submitted a run. Each is called at most once. */
 export interface RunListener {
   /** The run is in the record; another one when the idempotency key was known. */
@@ -48,6 +54,8 @@ export interface RunListener {
   turnedAway?(why: Exclude<SubmitOutcome, "ACCEPTED"> | "TIMEOUT"): void;
   /** An answer that history knows, or an immediate one. */
   answer?(response: StepResponse): void;
+  /** An answer begins whose body comes piece by piece, without waiting for any checkpoint. */
+  stream?(answer: StreamedAnswer): void;
   /** The run has ended. */
   ended?(state: RunState): void;
 }
@@ -93,6 +101,8 @@ interface Entry {
   copies: Map<string, StepResponse>;
   /** The execution whose answer was released. */
   released: string | undefined;
+  /** The answer that is being sent piece by piece. */
+  stream: StreamedAnswer | undefined;
 }
 
 interface CancelEntry {
@@ -226,7 +236,9 @@ export class Waiting {
 
   onReassigned({ owner, runId, assignment }: Reassigned): void {
     const entry = this.entries.get(runId);
-    if (this.admit(owner) && entry) entry.assignment = Math.max(entry.assignment, assignment);
+    if (!this.admit(owner) || !entry || assignment <= entry.assignment) return;
+    entry.assignment = assignment;
+    if (entry.stream) this.cutStream(runId, entry.stream);
   }
 
   onEnded({ owner, runId, state, responsePath }: Ended): void {
@@ -260,6 +272,21 @@ export class Waiting {
     this.deliverReleased(handing.runId, entry);
   }
 
+  /**
+   * An answer begins whose body its step sends piece by piece. True when somebody waits for it and the assignment is the
+   * current one. From then on the entry stays until it is forgotten, to hear when nobody will send the rest.
+   */
+  onStream({ runId, assignment }: { runId: string; assignment: number }, stream: StreamedAnswer): boolean {
+    const entry = this.entries.get(runId);
+    if (!entry?.wants.answer || assignment < entry.assignment) return false;
+    entry.assignment = assignment;
+    entry.wants.answer = false;
+    entry.stream = stream;
+    this.confirm(runId, entry);
+    entry.listener.stream?.(stream);
+    return true;
+  }
+
   // From the record
 
   onRead(runId: string, recorded: RecordedRun): void {
@@ -276,6 +303,7 @@ export class Waiting {
     return {
       ...{ listener, wants, submit: undefined, deadlineMs: Infinity, resendAtMs: 0, readAtMs: Infinity },
       ...{ readEveryMs: this.settings.readMs, assignment: 1, copies: new Map(), released: undefined },
+      stream: undefined,
     };
   }
 
@@ -317,8 +345,14 @@ export class Waiting {
     if (!entry.wants.end) this.remove(runId);
   }
 
+  private cutStream(runId: string, stream: StreamedAnswer): void {
+    this.remove(runId);
+    stream.cut();
+  }
+
   private deliverEnd(runId: string, entry: Entry, state: RunState): void {
     this.remove(runId);
+    entry.stream?.cut();
     this.confirm(runId, entry);
     entry.listener.ended?.(state);
   }
@@ -342,6 +376,8 @@ function both(a: RunListener, b: RunListener): RunListener {
     accepted: (runId) => (a.accepted?.(runId), b.accepted?.(runId)),
     turnedAway: (why) => (a.turnedAway?.(why), b.turnedAway?.(why)),
     answer: (response) => (a.answer?.(response), b.answer?.(response)),
+    // A body goes to one client; the other one gets what the record keeps of the answer.
+    stream: (answer) => a.stream?.(answer),
     ended: (state) => (a.ended?.(state), b.ended?.(state)),
   };
 }

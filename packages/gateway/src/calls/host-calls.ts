@@ -33,7 +33,8 @@ export type CallHandler = (claims: RunTokenClaims, call: HostCall) => Promise<Ho
 
 /** What the dispatcher needs of its gateway. */
 export interface HostCallsOptions {
-  readonly channels: Pick<Channels, "call">;
+  readonly gateway: string;
+  readonly channels: Pick<Channels, "call" | "callOf">;
   readonly mac: RunTokenMac;
   /** Calls under way at the same time in this gateway; further ones are told to come again. */
   readonly callsMax: number;
@@ -52,7 +53,7 @@ export class HostCalls {
   /** Calls under way by run and operation: a second copy waits for what the first one brings. */
   readonly #runs = new Map<string, Map<string, Promise<HostAnswer>>>();
   #size = 0;
-  #subscription: BusSubscription | undefined;
+  #subscriptions: BusSubscription[] = [];
 
   constructor(options: HostCallsOptions) {
     this.#options = options;
@@ -64,11 +65,13 @@ export class HostCalls {
   }
 
   start(): void {
-    this.#subscription = this.#options.channels.call().serve((request) => this.answer(request));
+    const { channels, gateway } = this.#options;
+    const services = [channels.call(), channels.callOf(gateway)];
+    this.#subscriptions = services.map((service) => service.serve((request) => this.answer(request)));
   }
 
   stop(): void {
-    this.#subscription?.unsubscribe();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
   /** Answers one call; a refusal is thrown. */

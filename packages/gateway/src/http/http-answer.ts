@@ -19,6 +19,7 @@ const NO_ANSWER: Readonly<Record<NoAnswerCause, readonly [status: number, messag
   WAIT_OVER: [504, "the run has not answered in time; it goes on"],
 };
 
+const UNKNOWN_TYPE = "application/octet-stream";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** The answer of a trigger that answers when the run is durable. */
@@ -38,6 +39,13 @@ export function stepAnswer(response: StepResponse, runId: string): HttpAnswer {
     return contentAnswer(status, response.headers, Buffer.from(response.body), runId);
   }
   return errorAnswer(500, "INVALID_RESPONSE", `the run answered with the status ${status}`, runId);
+}
+
+/** Status and headers of an answer whose body comes piece by piece; a client that is told nothing else must not guess. */
+export function streamHead(stream: Pick<StepResponse, "status" | "headers">, runId: string): HttpAnswer {
+  const hasType = stream.headers.some(({ name }) => name.toLowerCase() === "content-type");
+  const typed = hasType ? stream.headers : [...stream.headers, { name: "content-type", value: UNKNOWN_TYPE }];
+  return { status: stream.status, headers: answerHeaders(typed, runId), body: Buffer.alloc(0) };
 }
 
 /** The answer when a run gave none. */
@@ -85,6 +93,6 @@ function typeOf(body: Buffer): string {
     utf8.decode(body);
     return "text/plain; charset=utf-8";
   } catch {
-    return "application/octet-stream";
+    return UNKNOWN_TYPE;
   }
 }

@@ -23,12 +23,13 @@ import {
   platformAnswer,
   staticAnswer,
   stepAnswer,
+  streamHead,
   type HttpAnswer,
 } from "./http-answer.ts";
 import type { RequestTarget, TriggerTarget } from "./parse-target.ts";
 import { answerPreflight, isPreflight } from "./preflight.ts";
 import { readBody } from "./read-body.ts";
-import { writeAnswer, writeFinalAnswer } from "./write-answer.ts";
+import { beginAnswer, writeAnswer, writeFinalAnswer } from "./write-answer.ts";
 
 export interface TriggerHandlerOptions {
   readonly cache: DefinitionCache;
@@ -130,9 +131,11 @@ export class TriggerHandler {
       );
       span.setAttributes({ "millrace.run.id": submit.runId, "millrace.workflow.id": submit.spec.workflowId });
       const outcome = await this.#options.desk.submit(submit, { waitMs: this.#options.waitMs, signal: gone.signal });
-      const answer = answerOf(trigger, outcome);
+      const { stream, runId } = outcome;
+      const answer = stream === undefined ? answerOf(trigger, outcome) : streamHead(stream, runId);
       status = answer.status;
-      writeAnswer(request, response, answer);
+      if (stream === undefined) writeAnswer(request, response, answer);
+      else beginAnswer(request, response, answer, stream);
     } catch (thrown) {
       span.fail(coerceError(thrown).reason);
       throw thrown;

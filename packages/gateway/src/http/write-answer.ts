@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AnswerStream } from "../runs/answer-stream.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 
 /** Statuses that HTTP gives no body. */
@@ -14,6 +15,21 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
   }
   response.writeHead(answer.status, [...answer.headers, "content-length", String(answer.body.length)]);
   response.end(request.method === "HEAD" ? undefined : answer.body);
+}
+
+/** Begins an answer whose body comes piece by piece, chunked; the stream writes the rest. */
+export function beginAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, headers }: HttpAnswer,
+  stream: AnswerStream,
+): void {
+  const wantsBody = request.method !== "HEAD" && !BODILESS.has(status);
+  if (!response.destroyed) {
+    response.writeHead(status, [...headers]);
+    response.flushHeaders();
+  }
+  stream.attach(response, wantsBody);
 }
 
 /** How long a client may go on sending what nobody reads, so that it gets to read why. */

@@ -8,9 +8,11 @@ import {
   type RunListener,
   type RunState,
   type StepResponse,
+  type StreamedAnswer,
 } from "@millrace/core";
 import type { Runs } from "@millrace/store";
 import { TRACEPARENT_HEADER, type Logger } from "@millrace/telemetry";
+import { AnswerStream } from "./answer-stream.ts";
 
 /** How often what waits is looked at, as long as something waits. */
 const TICK_MS = 100;
@@ -23,6 +25,8 @@ export interface RunOutcome {
   readonly runId: string;
   readonly answer: StepResponse | undefined;
   readonly state: RunState | undefined;
+  /** An answer whose body goes out while its step makes it; whoever gets it writes it to its client. */
+  readonly stream?: AnswerStream | undefined;
 }
 
 /** How long a caller waits after its run is in the record. */
@@ -108,6 +112,16 @@ export class RunDesk {
     });
   }
 
+  /** A step begins to send an answer piece by piece; false when nobody waits for one from this assignment. */
+  openStream(from: { runId: string; assignment: number }, stream: AnswerStream): boolean {
+    return this.#waiting.onStream(from, stream);
+  }
+
+  /** A streamed answer is over, or its client is gone. */
+  closeStream(runId: string): void {
+    this.#waiting.forget(runId);
+  }
+
   /**
    * Cancels a run and resolves to the state in which it has ended; undefined when there is no such run.
    *
@@ -189,16 +203,17 @@ class SubmitWait implements RunListener {
       return;
     }
     const { waitMs, signal } = this.#patience;
-    const giveUp = (): void => {
-      this.#waiting.forget(runId);
-      this.#finish(undefined, undefined);
-    };
-    if (signal?.aborted) giveUp();
+    if (signal?.aborted) this.#giveUp();
     else {
-      this.#timer = setTimeout(giveUp, waitMs);
-      signal?.addEventListener("abort", giveUp, { once: true });
+      this.#timer = setTimeout(this.#giveUp, waitMs);
+      signal?.addEventListener("abort", this.#giveUp, { once: true });
     }
   }
+
+  readonly #giveUp = (): void => {
+    this.#waiting.forget(this.#runId);
+    this.#finish(undefined, undefined);
+  };
 
   turnedAway(why: "QUEUE_FULL" | "UNAVAILABLE" | "TIMEOUT"): void {
     this.#reject(turnedAwayError(why));
@@ -208,13 +223,17 @@ class SubmitWait implements RunListener {
     if (this.#submit.wantsAnswer) this.#finish(response, undefined);
   }
 
+  stream(answer: StreamedAnswer): void {
+    if (answer instanceof AnswerStream) this.#finish(undefined, undefined, answer);
+  }
+
   ended(state: RunState): void {
     this.#finish(undefined, state);
   }
 
-  #finish(answer: StepResponse | undefined, state: RunState | undefined): void {
+  #finish(answer: StepResponse | undefined, state: RunState | undefined, stream?: AnswerStream): void {
     clearTimeout(this.#timer);
-    this.#resolve({ runId: this.#runId, answer, state });
+    this.#resolve({ runId: this.#runId, answer, state, stream });
   }
 }
 

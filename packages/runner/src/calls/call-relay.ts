@@ -1,8 +1,8 @@
 import { coerceError, type ErrorKind, type PlatformError } from "@millrace/core";
 import type { control, session } from "@millrace/protocol";
 
-/** One question that any gateway answers; its refusal is thrown. */
-interface Question {
+/** One question that gateways answer; a refusal is thrown. */
+export interface Question {
   request(request: control.CallRequest, options: { timeoutMs: number }): Promise<control.CallResponse>;
 }
 
@@ -22,8 +22,12 @@ export interface CallingRun {
   readonly runToken: string;
   /** False once nothing of the run is left here, or it belongs to somebody else. */
   readonly held: () => boolean;
+  /** The gateway whose client waits for the run's answer, which the run may send piece by piece. */
+  readonly answering: Question;
 }
 
+/** Methods for the gateway whose client waits. */
+const ANSWERING = "respond.";
 const RETRY_FIRST_MS = 20;
 const RETRY_MAX_MS = 500;
 
@@ -39,7 +43,7 @@ const PYTHON_TYPES: Partial<Record<ErrorKind, string>> = {
 };
 
 /**
- * Carries what user code asks for to any gateway, with the run's token. Copies are sent until one is answered: path, execution
+ * Carries what user code asks for to a gateway, with the run's token. Copies are sent until one is answered: path, execution
  * and number make a second copy harmless. The worker lets at most 32 calls of a run pass at the same time.
  */
 export class CallRelay {
@@ -79,7 +83,8 @@ export class CallRelay {
   }
 
   async #retry(run: CallingRun, request: control.CallRequest): Promise<control.CallResponse> {
-    const { question, tryMs, timeoutMs } = this.#options;
+    const { tryMs, timeoutMs } = this.#options;
+    const question = request.method.startsWith(ANSWERING) ? run.answering : this.#options.question;
     const end = performance.now() + timeoutMs;
     for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS)) {
       try {
