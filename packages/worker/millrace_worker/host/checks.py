@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.environment import Environment
-from millrace_worker.host.versions import Version, codes
+from millrace_worker.host.versions import Version, codes, modules
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.runtime.millrace_runtime.check import SOURCE_BYTES_MAX
 from millrace_worker.sandbox import ExitInfo
@@ -21,6 +22,7 @@ class Check:
     """One CheckVersion on its way; calls `done` once."""
 
     version: Version | None = None
+    variables = 0
 
     def __init__(self, request: pb.CheckVersion, done: Callable[[pb.VersionChecked], None]) -> None:
         self._request = request
@@ -30,7 +32,8 @@ class Check:
 
     def too_large(self) -> bool:
         """Answers at once when there is more source than is looked at."""
-        if sum(len(step.source) for step in self._request.steps) <= SOURCE_BYTES_MAX:
+        sources = [*self._request.steps, *self._request.modules]
+        if sum(len(one.source) for one in sources) <= SOURCE_BYTES_MAX:
             return False
         self.on_refused(f"the steps have more than {SOURCE_BYTES_MAX} bytes of source together")
         return True
@@ -42,9 +45,9 @@ class Check:
             return
         self._environment = environment
         environment.tenant = self
-        environment.process.set_memory_limit(_MEMORY_BYTES)
+        environment.process.set_limits(dataclasses.replace(environment.process.limits, memory_bytes=_MEMORY_BYTES))
         environment.process.watch()
-        environment.send(frames.CHECK, {"steps": codes(self._request.steps)})
+        environment.send(frames.CHECK, {"steps": codes(self._request.steps), "modules": modules(self._request.modules)})
 
     def on_refused(self, message: str) -> None:
         """There is no answer."""
@@ -66,6 +69,17 @@ class Check:
                     column=found["column"],
                     message=found["message"],
                 )
+            checked.python_minor = header["python_minor"]
+            for found in header["imports"]:
+                checked.imports.add(
+                    module=found["module"],
+                    name=found["name"],
+                    file_name=found["file"],
+                    line=found["line"],
+                    optional=found["optional"],
+                )
+            for found in header["requirements"]:
+                checked.requirements.add(text=found["text"], file_name=found["file"], line=found["line"])
         except (KeyError, TypeError, ValueError) as error:
             self.on_refused(f"the check failed: {error}")
             return

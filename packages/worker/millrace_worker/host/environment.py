@@ -51,6 +51,8 @@ class Environment:
     def __init__(self, process: SandboxedProcess, result_bytes_max: int) -> None:
         self.process = process
         self.version: Version | None = None
+        #: Generation of the environment variables that its code was loaded with.
+        self.variables = 0
         self.tenant: Tenant | None = None
         self.runs = 0
         self.bound_at = 0.0
@@ -120,7 +122,7 @@ class Environment:
         """Makes a blank environment one of this version, for good."""
         self.version = version
         self.bound_at = time.monotonic()
-        self.process.set_memory_limit(version.memory_bytes)
+        self.process.set_limits(version.limits(self.process.limits))
         bounds = {"result_bytes_max": result_bytes_max}
         namespace = os.stat("/proc/self/ns/pid").st_ino
         header = {

@@ -44,7 +44,7 @@ class RunLines:
             self._add_split(stream, line)
         while len(rest) > LINE_BYTES_MAX:
             end = _cut_end(rest)
-            self._count(stream, rest[:end])
+            self._count(stream, rest[:end], continued=True)
             rest = rest[end:]
         if rest:
             self._partial[stream] = rest
@@ -54,29 +54,29 @@ class RunLines:
             line = line[:-1]
         while len(line) > LINE_BYTES_MAX:
             end = _cut_end(line)
-            self._count(stream, line[:end])
+            self._count(stream, line[:end], continued=True)
             line = line[end:]
         self._count(stream, line)
 
-    def _count(self, stream: int, line: bytes) -> None:
+    def _count(self, stream: int, line: bytes, continued: bool = False) -> None:
         if self._bytes + len(line) + 1 > self._bytes_max:
             self._bytes = self._bytes_max
             self._dropped_lines += 1
             self._dropped_bytes += len(line) + 1
             return
         self._bytes += len(line) + 1
-        self.add(stream, line.decode("utf-8", "replace"))
+        self.add(stream, line.decode("utf-8", "replace"), continued)
 
     def note(self, text: str) -> None:
         """Adds a sentence of the platform's; it counts towards the limit like the author's own lines."""
         for line in text.splitlines()[:16]:
             self._count(step_pb.LOG_STREAM_SYSTEM, line.encode("utf-8", "replace")[:LINE_BYTES_MAX])
 
-    def add(self, stream: int, text: str) -> None:
-        """Adds a line as it is."""
+    def add(self, stream: int, text: str, continued: bool = False) -> None:
+        """Adds a line as it is; `continued` when it is a piece of one, and not the last."""
         self.sequence += 1
         now = time.time_ns()
-        line = step_pb.LogLine(sequence=self.sequence, stream=stream, path=self.path, text=text)  # type: ignore[arg-type]
+        line = step_pb.LogLine(sequence=self.sequence, stream=stream, path=self.path, text=text, continued=continued)  # type: ignore[arg-type]
         line.time.seconds = now // 1_000_000_000
         line.time.nanos = now % 1_000_000_000
         self._pending.append(line)

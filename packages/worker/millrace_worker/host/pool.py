@@ -36,6 +36,10 @@ class Claimant(Protocol):
     def version(self) -> Version | None:
         """What it is for; None: a blank one that is thrown away."""
 
+    @property
+    def variables(self) -> int:
+        """Generation of the environment variables that it starts with."""
+
     def on_environment(self, environment: Environment) -> None:
         """It has been found."""
 
@@ -90,7 +94,7 @@ class Pool:
 
     def claim(self, claimant: Claimant) -> None:
         """Finds an environment, now or soon."""
-        warm = self._take_warm(claimant.version)
+        warm = self._take_warm(claimant)
         if warm is not None:
             claimant.on_environment(warm)
         elif self._blank:
@@ -127,7 +131,7 @@ class Pool:
         if environment.dead or self._closed or version is None or environment in self._outdated:
             self._end(environment, "no longer needed")
             return
-        if self._waiting and self._waiting[0].version is version:
+        if self._waiting and self._waiting[0].version is version and self._waiting[0].variables == environment.variables:
             self._waiting.popleft().on_environment(environment)
             return
         self._idle[environment] = time.monotonic()
@@ -158,7 +162,8 @@ class Pool:
         for task in self._tasks:
             task.cancel()
 
-    def _take_warm(self, version: Version | None) -> Environment | None:
+    def _take_warm(self, claimant: Claimant) -> Environment | None:
+        version = claimant.version
         stack = self._idle_by_version.get(version.version_id) if version else None
         while stack:
             environment = stack[-1]
@@ -167,6 +172,9 @@ class Pool:
                 self._end(environment, "it is old enough")
             elif environment.version is not version:
                 self._end(environment, "its version was loaded anew")
+            elif environment.variables != claimant.variables:
+                # Modules that it has loaded may have read the old ones.
+                self._end(environment, "the project's environment variables have changed")
             else:
                 self._changed()
                 return environment
@@ -175,6 +183,7 @@ class Pool:
     def _hand_over(self, environment: Environment, claimant: Claimant) -> None:
         self._failures = 0
         if claimant.version is not None:
+            environment.variables = claimant.variables
             environment.bind(claimant.version, self._bounds.result_bytes_max)
         claimant.on_environment(environment)
         self._changed()

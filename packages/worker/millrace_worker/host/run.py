@@ -63,9 +63,10 @@ class Run:
         now = time.monotonic()
         self.assignment = start.assignment
         self.version = version
+        self.variables = start.environment_generation
         self.environment: Environment | None = None
         self.state = State.WAITING
-        self.lines = RunLines(start.assignment, worker.bounds.log_bytes_max)
+        self.lines = RunLines(start.assignment, version.log_bytes_max or worker.bounds.log_bytes_max)
         self._worker = worker
         self._calls: RunCalls | None = None
         self._loop = asyncio.get_running_loop()
