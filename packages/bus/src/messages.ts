@@ -50,6 +50,8 @@ export interface Channels {
   call(): Service<control.CallRequest, control.CallResponse>;
   /** Calls that only one gateway can answer: the one whose client waits. */
   callOf(gateway: string): Service<control.CallRequest, control.CallResponse>;
+  readObject(): Service<control.ReadObjectRequest, control.ReadObjectResponse>;
+  writeObject(): Service<control.WriteObjectRequest, control.WriteObjectResponse>;
   definitions(): Definitions;
 }
 
@@ -94,6 +96,10 @@ export function openChannels(bus: Bus): Channels {
     call: () => service(bus, "call", queueGroups.gateways, control.CallRequest, control.CallResponse),
     callOf: (gateway) =>
       serviceAt(bus, "call", { subject: subjects.gateway(gateway, "call") }, control.CallRequest, control.CallResponse),
+    readObject: () =>
+      service(bus, "object.read", queueGroups.gateways, control.ReadObjectRequest, control.ReadObjectResponse),
+    writeObject: () =>
+      service(bus, "object.write", queueGroups.gateways, control.WriteObjectRequest, control.WriteObjectResponse),
     definitions: () => definitions(bus),
   };
 }

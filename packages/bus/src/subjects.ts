@@ -19,7 +19,7 @@ export type RunnerKind = "assign" | "renew" | "committed";
 /** What is sent to one gateway. */
 export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "answer" | "call";
 /** Services that any member of a group answers. */
-export type ServiceKind = "version" | "environment" | "check" | "call";
+export type ServiceKind = "version" | "environment" | "check" | "call" | "object.read" | "object.write";
 
 /** Every subject of the house is made here; nothing else spells one. */
 export const subjects = {

@@ -14,6 +14,7 @@ import {
   type RunState,
   type StepResponse,
   type StepResult,
+  type TmpSnapshot,
 } from "@millrace/core";
 import { control, session, step } from "@millrace/protocol";
 
@@ -76,16 +77,22 @@ export function inputFromWire({ createTime, ...input }: control.RunInput): RunIn
 }
 
 export function responseToWire(response: StepResponse): step.Response {
-  return { ...response, headers: [...response.headers], body: asBuffer(response.body) };
+  const { headers, body, bodyIsReference = false } = response;
+  return { ...response, headers: [...headers], body: asBuffer(body), bodyIsReference };
+}
+
+function tmpToWire({ content, unsaved }: TmpSnapshot): step.TmpSnapshot {
+  return { content: asBuffer(content), unsaved };
 }
 
 export function resultToWire(result: StepResult): step.StepResult {
-  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, children, ...rest } = result;
+  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, children, tmp, ...rest } = result;
   return {
     ...rest,
     exportsJson: asBuffer(exportsJson),
     returnValueJson: returnValueJson && asBuffer(returnValueJson),
     response: response && responseToWire(response),
+    tmp: tmp && tmpToWire(tmp),
     failure: failure && { ...failure, cause: failureCauses.toWire(failure.cause) as step.FailureCause },
     pause: pause && pauseToWire(pause),
     children: (children ?? []).map(({ callTimeMs, eventJson, ...child }) => ({
@@ -239,12 +246,13 @@ export interface AssignExtras {
   readonly traceParent: string;
 }
 
-export function assignToWire({ doneSteps, ...message }: messages.Assign, extras: AssignExtras): control.Assign {
+export function assignToWire({ doneSteps, tmp, ...message }: messages.Assign, extras: AssignExtras): control.Assign {
   return {
     ...message,
     ...extras,
     spec: specToWire(message.spec),
     input: inputToWire(message.input),
+    tmp: tmp && tmpToWire(tmp),
     doneSteps: doneSteps.map(({ path, name, exportsJson, returnValueJson, resumption }) => ({
       path,
       name,

@@ -71,9 +71,26 @@ export const gatewaySettings = {
   bodyLimitBytes: integer({
     env: "MILLRACE_BODY_LIMIT_BYTES",
     description: "Largest body of a request to a trigger; a larger one gets 413.",
-    default: 2 * 1024 * 1024,
+    default: 50 * 1024 * 1024,
     min: 0,
-    max: 5 * 1024 * 1024,
+    max: 1024 ** 3,
+    unit: "bytes",
+  }),
+  eventBytesMax: integer({
+    env: "MILLRACE_EVENT_BYTES_MAX",
+    description: "Largest event as JSON, however it comes; a larger one gets 413 or INVALID_ARGUMENT.",
+    default: 50 * 1024 * 1024,
+    min: 64 * 1024,
+    max: 150 * 1024 * 1024,
+    unit: "bytes",
+  }),
+  objectBytesMax: integer({
+    env: "MILLRACE_OBJECT_BYTES_MAX",
+    description:
+      "Largest payload, or saved /tmp, that a runner may hand in; at least MILLRACE_RESULT_BYTES_MAX of the runners.",
+    default: 64 * 1024 * 1024,
+    min: 1024 * 1024,
+    max: 1024 ** 3,
     unit: "bytes",
   }),
   requestBytesMax: integer({
@@ -173,9 +190,9 @@ export const gatewaySettings = {
   grpcMessageBytesMax: integer({
     env: "MILLRACE_GRPC_MESSAGE_BYTES_MAX",
     description: "Largest message of the gRPC API.",
-    default: 8 * 1024 * 1024,
+    default: 64 * 1024 * 1024,
     min: 64 * 1024,
-    max: 64 * 1024 * 1024,
+    max: 256 * 1024 * 1024,
     unit: "bytes",
   }),
   definitionsCheckMs: integer({

@@ -126,9 +126,27 @@ export const runnerSettings = {
   resultBytesMax: integer({
     env: "MILLRACE_RESULT_BYTES_MAX",
     description: "Most bytes of one step's exports, return value and answer together.",
-    default: 1024 * 1024,
+    default: 50 * 1024 * 1024,
     min: 1_024,
-    max: 6 * 1024 * 1024,
+    max: 150 * 1024 * 1024,
+    unit: "bytes",
+  }),
+  payloadBytesMax: integer({
+    env: "MILLRACE_PAYLOAD_BYTES_MAX",
+    description:
+      "Most bytes of large payloads in the runner's memory, of all runs together; further runs wait for room.",
+    default: 256 * 1024 * 1024,
+    min: 64 * 1024 * 1024,
+    max: 64 * 1024 ** 3,
+    unit: "bytes",
+  }),
+  tmpSavedBytesMax: integer({
+    env: "MILLRACE_TMP_SAVED_BYTES_MAX",
+    description:
+      "Most bytes of a run's files in /tmp that are saved with its steps, for when it goes on elsewhere. 0: none.",
+    default: 16 * 1024 * 1024,
+    min: 0,
+    max: 256 * 1024 * 1024,
     unit: "bytes",
   }),
   heartbeatMs: integer({

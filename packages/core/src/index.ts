@@ -1,7 +1,28 @@
 export { PlatformError, coerceError, invariant, type ErrorKind, type ErrorMetadata } from "./errors.ts";
+export {
+  APP_NAME,
+  FIELD_NAME,
+  isScope,
+  parseAppDefinition,
+  TOKEN_FIELD,
+  type AppAuth,
+  type AppDefinition,
+  type AppField,
+  type AppOauth,
+  type AppTest,
+} from "./accounts/app-definition.ts";
 export { PARTITION_COUNT_DEFAULT, partitionOf, preferredOwner } from "./partition.ts";
 export { createRunId, isRunId, runIdDay, runIdTimeMs } from "./run/run-id.ts";
 export { isEndState, mayMove, type EndState, type RunState, type StepRunState } from "./run/run-state.ts";
+export {
+  encodePayloadReference,
+  INLINE_BYTES_MAX,
+  parsePayloadReference,
+  PAYLOAD_BYTES_MAX_DEFAULT,
+  payloadSize,
+  type PayloadReference,
+} from "./run/payload-reference.ts";
+export { RUN_BYTES_MAX } from "./run/run-size.ts";
 export { QUEUE_LIMIT_DEFAULT, type RunInput, type RunSpec } from "./run/run-spec.ts";
 export type {
   ChildRun,
@@ -12,7 +33,7 @@ export type {
   Resumption,
   StepFailure,
   StepResponse,
-  StepResult,
+  StepResult, TmpSnapshot,
 } from "./run/step-result.ts";
 export type {
   AcceptChange,
@@ -20,11 +41,18 @@ export type {
   Change,
   CommitBatch,
   CommitOutcome,
+  DeliveredChange,
   EndChange,
+  FoundRun,
+  LoadedPartition,
   LoadedRun,
+  OutboxBody,
+  OutboxMessage,
+  OutboxPage,
   UpdateChange,
+  WakePage,
 } from "./owner/record.ts";
-export type { GatewayMessages, OwnerPort, RunnerMessages } from "./owner/owner-port.ts";
+export type { GatewayMessages, OwnerPort, RunnerMessages, RunRequest, WakeQuery } from "./owner/owner-port.ts";
 export type { OwnerSettings } from "./owner/owner-state.ts";
 export { Owner as OwnerBrain, type Taken } from "./owner/owner.ts";
 export { Holdings, type HoldingsSettings } from "./holdings/holdings.ts";
@@ -39,7 +67,10 @@ export {
   type WaitingSettings,
 } from "./waiting/waiting.ts";
 export { TIMING_DEFAULT, validateTiming, type Timing } from "./timing.ts";
-export { parseStepPath, stepPath } from "./run/step-path.ts";
+export { isResumePath, parseStepPath, parseStepRun, resumePath, stepPath } from "./run/step-path.ts";
+export { childRunId, CHILDREN_MAX, WORKFLOW_TRIGGER } from "./run/children.ts";
+export { placeStep } from "./run/steps.ts";
+export { encodeContext, type ContextFacts, type ParentRun } from "./run/trigger-context.ts";
 export { DEATHS_MAX } from "./run/decide.ts";
 export type * as messages from "./messages.ts";
 export { encodeRunToken, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "./run/run-token.ts";
@@ -62,3 +93,4 @@ export {
   type WorkflowSettings,
 } from "./workflow/workflow-definition.ts";
 export { WORKFLOW_SCHEMA } from "./workflow/workflow-schema.ts";
+export { parseDirectoryPath, parseFilePath } from "./files/file-path.ts";

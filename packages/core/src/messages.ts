@@ -4,7 +4,7 @@
  */
 import type { RunInput, RunSpec } from "./run/run-spec.ts";
 import type { RunState } from "./run/run-state.ts";
-import type { StepResponse, StepResult } from "./run/step-result.ts";
+import type { StepResponse, StepResult, TmpSnapshot } from "./run/step-result.ts";
 
 /** An owner of a partition with its fence. */
 export interface Owner {
@@ -55,6 +55,8 @@ export interface Assign {
   readonly runTimeLeftMs: number;
   /** Set when the run goes on after a pause. */
   readonly turn?: Turn | undefined;
+  /** What the run had in /tmp; undefined when it had nothing there. */
+  readonly tmp?: TmpSnapshot | undefined;
 }
 
 /** What the first step after a pause is told. */

@@ -31,9 +31,11 @@ import { GatewayPeers } from "./definitions/gateway-peers.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
+import { Payloads } from "./payloads/payloads.ts";
 import { EndWatch } from "./runs/end-watch.ts";
 import { RunDesk } from "./runs/run-desk.ts";
 import { VersionCache } from "./runs/version-cache.ts";
+import { ObjectServices } from "./services/object-services.ts";
 import { RunnerDirectory } from "./services/runner-directory.ts";
 import { RunnerServices } from "./services/runner-services.ts";
 
@@ -131,6 +133,8 @@ class Gateway {
   readonly #versions: VersionCache;
   readonly #peers: GatewayPeers;
   readonly #sync: DefinitionSync;
+  readonly #payloads: Payloads;
+  readonly #objects: ObjectServices;
   readonly #desk: RunDesk;
   readonly #services: RunnerServices;
   readonly #calls: HostCalls;
@@ -157,12 +161,18 @@ class Gateway {
       channel: this.#channels.definitions(),
       checkMs: settings.definitionsCheckMs,
     });
+    this.#payloads = new Payloads({
+      objects: store.objects,
+      eventBytesMax: settings.eventBytesMax,
+      timeoutMs: settings.submitTimeoutMs,
+      log,
+    });
     this.#desk = new RunDesk({
       gateway: name,
       channels: this.#channels,
       runs: store.runs,
       log,
-      messageBytesMax: () => bus.messageBytesMax,
+      payloads: this.#payloads,
       submitTimeoutMs: settings.submitTimeoutMs,
       submitResendMs: settings.submitResendMs,
       waitingMax: settings.waitingRequestsMax,
@@ -176,6 +186,12 @@ class Gateway {
       variables: store.variables,
       log,
       mac,
+    });
+    this.#objects = new ObjectServices({
+      channels: this.#channels,
+      objects: store.objects,
+      mac,
+      bytesMax: settings.objectBytesMax,
     });
     this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, callsMax: settings.callsMax });
     const { streamStallMs: stallMs, streamBytesMax: bytesMax } = settings;
@@ -193,6 +209,7 @@ class Gateway {
     await this.#sync.start();
     bus.onStatus(({ connected }) => connected && void this.#sync.compare());
     this.#services.start();
+    this.#objects.start();
     this.#calls.start();
     this.#grpcPort = await this.#grpc.listen(settings.host, settings.grpcPort);
     this.#httpPort = await this.#http.listen();
@@ -212,6 +229,7 @@ class Gateway {
     this.#gate.close();
     await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
     this.#services.stop();
+    this.#objects.stop();
     this.#calls.stop();
     this.#sync.stop();
     this.#desk.stop();
@@ -232,6 +250,7 @@ class Gateway {
     const triggers = new TriggerHandler({
       cache: this.#cache,
       desk: this.#desk,
+      payloads: this.#payloads,
       origin: this.#origin(),
       tracer,
       log,

@@ -1,4 +1,5 @@
 import { decideAssign, decideMarkRunning } from "../run/decide.ts";
+import { turnOf } from "../run/steps.ts";
 import type { OwnedRun } from "./owned-run.ts";
 import type { OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
@@ -83,17 +84,19 @@ export class Dispatcher {
     run.stampMs = entry.heartbeat.stampMs;
     run.sentAtMs = state.port.nowMs();
     if (!run.marked) state.unmarked.add(run);
+    const turn = turnOf(run);
     state.port.toRunner(run.runner, "assign", {
       owner: part.stamp,
       runId: run.runId,
       assignment: run.assignment,
       spec: run.spec,
       input: run.input,
-      doneSteps: run.steps,
+      doneSteps: turn?.runs === 1 || !turn ? run.steps : run.steps.slice(0, -1),
       runnerIncarnation: run.runnerIncarnation,
       stampMs: run.stampMs,
       gateway: run.wantsAnswer ? run.gateway : "",
       runTimeLeftMs: this.runTimeLeft(run),
+      tmp: run.steps.findLast(({ tmp }) => tmp !== undefined)?.tmp,
     });
   }
 

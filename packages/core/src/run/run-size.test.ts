@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { boundResult, RUN_BYTES_MAX } from "./run-size.ts";
+import { encodePayloadReference } from "./payload-reference.ts";
+import { boundResult, RUN_BYTES_MAX, RUN_INLINE_BYTES_MAX } from "./run-size.ts";
 import type { StepResult } from "./step-result.ts";
 
 const result = (bytes: number): StepResult => ({
@@ -16,14 +17,14 @@ const result = (bytes: number): StepResult => ({
 const input = { eventJson: new Uint8Array(100), contextJson: new Uint8Array(100) };
 
 test("a result that fits stays as it is", () => {
-  const fitting = result(RUN_BYTES_MAX - 200);
+  const fitting = result(RUN_INLINE_BYTES_MAX - 200);
   assert.equal(boundResult({ input, steps: [] }, fitting), fitting);
 });
 
 test("event and earlier steps count, and what is too large fails its step without its output", () => {
   const bounded = boundResult(
-    { input, steps: [result(RUN_BYTES_MAX / 2), result(RUN_BYTES_MAX / 4)] },
-    result(RUN_BYTES_MAX / 4),
+    { input, steps: [result(RUN_INLINE_BYTES_MAX / 2), result(RUN_INLINE_BYTES_MAX / 4)] },
+    result(RUN_INLINE_BYTES_MAX / 4),
   );
   assert.equal(bounded.failure?.type, "PayloadTooLarge");
   assert.equal(bounded.exportsJson.length, 0);
@@ -32,5 +33,32 @@ test("event and earlier steps count, and what is too large fails its step withou
 
 test("a step that failed anyway keeps its own failure", () => {
   const failure = { cause: "EXCEPTION", type: "KeyError", message: "'a'", traceback: "", line: 3 } as const;
-  assert.equal(boundResult({ input, steps: [] }, { ...result(RUN_BYTES_MAX), failure }).failure, failure);
+  assert.equal(boundResult({ input, steps: [] }, { ...result(RUN_INLINE_BYTES_MAX), failure }).failure, failure);
+});
+
+const objectId = "0190a5c8-7d3e-4000-8000-00000000abcd";
+const large = (size: number): StepResult => ({
+  ...result(0),
+  returnValueJson: encodePayloadReference({ objectId, size }),
+  response: {
+    status: 200,
+    headers: [],
+    body: encodePayloadReference({ objectId, size }),
+    immediate: false,
+    bodyIsReference: true,
+  },
+});
+
+test("what references stand for has a bound of its own", () => {
+  const half = large(RUN_BYTES_MAX / 4);
+  assert.equal(boundResult({ input, steps: [half] }, large(RUN_BYTES_MAX / 4 - 200)).failure, undefined);
+  const bounded = boundResult({ input, steps: [half, half] }, half);
+  assert.match(bounded.failure?.message ?? "", /200 MiB of event.* 300\.0 MiB/);
+  assert.deepEqual([bounded.returnValueJson, bounded.response], [undefined, undefined]);
+});
+
+test("a body that only looks like a reference is a body", () => {
+  const body = encodePayloadReference({ objectId, size: RUN_BYTES_MAX * 2 });
+  const answering = { ...result(0), response: { status: 200, headers: [], body, immediate: false } };
+  assert.equal(boundResult({ input, steps: [] }, answering), answering);
 });

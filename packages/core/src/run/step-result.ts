@@ -14,9 +14,19 @@ export interface StepResult {
   readonly children?: readonly ChildStart[] | undefined;
   /** What ended its pause; undefined as long as it lasts, and when the run went on by itself. */
   readonly resumption?: Resumption | undefined;
+  /** What is in /tmp from now on, when that has changed. */
+  readonly tmp?: TmpSnapshot | undefined;
   readonly startTimeMs: number;
   readonly endTimeMs: number;
   readonly lastLogSequence: number;
+}
+
+/** What a run has in /tmp. */
+export interface TmpSnapshot {
+  /** A reference to the saved files; empty when there are none, or when they were not saved. */
+  readonly content: Uint8Array;
+  /** Why they were not saved; empty when they were. */
+  readonly unsaved: string;
 }
 
 export type PauseKind = "DELAY" | "SUSPEND" | "RERUN" | "CHILD";
@@ -87,4 +97,6 @@ export interface StepResponse {
   readonly headers: readonly { readonly name: string; readonly value: string }[];
   readonly body: Uint8Array;
   readonly immediate: boolean;
+  /** True when `body` is a reference to the body's bytes. */
+  readonly bodyIsReference?: boolean | undefined;
 }

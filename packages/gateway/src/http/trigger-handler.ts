@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { coerceError, type PlatformError } from "@millrace/core";
+import { coerceError, payloadSize, type PlatformError } from "@millrace/core";
 import {
   createTraceId,
   parseTraceparent,
@@ -10,6 +10,7 @@ import {
   type Tracer,
 } from "@millrace/telemetry";
 import type { DefinitionCache, LiveTrigger } from "../definitions/definition-cache.ts";
+import type { Payloads } from "../payloads/payloads.ts";
 import { buildSubmit, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
@@ -34,6 +35,7 @@ import { beginAnswer, writeAnswer, writeFinalAnswer } from "./write-answer.ts";
 export interface TriggerHandlerOptions {
   readonly cache: DefinitionCache;
   readonly desk: RunDesk;
+  readonly payloads: Payloads;
   readonly origin: SubmitOrigin;
   readonly tracer: Tracer;
   readonly log: Logger;
@@ -132,7 +134,9 @@ export class TriggerHandler {
       span.setAttributes({ "millrace.run.id": submit.runId, "millrace.workflow.id": submit.spec.workflowId });
       const outcome = await this.#options.desk.submit(submit, { waitMs: this.#options.waitMs, signal: gone.signal });
       const { stream, runId } = outcome;
-      const answer = stream === undefined ? answerOf(trigger, outcome) : streamHead(stream, runId);
+      const large = outcome.answer?.bodyIsReference === true;
+      const whole = large ? await this.#withBody(response, outcome) : outcome;
+      const answer = stream === undefined ? answerOf(trigger, whole) : streamHead(stream, runId);
       status = answer.status;
       if (stream === undefined) writeAnswer(request, response, answer);
       else beginAnswer(request, response, answer, stream);
@@ -143,6 +147,17 @@ export class TriggerHandler {
       span.setAttributes({ "http.response.status_code": status });
       span.end();
     }
+  }
+
+  /** An outcome with the large body of its answer, which counts until the client has it. */
+  async #withBody(response: ServerResponse, outcome: RunOutcome): Promise<RunOutcome> {
+    const { budget, payloads } = this.#options;
+    const { answer, runId } = outcome;
+    if (answer === undefined) return outcome;
+    const bytes = payloadSize(answer.body);
+    budget.take(bytes);
+    response.once("close", () => budget.give(bytes));
+    return { ...outcome, answer: await payloads.loadAnswer(runId, answer) };
   }
 
   /** The span of the request continues the caller's trace; a run has a trace id with tracing on or off. */

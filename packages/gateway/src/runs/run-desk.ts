@@ -12,12 +12,13 @@ import {
 } from "@millrace/core";
 import type { Runs } from "@millrace/store";
 import { TRACEPARENT_HEADER, type Logger } from "@millrace/telemetry";
+import type { Payloads } from "../payloads/payloads.ts";
 import { AnswerStream } from "./answer-stream.ts";
 
 /** How often what waits is looked at, as long as something waits. */
 const TICK_MS = 100;
-/** Room in a message beside the event: the rest of the submit, and later the results of steps that travel with it. */
-const MESSAGE_SHARE = 0.5;
+/** Ends of a submit after which the run is nowhere. */
+const NOT_ACCEPTED: ReadonlySet<string> = new Set(["QUEUE_FULL", "OWNER_UNAVAILABLE", "GATEWAY_BUSY"]);
 
 /** What became of a run that somebody waited for. Neither answer nor state: the wait was over first. */
 export interface RunOutcome {
@@ -40,8 +41,7 @@ export interface RunDeskOptions {
   readonly gateway: string;
   readonly channels: Channels;
   readonly runs: Runs;
-  /** Largest message of the bus at the moment. */
-  readonly messageBytesMax: () => number;
+  readonly payloads: Payloads;
   readonly submitTimeoutMs: number;
   readonly submitResendMs: number;
   readonly waitingMax: number;
@@ -104,7 +104,26 @@ export class RunDesk {
    * @throws PlatformError `QUEUE_FULL`, `OWNER_UNAVAILABLE`, `SUBMIT_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `EVENT_TOO_LARGE`
    */
   submit(submit: messages.Submit, patience?: Patience): Promise<RunOutcome> {
-    this.#checkSize(submit);
+    return this.#options.payloads.concerns(submit)
+      ? this.#submitLarge(submit, patience)
+      : this.#submit(submit, patience);
+  }
+
+  /** A large event is durable before the submit that names it goes out. */
+  async #submitLarge(submit: messages.Submit, patience?: Patience): Promise<RunOutcome> {
+    const { payloads } = this.#options;
+    const small = await payloads.store(submit);
+    try {
+      const outcome = await this.#submit(small, patience);
+      if (outcome.runId !== submit.runId) payloads.release(submit);
+      return outcome;
+    } catch (thrown) {
+      if (NOT_ACCEPTED.has(coerceError(thrown).reason)) payloads.release(submit);
+      throw thrown;
+    }
+  }
+
+  #submit(submit: messages.Submit, patience?: Patience): Promise<RunOutcome> {
     return new Promise((resolve, reject) => {
       const wait = new SubmitWait(submit, patience, this.#waiting, resolve, reject);
       this.#waiting.submit(submit, this.#options.submitTimeoutMs, wait);
@@ -136,14 +155,6 @@ export class RunDesk {
       });
       this.#tickWhileWaiting();
     });
-  }
-
-  #checkSize({ input }: messages.Submit): void {
-    const limit = Math.floor(this.#options.messageBytesMax() * MESSAGE_SHARE);
-    const bytes = input.eventJson.length + input.contextJson.length;
-    if (bytes <= limit) return;
-    const message = `the event takes ${bytes} bytes as JSON, more than ${limit}`;
-    throw new PlatformError("InvalidArgument", "EVENT_TOO_LARGE", message);
   }
 
   #tickWhileWaiting(): void {

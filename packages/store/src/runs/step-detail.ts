@@ -1,4 +1,13 @@
-import type { Pause, StepFailure, StepResponse, StepResult } from "@millrace/core";
+import {
+  encodePayloadReference,
+  parsePayloadReference,
+  type Pause,
+  type PayloadReference,
+  type StepFailure,
+  type StepResponse,
+  type StepResult,
+  type TmpSnapshot,
+} from "@millrace/core";
 
 /** What few steps have, kept as one JSON value; null when a step has none of it. */
 export interface StepDetail {
@@ -7,6 +16,8 @@ export interface StepDetail {
   readonly pause?: PauseDetail;
   /** The answer without its body. */
   readonly response?: Omit<StepResponse, "body">;
+  /** What was in /tmp: the object with its files, or why there is none. */
+  readonly tmp?: Partial<PayloadReference> & { readonly unsaved: string };
 }
 
 /** A pause as JSON; a rerun's context as text. */
@@ -22,11 +33,29 @@ function decodePause({ context, ...pause }: PauseDetail): Pause {
 
 /** JSON escapes what Postgres' text could not hold (NUL, lone surrogates), so that no failure is too odd to be kept. */
 export function encodeStepDetail(step: StepResult): string | null {
-  const { failure, exit, pause, response } = step;
-  if (!failure && !exit && !pause && !response) return null;
-  const head = response && { status: response.status, headers: response.headers, immediate: response.immediate };
-  const detail: StepDetail = { failure, exit, pause: pause && encodePause(pause), response: head };
+  const { failure, exit, pause, response, tmp } = step;
+  if (!failure && !exit && !pause && !response && !tmp) return null;
+  const detail: StepDetail = {
+    failure,
+    exit,
+    pause: pause && encodePause(pause),
+    response: response && headOf(response),
+    tmp: tmp && tmpDetail(tmp),
+  };
   return JSON.stringify(detail);
+}
+
+function headOf({ status, headers, immediate, bodyIsReference }: StepResponse): Omit<StepResponse, "body"> {
+  return { status, headers, immediate, ...(bodyIsReference === true && { bodyIsReference }) };
+}
+
+function tmpDetail({ content, unsaved }: TmpSnapshot): NonNullable<StepDetail["tmp"]> {
+  return { ...parsePayloadReference(content), unsaved };
+}
+
+function toTmp({ objectId, size, unsaved }: NonNullable<StepDetail["tmp"]>): TmpSnapshot {
+  const saved = objectId !== undefined && size !== undefined;
+  return { content: saved ? encodePayloadReference({ objectId, size }) : new Uint8Array(), unsaved };
 }
 
 /** A step's row, in the hot table and in history. */
@@ -48,7 +77,7 @@ export interface StepRow {
 
 /** The step as it was committed. */
 export function toStepResult(row: StepRow): StepResult {
-  const { failure, exit, pause, response } = row.detail ?? {};
+  const { failure, exit, pause, response, tmp } = row.detail ?? {};
   return {
     path: row.path,
     name: row.name,
@@ -59,6 +88,7 @@ export function toStepResult(row: StepRow): StepResult {
     exit,
     failure,
     pause: pause && decodePause(pause),
+    ...(tmp && { tmp: toTmp(tmp) }),
     startTimeMs: row.start_time,
     endTimeMs: row.end_time,
     lastLogSequence: row.last_log_sequence,

@@ -1,0 +1,88 @@
+import type { BusSubscription, Channels } from "@millrace/bus";
+import { PlatformError, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
+import { control } from "@millrace/protocol";
+import { OBJECT_PART_BYTES_MAX, type ObjectOwner, type Objects } from "@millrace/store";
+
+/** Most earlier objects that one object may stand for. */
+const SUPERSEDED_MAX = 16;
+
+export interface ObjectServicesOptions {
+  readonly channels: Pick<Channels, "readObject" | "writeObject">;
+  readonly objects: Objects;
+  readonly mac: RunTokenMac;
+  /** Largest object that a runner may write. */
+  readonly bytesMax: number;
+}
+
+/**
+ * Large payloads, and what was in `/tmp`, on their way between runners and the record, piece by piece. A runner reads only
+ * what its run retains, and what it writes belongs to its run's project: the run token alone says which those are.
+ */
+export class ObjectServices {
+  readonly #options: ObjectServicesOptions;
+  #subscriptions: BusSubscription[] = [];
+
+  constructor(options: ObjectServicesOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { channels } = this.#options;
+    this.#subscriptions = [
+      channels.readObject().serve((request) => this.read(request)),
+      channels.writeObject().serve((request) => this.write(request)),
+    ];
+  }
+
+  stop(): void {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+  }
+
+  async read(request: control.ReadObjectRequest): Promise<control.ReadObjectResponse> {
+    const { objects } = this.#options;
+    const { runId } = this.#verify(request.runToken);
+    const { objectId, offset } = request;
+    const kinds = ["run", "tmp"] as const;
+    const held = await Promise.all(kinds.map((kind) => objects.isRetained({ kind, id: runId }, objectId)));
+    if (!held.includes(true)) {
+      throw new PlatformError("NotFound", "OBJECT_NOT_FOUND", "the run does not hold this object");
+    }
+    const end = offset + Math.min(request.length, OBJECT_PART_BYTES_MAX);
+    const pieces: Buffer[] = [];
+    for await (const piece of objects.read(objectId, { start: offset, end })) pieces.push(piece);
+    return { content: Buffer.concat(pieces), error: undefined };
+  }
+
+  async write({
+    runToken,
+    objectId,
+    position,
+    content,
+    end,
+  }: control.WriteObjectRequest): Promise<control.WriteObjectResponse> {
+    const { objects, bytesMax } = this.#options;
+    const claims = this.#verify(runToken);
+    if (position + content.length > bytesMax || (end !== undefined && end.size > bytesMax)) {
+      throw new PlatformError(
+        "InvalidArgument",
+        "OBJECT_TOO_LARGE",
+        `an object of a run has at most ${bytesMax} bytes`,
+      );
+    }
+    if (end === undefined) await objects.writePart({ projectId: claims.projectId, id: objectId, position, content });
+    else await this.#finish(claims, objectId, end);
+    return { error: undefined };
+  }
+
+  async #finish({ projectId, runId }: RunTokenClaims, id: string, end: control.ObjectEnd): Promise<void> {
+    const { objects } = this.#options;
+    const owner: ObjectOwner = { kind: end.use === control.ObjectUse.TMP ? "tmp" : "run", id: runId };
+    await objects.finish({ projectId, id, size: end.size, sha256: end.sha256.toString("hex"), owner });
+    if (end.use !== control.ObjectUse.TMP || end.superseded.length === 0) return;
+    await objects.release(owner, end.superseded.filter((other) => other !== id).slice(0, SUPERSEDED_MAX));
+  }
+
+  #verify(runToken: string): RunTokenClaims {
+    return verifyRunToken(runToken, this.#options.mac, Date.now());
+  }
+}
