@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -139,7 +140,7 @@ def test_the_memory_limit_can_change_while_it_runs(runtime: Callable[[str], Path
             process.watch()
             await asyncio.sleep(0.2)
             assert process.exit_info is None
-            process.set_memory_limit(64 * MIB)
+            process.set_limits(dataclasses.replace(process.limits, memory_bytes=64 * MIB))
             end = await asyncio.wait_for(process.wait(), 10)
             assert end.kind == "out_of_memory" and end.message.endswith("(limit 64 MB)")
             process.close_fds()

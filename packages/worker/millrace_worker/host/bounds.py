@@ -9,6 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from millrace_worker.generated import session_pb2 as pb
 
 _MIB = 1 << 20
+SandboxValue = int | str | tuple[str, ...]
 MEMORY_BYTES = 256 * _MIB
 STEP_SECONDS = 30.0
 
@@ -24,7 +25,7 @@ class Bounds:
     log_bytes_max: int = _MIB
     result_bytes_max: int = _MIB
     #: What the runner says about sandboxes, by the names of their settings; the rest is up to the worker's environment.
-    sandbox: tuple[tuple[str, int | str], ...] = ()
+    sandbox: tuple[tuple[str, SandboxValue], ...] = ()
 
 
 def seconds(duration: Duration) -> float:
@@ -46,11 +47,13 @@ def bounds_from(configure: pb.Configure) -> Bounds:
     )
 
 
-def _sandbox(configure: pb.Configure) -> tuple[tuple[str, int | str], ...]:
-    networks = {pb.NETWORK_MODE_OPEN: "open", pb.NETWORK_MODE_NONE: "none"}
-    said: dict[str, int | str] = {
+def _sandbox(configure: pb.Configure) -> tuple[tuple[str, SandboxValue], ...]:
+    networks = {pb.NETWORK_MODE_OPEN: "open", pb.NETWORK_MODE_NONE: "none", pb.NETWORK_MODE_INTERNET: "internet"}
+    said: dict[str, SandboxValue] = {
         "tmp_bytes": configure.tmp_bytes,
         "process_limit": configure.processes_max,
         "network": networks.get(configure.network, ""),
+        "network_allow": tuple(configure.network_allow),
+        "network_deny": tuple(configure.network_deny),
     }
     return tuple((name, value) for name, value in said.items() if value)

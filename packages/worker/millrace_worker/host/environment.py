@@ -118,19 +118,24 @@ class Environment:
             self._on_written = then
         return not self._unwritten
 
-    def bind(self, version: Version, result_bytes_max: int, packages: Sequence[str] = ()) -> None:
-        """Makes a blank environment one of this version, for good."""
+    def bind(self, version: Version, result_bytes_max: int, packages: str) -> None:
+        """Makes a blank environment one of this version, for good; `packages` is where package sets are in it."""
         self.version = version
         self.bound_at = time.monotonic()
         self.process.set_limits(version.limits(self.process.limits))
         bounds = {"result_bytes_max": result_bytes_max}
+        if not self.process.unsafe:
+            bounds["processes_max"] = self.process.limits.processes
         namespace = os.stat("/proc/self/ns/pid").st_ino
         header = {
             "steps": version.codes(),
             "bounds": bounds,
             "host_pid_namespace": namespace,
-            "packages": list(packages),
         }
+        if version.packages:
+            header["packages"] = f"{packages}/{version.packages}"
+        if version.modules:
+            header["modules"] = version.modules
         self.send(frames.BIND, header)
 
     def listen_soon(self) -> None:

@@ -184,7 +184,7 @@ class Pool:
         self._failures = 0
         if claimant.version is not None:
             environment.variables = claimant.variables
-            environment.bind(claimant.version, self._bounds.result_bytes_max)
+            environment.bind(claimant.version, self._bounds.result_bytes_max, self._sandbox.settings.package_sets_inside)
         claimant.on_environment(environment)
         self._changed()
 

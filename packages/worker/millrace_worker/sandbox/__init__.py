@@ -2,6 +2,7 @@
 
 from .accounting import Usage
 from .launcher import Sandbox
+from .limits import Limits
 from .process import ExitInfo, SandboxedProcess
 from .settings import Check, InvalidSandboxSetting, SandboxSettings, SandboxUnavailable
 
@@ -9,6 +10,7 @@ __all__ = [
     "Check",
     "ExitInfo",
     "InvalidSandboxSetting",
+    "Limits",
     "Sandbox",
     "SandboxSettings",
     "SandboxUnavailable",

@@ -121,6 +121,14 @@ class ProcessTable:
             exact=True,
         )
 
+    def tmp_bytes(self) -> int:
+        """What lies in /tmp."""
+        return _used_bytes(self._tmp)
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all processes, with that of children that have ended."""
+        return sum(self._cpu_seconds(pid, ended=True) for pid in self.pids())
+
     def _read(self, name: str) -> bytes:
         try:
             descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc)
@@ -184,9 +192,9 @@ class ProcessTable:
     def _is_alive(self, pid: int) -> bool:
         return self._read(f"{pid}/stat").rpartition(b")")[2].lstrip()[:1] not in (b"", b"Z", b"X")
 
-    def _cpu_seconds(self, pid: int) -> float:
+    def _cpu_seconds(self, pid: int, ended: bool = False) -> float:
         fields = self._read(f"{pid}/stat").rpartition(b")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS if len(fields) > 12 else 0.0
+        return sum(map(int, fields[11 : 15 if ended else 13])) / _CLOCK_TICKS
 
 
 _STATUS_LINES = {name.encode(): name for name in ("RssAnon", "RssShmem", "VmSwap", "VmPTE", "Threads")}

@@ -13,11 +13,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .settings import SandboxSettings, SandboxUnavailable
+from .settings import PACKAGES, SandboxSettings, SandboxUnavailable
 
 INIT_FOLDER = Path(__file__).with_name("inside")
 INIT = "/millrace/init"
 RUNTIME = "/millrace/runtime"
+WORK = "/millrace/work"
 
 _SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ETC = (
@@ -92,12 +93,11 @@ def find_interpreter(settings: SandboxSettings) -> Interpreter:
 def build_command(
     settings: SandboxSettings,
     info_fd: int,
-    passwd_fd: int,
-    group_fd: int,
+    files: list[tuple[int, str]],
     extra_binds: tuple[tuple[Path, str], ...],
     init_arguments: list[str],
 ) -> list[str]:
-    """The whole command: bubblewrap, its mounts, and init.py with its arguments."""
+    """The whole command: bubblewrap, its mounts, files with the content of descriptors, and init.py with its arguments."""
     bwrap = settings.find_bwrap()
     if bwrap is None:
         raise SandboxUnavailable(
@@ -108,7 +108,11 @@ def build_command(
     for source, destination in (*settings.read_only_binds, *extra_binds):
         arguments += _bind(source, destination)
     arguments += _bind(settings.runtime_dir, RUNTIME) + _bind(INIT_FOLDER, INIT)
-    for descriptor, name in ((passwd_fd, "/etc/passwd"), (group_fd, "/etc/group")):
+    if settings.package_sets is not None:
+        arguments += _bind(settings.package_sets, PACKAGES)
+    if settings.work_dir is not None:
+        arguments += ["--bind", str(settings.work_dir), WORK]
+    for descriptor, name in files:
         arguments += ["--perms", "0444", "--ro-bind-data", str(descriptor), name]
     arguments += ["--remount-ro", "/", "--chdir", "/tmp", *_environment(settings)]
     return [*arguments, "--", *python_command(settings, INIT), *init_arguments]
@@ -155,8 +159,10 @@ def _environment(settings: SandboxSettings) -> list[str]:
 
 def _namespaces(settings: SandboxSettings) -> list[str]:
     arguments = ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    arguments += ["--hostname", "millrace", "--die-with-parent", "--new-session", "--as-pid-1"]
-    if settings.network == "none":
+    # Never --die-with-parent: a bubblewrap that is killed between its clone and its word to the clone leaves that waiting for
+    # ever. Init ends when its lifeline does, and bubblewrap with it.
+    arguments += ["--hostname", "millrace", "--new-session", "--as-pid-1"]
+    if settings.network != "open":
         arguments.append("--unshare-net")
     if is_root():
         # No user namespace: under one that root made, uid 0 outside stays the owner of everything inside. init.py
@@ -175,7 +181,8 @@ def _namespaces(settings: SandboxSettings) -> list[str]:
 
 def _system_mounts(settings: SandboxSettings) -> list[str]:
     arguments = _bind(Path("/usr"), "/usr")
-    for folder in ("/etc", "/var"):
+    # Whatever bubblewrap makes by itself on the way to a mount is closed to the EE's uid.
+    for folder in ("/etc", "/etc/ssl", "/etc/pki", "/etc/pki/tls", "/etc/pki/ca-trust", "/etc/ca-certificates", "/var"):
         arguments += ["--perms", "0755", "--dir", folder]
     for name in _SYSTEM_FOLDERS:
         path = Path("/", name)
@@ -184,7 +191,9 @@ def _system_mounts(settings: SandboxSettings) -> list[str]:
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
     for name in _ETC:
-        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+        # With a network of its own, the host's name servers are not there; that EE gets a file of its own.
+        if name != "resolv.conf" or settings.network == "open":
+            arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     prefix = find_interpreter(settings).prefix
     if not prefix.is_relative_to("/usr"):
         arguments += _bind(prefix, str(prefix))

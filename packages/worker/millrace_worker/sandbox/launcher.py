@@ -1,12 +1,11 @@
 """Starts EEs and watches them, in one thread of its own.
 
-One long-lived thread because the kernel ties "die with your parent" to the *thread* that forked: an EE started by a
-pool's thread would be killed when the pool shrinks. Own thread because the event loop may be late by tens of milliseconds under
+A thread of its own because the event loop may be late by tens of milliseconds under
 load, in which a program can take hundreds of megabytes.
 
 States of an EE: starting (bubblewrap runs, init.py has not said "ready") → running → ended. It ends when its init is gone
-and with it, by the kernel's rule for pid namespaces, every process of it. Nothing survives the worker: bubblewrap and init ask for a
-SIGKILL at their parent's death, and init holds a lifeline pipe whose other end only the worker has.
+and with it, by the kernel's rule for pid namespaces, every process of it. Nothing survives the worker: init holds a lifeline pipe whose
+other end only the worker has, and asks for a SIGKILL at bubblewrap's death; bubblewrap ends when its child, init, does.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import selectors
+import signal
 import threading
 import time
 import traceback
@@ -22,7 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import bubblewrap
+from .cgroups import Cgroup, Cgroups, find_cgroups
+from .limits import Limits
 from .machine import MachineMemory, default_reserve
+from .network import Uplink
+from .pace import Pace
 from .process import (
     ExitInfo,
     SandboxedProcess,
@@ -30,6 +34,7 @@ from .process import (
     lost,
     machine_out_of_memory,
     out_of_memory,
+    tmp_full,
     too_many_files,
     too_many_processes,
 )
@@ -40,6 +45,9 @@ from .uids import UidBlock
 _FASTEST_GROWTH = 8192 * MIB
 """Bytes a second that one core can take, as measured: 8 GiB with huge pages, 1.9 GiB without. Several cores take more."""
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.1
+_PACE_LOOK_S = 0.05
+_STATUS_BYTES = 32
+_NETWORK_REMEDY = "Try slirp4netns and nft by hand in a network namespace (unshare -n); in Docker they need --cap-add NET_ADMIN."
 _AFTER_GUARD_S = 0.5
 _INSIDE_UID = 1000
 _EXIT_BROKEN = 70
@@ -72,6 +80,7 @@ class Sandbox:
         self._reserve = 0
         self._next_guard = 0.0
         self._uids: UidBlock | None = None
+        self._cgroups: Cgroups | None = None
 
     def check(self) -> None:
         """Raise SandboxUnavailable, with the checks that failed, unless an EE can be started here."""
@@ -84,7 +93,8 @@ class Sandbox:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._count += 1
-        process = SandboxedProcess(self, self._count, self.settings.memory_limit_bytes)
+        limits = Limits(self.settings.memory_limit_bytes, self.settings.tmp_bytes, self.settings.process_limit)
+        process = SandboxedProcess(self, self._count, limits)
 
         def done(error: SandboxUnavailable | None) -> None:
             with contextlib.suppress(RuntimeError):
@@ -118,10 +128,13 @@ class Sandbox:
         if self._memory is not None:
             self._memory.close()
             self._memory = None
+        if self._cgroups is not None:
+            self._cgroups.close()
+            self._cgroups = None
 
     def watch(self, process: SandboxedProcess) -> None:
         """Begin to look at an EE; wakes the thread only when it sleeps beyond the first look."""
-        headroom = process.memory_limit_bytes - process.last_memory_bytes
+        headroom = process.limits.memory_bytes - process.last_memory_bytes
         process.next_look = time.monotonic() + look_interval(headroom)
         if self._sleeping_until > process.next_look:
             self._wake()
@@ -194,6 +207,7 @@ class Sandbox:
                 bubblewrap.precompile(self.settings)
                 self._precompiled = True
             if not process.condemned:
+                process.group = self._make_group(process.id)
                 start_bubblewrap(self.settings, process, self._take_uid(), extra_binds)
         except (SandboxUnavailable, OSError) as error:
             self._finish(process, ExitInfo("lost", "never started"))
@@ -215,23 +229,71 @@ class Sandbox:
             self._uids = UidBlock(self.settings)
         return self._uids.take()
 
+    def _make_group(self, identity: int) -> Cgroup | None:
+        if self.settings.unsafe:
+            return None
+        if self._cgroups is None:
+            self._cgroups = Cgroups(find_cgroups(self.settings))
+        try:
+            return self._cgroups.make(identity)
+        except OSError as error:
+            # They were there when the worker started: to go on without them would be to lose a wall unseen.
+            raise SandboxUnavailable(f"Could not make a control group: {error}.") from error
+
     def _on_status(self, process: SandboxedProcess) -> None:
-        """init.py said "ready", or died before it could."""
+        """init.py said "ready" and its number of /tmp, or died before it could."""
         self._selector.unregister(process.status_fd)
-        if not os.read(process.status_fd, 6).startswith(b"ready"):
+        word, _, number = os.read(process.status_fd, _STATUS_BYTES).partition(b" ")
+        if word != b"ready":
             self._fail_start(process, describe_failed_start(process))
             return
         try:
-            process.adopt_init()
+            process.adopt_init(int(number))
         except OSError as error:
             remedy = "The worker must be allowed to look into its EEs: give it CAP_SYS_PTRACE."
             self._fail_start(process, SandboxUnavailable(f"Cannot read the EE's /proc: {error}.", remedy))
             return
         if process.pidfd >= 0:
             self._selector.register(process.pidfd, selectors.EVENT_READ, lambda: self._on_init_exit(process))
+        if self.settings.network == "internet" and not self.settings.unsafe:
+            self._connect(process)
+        else:
+            self._on_started(process)
+
+    def _on_started(self, process: SandboxedProcess) -> None:
         self._starts.pop(process).done(None)
         if process.condemned:
             process.kill()
+
+    def _connect(self, process: SandboxedProcess) -> None:
+        """Its network: first the rules, then what they are about; it has started when both are there."""
+        try:
+            uplink = process.uplink = Uplink(self.settings, process.pid)
+        except (SandboxUnavailable, OSError) as error:
+            unavailable = error if isinstance(error, SandboxUnavailable) else SandboxUnavailable(f"No network: {error}.")
+            self._fail_start(process, unavailable)
+            return
+        waiting = {"rules", "carrier"}
+
+        def arrived(name: str, descriptor: int, well: Callable[[], bool]) -> None:
+            self._selector.unregister(descriptor)
+            if not well():
+                self._fail_start(
+                    process, SandboxUnavailable(f"The {name} of the EE's network could not be made.", _NETWORK_REMEDY)
+                )
+                return
+            waiting.discard(name)
+            if not waiting and process in self._starts:
+                self._on_started(process)
+
+        def lost_carrier() -> None:
+            self._selector.unregister(uplink.carrier_pidfd)
+            self._fail_start(process, SandboxUnavailable("slirp4netns has ended.", _NETWORK_REMEDY))
+
+        read = selectors.EVENT_READ
+        self._selector.register(uplink.rules_pidfd, read, lambda: arrived("rules", uplink.rules_pidfd, uplink.rules_hold))
+        self._selector.register(uplink.ready_fd, read, lambda: arrived("carrier", uplink.ready_fd, uplink.is_ready))
+        self._selector.register(uplink.carrier_pidfd, read, lost_carrier)
 
     def _fail_start(self, process: SandboxedProcess, error: SandboxUnavailable) -> None:
         start = self._starts.pop(process, None)
@@ -271,7 +333,13 @@ class Sandbox:
             return
         if self._uids is not None and process.uid:
             self._uids.give_back(process.uid)
+        if process.uplink is not None:
+            process.uplink.close(self._forget_descriptor)
         process.finish(info)
+
+    def _forget_descriptor(self, descriptor: int) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(descriptor)
 
     # ---- the watchdog ----
 
@@ -323,20 +391,37 @@ class Sandbox:
     def _look(self, process: SandboxedProcess) -> None:
         assert process.table is not None
         begun = time.monotonic()
-        limit = process.memory_limit_bytes
+        limits, limit = process.limits, process.limits.memory_bytes
         usage = process.table.quick_usage()
         if usage.memory_bytes > limit:
             usage = process.table.exact_usage()
         if usage.memory_bytes > limit:
             process.condemn(out_of_memory(usage.memory_bytes, limit))
-        elif usage.threads > self.settings.process_limit:
-            process.condemn(too_many_processes(usage.threads, self.settings.process_limit))
+        elif usage.threads > limits.processes:
+            process.condemn(too_many_processes(usage.threads, limits.processes))
         elif usage.open_files > self.settings.open_files_total:
             process.condemn(too_many_files(usage.open_files, self.settings.open_files_total))
+        elif not process.tmp_held and (used := process.table.tmp_bytes()) > limits.tmp_bytes:
+            process.condemn(tmp_full(used, limits.tmp_bytes))
         process.last_memory_bytes = usage.memory_bytes
         # Where counting itself is slow (large, many processes) it gets a third of the time and no more.
         pause = max(look_interval(limit - usage.memory_bytes), 2 * (time.monotonic() - begun))
         process.next_look = time.monotonic() + pause
+        if process.pace is not None:
+            self._keep_pace(process, process.pace)
+
+    def _keep_pace(self, process: SandboxedProcess, pace: Pace) -> None:
+        """Stop an EE that has had more than its share of the processors, and let it go on when its time has come."""
+        now = time.monotonic()
+        if pace.held_until > now:
+            # What was being forked while the others were stopped.
+            process.signal_all(signal.SIGSTOP)
+        elif pace.held_until:
+            pace.go_on(process.cpu_seconds())
+            process.signal_all(signal.SIGCONT)
+        elif pace.look(process.cpu_seconds()):
+            process.signal_all(signal.SIGSTOP)
+        process.next_look = min(process.next_look, pace.held_until or now + _PACE_LOOK_S)
 
 
 def look_interval(headroom_bytes: int) -> float:

@@ -20,7 +20,7 @@ from .launcher import Sandbox
 from .seccomp import supported_architecture
 from .settings import MIB, UNSAFE_VARIABLE, Check, SandboxSettings, SandboxUnavailable
 
-_OPTIONS = ("--as-pid-1", "--clearenv", "--perms", "--size", "--ro-bind-data", "--info-fd", "--die-with-parent")
+_OPTIONS = ("--as-pid-1", "--clearenv", "--perms", "--size", "--ro-bind-data", "--info-fd")
 _PROBE_PROCESSES = 8
 _SYSCTLS = {
     "kernel/unprivileged_userns_clone": "1",

@@ -15,15 +15,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from .accounting import MAIN_PID, ProcessTable, Usage
+from .limits import Limits, TmpBound, first_child
+from .pace import Pace
 from .settings import MIB
 
 if TYPE_CHECKING:
+    from .cgroups import Cgroup
     from .launcher import Sandbox
+    from .network import Uplink
 
 T = TypeVar("T")
 
 _REAP_ROUNDS = 100
 _STOP_TIMEOUT_S = 0.2
+_NICENESS = 10
 _NO_STRAYS: tuple[list[int], set[int]] = ([], set())
 
 
@@ -32,7 +37,7 @@ class ExitInfo:
     """How an EE ended. `kind` is stable; `message` is one sentence for the person who wrote the step."""
 
     kind: str
-    """exited, signalled, out_of_memory, too_many_processes, too_many_files, killed (by the host) or lost (from outside)."""
+    """exited, signalled, out_of_memory, too_many_processes, too_many_files, tmp_full, killed (by the host) or lost (from outside)."""
     message: str
     exit_code: int | None = None
     signal: int | None = None
@@ -42,13 +47,17 @@ class ExitInfo:
 class SandboxedProcess:
     """A running EE. The four descriptors are the caller's; everything else is watched by the sandbox's own thread."""
 
-    def __init__(self, sandbox: Sandbox, identity: int, memory_limit_bytes: int) -> None:
+    def __init__(self, sandbox: Sandbox, identity: int, limits: Limits) -> None:
         self.id = identity
+        self.limits = limits
+        self.group: Cgroup | None = None
+        self.uplink: Uplink | None = None
+        self.pace: Pace | None = None
         self.pid = 0
         self.control_reader = self.control_writer = self.stdout = self.stderr = -1
         self.exit_info: ExitInfo | None = None
-        self.memory_limit_bytes = memory_limit_bytes
         self.last_memory_bytes = 0
+        self.tmp_held = False
         self.watched = self.frozen = False
         self.idle_since = 0.0
         self.next_look = 0.0
@@ -60,6 +69,7 @@ class SandboxedProcess:
         self._sandbox = sandbox
         self._verdict: ExitInfo | None = None
         self._abandoned = False
+        self._tmp: TmpBound | None = None
         # Re-entrant, because freezing is one step to watch() and many to freeze().
         self._lock = threading.RLock()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[ExitInfo]]] = []
@@ -69,8 +79,10 @@ class SandboxedProcess:
         """Whether somebody has already decided that it ends."""
         return self._verdict is not None
 
-    def adopt_init(self) -> None:
-        """Find the namespace's init on the host, by what bubblewrap told and the kernel confirms. The sandbox's thread only."""
+    def adopt_init(self, tmp_descriptor: int) -> None:
+        """Find the namespace's init on the host, by what bubblewrap told and the kernel confirms. The sandbox's thread only.
+
+        `tmp_descriptor` is init's number of the /tmp that it has opened for changes."""
         assert self.popen is not None
         if self.unsafe:
             self.pid = self.popen.pid
@@ -85,6 +97,42 @@ class SandboxedProcess:
         table = ProcessTable(pid)
         with self._lock:
             self.pid, self.pidfd, self.table = pid, pidfd, table
+            self._tmp = TmpBound(pidfd, tmp_descriptor)
+        self.set_limits(self.limits)
+
+    def set_limits(self, limits: Limits) -> None:
+        """The limits of the version that this EE is bound to, before any code of it runs; they hold from now on."""
+        with self._lock:
+            self.limits = limits
+            self.next_look = 0.0
+            if self.unsafe or self.table is None or self._tmp is None:
+                return
+            self.tmp_held = self._tmp.set(limits.tmp_bytes)
+            if self.group is not None:
+                self.group.set_memory(limits.memory_bytes, limits.tmp_bytes, self._sandbox.settings.shm_bytes)
+                self.group.set_processes(limits.processes)
+            if limits.cpu_millis:
+                self._limit_cpu(limits.cpu_millis)
+
+    def _limit_cpu(self, millis: int) -> None:
+        """By the EE's control group, else by the watchdog, which makes it stand still."""
+        main = first_child(self.pid)
+        group = self.group
+        if group is None or not group.bounds("cpu"):
+            self.pace = Pace(millis)
+            yield_to_others(main)
+            return
+
+        def join() -> None:
+            try:
+                group.set_cpu(millis, main)
+            except OSError as error:
+                self.condemn(ExitInfo("lost", f"its share of the processors could not be set ({error})"))
+            self.signal_main(signal.SIGCONT)
+
+        # The kernel takes its time; nothing of the version's may run before.
+        self.signal_main(signal.SIGSTOP)
+        threading.Thread(target=join, name="millrace-cpu", daemon=True).start()
 
     def watch(self) -> None:
         """A run starts: look at memory and processes from now on, and let it run again if it was frozen."""
@@ -94,6 +142,8 @@ class SandboxedProcess:
             if self.frozen:
                 self.frozen = False
                 self.signal_main(signal.SIGCONT)
+            if self.pace is not None:
+                self.pace.begin(self.cpu_seconds())
         # An EE whose runs follow one another closely keeps its schedule: each new run would otherwise put the look off.
         if not scheduled:
             self._sandbox.watch(self)
@@ -119,11 +169,6 @@ class SandboxedProcess:
             self.signal_main(signal.SIGSTOP)
             self.frozen = True
             self.reap_strays()
-
-    def set_memory_limit(self, limit_bytes: int) -> None:
-        """The limit of the version that this EE is bound to; holds from the next look on."""
-        self.memory_limit_bytes = limit_bytes
-        self.next_look = 0.0
 
     def kill(self, cause: str = "") -> None:
         """End the EE, every process of it. The first verdict stands, so a kill after an overrun keeps the overrun's."""
@@ -174,6 +219,16 @@ class SandboxedProcess:
         """What it uses now, counted exactly; zeros when it is dead."""
         return self._with_table(ProcessTable.exact_usage, Usage())
 
+    def cpu_seconds(self) -> float:
+        """Processor time of all its processes, those that have ended included."""
+        return self._with_table(ProcessTable.cpu_seconds, 0.0)
+
+    def signal_all(self, number: int) -> None:
+        """Send a signal to every process but init."""
+        for pid in self._with_table(ProcessTable.pids, []):
+            if pid >= MAIN_PID:
+                self._with_table(lambda table: table.kill(pid, number), False)  # noqa: B023
+
     def stray_pids(self) -> list[int]:
         """Processes that run beside init and the main Python, by the EE's own numbers."""
         return self._with_table(ProcessTable.strays, _NO_STRAYS)[0]
@@ -222,6 +277,12 @@ class SandboxedProcess:
             if self.table is not None:
                 self.table.close()
                 self.table = None
+            if self._tmp is not None:
+                self._tmp.close()
+            if self.group is not None:
+                if self._verdict is None and self.group.out_of_memory():
+                    self.exit_info = out_of_memory_in_group(self.limits)
+                self.group.remove()
         if self._abandoned:
             self.close_fds()
         for loop, future in waiters:
@@ -250,6 +311,17 @@ def lost() -> ExitInfo:
 def out_of_memory(used_bytes: int, limit_bytes: int) -> ExitInfo:
     used, limit = -(-used_bytes // MIB), limit_bytes // MIB
     return ExitInfo("out_of_memory", f"out of memory at {used} MB (limit {limit} MB)")
+
+
+def out_of_memory_in_group(limits: Limits) -> ExitInfo:
+    memory, tmp = limits.memory_bytes // MIB, limits.tmp_bytes // MIB
+    text = f"out of memory: with what the kernel holds for it, more than its {memory} MB of memory and {tmp} MB of /tmp together"
+    return ExitInfo("out_of_memory", text)
+
+
+def tmp_full(used_bytes: int, limit_bytes: int) -> ExitInfo:
+    used, limit = -(-used_bytes // MIB), limit_bytes // MIB
+    return ExitInfo("tmp_full", f"{used} MB in /tmp (limit {limit} MB)")
 
 
 def machine_out_of_memory(memory_bytes: int, tmp_bytes: int) -> ExitInfo:
@@ -317,6 +389,12 @@ def _state(pid: int) -> str:
 
 def too_many_files(count: int, limit: int) -> ExitInfo:
     return ExitInfo("too_many_files", f"{count} open files in all its processes (limit {limit})")
+
+
+def yield_to_others(pid: int) -> None:
+    """Whoever may not have a processor to itself gets what others leave, too."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
 
 
 def _signal_name(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,9 @@ LOWEST_OPEN_FILES = 1010
 
 UNSAFE_VARIABLE = "MILLRACE_UNSAFE_RUN_USER_CODE_WITHOUT_SANDBOX"
 UNSAFE_CONSENT = "yes-i-understand"
-NETWORKS = ("open", "none")
+PACKAGES = "/millrace/packages"
+NETWORKS = ("open", "internet", "none")
+PROCESSES_MAX = 4096
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,21 @@ class SandboxSettings:
     """What of the interpreter is bound, at the same path. Default: the prefix `python` reports about itself."""
     read_only_binds: tuple[tuple[Path, str], ...] = ()
     """Further folders or files: (source here, destination in the sandbox)."""
+    package_sets: Path | None = None
+    """The folder with all package sets; bound read-only at /millrace/packages, where its names cannot be listed."""
+    work_dir: Path | None = None
+    """A folder of the host that is writable inside, at /millrace/work, and given to the EE's uid. None: there is none."""
     network: str = "open"
-    """`open`: the host's network. `none`: a network namespace of its own with nothing but loopback."""
+    """`open`: the host's network. `none`: a network namespace of its own with nothing but loopback. `internet`: one from which
+    public addresses can be reached."""
+    network_allow: tuple[str, ...] = ()
+    """With `internet`: ranges beyond the public ones that can be reached too."""
+    network_deny: tuple[str, ...] = ()
+    """With `internet`: ranges that cannot be reached, whatever else is allowed."""
+    slirp4netns: Path | None = None
+    nft: Path | None = None
+    cgroup: str = ""
+    """Where groups are made, below the mount of each hierarchy. Default: this process's own or a delegated one; `off`: none."""
     memory_limit_bytes: int = 256 * MIB
     """All processes of an EE together, the interpreter's own some 10 MB included, /tmp not. 32 MiB to 1 TiB."""
     data_limit_bytes: int = 64 * GIB
@@ -97,7 +113,7 @@ class SandboxSettings:
         bounds = {
             "memory_limit_bytes": (32 * MIB, 1024 * GIB),
             "data_limit_bytes": (128 * MIB, 1 << 50),
-            "process_limit": (4, 4096),
+            "process_limit": (4, PROCESSES_MAX),
             "open_files_limit": (LOWEST_OPEN_FILES, 1 << 20),
             "open_files_total": (LOWEST_OPEN_FILES, 1 << 24),
             "tmp_bytes": (MIB, 1 << 50),
@@ -116,6 +132,7 @@ class SandboxSettings:
         ]
         if self.network not in NETWORKS:
             problems.append(f"network is {self.network!r}, must be one of {', '.join(NETWORKS)}")
+        problems += [problem for one in (*self.network_allow, *self.network_deny) if (problem := _problem_of_range(one))]
         if problems:
             raise InvalidSandboxSetting(problems)
 
@@ -130,11 +147,12 @@ class SandboxSettings:
                 values[name] = int(number)
             elif number:
                 problems.append(f"MILLRACE_SANDBOX_{name.upper()} is {number!r}, must be a whole number")
-        for name in ("python", "python_prefix", "bwrap", "uid_lock_dir"):
+        for name in ("python", "python_prefix", "bwrap", "uid_lock_dir", "package_sets", "slirp4netns", "nft"):
             if text := env.get(f"MILLRACE_SANDBOX_{name.upper()}"):
                 values[name] = Path(text)
-        if network := env.get("MILLRACE_SANDBOX_NETWORK"):
-            values["network"] = network
+        for name in ("network", "cgroup"):
+            if text := env.get(f"MILLRACE_SANDBOX_{name.upper()}"):
+                values[name] = text
         unsafe = env.get(UNSAFE_VARIABLE, "")
         if unsafe and unsafe != UNSAFE_CONSENT:
             problems.append(f"{UNSAFE_VARIABLE} is {unsafe!r}; the only value it takes is {UNSAFE_CONSENT!r}")
@@ -142,6 +160,11 @@ class SandboxSettings:
         if problems:
             raise InvalidSandboxSetting(problems)
         return cls(**{**values, **overrides})  # type: ignore[arg-type]
+
+    @property
+    def package_sets_inside(self) -> str:
+        """Where an EE finds the package sets."""
+        return str(self.package_sets) if self.unsafe else PACKAGES
 
     def find_bwrap(self) -> Path | None:
         """The bubblewrap to use, or None when there is none."""
@@ -152,6 +175,14 @@ class SandboxSettings:
             if os.access(candidate, os.X_OK):
                 return candidate
         return None
+
+
+def _problem_of_range(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        return f"a range of addresses is {text!r}: {error}"
+    return ""
 
 
 _INTEGERS = (

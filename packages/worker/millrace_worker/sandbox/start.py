@@ -9,9 +9,10 @@ import subprocess
 from pathlib import Path
 
 from . import bubblewrap
+from .network import RESOLV_CONF
 from .process import SandboxedProcess
 from .seccomp import assemble_filter, supported_architecture
-from .settings import LOWEST_OPEN_FILES, SandboxSettings, SandboxUnavailable
+from .settings import LOWEST_OPEN_FILES, PROCESSES_MAX, SandboxSettings, SandboxUnavailable
 
 _ERROR_BYTES = 4096
 
@@ -27,6 +28,8 @@ def start_bubblewrap(
             "Raise it: ulimit -n 4096 in a shell, LimitNOFILE= in a systemd unit, --ulimit nofile= in Docker.",
         )
     process.uid, process.unsafe = uid, settings.unsafe
+    if settings.work_dir is not None and bubblewrap.is_root() and not settings.unsafe:
+        os.chown(settings.work_dir, uid, uid)
     pipes = _Pipes(uid if bubblewrap.is_root() and not settings.unsafe else None)
     try:
         _start(settings, process, pipes, extra_binds)
@@ -91,14 +94,15 @@ def _start(
     lifeline, inner_lifeline = pipes.to_inside()
     info, inner_info = pipes.from_inside()
     passed = {"control_in": control_in, "control_out": control_out, "status": inner_status, "lifeline": inner_lifeline}
-    arguments = _init_arguments(settings, process.uid, passed)
+    joining = process.group.joining if process.group is not None else []
+    arguments = _init_arguments(settings, process.uid, passed, joining)
     if settings.unsafe:
         command = [*bubblewrap.python_command(settings, str(bubblewrap.INIT_FOLDER)), *arguments]
-        descriptors = (*passed.values(),)
+        descriptors = (*passed.values(), *joining)
     else:
-        passwd, group = (pipes.with_content(text) for text in _accounts(process.uid))
-        command = bubblewrap.build_command(settings, inner_info, passwd, group, extra_binds, arguments)
-        descriptors = (*passed.values(), inner_info, passwd, group)
+        files = [(pipes.with_content(text), name) for name, text in _files(settings, process.uid).items()]
+        command = bubblewrap.build_command(settings, inner_info, files, extra_binds, arguments)
+        descriptors = (*passed.values(), *joining, inner_info, *(descriptor for descriptor, _ in files))
     process.popen = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -107,7 +111,11 @@ def _start(
         pass_fds=descriptors,
         env={**bubblewrap.environment(settings), **_mark()},
         cwd="/",
+        # A signal to the house's process group must not end bubblewrap between its clone and its word to the clone.
+        start_new_session=True,
     )
+    if process.group is not None:
+        process.group.joined()
     process.popen_pidfd = os.pidfd_open(process.popen.pid)
     process.control_reader, process.control_writer = control_reader, control_writer
     process.stdout, process.stderr = stdout, stderr
@@ -119,7 +127,7 @@ def _mark() -> dict[str, str]:
     return {name: os.environ[name] for name in ("MILLRACE_HOUSE",) if name in os.environ}
 
 
-def _init_arguments(settings: SandboxSettings, uid: int, passed: dict[str, int]) -> list[str]:
+def _init_arguments(settings: SandboxSettings, uid: int, passed: dict[str, int], joining: list[int]) -> list[str]:
     arch = supported_architecture()
     if arch is None and not settings.unsafe:
         raise SandboxUnavailable("No system call table for this machine's architecture.", "Use x86_64 or aarch64.")
@@ -132,17 +140,20 @@ def _init_arguments(settings: SandboxSettings, uid: int, passed: dict[str, int])
         "tmp_inodes": settings.tmp_inodes,
         "shm_bytes": settings.shm_bytes,
         "processes": settings.process_limit,
+        "processes_max": PROCESSES_MAX,
         "files": settings.open_files_limit,
         "data": settings.data_limit_bytes,
+        "groups": ",".join(map(str, joining)),
         "filter": assemble_filter(arch).hex() if arch else "",
     }
     return [f"{name}={value}" for name, value in values.items()]
 
 
-def _accounts(uid: int) -> tuple[str, str]:
-    """/etc/passwd and /etc/group: this user and nobody."""
+def _files(settings: SandboxSettings, uid: int) -> dict[str, str]:
+    """/etc/passwd and /etc/group with this user and nobody; where there is a name server of the EE's own, that too."""
     passwd = f"millrace:x:{uid}:{uid}:Millrace:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
-    return passwd, f"millrace:x:{uid}:\nnogroup:x:65534:\n"
+    files = {"/etc/passwd": passwd, "/etc/group": f"millrace:x:{uid}:\nnogroup:x:65534:\n"}
+    return {**files, "/etc/resolv.conf": RESOLV_CONF} if settings.network == "internet" else files
 
 
 def describe_failed_start(process: SandboxedProcess) -> SandboxUnavailable:

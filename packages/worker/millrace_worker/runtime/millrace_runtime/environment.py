@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import resource
 import sys
 import threading
 
@@ -114,14 +115,24 @@ class Environment:
     def _bind(self, header: dict[str, Any], _segments: list[bytes]) -> None:
         self._steps = make_steps(header["steps"])
         self._bounds = header["bounds"]
+        if processes := self._bounds.get("processes_max"):
+            # Both limits, so that no code of the version's can raise them again.
+            resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
         # Killing every process in sight is right only where they are all ours.
         self._own_pids = os.stat("/proc/self/ns/pid").st_ino != header["host_pid_namespace"]
-        sys.path[:0] = header.get("packages", [])
+        if "modules" in header:
+            from millrace_runtime.beside import find_modules_in
+
+            find_modules_in(header["modules"], [step.file_name for step in self._steps])
+        # Behind Python's own: a package that is called as one of its modules hides nothing. Entries of the path are not
+        # searched for `.pth` files, which could run code of their own.
+        if "packages" in header:
+            sys.path.append(header["packages"])
 
     def _check(self, header: dict[str, Any], _segments: list[bytes]) -> None:
-        from millrace_runtime.check import check
+        from millrace_runtime.check import examine
 
-        self._channel.send(frames.CHECKED, {"problems": check(header["steps"])})
+        self._channel.send(frames.CHECKED, examine(header["steps"], header["modules"]))
 
     def _start(self, header: dict[str, Any], segments: list[bytes]) -> None:
         self._run = CurrentRun(header, segments)

@@ -33,6 +33,7 @@ _SECCOMP_MODE_FILTER = 2
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF = 444, 446  # the same on all architectures
 _LANDLOCK_VERSION_FLAG, _LANDLOCK_ABI_WITH_SCOPES, _LANDLOCK_SCOPE_ABSTRACT_SOCKETS = 1, 6, 1
 _CAPABILITY_VERSION_3 = 0x20080522
+_FSPICK, _AT_FDCWD, _FSPICK_CLOEXEC = 433, -100, 1  # the same on all architectures
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -60,6 +61,18 @@ def _bound_tmpfs(path: str, size: int, inodes: int) -> None:
     """bubblewrap can give a tmpfs its size but not its number of inodes."""
     options = f"size={size},nr_inodes={inodes}".encode()
     _call("mount", b"tmpfs", path.encode(), b"tmpfs", _MS_REMOUNT | _MS_NOSUID | _MS_NODEV, options)
+
+
+def _join_groups(descriptors: str) -> None:
+    """The control groups of this EE: whoever is forked from here on is born in them."""
+    for descriptor in map(int, filter(None, descriptors.split(","))):
+        os.write(descriptor, b"0")
+        os.close(descriptor)
+
+
+def _pick_tmp() -> int:
+    """/tmp opened for changes of its size, for the worker to take over; -1 on kernels that cannot."""
+    return int(_libc.syscall(_FSPICK, _AT_FDCWD, b"/tmp", _FSPICK_CLOEXEC))
 
 
 def _close_proc() -> None:
@@ -92,11 +105,13 @@ def _map_ordinary_user(inside: int) -> None:
     os.setresuid(inside, inside, inside)
 
 
-def _set_limits(processes: int, files: int, data: int) -> None:
-    """Without a sandbox there is no limit of processes: it would count all those of the user who runs the house."""
+def _set_limits(processes: tuple[int, int] | None, files: int, data: int) -> None:
+    """Without a sandbox there is no limit of processes: it would count all those of the user who runs the house. Otherwise the
+    runtime makes it its workflow's own, for good, before any user code runs."""
+    if processes is not None:
+        resource.setrlimit(resource.RLIMIT_NPROC, processes)
     for name, value in (
         ("CORE", 0),
-        *([("NPROC", processes)] if processes else []),
         ("NOFILE", files),
         ("DATA", data),
         ("MEMLOCK", 65536),
@@ -222,10 +237,14 @@ def _reason(code: int) -> int:
     return os.WTERMSIG(code) if os.WIFSIGNALED(code) else os.WEXITSTATUS(code)
 
 
-def _prepare(config: dict[str, Any]) -> None:
+def _prepare(config: dict[str, Any]) -> int:
+    """Everything that needs a privilege, then none is left; returns the descriptor that _pick_tmp() made."""
+    tmp = -1
+    _join_groups(str(config["groups"]))
     if config["mode"] != "unsafe":
         _bound_tmpfs("/tmp", config["tmp_bytes"], config["tmp_inodes"])
         _bound_tmpfs("/dev/shm", config["shm_bytes"], 4096)
+        tmp = _pick_tmp()
         _close_proc()
         _be_the_first_to_go()
     if config["mode"] == "root":
@@ -240,10 +259,12 @@ def _prepare(config: dict[str, Any]) -> None:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _close_abstract_sockets()
         _install_filter(bytes.fromhex(config["filter"]))
-    _set_limits(config["processes"] if config["mode"] != "unsafe" else 0, config["files"], config["data"])
-    # Changing the uid cleared what bubblewrap had set. Should bubblewrap have died in between, the lifeline tells.
+    processes = (config["processes"], config["processes_max"]) if config["mode"] != "unsafe" else None
+    _set_limits(processes, config["files"], config["data"])
+    # Should bubblewrap have died before, the lifeline tells.
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.umask(0o022)
+    return tmp
 
 
 def main() -> None:
@@ -251,8 +272,8 @@ def main() -> None:
     config: dict[str, Any] = {}
     for argument in sys.argv[1:]:
         key, _, value = argument.partition("=")
-        config[key] = int(value) if value.isdecimal() and key != "filter" else value
-    _prepare(config)
+        config[key] = int(value) if value.isdecimal() and key not in ("filter", "groups") else value
+    tmp = _prepare(config)
     wakeup, wakeup_writer = os.pipe()
     os.set_blocking(wakeup, False)
     os.set_blocking(wakeup_writer, False)
@@ -268,5 +289,5 @@ def main() -> None:
     os.closerange(0, 3)
     for name in ("control_in", "control_out"):
         os.close(config[name])
-    os.write(config["status"], b"ready\n")
+    os.write(config["status"], f"ready {tmp}\n".encode())
     _supervise(child, config["status"], config["lifeline"], wakeup)
