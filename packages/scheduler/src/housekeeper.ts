@@ -44,6 +44,8 @@ export class Housekeeper {
     const keys = await housekeeping.pruneKeys();
     await housekeeping.pruneCommitters();
     const objects = await housekeeping.collectObjects(historyDays, objectGraceMs);
-    if (dropped.length + keys + objects > 0) this.log.info("housekeeping.done", { dropped, keys, objects });
+    const records = await housekeeping.collectDataStores();
+    const removed = { dropped, keys, objects, records };
+    if (dropped.length + keys + objects + records > 0) this.log.info("housekeeping.done", removed);
   }
 }

@@ -63,9 +63,21 @@ export {
   type Objects,
   type ObjectWrite,
 } from "./objects/object-records.ts";
+export { assertCurrentAssignment, staleAssignment, type AssignmentKey } from "./assignments.ts";
+export {
+  DATA_STORE_BOUNDS,
+  type DataStoreEntry,
+  type DataStoreOperation,
+  type DataStorePage,
+  type DataStoreRecord,
+  type DataStores,
+  type DataStoreScan,
+  type WriteOrigin,
+} from "./data-stores/data-store-records.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";
 export { migrate, type MigrateOptions } from "./migrate.ts";
 export { hashApiKey } from "./definitions/api-keys.ts";
 export { createVault, type SecretPlace, type Vault } from "./secrets/vault.ts";
 export type { Resealed, Secrets } from "./secrets/secrets.ts";
+export type { FileBounds, FileEntry, FileListing, FileRecord, Files, FileWrite } from "./files/file-records.ts";

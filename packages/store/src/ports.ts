@@ -1,4 +1,13 @@
-import type { CommitBatch, CommitOutcome, LoadedRun, PlatformError } from "@millrace/core";
+import type {
+  CommitBatch,
+  CommitOutcome,
+  FoundRun,
+  LoadedPartition,
+  OutboxPage,
+  PlatformError,
+  WakePage,
+  WakeQuery,
+} from "@millrace/core";
 
 /** What became of a commit, with what could never be written. */
 export interface RecordedOutcome extends CommitOutcome {
@@ -28,8 +37,14 @@ export interface Partitions {
   registerCommitter(id: string): Promise<void>;
   /** Raises the epochs, waiting for commits in flight; returns the new ones. Load only afterwards. */
   take(partitions: readonly number[]): Promise<Map<number, number>>;
-  /** Unfinished runs of partitions whose epoch is still the given one, in a new snapshot; the others are in `moved`. */
-  load(epochs: ReadonlyMap<number, number>): Promise<{ rows: LoadedRun[]; moved: Set<number> }>;
+  /** What is in partitions whose epoch is still the given one, in a new snapshot; the others are missing. */
+  load(epochs: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, LoadedPartition>>;
+  /** At most `limit` paused runs of each partition that wake by a time, earliest first; moved partitions are missing. */
+  page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number, limit: number): Promise<ReadonlyMap<number, WakePage>>;
+  /** Where a run is, and which request ended the pause at a step run's address. */
+  find(runId: string, path: string): Promise<FoundRun>;
+  /** The oldest messages of a partition's outbox. */
+  readOutbox(partition: number, limit: number): Promise<OutboxPage>;
 }
 
 /** A fact about the database that threatens a promise. */
@@ -56,6 +71,8 @@ export interface Housekeeping {
    * retained for the grace. Returns how many were removed.
    */
   collectObjects(retentionDays: number, graceMs: number, nowMs?: number): Promise<number>;
+  /** Removes expired records of data stores, and what was kept of writes of runs that are over. Returns how many. */
+  collectDataStores(): Promise<number>;
   /** Settings of the server that threaten what was acknowledged; none when all is well. */
   checkDurability(): Promise<readonly DurabilityFinding[]>;
 }

@@ -1,6 +1,8 @@
 import { createAccounts } from "./accounts/accounts.ts";
 import { createApps } from "./accounts/apps.ts";
 import type { Accounts, Apps } from "./accounts/account-records.ts";
+import { createDataStores } from "./data-stores/data-stores.ts";
+import type { DataStores } from "./data-stores/data-store-records.ts";
 import { Database } from "./database.ts";
 import { createApiKeys } from "./definitions/api-keys.ts";
 import { createProjects } from "./definitions/projects.ts";
@@ -11,6 +13,8 @@ import { createRuns } from "./runs/runs.ts";
 import type { ApiKeys, Projects, Variables } from "./definitions/project-records.ts";
 import type { Workflows } from "./definitions/workflow-records.ts";
 import type { Objects } from "./objects/object-records.ts";
+import { createFiles } from "./files/files.ts";
+import type { Files } from "./files/file-records.ts";
 import { createObjects } from "./objects/objects.ts";
 import { createHousekeeping } from "./housekeeping/housekeeping.ts";
 import { checkSchema } from "./migrate.ts";
@@ -43,9 +47,11 @@ export interface Store {
   readonly accounts: Accounts;
   readonly apps: Apps;
   readonly secrets: Secrets;
+  readonly dataStores: DataStores;
   readonly runs: Runs;
   readonly logs: Logs;
   readonly objects: Objects;
+  readonly files: Files;
   readonly partitions: Partitions;
   readonly housekeeping: Housekeeping;
   /** Throws `DATABASE_UNAVAILABLE`; for health checks. */
@@ -79,9 +85,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     accounts: createAccounts(database, vault),
     apps: createApps(database, vault),
     secrets: createSecrets(database, vault),
+    dataStores: createDataStores(database),
     runs: createRuns(database),
     logs: createLogs(database),
     objects: createObjects(database),
+    files: createFiles(database),
     partitions: createPartitions(database),
     housekeeping: createHousekeeping(database),
     ping: async () => void (await database.query("SELECT 1")),

@@ -1,3 +1,4 @@
+import { collectOperations, collectRecords } from "../data-stores/collect.ts";
 import type { Database } from "../database.ts";
 import type { Housekeeping } from "../ports.ts";
 import { collectObjects, releaseRunsBefore, settleRuns } from "../objects/collect.ts";
@@ -22,6 +23,7 @@ export function createHousekeeping(database: Database): Housekeeping {
       await settleRuns(database, graceMs);
       return collectObjects(database, graceMs);
     },
+    collectDataStores: async () => (await collectRecords(database)) + (await collectOperations(database)),
     checkDurability: () => checkDurability(database),
   };
 }
