@@ -1,16 +1,9 @@
-/**
- * Measures a whole house on scratch data, beside the floors of its parts, all in one run on one machine:
- *
- *   npm run bench                     a table
- *   npm run bench -- --json FILE      and the figures for machines
- *   npm run bench -- --quick          a tenth of the work, for a first look
- */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { loadTools } from "@millrace/provision";
 import pg from "pg";
+import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse } from "../harness/test-house.ts";
 import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
@@ -19,7 +12,14 @@ import { round } from "./quantiles.ts";
 import { renderTable, type Figures } from "./table.ts";
 import { deployMany, measureThroughput } from "./throughput.ts";
 
-const { values } = parseArgs({ options: { json: { type: "string" }, quick: { type: "boolean", default: false } } });
+const values = parseOptions(
+  "npm run bench",
+  "Measures a whole house on scratch data, beside the floors of its parts, all in one run on one machine.",
+  {
+    json: { type: "string", value: "FILE", about: "write the figures for machines, too" },
+    quick: { type: "boolean", default: false, about: "a tenth of the work, for a first look" },
+  },
+);
 
 /** What the data folder says of its house's servers. */
 interface Access {

@@ -1,19 +1,23 @@
-import { parseArgs } from "node:util";
-
+import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse } from "../harness/test-house.ts";
 import { deployVictims, killRound, victims, type Victim } from "./kill-round.ts";
 import { Witness } from "./witness.ts";
 
-// `npm run test:kill -- --times 20 [--runs 200] [--seed N]`: rounds of kill -9 against one house, in a shuffled order.
-// With `--pause MS` the victims are stopped for that long instead, and go on as if nothing had been.
-const { values } = parseArgs({
-  options: {
-    times: { type: "string", default: "1" },
-    runs: { type: "string", default: "200" },
-    pause: { type: "string" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+const values = parseOptions(
+  "npm run test:kill",
+  "Kills every process of a house in a shuffled order while runs are under way, and looks whether each ended exactly once.",
+  {
+    times: { type: "string", value: "N", default: "1", about: "rounds" },
+    runs: { type: "string", value: "N", default: "200", about: "runs in each round" },
+    pause: { type: "string", value: "MS", about: "stop the victims for so long instead of killing them" },
+    seed: {
+      type: "string",
+      value: "SEED",
+      default: String(Date.now() % 1_000_000),
+      about: "repeats a round in its order",
+    },
   },
-});
+);
 
 /** Shuffles by a seed, so that a round that failed can be repeated in its order. */
 function shuffled(seed: number): Victim[] {

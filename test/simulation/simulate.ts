@@ -1,25 +1,23 @@
-/**
- * Runs the simulation from the command line:
- *
- *   npm run simulate -- --runs 100000 --seed 1       must print 0 violations
- *   npm run simulate -- --mutations --runs 1000      each planted mistake must be found within so many (rare ones: 20 times)
- *   npm run simulate -- --mutation NAME --runs N
- *   npm run simulate -- --only SEED --trace          replays one scenario
- */
-import { parseArgs } from "node:util";
+import { parseOptions } from "../harness/parse-options.ts";
 import { MUTATIONS, RARE, type Mutation } from "./mutations.ts";
 import { search, simulate } from "./search.ts";
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: "2000" },
-    seed: { type: "string", default: "1" },
-    only: { type: "string" },
-    mutation: { type: "string" },
-    mutations: { type: "boolean", default: false },
-    trace: { type: "boolean", default: false },
+const values = parseOptions(
+  "npm run simulate",
+  "Runs whole houses in one process through random crashes, losses, doubles and delays, and checks every rule after each event.",
+  {
+    runs: { type: "string", value: "N", default: "2000", about: "schedules to try" },
+    seed: { type: "string", value: "SEED", default: "1", about: "where the random numbers begin" },
+    only: { type: "string", value: "SEED", about: "replay one schedule" },
+    mutation: { type: "string", value: "NAME", about: "plant one mistake, which must be found" },
+    mutations: {
+      type: "boolean",
+      default: false,
+      about: "plant each mistake in turn; rare ones get 20 times the runs",
+    },
+    trace: { type: "boolean", default: false, about: "with --only: print every event" },
   },
-});
+);
 
 /** Output cut off by a reader such as head is no failure of the search. */
 process.stdout.on("error", () => process.exit(1));
