@@ -15,6 +15,12 @@ const named = process.argv.slice(2);
 ["SIGINT", "SIGTERM", "SIGHUP"].forEach((signal) => process.on(signal, () => process.exit(130)));
 
 await runScript(async () => {
+  if (named.includes("--help") || named.includes("-h")) {
+    console.log(
+      "npm test             every suite that is not heavy\nnpm test -- NAME…    the suites that are named\nnpm test -- --list   their names",
+    );
+    return 0;
+  }
   if (named.includes("--list")) {
     suites.forEach(({ name, about, heavy }) =>
       console.log(`${name.padEnd(14)} ${about}${heavy ? " (only when named)" : ""}`),
