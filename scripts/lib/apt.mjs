@@ -11,16 +11,16 @@ export function hasApt() {
 }
 
 /**
- * Installs a package of the system; root only.
+ * Installs packages of the system; root only.
  *
- * @param {string} name
+ * @param {string[]} names
  */
-export async function aptInstall(name) {
+export async function aptInstall(...names) {
   const options = {
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    remedy: `run "apt-get update && apt-get install ${name}" by hand and read what it says`,
+    remedy: `run "apt-get update && apt-get install ${names.join(" ")}" by hand and read what it says`,
   };
-  const install = () => run("apt-get", ["install", "-y", "--no-install-recommends", name], options);
+  const install = () => run("apt-get", ["install", "-y", "--no-install-recommends", ...names], options);
   // A fresh machine has no package lists, an old one lists whose versions are gone.
   await install().catch(async () => {
     await run("apt-get", ["update"], options);
@@ -29,23 +29,24 @@ export async function aptInstall(name) {
 }
 
 /**
- * Unpacks a package of the system into a folder, without installing it and without rights.
+ * Unpacks packages of the system into a folder, without installing them and without rights.
  *
- * @param {string} name
+ * @param {string[]} names
  * @param {string} folder
  */
-export function aptDownload(name, folder) {
-  const remedy = `ask the machine's administrator for "apt-get install ${name}"`;
+export function aptDownload(names, folder) {
+  const remedy = `ask the machine's administrator for "apt-get install ${names.join(" ")}"`;
   return fillFolder(folder, async (fresh) => {
-    const download = (settings) => run("apt-get", [...settings, "download", name], { cwd: fresh, remedy });
+    const download = (settings) => run("apt-get", [...settings, "download", ...names], { cwd: fresh, remedy });
     await download([]).catch(async () => {
       // Lists of our own, for a machine whose lists are missing or old and are not ours to refresh.
       const settings = isRoot() ? [] : privateLists(join(fresh, "apt"));
       await run("apt-get", [...settings, "update"], { cwd: fresh, remedy });
       await download(settings);
     });
-    const archive = readdirSync(fresh).find((file) => file.endsWith(".deb"));
-    await run("dpkg", ["-x", join(fresh, archive), fresh], { remedy });
+    for (const archive of readdirSync(fresh).filter((file) => file.endsWith(".deb"))) {
+      await run("dpkg", ["-x", join(fresh, archive), fresh], { remedy });
+    }
     rmSync(join(fresh, "apt"), { recursive: true, force: true });
   });
 }

@@ -30,7 +30,7 @@ export async function ensureBubblewrap() {
       await aptInstall("bubblewrap").catch((error) => say(`${error.message}\n  so the package is unpacked instead`));
     }
     if (findBubblewrap() === undefined) {
-      await aptDownload("bubblewrap", folder);
+      await aptDownload(["bubblewrap"], folder);
     }
   });
   return findBubblewrap() ?? unpacked;

@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { ensureBubblewrap } from "./bubblewrap.mjs";
 import { ensureNatsServer } from "./nats-server.mjs";
+import { ensureNetworkTools } from "./network-tools.mjs";
 import { ensureNodeModules } from "./node-modules.mjs";
 import { ensureNode } from "./node-runtime.mjs";
 import { toolsFile, toolsFolder } from "./paths.mjs";
@@ -14,7 +15,7 @@ import { SetupError } from "./setup-error.mjs";
  * only looks.
  *
  * @param {{dev: boolean}} options `dev` adds what tests and lint need
- * @returns {Promise<{node: string, python: string, natsServer: string, postgres: string, bwrap: string}>}
+ * @returns {Promise<{node: string, python: string, natsServer: string, postgres: string, bwrap: string, slirp4netns?: string, nft?: string}>}
  */
 export async function setup(options) {
   checkPlatform();
@@ -27,7 +28,8 @@ export async function setup(options) {
       ensureNodeModules(options).then(ensurePostgres),
       ensureBubblewrap(),
     ]);
-    const tools = { node, python, natsServer, postgres, bwrap };
+    // Behind bubblewrap: the system's package manager does one thing at a time.
+    const tools = { node, python, natsServer, postgres, bwrap, ...(await ensureNetworkTools()) };
     writeTools(JSON.stringify(tools, null, 2));
     return tools;
   });

@@ -20,6 +20,9 @@ export interface Tools {
   readonly postgres: string;
   /** The bubblewrap binary. */
   readonly bwrap: string;
+  /** The slirp4netns and nft binaries, which only the network mode `internet` needs; undefined when there are none. */
+  readonly slirp4netns?: string | undefined;
+  readonly nft?: string | undefined;
 }
 
 const names: readonly (keyof Tools)[] = ["node", "python", "natsServer", "postgres", "bwrap"];

@@ -174,6 +174,8 @@ function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string
         MILLRACE_DATA_DIR: settings.folder.runner,
         MILLRACE_PYTHON: settings.tools.python,
         MILLRACE_BUBBLEWRAP: settings.tools.bwrap,
+        ...(settings.tools.slirp4netns !== undefined && { MILLRACE_SLIRP4NETNS: settings.tools.slirp4netns }),
+        ...(settings.tools.nft !== undefined && { MILLRACE_NFT: settings.tools.nft }),
       };
   }
 }
