@@ -5,6 +5,7 @@ import type { session } from "@millrace/protocol";
 import type { CallingRun } from "./calls/call-relay.ts";
 import type { Environment } from "./definitions/environment-cache.ts";
 import type { LogSource } from "./logs/log-shipper.ts";
+import { inlineBytesOf, tmpObjectsOf, type LoadedPayloads } from "./payloads/run-payloads.ts";
 
 /** An assignment as the brain sees it, with what it has no use for. */
 export type WiredAssign = ReturnType<typeof wire.assignFromWire>;
@@ -28,6 +29,16 @@ export interface ActiveRun {
   streaming?: { readonly path: string };
   /** A worker was told to kill it. */
   killed: boolean;
+  /** Bytes of its payloads that travel in messages and rows. */
+  inlineBytes: number;
+  /** Objects with what it had in /tmp, the newest last. */
+  tmpObjects: string[];
+  /** What the references of its assignment stand for, until a worker has it. */
+  loaded?: LoadedPayloads | undefined;
+  /** Gives the room of `loaded` back. */
+  release?: () => void;
+  /** Settles when the end of a step that is large is stored, and the brain knows of it. */
+  storing?: Promise<void> | undefined;
 }
 
 /** A step of the run begins: its worker ends it, or its run, when the time limit is over; some time later it is distrusted. */
@@ -53,6 +64,8 @@ export function activeRun(assign: WiredAssign, nowMs: number, lifeMs: number, ki
     source: undefined,
     silentUntilMs: Infinity,
     killed: false,
+    inlineBytes: inlineBytesOf(assign),
+    tmpObjects: tmpObjectsOf(assign),
   };
 }
 
@@ -64,15 +77,16 @@ export function logSource({ handing, assign }: ActiveRun, environment: Environme
 
 /** What a worker is told to start a run. */
 export function startRun(run: ActiveRun, environment: Environment, nowMs: number): session.StartRun {
-  const { assign } = run;
+  const { assign, loaded } = run;
   const { input } = assign;
   return {
     assignment: run.assignment,
     versionId: assign.spec.versionId,
-    eventJson: asBuffer(input.eventJson),
+    eventJson: loaded?.eventJson ?? asBuffer(input.eventJson),
     eventFallsBackToBody: input.eventFallsBackToBody,
     contextJson: asBuffer(input.contextJson),
-    doneSteps: assign.wireSteps,
+    doneSteps: loaded?.doneSteps ?? assign.wireSteps,
+    tmp: loaded?.tmp ?? (assign.tmp && { content: Buffer.alloc(0), unsaved: assign.tmp.unsaved }),
     environment: environment.variables,
     environmentGeneration: environment.generation,
     runTimeLeft: toDuration(assign.runTimeLeftMs - (nowMs - run.takenMs)),

@@ -9,6 +9,11 @@ import { DefinitionSource } from "./definitions/definition-source.ts";
 import { EnvironmentCache } from "./definitions/environment-cache.ts";
 import { VersionCache } from "./definitions/version-cache.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
+import { ObjectClient } from "./payloads/object-client.ts";
+import { RunPayloads } from "./payloads/run-payloads.ts";
+import { openPackages } from "./packages/open-packages.ts";
+import type { PackageSets } from "./packages/package-sets.ts";
+import { RunPackages } from "./packages/run-packages.ts";
 import { Runner } from "./runner.ts";
 import { WorkerHost } from "./worker-host/worker-host.ts";
 import { configureFrame, workerCommand } from "./worker-settings.ts";
@@ -20,15 +25,18 @@ const LAST_MESSAGES_MS = 1500;
 const KEEPALIVE_MS = 10_000;
 const CHECK_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 1000;
+/** A piece of an object is written durably before it is acknowledged. */
+const OBJECT_REQUEST_TIMEOUT_MS = 5000;
 const LOG_BATCH_BYTES_MAX = 64 * 1024;
 const VERSION_BYTES_MAX = 256 * 1024 * 1024;
 const PROJECTS_MAX = 10_000;
 const OUTGOING_FRAMES_MAX = 100_000;
+/** Beside large payloads, which have a bound of their own. */
 const OUTGOING_BYTES_MAX = 256 * 1024 * 1024;
 const RESTART = { firstMs: 100, maxMs: 5000, stableAfterMs: 10_000 };
 
 /** Wires a runner's parts. */
-function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Logger): Runner {
+function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageSets: PackageSets, log: Logger): Runner {
   const channels = openChannels(bus);
   const source = new DefinitionSource({
     version: channels.version(),
@@ -59,12 +67,24 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Log
       versionsMax: settings.versionsMax,
       bytesMax: VERSION_BYTES_MAX,
     }),
+    packages: new RunPackages(packageSets, settings.packageWaitMs),
+    packageSets,
     environments,
     calls: new CallRelay({
       question: channels.call(),
       tryMs: settings.callTryMs,
       timeoutMs: settings.callTimeoutMs,
       callsPerSecond: settings.callsPerSecond,
+    }),
+    payloads: new RunPayloads({
+      objects: new ObjectClient({
+        read: channels.readObject(),
+        write: channels.writeObject(),
+        messageBytesMax: () => bus.messageBytesMax,
+        requestTimeoutMs: OBJECT_REQUEST_TIMEOUT_MS,
+      }),
+      bytesMax: settings.payloadBytesMax,
+      log,
     }),
     logs: new LogShipper(openLogStream(bus), { flushAfterMs: settings.logFlushMs, batchBytesMax: LOG_BATCH_BYTES_MAX }),
     log,
@@ -74,9 +94,13 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, log: Log
           workers: settings.workers,
           dataFolder: settings.dataDir,
           command: (socketPath, token, workerId) => workerCommand(settings, { socketPath, token, workerId }),
-          configure: configureFrame(settings, bus.messageBytesMax),
+          configure: configureFrame(settings),
           restart: { ...RESTART, sessionTimeoutMs: settings.workerStartTimeoutMs },
-          limits: { versionsMax: settings.versionsMax, framesMax: OUTGOING_FRAMES_MAX, bytesMax: OUTGOING_BYTES_MAX },
+          limits: {
+            versionsMax: settings.versionsMax,
+            framesMax: OUTGOING_FRAMES_MAX,
+            bytesMax: OUTGOING_BYTES_MAX + settings.payloadBytesMax,
+          },
           keepaliveMs: KEEPALIVE_MS,
           checkTimeoutMs: CHECK_TIMEOUT_MS,
           log,
@@ -100,8 +124,12 @@ function connect(settings: RunnerSettings, name: string, log: Logger): Promise<B
 /** Tries the sandbox, connects, wires and starts a runner. */
 export async function startRunner(settings: RunnerSettings, log: Logger): Promise<RunningProcess> {
   const name = processName("runner", settings.name);
-  const [bus] = await Promise.all([connect(settings, name, log), assertSandbox(settings)]);
-  const runner = createRunner(settings, name, bus, log);
+  const [bus, packageSets] = await Promise.all([
+    connect(settings, name, log),
+    openPackages(settings, log),
+    assertSandbox(settings),
+  ]);
+  const runner = createRunner(settings, name, bus, packageSets, log);
   const { host } = runner;
   const health = await startHealthServer({
     host: settings.healthHost,

@@ -2,6 +2,7 @@ import {
   Holdings,
   type PlatformError,
   coerceError,
+  INLINE_BYTES_MAX,
   type HoldingsPort,
   type HoldingsSettings,
   type RenewedLife,
@@ -26,7 +27,11 @@ import {
 import type { CallRelay } from "./calls/call-relay.ts";
 import type { Environment, EnvironmentCache } from "./definitions/environment-cache.ts";
 import type { VersionCache } from "./definitions/version-cache.ts";
+import { PackageJobs } from "./packages/package-jobs.ts";
+import type { PackageSets } from "./packages/package-sets.ts";
+import type { RunPackages } from "./packages/run-packages.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
+import { referencesOf, type RunPayloads } from "./payloads/run-payloads.ts";
 import { maskResult, tooLargeResult } from "./step-end.ts";
 import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 
@@ -38,9 +43,12 @@ export interface RunnerParts {
   readonly silenceMs: number;
   readonly channels: Channels;
   readonly versions: VersionCache;
+  readonly packages: RunPackages;
+  readonly packageSets: PackageSets;
   readonly environments: EnvironmentCache;
   readonly logs: LogShipper;
   readonly calls: CallRelay;
+  readonly payloads: RunPayloads;
   readonly log: Logger;
   /** Makes the worker host; told here what happens in the workers. */
   readonly host: (events: WorkerEvents) => WorkerHost;
@@ -56,6 +64,7 @@ export class Runner {
   readonly #parts: RunnerParts;
   readonly #holdings: Holdings;
   readonly #runs = new Map<string, ActiveRun>();
+  readonly #jobs: PackageJobs;
   #subscriptions: BusSubscription[] = [];
   #description: RunnerDescription | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -68,6 +77,12 @@ export class Runner {
     this.#parts = parts;
     this.#holdings = new Holdings(parts.holdings, this.#port());
     this.host = parts.host(this.#workerEvents());
+    this.#jobs = new PackageJobs({
+      ...PACKAGE_JOBS,
+      runner: parts.holdings.runner,
+      sets: parts.packageSets,
+      pythonMinor: () => this.host.pythonMinors[0],
+    });
   }
 
   /** Runs held now. */
@@ -88,6 +103,8 @@ export class Runner {
         this.#tell(() => this.#holdings.onCommitted(wire.committedFromWire(message)));
       }),
       channels.check().serve((request) => this.#check(request)),
+      channels.preparePackages(holdings.pool).serve((request) => this.#jobs.ask(request)),
+      channels.preparePackagesOf(holdings.runner).serve((request) => this.#jobs.ask(request)),
     ];
     this.#tick();
   }
@@ -107,6 +124,7 @@ export class Runner {
     this.#ended = true;
     clearTimeout(this.#timer);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    await this.#parts.packageSets.close();
     this.#parts.logs.flushAll();
   }
 
@@ -129,12 +147,16 @@ export class Runner {
     return {
       stepStarted: ({ assignment, path }) => {
         const run = this.#find(assignment);
-        if (run !== undefined) this.#holdings.onStepStarted(run.handing, path);
+        if (run === undefined) return;
+        run.release?.();
+        this.#holdings.onStepStarted(run.handing, path);
       },
       stepFinished: ({ assignment, result }) => this.#onStepFinished(this.#find(assignment), result),
       responded: ({ assignment, path, response }) => {
         const run = this.#find(assignment);
-        if (run !== undefined && response !== undefined) this.#holdings.onRespond(run.handing, path, response);
+        if (run === undefined || response === undefined) return;
+        if (response.body.length > INLINE_BYTES_MAX) void this.#respondLarge(run, path, response);
+        else this.#holdings.onRespond(run.handing, path, response);
       },
       called: (call) => void this.#onCall(this.#find(call.assignment), call),
       logLines: ({ assignment, lines }) => this.#onLogLines(this.#find(assignment), lines),
@@ -151,7 +173,25 @@ export class Runner {
     if (run.streaming !== undefined) this.#endStream(run);
     maskResult(result, run.source);
     this.#parts.logs.flush(run.source);
-    this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(result)));
+    if (this.#parts.payloads.concerns(run, result)) run.storing = this.#storeThenReport(run, result);
+    else this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(result)));
+  }
+
+  /** What is large is durable before the checkpoint that names it. */
+  async #storeThenReport(run: ActiveRun, result: step.StepResult): Promise<void> {
+    const stored = await this.#parts.payloads.store(run, result, () => this.#holdings.holds(run.handing));
+    run.storing = undefined;
+    if (stored !== undefined) this.#tell(() => this.#holdings.onStepFinished(run.handing, wire.resultFromWire(stored)));
+  }
+
+  /** A copy that cannot be stored costs time: the answer comes with its step's end. */
+  async #respondLarge(run: ActiveRun, path: string, response: step.Response): Promise<void> {
+    try {
+      const small = await this.#parts.payloads.storeAnswer(run, response, () => this.#holdings.holds(run.handing));
+      this.#holdings.onRespond(run.handing, path, small);
+    } catch (thrown) {
+      this.#parts.log.warn("answer.not_sent", { run: run.handing.runId, error: coerceError(thrown) });
+    }
   }
 
   /** Asks on behalf of user code. The answer finds its way as long as the run is here. */
@@ -180,9 +220,12 @@ export class Runner {
     this.#holdings.onLogSequence(run.handing, lines.at(-1)!.sequence);
   }
 
-  #onRunGone({ assignment, cause, message }: session.RunGone): void {
+  #onRunGone(gone: session.RunGone): void {
+    const { assignment, cause, message } = gone;
     const run = this.#find(assignment);
     if (run === undefined) return;
+    // A step of it has ended, which is about to be known.
+    if (run.storing !== undefined) return void run.storing.then(() => this.#onRunGone(gone));
     if (this.#holdings.holds(run.handing)) {
       this.#parts.log.info("run.gone", { run: run.handing.runId, assignment: run.handing.assignment, cause, message });
     }
@@ -246,26 +289,41 @@ export class Runner {
     const run = activeRun(assign, performance.now(), lifeMs, killAtEndOfLife);
     this.#runs.set(runKey(assign.runId, assign.assignment), run);
     const { projectId, versionId } = assign.spec;
-    const version = this.#parts.versions.peek(versionId);
+    const known = this.#parts.versions.peek(versionId);
+    const version = known && this.#parts.packages.ready(known);
     const environment = this.#parts.environments.peek(projectId, assign.runToken);
-    if (version !== undefined && environment !== undefined) this.#launch(run, version, environment);
-    else void this.#prepare(run);
+    const large = referencesOf(assign).length > 0;
+    if (version !== undefined && environment !== undefined && !large) this.#launch(run, version, environment);
+    else void this.#prepare(run, large);
   }
 
   /** Gets what the run needs; without it the run goes back to its owner, for it never started. */
-  async #prepare(run: ActiveRun): Promise<void> {
+  async #prepare(run: ActiveRun, large: boolean): Promise<void> {
     const { spec, runToken } = run.assign;
     try {
-      const [version, environment] = await Promise.all([
-        this.#parts.versions.get(spec.versionId, runToken),
-        this.#parts.environments.get(spec.projectId, runToken),
+      if (large) await this.#load(run);
+      const { versions, environments, packages } = this.#parts;
+      const [version] = await Promise.all([
+        versions.get(spec.versionId, runToken).then((body) => packages.prepare(body)),
+        environments.get(spec.projectId, runToken),
       ]);
+      // Packages may have taken minutes: the variables are looked at again.
+      const environment = await environments.get(spec.projectId, runToken);
       if (this.#holdings.holds(run.handing)) this.#launch(run, version, environment);
       else this.#forget(run);
     } catch (thrown) {
       this.#parts.log.warn("run.not_prepared", { run: run.handing.runId, error: coerceError(thrown) });
       this.#refused(run);
     }
+  }
+
+  async #load(run: ActiveRun): Promise<void> {
+    const { loaded, release } = await this.#parts.payloads.load(run, () => this.#holdings.holds(run.handing));
+    run.loaded = loaded;
+    run.release = () => {
+      release();
+      run.loaded = undefined;
+    };
   }
 
   #launch(run: ActiveRun, version: session.LoadVersion, environment: Environment): void {
@@ -331,6 +389,7 @@ export class Runner {
 
   #forget(run: ActiveRun): void {
     this.#runs.delete(runKey(run.handing.runId, run.handing.assignment));
+    run.release?.();
     if (run.source !== undefined) this.#parts.logs.flush(run.source);
   }
 
@@ -376,6 +435,7 @@ export class Runner {
   }
 }
 
+const PACKAGE_JOBS = { answerAfterMs: 700, keepMs: 60_000, jobsMax: 256 };
 const DRAIN_LOOK_MS = 20;
 /** Well below the second that lies between the end of a limited run's life and its next assignment. */
 const KILL_PATIENCE_MS = 400;

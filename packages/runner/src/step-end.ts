@@ -1,5 +1,5 @@
 import type { StepResult } from "@millrace/core";
-import type { step } from "@millrace/protocol";
+import { step } from "@millrace/protocol";
 
 import type { LogSource } from "./logs/log-shipper.ts";
 
@@ -18,13 +18,29 @@ export function maskResult(result: step.StepResult, { secrets }: LogSource): voi
 /** What stands in for a result that no message can carry: its step fails, in words that its author understands. */
 export function tooLargeResult(result: StepResult): StepResult {
   const message = "the step's exports, return value and answer are together larger than a message may be";
+  const failure = { cause: "PAYLOAD_TOO_LARGE", type: "PayloadTooLarge", message, traceback: "", line: 0 } as const;
+  return { ...result, ...WITHOUT_OUTPUT, exportsJson: new Uint8Array(0), failure };
+}
+
+/** What stands in for a result that the house refused to keep. */
+export function refusedResult(result: step.StepResult, why: string): step.StepResult {
+  const message = `what the step exported, returned or answered could not be kept: ${why}`;
+  const cause = step.FailureCause.PAYLOAD_TOO_LARGE;
+  const failure = { cause, type: "PayloadTooLarge", message, traceback: "", line: 0 };
   return {
     ...result,
-    exportsJson: new Uint8Array(0),
-    returnValueJson: undefined,
-    response: undefined,
-    exit: undefined,
-    pause: undefined,
-    failure: { cause: "PAYLOAD_TOO_LARGE", type: "PayloadTooLarge", message, traceback: "", line: 0 },
+    ...WITHOUT_OUTPUT,
+    exportsJson: Buffer.alloc(0),
+    children: [],
+    failure: result.failure ?? failure,
   };
 }
+
+const WITHOUT_OUTPUT = {
+  returnValueJson: undefined,
+  response: undefined,
+  exit: undefined,
+  pause: undefined,
+  children: undefined,
+  tmp: undefined,
+} as const;

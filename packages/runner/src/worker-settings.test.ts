@@ -46,7 +46,7 @@ test("running without a sandbox takes the setting with the frightening name", ()
 
 test("environments follow from memory, are shared by the workers, and are never too few for the slots", () => {
   const count = (env: Record<string, string>, memoryMib: number) =>
-    configureFrame(settings(env), 8 * MIB, memoryMib * MIB).environmentsMax;
+    configureFrame(settings(env), memoryMib * MIB).environmentsMax;
   assert.equal(count({}, 4096), 64);
   assert.equal(count({}, 65_536), 256);
   assert.equal(count({ MILLRACE_WORKERS: "2" }, 4096), 32);
@@ -56,20 +56,20 @@ test("environments follow from memory, are shared by the workers, and are never 
   );
 });
 
-test("a step's result fits into a message of the broker", () => {
-  assert.equal(configureFrame(settings(), MIB).resultBytesMax, MIB - 64 * 1024);
-  assert.equal(configureFrame(settings(), 8 * MIB).resultBytesMax, MIB);
+test("a step's result and its saved /tmp have the bounds of the settings, and /tmp need not be saved", () => {
+  const { resultBytesMax, tmpSavedBytesMax } = configureFrame(settings());
+  assert.deepEqual([resultBytesMax, tmpSavedBytesMax], [50 * MIB, 16 * MIB]);
+  assert.equal(configureFrame(settings({ MILLRACE_TMP_SAVED_BYTES_MAX: "0" })).tmpSavedBytesMax, 0);
 });
 
 test("the network of a pool goes to its workers, with what the operator allows and refuses", () => {
-  assert.equal(configureFrame(settings({ MILLRACE_NETWORK: "none" }), MIB).network, session.NetworkMode.NONE);
+  assert.equal(configureFrame(settings({ MILLRACE_NETWORK: "none" })).network, session.NetworkMode.NONE);
   const { network, networkAllow, networkDeny } = configureFrame(
     settings({
       MILLRACE_NETWORK: "internet",
       MILLRACE_NETWORK_ALLOW: "10.1.0.0/16,fd12::/64",
       MILLRACE_NETWORK_DENY: "8.8.8.8/32",
     }),
-    MIB,
   );
   assert.equal(network, session.NetworkMode.INTERNET);
   assert.deepEqual([networkAllow, networkDeny], [["10.1.0.0/16", "fd12::/64"], ["8.8.8.8/32"]]);
@@ -78,5 +78,5 @@ test("the network of a pool goes to its workers, with what the operator allows a
 
 test("an environment has room for its own processes", () => {
   assert.throws(() => settings({ MILLRACE_PROCESSES_MAX: "3" }), /MILLRACE_PROCESSES_MAX/);
-  assert.equal(configureFrame(settings({ MILLRACE_PROCESSES_MAX: "4" }), MIB).processesMax, 4);
+  assert.equal(configureFrame(settings({ MILLRACE_PROCESSES_MAX: "4" })).processesMax, 4);
 });

@@ -1,5 +1,5 @@
 import { totalmem } from "node:os";
-import { delimiter } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { RunnerSettings } from "@millrace/config";
@@ -47,14 +47,11 @@ export function workerCommand(
       MILLRACE_RUNNER_SOCKET: socketPath,
       MILLRACE_WORKER_TOKEN: token,
       MILLRACE_WORKER_ID: workerId,
-      MILLRACE_WORKER_DIR: settings.dataDir,
+      MILLRACE_SANDBOX_PACKAGE_SETS: join(settings.dataDir, "packages/sets"),
       MILLRACE_LOG_LEVEL: settings.logLevel === "warn" ? "warning" : settings.logLevel,
     },
   };
 }
-
-/** A message carries a result and a little more. */
-const RESULT_OVERHEAD_BYTES = 64 * 1024;
 
 /** An idle environment takes about 10 MiB; a busy one may fill its memory limit. */
 const MEMORY_BYTES_PER_ENVIRONMENT = 64 * 1024 * 1024;
@@ -74,11 +71,7 @@ const NETWORK_MODES = {
 } as const;
 
 /** The bounds that a worker gets. */
-export function configureFrame(
-  settings: RunnerSettings,
-  messageBytesMax: number,
-  memoryBytes: number = totalmem(),
-): session.Configure {
+export function configureFrame(settings: RunnerSettings, memoryBytes: number = totalmem()): session.Configure {
   return {
     environmentsMax: environmentsMax(settings, memoryBytes),
     blankEnvironments: settings.blankEnvironments,
@@ -86,10 +79,11 @@ export function configureFrame(
     lifetimeMax: toDuration(settings.environmentLifetimeMs),
     tmpBytes: settings.tmpBytes,
     logBytesMax: settings.logBytesMax,
-    resultBytesMax: Math.min(settings.resultBytesMax, messageBytesMax - RESULT_OVERHEAD_BYTES),
+    resultBytesMax: settings.resultBytesMax,
     network: NETWORK_MODES[settings.network],
     networkAllow: [...settings.networkAllow],
     networkDeny: [...settings.networkDeny],
     processesMax: settings.processesMax,
+    tmpSavedBytesMax: settings.tmpSavedBytesMax,
   };
 }

@@ -39,7 +39,8 @@ export interface SessionServerOptions {
   onOpen(workerId: string, stream: OpenStream): StreamHandlers;
 }
 
-const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+/** A run's payloads are bounded by themselves; both ends are ours. */
+const MESSAGE_BYTES_MAX = 512 * 1024 * 1024;
 
 /** The generated definition, but without its copy of every message sent. */
 const SESSION_SERVICE = {

@@ -103,6 +103,7 @@ function roughBytes(frame: Frame): number {
   if (frame.$case === "startRun") {
     const start = frame.value;
     let bytes = 2 * SMALL_FRAME_BYTES + start.eventJson.length + start.contextJson.length;
+    bytes += start.tmp?.content.length ?? 0;
     for (const step of start.doneSteps) bytes += step.exportsJson.length + (step.returnValueJson?.length ?? 0);
     for (const name in start.environment) bytes += name.length + start.environment[name]!.length;
     return bytes;
