@@ -1,10 +1,12 @@
 import { commonSettings, databaseSettings } from "./common-settings.ts";
+import { fileSettings } from "./file-settings.ts";
 import { flag, integer, optionalUrl, requiredText, text } from "./setting.ts";
 
 /** Settings of a gateway. */
 export const gatewaySettings = {
   ...commonSettings,
   ...databaseSettings,
+  ...fileSettings,
   host: text({
     env: "MILLRACE_HOST",
     description: "Address that the HTTP and gRPC ports listen on.",
