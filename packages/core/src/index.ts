@@ -33,7 +33,8 @@ export type {
   Resumption,
   StepFailure,
   StepResponse,
-  StepResult, TmpSnapshot,
+  StepResult,
+  TmpSnapshot,
 } from "./run/step-result.ts";
 export type {
   AcceptChange,
@@ -69,7 +70,7 @@ export {
 export { TIMING_DEFAULT, validateTiming, type Timing } from "./timing.ts";
 export { isResumePath, parseStepPath, parseStepRun, resumePath, stepPath } from "./run/step-path.ts";
 export { childRunId, CHILDREN_MAX, WORKFLOW_TRIGGER } from "./run/children.ts";
-export { placeStep } from "./run/steps.ts";
+export { nextStepPath, placeStep } from "./run/steps.ts";
 export { encodeContext, type ContextFacts, type ParentRun } from "./run/trigger-context.ts";
 export { DEATHS_MAX } from "./run/decide.ts";
 export type * as messages from "./messages.ts";
@@ -94,3 +95,13 @@ export {
 } from "./workflow/workflow-definition.ts";
 export { WORKFLOW_SCHEMA } from "./workflow/workflow-schema.ts";
 export { parseDirectoryPath, parseFilePath } from "./files/file-path.ts";
+export { lockedPackages, packageChanges, type LockedPackage, type PackageChange } from "./packages/lock.ts";
+export {
+  planPackages,
+  type AskedRequirement,
+  type PackagePlan,
+  type PackageWishes,
+  type PlannedRequirement,
+  type SourceImport,
+} from "./packages/plan-packages.ts";
+export { normalizePackageName, parseRequirement, type Requirement } from "./packages/requirement.ts";

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
-import { houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { accountApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
 import { createVault, openStore, type Store } from "@millrace/store";
 import {
@@ -13,6 +13,7 @@ import {
   type RunningProcess,
   type Tracer,
 } from "@millrace/telemetry";
+import { openAccountRoom, type AccountRoom } from "./accounts/account-room.ts";
 import type { ApiCaller } from "./api/api-caller.ts";
 import { ApiKeyCheck } from "./api/api-keys.ts";
 import { HouseService } from "./api/house-service.ts";
@@ -24,6 +25,7 @@ import { SourceCheck } from "./api/source-check.ts";
 import { VariableService } from "./api/variable-service.ts";
 import { WorkflowService } from "./api/workflow-service.ts";
 import { HostCalls } from "./calls/host-calls.ts";
+import { storeCalls } from "./calls/store-calls.ts";
 import { RespondCalls } from "./calls/respond-calls.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
@@ -138,6 +140,7 @@ class Gateway {
   readonly #desk: RunDesk;
   readonly #services: RunnerServices;
   readonly #calls: HostCalls;
+  readonly #accounts: AccountRoom;
   readonly #gate: ReaderGate;
   readonly #http: HttpDoor;
   readonly #grpc: GrpcServer;
@@ -194,8 +197,11 @@ class Gateway {
       bytesMax: settings.objectBytesMax,
     });
     this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, callsMax: settings.callsMax });
+    this.#calls.register(storeCalls({ dataStores: store.dataStores, storeBytesMax: settings.dataStoreBytesMax }));
     const { streamStallMs: stallMs, streamBytesMax: bytesMax } = settings;
     this.#calls.register(new RespondCalls({ desk: this.#desk, stallMs, bytesMax }).handlers);
+    this.#accounts = openAccountRoom({ ...parts, versions: this.#versions, publicUrl: this.#publicUrl });
+    this.#calls.register(this.#accounts.calls);
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
@@ -264,6 +270,7 @@ class Gateway {
       host: settings.host,
       port: settings.httpPort,
       triggers,
+      oauth: this.#accounts.door,
       log,
       headerLimitBytes: settings.headerLimitBytes,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -283,6 +290,7 @@ class Gateway {
         implement(workflowApi.WorkflowServiceService, this.#workflowService()),
         implement(runApi.RunServiceService, this.#runService()),
         implement(variableApi.VariableServiceService, this.#variableService()),
+        implement(accountApi.AccountServiceService, this.#accounts.service),
         implement(houseApi.HouseServiceService, this.#houseService()),
       ],
       authenticate: (credentials) => keys.authenticate(credentials),

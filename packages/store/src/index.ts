@@ -29,6 +29,7 @@ export type {
   NewAccount,
   OauthClient,
   OpenAccount,
+  RefreshFailure,
 } from "./accounts/account-records.ts";
 export type {
   ApiKeys,

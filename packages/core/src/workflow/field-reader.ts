@@ -83,6 +83,14 @@ export class FieldReader {
     return word ?? fallback;
   }
 
+  /** A field that may be left out and is true or false otherwise. */
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.value(key);
+    if (value === undefined || typeof value === "boolean") return value ?? fallback;
+    this.problem(key, `expected true or false, got ${describe(value)}`);
+    return fallback;
+  }
+
   /** A field that may be left out and is a number with bounds otherwise. */
   quantity(key: string, rule: QuantityRule): number {
     const value = this.value(key);

@@ -6,6 +6,11 @@ interface WireDuration {
   readonly nanos: number;
 }
 
+/** Ms as a duration. */
+export function durationOf(durationMs: number): WireDuration {
+  return { seconds: Math.floor(durationMs / 1000), nanos: Math.round((durationMs % 1000) * 1e6) };
+}
+
 /** Bounds of a wait that a caller asks for. */
 export interface WaitBounds {
   readonly fallbackMs: number;

@@ -1,8 +1,9 @@
-import { isRunId, PlatformError } from "@millrace/core";
+import { APP_NAME, isRunId, PlatformError, WORKFLOW_BOUNDS, WORKFLOW_PATTERNS } from "@millrace/core";
 
 /** Stands in a name for "any". */
 const ANY = "-";
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+const ACCOUNT_NAME = new RegExp(WORKFLOW_PATTERNS.inputTarget, "u");
 const SHOWN_MAX = 120;
 const REST_MAX = 200;
 
@@ -51,6 +52,27 @@ export function parseVariableName(name: string): string {
     throw invalidName(name, form, "INVALID_VARIABLE");
   }
   return variable;
+}
+
+/** `accounts/<name>` → the name. Throws `INVALID_NAME`. */
+export function parseAccountName(name: string): string {
+  const account = afterPrefix(name, "accounts/");
+  if (account === undefined || account.length > WORKFLOW_BOUNDS.inputTargetLength || !ACCOUNT_NAME.test(account)) {
+    throw invalidName(name, "accounts/<name>, the name letters, digits, dots, underscores and hyphens, at most 64");
+  }
+  return account;
+}
+
+/** `apps/<app>` → the app. Throws `INVALID_NAME`. */
+export function parseAppName(name: string): string {
+  const app = afterPrefix(name, "apps/");
+  if (app === undefined || !APP_NAME.test(app)) {
+    throw invalidName(
+      name,
+      "apps/<app>, the app lower-case letters, digits and underscores, a letter first, at most 64",
+    );
+  }
+  return app;
 }
 
 /** The name of a run. */

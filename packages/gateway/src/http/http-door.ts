@@ -2,7 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { coerceError, PlatformError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
+import type { FileDoor } from "../files/file-door.ts";
 import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
+import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
 import { startPage } from "./start-page.ts";
 import type { TriggerHandler } from "./trigger-handler.ts";
@@ -20,6 +22,8 @@ export interface HttpDoorOptions {
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
   readonly triggers: TriggerHandler;
+  readonly oauth: OauthDoor;
+  readonly files: FileDoor;
   /** What `/.well-known/millrace` answers. */
   readonly describe: () => object;
   readonly log: Logger;
@@ -96,6 +100,8 @@ export class HttpDoor {
     const target = parseTarget(request.url ?? "/");
     const place = parseTriggerPath(target.path);
     if (place !== undefined) return this.#options.triggers.handle(request, response, target, place);
+    if (this.#options.files.takes(target.path)) return this.#options.files.handle(request, response, target.path);
+    if (this.#options.oauth.takes(target.path)) return this.#options.oauth.handle(request, response, target);
     request.resume();
     writeAnswer(request, response, this.#page(target.path));
   }

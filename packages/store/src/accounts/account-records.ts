@@ -44,6 +44,8 @@ export interface AccountRecord {
 /** An account with what it holds. */
 export interface OpenAccount extends AccountRecord {
   readonly contents: AccountContents;
+  /** Whether somebody refreshes its token now, or has just failed to, so that the next try has to wait. */
+  readonly refresh: "idle" | "running" | "resting";
 }
 
 /** What an account shall hold from now on. */
@@ -59,6 +61,16 @@ export interface NewAccount extends AccountChange {
   readonly app: string;
   readonly kind: AccountKind;
   readonly state: AccountState;
+}
+
+/** Why a refresh brought nothing. */
+export interface RefreshFailure {
+  /** Set when the account is dead. */
+  readonly state?: AccountState;
+  /** For people, without secrets. */
+  readonly problem: string;
+  /** Nobody tries again for so long. */
+  readonly restMs: number;
 }
 
 /** What is remembered while a person is at the provider. */
@@ -92,8 +104,8 @@ export interface Accounts {
   beginRefresh(account: OpenAccount, holder: string, leaseMs: number): Promise<boolean>;
   /** Keeps what the refresh brought, and gives the right back. False when the right was lost: nothing is changed then. */
   finishRefresh(account: OpenAccount, holder: string, change: AccountChange): Promise<boolean>;
-  /** Gives the right back without a token; `state` when the account is dead. */
-  abandonRefresh(account: OpenAccount, holder: string, state: AccountState | undefined, problem: string): Promise<void>;
+  /** Gives the right back without a token, for the next one after a rest; `state` when the account is dead. */
+  abandonRefresh(account: OpenAccount, holder: string, failure: RefreshFailure): Promise<void>;
   /** Remembers an authorization under the hash of its state; earlier ones of the account no longer count. */
   beginAuthorization(account: AccountRecord, stateHash: Uint8Array, secret: string, lifeMs: number): Promise<void>;
   /** Reads what was remembered, and leaves it. Undefined when there is none, or when its time is over. */

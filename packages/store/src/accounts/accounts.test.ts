@@ -85,7 +85,7 @@ describe("accounts", () => {
     const account = await create(house);
     const holder = randomUUID();
     await accounts.beginRefresh(account, holder, 60_000);
-    await accounts.abandonRefresh(account, holder, "DEAD", "invalid_grant");
+    await accounts.abandonRefresh(account, holder, { state: "DEAD", problem: "invalid_grant", restMs: 0 });
     const dead = await accounts.get(house.projectId, "team");
     assert.deepEqual([dead.state, dead.problem], ["DEAD", "invalid_grant"]);
     await accounts.connect(house.projectId, account.id, change("anew"));

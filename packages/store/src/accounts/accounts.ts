@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { PlatformError } from "@millrace/core";
 import { sql, type Selectable } from "kysely";
 import { isUniqueViolation } from "../database-error.ts";
@@ -11,10 +12,10 @@ import type {
   AccountState,
   NewAccount,
   OpenAccount,
+  RefreshFailure,
 } from "./account-records.ts";
 import { createAuthorizations } from "./authorizations.ts";
 import { accountPlace } from "./places.ts";
-import { randomUUID } from "node:crypto";
 
 const ACCOUNTS_MAX = 1_000;
 const PROBLEM_LENGTH_MAX = 500;
@@ -31,7 +32,7 @@ export function createAccounts(database: Database, vault: Vault): Accounts {
     fail: (projectId, accountId, state, problem) => noteProblem(database, projectId, accountId, state, problem),
     beginRefresh: (account, holder, leaseMs) => beginRefresh(database, account, holder, leaseMs),
     finishRefresh: (account, holder, change) => finishRefresh(database, vault, account, holder, change),
-    abandonRefresh: (account, holder, state, problem) => abandonRefresh(database, account, holder, state, problem),
+    abandonRefresh: (account, holder, failure) => abandonRefresh(database, account, holder, failure),
     ...createAuthorizations(database, vault),
   };
 }
@@ -191,13 +192,16 @@ async function abandonRefresh(
   database: Database,
   { projectId, id }: OpenAccount,
   holder: string,
-  state: AccountState | undefined,
-  problem: string,
+  { state, problem, restMs }: RefreshFailure,
 ): Promise<void> {
   await database.read((kysely) =>
     kysely
       .updateTable("accounts")
-      .set({ refresh_holder: null, refresh_until: null, ...(state && { state }) })
+      .set({
+        refresh_holder: null,
+        refresh_until: sql<Date>`now() + ${restMs} * interval '1 ms'`,
+        ...(state && { state }),
+      })
       .set({ problem: storable(problem).slice(0, PROBLEM_LENGTH_MAX) })
       .where("project_id", "=", projectId)
       .where("id", "=", id)
@@ -225,7 +229,12 @@ function toRecord(row: AccountRow): AccountRecord {
 
 function toOpenAccount(vault: Vault, row: AccountRow): OpenAccount {
   const text = vault.open(accountPlace(row.project_id, row.id), row.sealed);
-  return { ...toRecord(row), contents: JSON.parse(text) as OpenAccount["contents"] };
+  const busy = row.refresh_until !== null && row.refresh_until > Date.now();
+  return {
+    ...toRecord(row),
+    contents: JSON.parse(text) as OpenAccount["contents"],
+    refresh: !busy ? "idle" : row.refresh_holder === null ? "resting" : "running",
+  };
 }
 
 /** Postgres' text has no NUL; nothing that is looked for has one either. */
