@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .mark import mark
 from .settings import SandboxSettings, SandboxUnavailable
 
 _CIDR = "198.18.82.0/24"
@@ -43,7 +44,7 @@ _NOT_PUBLIC = [
     "224.0.0.0/4",
     "240.0.0.0/4",
 ]
-# Teroedo, 6to4, ORCHID and documentation lie within 2000::/3, which is all that is public; two of them carry an IPv4 address.
+# Teredo, 6to4, ORCHID and documentation lie within 2000::/3, which is all that is public; two of them carry an IPv4 address.
 _NOT_PUBLIC_6 = ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 _NS_GET_USERNS = 0xB701
 _TOOL_FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin", "/usr/local/sbin")
@@ -132,6 +133,15 @@ def own_addresses() -> list[str]:
     return sorted(addresses)
 
 
+def has_route_6() -> bool:
+    """Whether the machine itself gets anywhere by IPv6: an EE that only thought so would wait for it in vain."""
+    try:
+        routes = [line.split() for line in Path("/proc/net/ipv6_route").read_text().splitlines()]
+    except OSError:
+        return False
+    return any(route[1] == "00" and route[0] == "0" * 32 and route[9] != "lo" for route in routes)
+
+
 class Uplink:
     """The way out of one EE's network namespace. It ends with the EE and, by the pipe that it holds, with the worker."""
 
@@ -162,7 +172,9 @@ class Uplink:
             os.close(reader)
 
     def _start_slirp(self, tools: Tools, ready: int, leave: int) -> subprocess.Popen[bytes]:
-        options = ["--configure", "--mtu=65520", f"--cidr={_CIDR}", "--disable-host-loopback", "--enable-ipv6"]
+        options = ["--configure", "--mtu=65520", f"--cidr={_CIDR}", "--disable-host-loopback"]
+        if has_route_6():
+            options.append("--enable-ipv6")
         options += ["--enable-sandbox", "--enable-seccomp", f"--ready-fd={ready}", f"--exit-fd={leave}", "--netns-type=path"]
         if self._owner >= 0:
             options.append(f"--userns-path=/proc/self/fd/{self._owner}")
@@ -179,6 +191,7 @@ class Uplink:
             pass_fds=(*passed, *spaces),
             # Not to die of what is meant for the house's whole process group.
             start_new_session=True,
+            env=mark(),
             cwd="/",
         )
 

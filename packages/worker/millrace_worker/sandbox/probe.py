@@ -118,7 +118,11 @@ def _bwrap_may(settings: SandboxSettings) -> bool:
 
 def _check_by_starting_one(settings: SandboxSettings) -> list[Check]:
     probe = dataclasses.replace(
-        settings, runtime_dir=Path(__file__).with_name("probe_runtime"), process_limit=_PROBE_PROCESSES, read_only_binds=()
+        settings,
+        runtime_dir=Path(__file__).with_name("probe_runtime"),
+        process_limit=_PROBE_PROCESSES,
+        read_only_binds=(),
+        package_sets=None,
     )
     outcome: list[tuple[Report, str, float] | SandboxUnavailable] = []
     # In a thread of its own: the caller may be inside an event loop.

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from . import bubblewrap
+from .mark import mark
 from .network import RESOLV_CONF
 from .process import SandboxedProcess
 from .seccomp import assemble_filter, supported_architecture
@@ -109,7 +110,7 @@ def _start(
         stdout=inner_stdout,
         stderr=inner_stderr,
         pass_fds=descriptors,
-        env={**bubblewrap.environment(settings), **_mark()},
+        env={**bubblewrap.environment(settings), **mark()},
         cwd="/",
         # A signal to the house's process group must not end bubblewrap between its clone and its word to the clone.
         start_new_session=True,
@@ -120,11 +121,6 @@ def _start(
     process.control_reader, process.control_writer = control_reader, control_writer
     process.stdout, process.stderr = stdout, stderr
     process.status_fd, process.lifeline_fd, process.info_fd = status, lifeline, info
-
-
-def _mark() -> dict[str, str]:
-    """Bubblewrap's own, cleared inside: by it `millrace dev` finds one that was orphaned before it could die with its parent."""
-    return {name: os.environ[name] for name in ("MILLRACE_HOUSE",) if name in os.environ}
 
 
 def _init_arguments(settings: SandboxSettings, uid: int, passed: dict[str, int], joining: list[int]) -> list[str]:
