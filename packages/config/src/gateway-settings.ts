@@ -212,6 +212,14 @@ export const gatewaySettings = {
     min: 1,
     max: 10_000,
   }),
+  dataStoreBytesMax: integer({
+    env: "MILLRACE_DATA_STORE_BYTES_MAX",
+    description: "Most bytes of keys and values in one data store.",
+    default: 1024 ** 3,
+    min: 1024,
+    max: 1024 ** 5,
+    unit: "bytes",
+  }),
   callsMax: integer({
     env: "MILLRACE_CALLS_MAX",
     description: "Calls of user code (data stores, files, …) under way in this gateway; further ones come again later.",

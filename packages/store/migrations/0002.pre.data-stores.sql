@@ -173,7 +173,7 @@ $$;
 --
 -- Keys share 256 locks in each store, so that a large transaction cannot fill the server's table of locks. The caller sorts
 -- them, so that no two writers wait for each other in a circle. The fence comes last: the scheduler's commit of the run waits from there on, and only until the end of this
--- statement. Operations `check` (the value is, or null: nothing is there) go before the others: they see what was there before.
+-- statement. Operations `check` (the value is there, or for null: nothing, or JSON's null) go before the others: they see what was there before.
 CREATE FUNCTION data_store_write(
   in_project uuid, in_store text, in_locks integer[],
   in_run uuid, in_assignment integer, in_path text, in_execution bigint, in_number bigint, in_digest bytea,
@@ -220,7 +220,7 @@ BEGIN
     IF in_kinds[i] = 'check' THEN
       SELECT value INTO now_there FROM data_store_records
       WHERE store_id = store AND key = in_keys[i] AND (expire_time IS NULL OR expire_time > clock_timestamp());
-      IF (CASE WHEN in_values[i] IS NULL THEN FOUND ELSE NOT FOUND OR NOT data_store_equal(now_there, in_values[i]) END) THEN
+      IF (CASE WHEN in_values[i] IS NULL THEN FOUND AND now_there <> 'null' ELSE NOT FOUND OR NOT data_store_equal(now_there, in_values[i]) END) THEN
         RAISE EXCEPTION 'CONFLICT' USING ERRCODE = 'MR001';
       END IF;
       results := array_append(results, NULL);

@@ -33,7 +33,7 @@ export interface DataStoreEntry {
 export interface DataStoreOperation {
   readonly kind: "check" | "set" | "insert" | "delete" | "increment" | "append" | "expire";
   readonly key: string;
-  /** JSON text; of a check what must be there, null for nothing. */
+  /** JSON text; of a check what must be there, null for nothing or JSON's null. */
   readonly value: Uint8Array | null;
   /** Of an increment: a decimal number. */
   readonly amount: string | null;

@@ -117,6 +117,7 @@ describe("a data store", () => {
     await assert.rejects(write(check("a", { x: 1 }), set("b", 1)), refused("DATA_STORE_CONFLICT"));
     await assert.rejects(write(check("none", undefined), set("b", 1)), refused("DATA_STORE_CONFLICT"));
     await assert.rejects(write(check("b", null)), refused("DATA_STORE_CONFLICT"));
+    await write(set("null", null), check("null", undefined), remove("null"));
     assert.deepEqual(Object.keys(await all()).sort(), ["a", "none", "odd"]);
   });
 

@@ -45,7 +45,16 @@ class Version:
 
 def codes(steps: Any) -> list[dict[str, Any]]:
     """Step sources as a frame carries them."""
-    return [{"path": step.path, "name": step.name, "file_name": step.file_name, "source": step.source} for step in steps]
+    return [
+        {
+            "path": step.path,
+            "name": step.name,
+            "file_name": step.file_name,
+            "source": step.source,
+            "inputs": [(one.name, one.kind, one.target) for one in step.inputs],
+        }
+        for step in steps
+    ]
 
 
 def modules(sources: Any) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Compiles sources without running them."""
+"""Compiles sources, and finds what they import, without running them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,27 @@ if TYPE_CHECKING:
     from typing import Any
 
 SOURCE_BYTES_MAX = 5 * 1024 * 1024
+
+
+def examine(steps: list[dict[str, Any]], modules: list[dict[str, str]]) -> dict[str, Any]:
+    """What is wrong with the sources of a version to be, and what they import that is neither theirs nor Python's own."""
+    import sys
+
+    from millrace_runtime.beside import roots_of
+    from millrace_runtime.imports import Finder
+
+    problems = check(steps)
+    finder = Finder(modules, roots_of([step["file_name"] for step in steps]))
+    for step in steps:
+        finder.look_at(step["file_name"], step["source"])
+    reached = set(finder.reached)
+    sources = [{"file_name": one["path"], "source": one["source"]} for one in modules if one["path"] in reached]
+    return {
+        "problems": problems + check(sources),
+        "imports": finder.imports,
+        "requirements": finder.requirements,
+        "python_minor": f"{sys.version_info[0]}.{sys.version_info[1]}",
+    }
 
 
 def check(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from millrace_runtime.leftovers import Baseline, end_children, memory_bytes, thr
 from millrace_runtime.modules import Step, make_steps
 from pipedream import _current
 from pipedream._errors import FlowExit
+from pipedream._inputs import PdInputs
 from pipedream._pd import Pipedream, Record, Run
 from pipedream._response import Answer
 from pipedream._steps import Attributes, Event, Steps
@@ -184,7 +185,7 @@ class Environment:
         """Runs the author's code; returns its failure."""
         try:
             run.fill(self._pd_steps)
-            pd = Pipedream(self._pd_steps, run.context(), run.shared, record)
+            pd = Pipedream(self._pd_steps, run.context(), PdInputs(step.inputs), run.shared, record)
             _current.set_pd(pd)
             self._calls.begin(pd.context["run"]["runs"])
             sys.argv = [step.file_name]

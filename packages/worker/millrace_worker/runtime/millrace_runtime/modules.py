@@ -20,6 +20,8 @@ class Step:
         self.path: str = code["path"]
         self.name: str = code["name"]
         self.source: str = code["source"]
+        #: Name, kind and target of each of its inputs.
+        self.inputs: list[tuple[str, str, str]] = code.get("inputs", [])
         self.file_name = file_name
         # No name that user code would import: a step called `code` hides nothing.
         self.module_name = f"{PREFIX}.{re.sub(r'[^0-9A-Za-z_]', '_', self.name)}"

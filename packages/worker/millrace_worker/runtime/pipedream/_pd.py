@@ -7,6 +7,7 @@ import threading
 
 from pipedream import _response, _values
 from pipedream._errors import FlowExit, PayloadTooLarge
+from pipedream._inputs import PdInputs
 from pipedream._steps import Steps
 
 TYPE_CHECKING = False
@@ -80,13 +81,13 @@ class Flow:
 class Pipedream:
     """The argument of `handler(pd)`."""
 
-    def __init__(self, steps: Steps, context: dict[str, Any], run: Run, record: Record) -> None:
+    def __init__(self, steps: Steps, context: dict[str, Any], inputs: PdInputs, run: Run, record: Record) -> None:
         #: The trigger and what earlier steps exported, by step name.
         self.steps = steps
         #: About the run: `pd.context["run"]["id"]`.
         self.context = context
         #: Accounts and data stores connected to the step.
-        self.inputs: dict[str, Any] = {}
+        self.inputs = inputs
         #: `pd.flow.exit`.
         self.flow = Flow(record)
         self._run = run

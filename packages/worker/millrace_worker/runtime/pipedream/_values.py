@@ -48,6 +48,10 @@ _HINTS = {
     "NaTType": "use None",
     "NAType": "use None",
     "Response": "use .json() or .text",
+    "Store": "a data store cannot leave its step; use what you read from it",
+    "Keys": "use list()",
+    "Values": "use list()",
+    "Items": "use dict() or list()",
 }
 
 
