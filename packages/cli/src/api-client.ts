@@ -1,5 +1,5 @@
 import { PlatformError } from "@millrace/core";
-import { houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { accountApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -17,6 +17,7 @@ export interface HouseAddress {
 /** The gRPC API of a house, with every failure as a `PlatformError`. */
 export interface ApiClient {
   readonly url: string;
+  readonly accounts: GrpcClient<typeof accountApi.AccountServiceService>;
   readonly house: GrpcClient<typeof houseApi.HouseServiceService>;
   readonly runs: GrpcClient<typeof runApi.RunServiceService>;
   readonly variables: GrpcClient<typeof variableApi.VariableServiceService>;
@@ -30,6 +31,7 @@ export async function openApiClient(given: HouseAddress): Promise<ApiClient> {
   // A gateway that has just died is back in seconds: calls wait for it up to their deadline.
   const options = { address, tls, token: given.apiKey, messageBytesMax: MESSAGE_BYTES_MAX, waitForReady: true };
   const clients = {
+    accounts: createGrpcClient(accountApi.AccountServiceService, options),
     house: createGrpcClient(houseApi.HouseServiceService, options),
     runs: createGrpcClient(runApi.RunServiceService, options),
     variables: createGrpcClient(variableApi.VariableServiceService, options),

@@ -1,6 +1,7 @@
 import { PlatformError } from "@millrace/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { CommandContext, CommandResult } from "./command-context.ts";
+import { addAccountCommands } from "./commands/account-commands.ts";
 import { deploy } from "./commands/deploy.ts";
 import { envList, envSet, envUnset } from "./commands/env.ts";
 import { init } from "./commands/init.ts";
@@ -38,6 +39,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addWorkflowCommands(program, perform);
   addRunCommands(program, perform);
   addEnvCommands(program, perform);
+  addAccountCommands(program, perform, examples);
   return program;
 }
 

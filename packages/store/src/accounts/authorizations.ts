@@ -26,7 +26,11 @@ function beginAuthorization(
 ): Promise<void> {
   return database.transaction(async (transaction) => {
     // Only the newest counts, so that an account never has more than one row.
-    await transaction.selectFrom("accounts").select("id").where("id", "=", account.id).forUpdate().execute();
+    await transaction
+      .updateTable("accounts")
+      .set({ problem: sql<string>`CASE state WHEN 'DEAD' THEN problem ELSE '' END` })
+      .where("id", "=", account.id)
+      .execute();
     await transaction.deleteFrom("account_authorizations").where("account_id", "=", account.id).execute();
     await transaction
       .insertInto("account_authorizations")
