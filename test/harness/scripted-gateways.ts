@@ -78,6 +78,9 @@ export async function deploy(http: object = {}, extra: object = {}): Promise<Dep
     definitionJson: JSON.stringify(definition),
     sources: { "one.py": "print(1)" },
     checkTimeout: undefined,
+    modules: {},
+    upgradePackages: false,
+    packageTimeout: undefined,
   });
   return { workflow, path: new URL(workflow.triggers[0]!.url).pathname };
 }

@@ -36,6 +36,8 @@ export interface TestWorkflow {
   /** Source by the step's name, in order. */
   readonly steps: Readonly<Record<string, string>>;
   readonly settings?: unknown;
+  /** Inputs by the step's name. */
+  readonly inputs?: Readonly<Record<string, unknown>>;
 }
 
 /** What a command of the CLI came to. */
@@ -119,17 +121,20 @@ export class TestHouse {
 
   /** Deploys a workflow from sources in the test; returns it with the address of its first trigger. */
   async deploy(workflow: TestWorkflow): Promise<workflowApi.Workflow & { url: string }> {
-    const { steps, ...definition } = workflow;
+    const { steps, inputs = {}, ...definition } = workflow;
     const files = Object.entries(steps).map(([name, source], index) => ({ name, file: `step_${index}.py`, source }));
     const deployed = await this.client.workflows.deployWorkflow(
       {
         name: "",
         definitionJson: JSON.stringify({
           ...definition,
-          steps: files.map(({ name, file }) => ({ name, python: file })),
+          steps: files.map(({ name, file }) => ({ name, python: file, inputs: inputs[name] })),
         }),
         sources: Object.fromEntries(files.map(({ file, source }) => [file, source])),
         checkTimeout: undefined,
+        modules: {},
+        upgradePackages: false,
+        packageTimeout: undefined,
       },
       { deadlineMs: 90_000 },
     );

@@ -21,6 +21,9 @@ before(async () => {
     definitionJson: JSON.stringify({ name: "x", trigger: { http: {} }, steps: [{ name: "a", python: "a.py" }] }),
     sources: { "a.py": "" },
     checkTimeout: undefined,
+    modules: {},
+    upgradePackages: false,
+    packageTimeout: undefined,
   });
 });
 

@@ -187,6 +187,9 @@ describe("a run", () => {
       definitionJson: JSON.stringify({ name: workflow.displayName, steps: [{ name: "other", python: "o.py" }] }),
       sources: { "o.py": "" },
       checkTimeout: undefined,
+      modules: {},
+      upgradePackages: false,
+      packageTimeout: undefined,
     });
     let submitted: messages.Submit | undefined;
     house.onSubmit = (message) => {

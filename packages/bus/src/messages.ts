@@ -32,6 +32,7 @@ export interface Service<Request, Response> {
 export interface Channels {
   submit(partition: number): Channel<control.Submit>;
   cancel(partition: number): Channel<control.Cancel>;
+  resume(partition: number): Channel<control.Resume>;
   checkpoint(partition: number): Channel<control.Checkpoint>;
   refused(partition: number): Channel<control.Refused>;
   heartbeat(): Channel<control.Heartbeat>;
@@ -43,6 +44,7 @@ export interface Channels {
   reassigned(gateway: string): Channel<control.Reassigned>;
   ended(gateway: string): Channel<control.Ended>;
   cancelled(gateway: string): Channel<control.Cancelled>;
+  resumed(gateway: string): Channel<control.Resumed>;
   answer(gateway: string): Channel<control.Answer>;
   version(): Service<control.GetVersionRequest, control.GetVersionResponse>;
   environment(): Service<control.GetEnvironmentRequest, control.GetEnvironmentResponse>;
@@ -52,6 +54,9 @@ export interface Channels {
   callOf(gateway: string): Service<control.CallRequest, control.CallResponse>;
   readObject(): Service<control.ReadObjectRequest, control.ReadObjectResponse>;
   writeObject(): Service<control.WriteObjectRequest, control.WriteObjectResponse>;
+  preparePackages(pool: string): Service<control.PreparePackagesRequest, control.PreparePackagesResponse>;
+  /** The same question to the runner that has answered it before. */
+  preparePackagesOf(runner: string): Service<control.PreparePackagesRequest, control.PreparePackagesResponse>;
   definitions(): Definitions;
 }
 
@@ -75,6 +80,7 @@ export function openChannels(bus: Bus): Channels {
   return {
     submit: one("submit", control.Submit, (partition: number) => subjects.partition(partition, "submit")),
     cancel: one("cancel", control.Cancel, (partition: number) => subjects.partition(partition, "cancel")),
+    resume: one("resume", control.Resume, (partition: number) => subjects.partition(partition, "resume")),
     checkpoint: one("checkpoint", control.Checkpoint, (partition: number) =>
       subjects.partition(partition, "checkpoint"),
     ),
@@ -88,6 +94,7 @@ export function openChannels(bus: Bus): Channels {
     reassigned: one("reassigned", control.Reassigned, (gateway: string) => subjects.gateway(gateway, "reassigned")),
     ended: one("ended", control.Ended, (gateway: string) => subjects.gateway(gateway, "ended")),
     cancelled: one("cancelled", control.Cancelled, (gateway: string) => subjects.gateway(gateway, "cancelled")),
+    resumed: one("resumed", control.Resumed, (gateway: string) => subjects.gateway(gateway, "resumed")),
     answer: one("answer", control.Answer, (gateway: string) => subjects.gateway(gateway, "answer")),
     version: () => service(bus, "version", queueGroups.gateways, control.GetVersionRequest, control.GetVersionResponse),
     environment: () =>
@@ -100,6 +107,22 @@ export function openChannels(bus: Bus): Channels {
       service(bus, "object.read", queueGroups.gateways, control.ReadObjectRequest, control.ReadObjectResponse),
     writeObject: () =>
       service(bus, "object.write", queueGroups.gateways, control.WriteObjectRequest, control.WriteObjectResponse),
+    preparePackages: (pool) =>
+      serviceAt(
+        bus,
+        "packages",
+        { subject: subjects.poolPackages(pool), queue: queueGroups.runners },
+        control.PreparePackagesRequest,
+        control.PreparePackagesResponse,
+      ),
+    preparePackagesOf: (runner) =>
+      serviceAt(
+        bus,
+        "packages",
+        { subject: subjects.runner(runner, "packages") },
+        control.PreparePackagesRequest,
+        control.PreparePackagesResponse,
+      ),
     definitions: () => definitions(bus),
   };
 }

@@ -13,13 +13,13 @@ function token(name: string): string {
 }
 
 /** What is sent to the owner of a partition. */
-export type PartitionKind = "submit" | "cancel" | "checkpoint" | "refused";
+export type PartitionKind = "submit" | "cancel" | "resume" | "checkpoint" | "refused";
 /** What is sent to one runner. */
-export type RunnerKind = "assign" | "renew" | "committed";
+export type RunnerKind = "assign" | "renew" | "committed" | "packages";
 /** What is sent to one gateway. */
-export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "answer" | "call";
+export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "resumed" | "answer" | "call";
 /** Services that any member of a group answers. */
-export type ServiceKind = "version" | "environment" | "check" | "call" | "object.read" | "object.write";
+export type ServiceKind = "version" | "environment" | "check" | "call" | "object.read" | "object.write" | "packages";
 
 /** Every subject of the house is made here; nothing else spells one. */
 export const subjects = {
@@ -27,6 +27,8 @@ export const subjects = {
   partition: (partition: number, kind: PartitionKind): string => `millrace.p.${partition}.${kind}`,
   /** To one runner. */
   runner: (runner: string, kind: RunnerKind): string => `millrace.r.${token(runner)}.${kind}`,
+  /** To one runner of a pool. */
+  poolPackages: (pool: string): string => `millrace.pools.${token(pool)}.packages`,
   /** To one gateway. */
   gateway: (gateway: string, kind: GatewayKind): string => `millrace.g.${token(gateway)}.${kind}`,
   /** To one member of a group that answers requests. */

@@ -1,6 +1,6 @@
 import { commonSettings, databaseSettings } from "./common-settings.ts";
 import { fileSettings } from "./file-settings.ts";
-import { flag, integer, optionalUrl, requiredText, text } from "./setting.ts";
+import { choice, flag, integer, optionalUrl, requiredText, text } from "./setting.ts";
 
 /** Settings of a gateway. */
 export const gatewaySettings = {
@@ -204,6 +204,12 @@ export const gatewaySettings = {
     min: 100,
     max: 600_000,
     unit: "ms",
+  }),
+  packageUrls: choice({
+    env: "MILLRACE_PACKAGE_URLS",
+    description: "Whether a requirement may name an address (`name @ https://…`) instead of a package of the index.",
+    words: ["refused", "allowed"],
+    default: "refused",
   }),
   tailReadersMax: integer({
     env: "MILLRACE_TAIL_READERS_MAX",

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
-import { accountApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { accountApi, fileApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
 import { createVault, openStore, type Store } from "@millrace/store";
 import {
@@ -21,7 +21,9 @@ import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
 import { RunService } from "./api/run-service.ts";
 import { RunStarter } from "./api/run-starter.ts";
-import { SourceCheck } from "./api/source-check.ts";
+import { Deployer } from "./deploy/deployer.ts";
+import { PackagePreparation } from "./deploy/package-preparation.ts";
+import { SourceCheck } from "./deploy/source-check.ts";
 import { VariableService } from "./api/variable-service.ts";
 import { WorkflowService } from "./api/workflow-service.ts";
 import { HostCalls } from "./calls/host-calls.ts";
@@ -30,6 +32,7 @@ import { RespondCalls } from "./calls/respond-calls.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
+import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
@@ -141,6 +144,7 @@ class Gateway {
   readonly #services: RunnerServices;
   readonly #calls: HostCalls;
   readonly #accounts: AccountRoom;
+  readonly #files: FileRoom;
   readonly #gate: ReaderGate;
   readonly #http: HttpDoor;
   readonly #grpc: GrpcServer;
@@ -202,6 +206,8 @@ class Gateway {
     this.#calls.register(new RespondCalls({ desk: this.#desk, stallMs, bytesMax }).handlers);
     this.#accounts = openAccountRoom({ ...parts, versions: this.#versions, publicUrl: this.#publicUrl });
     this.#calls.register(this.#accounts.calls);
+    this.#files = openFileRoom({ ...parts, key, publicUrl: this.#publicUrl });
+    this.#calls.register(this.#files.calls);
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
@@ -257,6 +263,7 @@ class Gateway {
       cache: this.#cache,
       desk: this.#desk,
       payloads: this.#payloads,
+      uploads: this.#files.uploads,
       origin: this.#origin(),
       tracer,
       log,
@@ -271,6 +278,7 @@ class Gateway {
       port: settings.httpPort,
       triggers,
       oauth: this.#accounts.door,
+      files: this.#files.door,
       log,
       headerLimitBytes: settings.headerLimitBytes,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -291,6 +299,7 @@ class Gateway {
         implement(runApi.RunServiceService, this.#runService()),
         implement(variableApi.VariableServiceService, this.#variableService()),
         implement(accountApi.AccountServiceService, this.#accounts.service),
+        implement(fileApi.FileServiceService, this.#files.service),
         implement(houseApi.HouseServiceService, this.#houseService()),
       ],
       authenticate: (credentials) => keys.authenticate(credentials),
@@ -304,9 +313,21 @@ class Gateway {
   #workflowService(): WorkflowService {
     return new WorkflowService({
       workflows: this.#parts.store.workflows,
-      check: new SourceCheck(this.#channels.check()),
+      versions: this.#versions,
+      deployer: this.#deployer(),
       publish: (generation) => this.#sync.publish(generation),
       publicUrl: this.#publicUrl,
+    });
+  }
+
+  #deployer(): Deployer {
+    return new Deployer({
+      workflows: this.#parts.store.workflows,
+      versions: this.#versions,
+      check: new SourceCheck(this.#channels.check()),
+      packages: new PackagePreparation(this.#channels),
+      packageUrlsAllowed: this.#parts.settings.packageUrls === "allowed",
+      publish: (generation) => this.#sync.publish(generation),
     });
   }
 

@@ -35,6 +35,17 @@ const OUTGOING_FRAMES_MAX = 100_000;
 const OUTGOING_BYTES_MAX = 256 * 1024 * 1024;
 const RESTART = { firstMs: 100, maxMs: 5000, stableAfterMs: 10_000 };
 
+function createPayloads({ payloadBytesMax: bytesMax }: RunnerSettings, bus: Bus, log: Logger): RunPayloads {
+  const channels = openChannels(bus);
+  const objects = new ObjectClient({
+    read: channels.readObject(),
+    write: channels.writeObject(),
+    messageBytesMax: () => bus.messageBytesMax,
+    requestTimeoutMs: OBJECT_REQUEST_TIMEOUT_MS,
+  });
+  return new RunPayloads({ objects, bytesMax, log });
+}
+
 /** Wires a runner's parts. */
 function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageSets: PackageSets, log: Logger): Runner {
   const channels = openChannels(bus);
@@ -76,16 +87,7 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
       timeoutMs: settings.callTimeoutMs,
       callsPerSecond: settings.callsPerSecond,
     }),
-    payloads: new RunPayloads({
-      objects: new ObjectClient({
-        read: channels.readObject(),
-        write: channels.writeObject(),
-        messageBytesMax: () => bus.messageBytesMax,
-        requestTimeoutMs: OBJECT_REQUEST_TIMEOUT_MS,
-      }),
-      bytesMax: settings.payloadBytesMax,
-      log,
-    }),
+    payloads: createPayloads(settings, bus, log),
     logs: new LogShipper(openLogStream(bus), { flushAfterMs: settings.logFlushMs, batchBytesMax: LOG_BATCH_BYTES_MAX }),
     log,
     host: (events) =>

@@ -5,13 +5,22 @@ import {
   type Change,
   type CommitBatch,
   type EndChange,
+  type LoadedRun,
   type RunSpec,
   type StepResult,
   type UpdateChange,
 } from "@millrace/core";
 import { scratchPostgres } from "@millrace/testkit";
 import pg from "pg";
-import { createVault, migrate, openCommitter, openStore, type Committer, type RecordedOutcome, type Store } from "../src/index.ts";
+import {
+  createVault,
+  migrate,
+  openCommitter,
+  openStore,
+  type Committer,
+  type RecordedOutcome,
+  type Store,
+} from "../src/index.ts";
 
 /** Under which scratch houses keep secrets. */
 export const MASTER_KEY = "ef".repeat(32);
@@ -33,6 +42,16 @@ export interface ScratchHouse extends AsyncDisposable {
   connect(options?: pg.ClientConfig): Promise<pg.Client>;
   /** A scheduler that owns these partitions. */
   createWriter(partitions: number[], options?: { keyTtlMs?: number; statementTimeoutMs?: number }): Promise<Writer>;
+}
+
+/** What a new owner of these partitions finds: all of it in one list, and the partitions whose epoch has moved. */
+export async function loadAll(
+  house: ScratchHouse,
+  epochs: ReadonlyMap<number, number>,
+): Promise<{ rows: LoadedRun[]; moved: Set<number> }> {
+  const loaded = await house.store.partitions.load(epochs);
+  const rows = [...loaded.values()].flatMap((partition) => partition.rows);
+  return { rows, moved: new Set([...epochs.keys()].filter((partition) => !loaded.has(partition))) };
 }
 
 /** Makes one. */

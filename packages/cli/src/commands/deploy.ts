@@ -17,6 +17,9 @@ export async function deploy(context: CommandContext, path: string): Promise<Com
       definitionJson: folder.definitionJson,
       sources: folder.sources,
       checkTimeout: undefined,
+      modules: {},
+      upgradePackages: false,
+      packageTimeout: undefined,
     };
     const workflow = await client.workflows
       .deployWorkflow(request, { deadlineMs: DEPLOY_TIMEOUT_MS })

@@ -15,6 +15,8 @@ export function encodeWorkflowDefinition(definition: WorkflowDefinition): string
     name: definition.name,
     triggers: definition.triggers.map(encodeTrigger),
     steps: definition.steps.map(encodeStep),
+    ...(definition.requirements.length > 0 && { requirements: definition.requirements }),
+    ...(definition.modules.length > 0 && { modules: definition.modules }),
     settings: encodeSettings(definition.settings),
   });
 }

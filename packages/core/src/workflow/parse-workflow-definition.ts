@@ -2,6 +2,7 @@ import { PlatformError } from "../errors.ts";
 import { describe, FieldReader, type DefinitionProblem, type QuantityRule, type TextRule } from "./field-reader.ts";
 import { formatBytes, parseInteger } from "./quantity.ts";
 import { readInputs } from "./read-inputs.ts";
+import { readModuleFolders, readRequirements } from "./read-dependencies.ts";
 import { readSettings } from "./read-settings.ts";
 import {
   WORKFLOW_BOUNDS as BOUNDS,
@@ -67,11 +68,13 @@ function readWorkflow(value: unknown, problems: DefinitionProblem[]): WorkflowDe
   const name = fields.text("name", NAME);
   const triggers = readTriggers(fields, problems);
   const steps = readSteps(fields, problems);
+  const requirements = readRequirements(fields, problems);
+  const modules = readModuleFolders(fields, problems);
   const settings = readSettings(fields, problems);
   // Editors find the schema through this key; it means nothing to the house.
   fields.value("$schema");
   fields.finish();
-  return { name, triggers, steps, settings };
+  return { name, triggers, steps, requirements, modules, settings };
 }
 
 /** `triggers` is the list; `trigger` says the same of a single one. */

@@ -5,6 +5,10 @@ export interface WorkflowDefinition {
   readonly triggers: readonly HttpTriggerDefinition[];
   /** In order; step i has the path `steps/<i>`. */
   readonly steps: readonly StepDefinition[];
+  /** Packages that a person asks for, in the form of PEP 508; they replace what imports suggest. */
+  readonly requirements: readonly string[];
+  /** Further folders of Python modules that steps import, relative to the workflow's; read by who deploys from files. */
+  readonly modules: readonly string[];
   readonly settings: WorkflowSettings;
 }
 
@@ -95,6 +99,8 @@ export const WORKFLOW_BOUNDS = {
   inputs: 50,
   inputTargetLength: 64,
   triggers: 10,
+  requirements: 200,
+  moduleFolders: 10,
   timeoutMinMs: 10,
   timeoutMaxMs: 24 * 3_600_000,
   memoryMinBytes: 32 * 1024 ** 2,
@@ -123,6 +129,7 @@ export const WORKFLOW_PATTERNS = {
   fileName: "^(?:[\\p{L}\\p{N}_-][\\p{L}\\p{M}\\p{N} ._-]*/)*[\\p{L}\\p{N}_-][\\p{L}\\p{M}\\p{N} ._-]*\\.py$",
   inputName: "^[A-Za-z_][A-Za-z0-9_]{0,63}$",
   inputTarget: "^[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}._-]*$",
+  modulesFolder: "^(?:\\.\\./)*[\\p{L}\\p{N}_.-][\\p{L}\\p{M}\\p{N} ._/-]*$",
   pool: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
   headerName: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
   headerValue: "^[\\t\\x20-\\x7e\\x80-\\xff]*$",

@@ -172,6 +172,18 @@ export const WORKFLOW_SCHEMA = {
       items: step,
       description: "Python steps, run in this order.",
     },
+    requirements: {
+      type: "array",
+      maxItems: BOUNDS.requirements,
+      items: { type: "string", maxLength: 400 },
+      description: 'Packages from PyPI such as "pandas>=2,<3"; most are found by the imports of the steps alone.',
+    },
+    modules: {
+      type: "array",
+      maxItems: BOUNDS.moduleFolders,
+      items: { type: "string", maxLength: BOUNDS.fileNameLength, pattern: PATTERNS.modulesFolder },
+      description: 'Folders with Python modules that the steps import, beside this one, such as "../shared".',
+    },
     settings,
   },
 } as const;

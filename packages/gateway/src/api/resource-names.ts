@@ -75,6 +75,12 @@ export function parseAppName(name: string): string {
   return app;
 }
 
+/** `files/<path>` → the path, by the rules of `parseFilePath`. Throws `INVALID_NAME` and `INVALID_PATH`. */
+export function parseFileName(name: string): string {
+  if (!name.startsWith("files/")) throw invalidName(name, "files/<path>");
+  return parseFilePath(name.slice("files/".length));
+}
+
 /** The name of a run. */
 export function runNameOf(workflowId: string, runId: string): string {
   return `workflows/${workflowId}/runs/${runId}`;

@@ -1,20 +1,25 @@
-import { PlatformError, WORKFLOW_BOUNDS, WORKFLOW_PATTERNS, type WorkflowDefinition } from "@millrace/core";
+import {
+  lockedPackages,
+  PlatformError,
+  WORKFLOW_BOUNDS,
+  WORKFLOW_PATTERNS,
+  type WorkflowDefinition,
+} from "@millrace/core";
 import { workflowApi } from "@millrace/protocol";
-import type { WorkflowRecord, Workflows } from "@millrace/store";
+import type { VersionBody, WorkflowRecord, Workflows } from "@millrace/store";
 import type { ApiCaller, ApiContext } from "./api-caller.ts";
-import { readDeploy } from "./read-deploy.ts";
-import { waitMsOf } from "./durations.ts";
 import { pageSizeOf } from "./paging.ts";
 import { parseWorkflowName } from "./resource-names.ts";
-import type { SourceCheck } from "./source-check.ts";
+import type { Deployed, Deployer } from "../deploy/deployer.ts";
+import { readDeploy } from "../deploy/read-deploy.ts";
 
 const PAGE = { fallback: 100, max: 1000 };
-const CHECK = { fallbackMs: 10_000, maxMs: 60_000 };
 const NAME = new RegExp(WORKFLOW_PATTERNS.name, "u");
 
 export interface WorkflowServiceOptions {
   readonly workflows: Workflows;
-  readonly check: SourceCheck;
+  readonly versions: { get(versionId: string): Promise<VersionBody> };
+  readonly deployer: Deployer;
   /** Resolves when the living gateways serve the generation. */
   readonly publish: (generation: number) => Promise<void>;
   readonly publicUrl: () => string;
@@ -45,7 +50,9 @@ export class WorkflowService {
     request: workflowApi.GetWorkflowRequest,
     { principal: caller }: ApiContext,
   ): Promise<workflowApi.Workflow> {
-    return this.#toWorkflow(await this.#find(caller, request.name), true);
+    const workflow = await this.#find(caller, request.name);
+    const body = workflow.version === null ? undefined : await this.#options.versions.get(workflow.version.id);
+    return this.#toWorkflow(workflow, true, body?.packages?.lock);
   }
 
   async listWorkflows(
@@ -60,25 +67,41 @@ export class WorkflowService {
     };
   }
 
-  async deployWorkflow(
-    request: workflowApi.DeployWorkflowRequest,
-    { principal: caller }: ApiContext,
-  ): Promise<workflowApi.Workflow> {
-    const deploy = readDeploy(request.definitionJson, request.sources);
+  async deployWorkflow(request: workflowApi.DeployWorkflowRequest, context: ApiContext): Promise<workflowApi.Workflow> {
+    const deploying = this.#deploy(request, context);
+    for (;;) {
+      const next = await deploying.next();
+      if (next.done === true) return this.#toDeployed(next.value);
+    }
+  }
+
+  async *streamDeployWorkflow(
+    { deploy: request }: workflowApi.StreamDeployWorkflowRequest,
+    context: ApiContext,
+  ): AsyncGenerator<workflowApi.DeployProgress> {
+    if (request === undefined) throw new PlatformError("InvalidArgument", "DEPLOY_MISSING", "deploy must be set");
+    const deploying = this.#deploy(request, context);
+    for (;;) {
+      const next = await deploying.next();
+      if (next.done !== true) {
+        yield { ...next.value, packageChanges: [], workflow: undefined };
+        continue;
+      }
+      const stage = workflowApi.DeployStage.DONE;
+      const workflow = this.#toDeployed(next.value);
+      yield { stage, done: 0, total: 0, notes: [], packageChanges: next.value.changes, workflow };
+      return;
+    }
+  }
+
+  async *#deploy(request: workflowApi.DeployWorkflowRequest, { principal: caller, signal }: ApiContext) {
+    const deploy = readDeploy(request);
     const before = await this.#target(caller, request.name, deploy.definition);
-    await this.#options.check.assertCompiles(deploy.steps, waitMsOf(request.checkTimeout, CHECK));
-    const workflowId = before?.id ?? (await this.#create(caller, deploy.definition.name));
-    const { definition, sources, spec, triggers } = deploy.record;
-    const { workflow, generation } = await this.#options.workflows.deploy({
-      projectId: caller.projectId,
-      workflowId,
-      definition,
-      sources,
-      spec,
-      triggers,
-    });
-    await this.#options.publish(generation);
-    return this.#toWorkflow(workflow, true);
+    return yield* this.#options.deployer.deploy(caller.projectId, before, deploy, request, signal);
+  }
+
+  #toDeployed({ workflow, packages }: Deployed): workflowApi.Workflow {
+    return this.#toWorkflow(workflow, true, packages?.lock);
   }
 
   enableWorkflow(
@@ -133,17 +156,7 @@ export class WorkflowService {
     }
   }
 
-  /** Two first deploys of a workflow at the same time make it once. */
-  async #create(caller: ApiCaller, name: string): Promise<string> {
-    try {
-      return (await this.#options.workflows.create(caller.projectId, name)).workflow.id;
-    } catch (thrown) {
-      if (!(thrown instanceof PlatformError) || thrown.reason !== "WORKFLOW_EXISTS") throw thrown;
-      return (await this.#options.workflows.get(caller.projectId, name)).id;
-    }
-  }
-
-  #toWorkflow(record: WorkflowRecord, withDefinition: boolean): workflowApi.Workflow {
+  #toWorkflow(record: WorkflowRecord, withDefinition: boolean, lock = ""): workflowApi.Workflow {
     const { version, enabled } = record;
     return {
       name: `workflows/${record.id}`,
@@ -157,6 +170,7 @@ export class WorkflowService {
         url: `${this.#options.publicUrl()}/t/${endpoint}`,
       })),
       stepNames: [...(version?.spec.stepNames ?? [])],
+      packages: lockedPackages(lock),
       createTime: new Date(record.createTimeMs),
       deployTime: version === null ? undefined : new Date(version.createTimeMs),
       definitionJson: withDefinition && version !== null ? JSON.stringify(version.definition) : "",

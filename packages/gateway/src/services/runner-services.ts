@@ -9,7 +9,7 @@ import {
 import type { control, session } from "@millrace/protocol";
 import type { VariableSet, Variables, VersionBody } from "@millrace/store";
 import type { Logger } from "@millrace/telemetry";
-import { stepCodes } from "../api/read-deploy.ts";
+import { sourceModules, stepCodes } from "../deploy/read-deploy.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 
 /** Projects whose variables are kept for the time in which the database is away. */
@@ -90,7 +90,7 @@ export class RunnerServices {
 }
 
 /** A version as a worker loads it. */
-function toLoadVersion({ id, definition: stored, sources }: VersionBody): session.LoadVersion {
+function toLoadVersion({ id, definition: stored, sources, modules, packages }: VersionBody): session.LoadVersion {
   const definition = parseWorkflowDefinition(stored);
   const { memoryBytes, stepTimeoutMs, tmpBytes, cpuMillis, processes, logBytes } = definition.settings;
   return {
@@ -98,6 +98,8 @@ function toLoadVersion({ id, definition: stored, sources }: VersionBody): sessio
     steps: stepCodes(definition, sources),
     memoryBytes,
     stepTimeout: { seconds: Math.floor(stepTimeoutMs / 1000), nanos: (stepTimeoutMs % 1000) * 1e6 },
+    modules: sourceModules(modules),
+    packages: packages === null ? undefined : { ...packages, folder: "" },
     limits: { tmpBytes, cpuMillis, processesMax: processes, logBytesMax: logBytes },
   };
 }

@@ -13,6 +13,8 @@ function version(versionId: string, sourceLength = 10): session.LoadVersion {
     memoryBytes: 0,
     limits: undefined,
     stepTimeout: undefined,
+    modules: [],
+    packages: undefined,
   };
 }
 

@@ -57,7 +57,8 @@ export class VersionCache {
   }
 
   #keep(version: session.LoadVersion): void {
-    const bytes = version.steps.reduce((sum, step) => sum + step.source.length + step.name.length, 256);
+    const sources = [...version.steps, ...version.modules];
+    const bytes = sources.reduce((sum, { source }) => sum + source.length + 64, version.packages?.lock.length ?? 0);
     this.#entries.set(version.versionId, { version, bytes });
     this.#bytes += bytes;
     for (const [versionId, entry] of this.#entries) {

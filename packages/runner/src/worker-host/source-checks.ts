@@ -3,7 +3,7 @@ import type { session } from "@millrace/protocol";
 
 interface Waiting {
   readonly worker: string;
-  readonly resolve: (problems: session.SourceProblem[]) => void;
+  readonly resolve: (checked: session.VersionChecked) => void;
   readonly reject: (error: PlatformError) => void;
   readonly timer: NodeJS.Timeout;
 }
@@ -21,7 +21,7 @@ export class SourceChecks {
   }
 
   /** Opens a question to a worker; `ask` sends it under the given id. */
-  open(worker: string, ask: (requestId: string) => void): Promise<session.SourceProblem[]> {
+  open(worker: string, ask: (requestId: string) => void): Promise<session.VersionChecked> {
     if (this.#waiting.size >= this.#waitingMax) {
       throw new PlatformError(
         "ResourceExhausted",
@@ -45,7 +45,7 @@ export class SourceChecks {
   /** A worker has answered. */
   answered(answer: session.VersionChecked): void {
     const waiting = this.#take(answer.requestId);
-    if (answer.error === "") waiting?.resolve(answer.problems);
+    if (answer.error === "") waiting?.resolve(answer);
     else waiting?.reject(new PlatformError("Unavailable", "CHECK_FAILED", answer.error));
   }
 

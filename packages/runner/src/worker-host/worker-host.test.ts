@@ -88,6 +88,8 @@ function version(versionId: string, steps = 2): session.LoadVersion {
     memoryBytes: 0,
     limits: undefined,
     stepTimeout: undefined,
+    modules: [],
+    packages: undefined,
     steps: Array.from({ length: steps }, (_, index) => code(index)),
   };
 }
@@ -203,7 +205,10 @@ test("runs spread over the workers, warm environments first", async () => {
 test("checks sources, and says so when the worker dies over it", async () => {
   const { host } = await scene();
   await until(() => host.ready, "a session");
-  const steps = [...version("v", 1).steps, { path: "steps/1", name: "bad", fileName: "bad.py", source: "!", inputs: [] }];
+  const steps = [
+    ...version("v", 1).steps,
+    { path: "steps/1", name: "bad", fileName: "bad.py", source: "!", inputs: [] },
+  ];
   const { problems } = await host.checkSources({ steps, modules: [] });
   assert.deepEqual(
     problems.map(({ fileName, line }) => [fileName, line]),

@@ -38,8 +38,8 @@ describe("workflows", () => {
       const body = await workflows.getVersion(workflow.version!.id);
       assert.deepEqual(body.sources, { "a.py": `print(${index})` });
       assert.deepEqual(
-        { ...body, workflowName: undefined, sources: undefined },
-        { ...workflow.version, workflowName: undefined, sources: undefined },
+        { ...body, workflowName: undefined, sources: undefined, modules: undefined, packages: undefined },
+        { ...workflow.version, workflowName: undefined, sources: undefined, modules: undefined, packages: undefined },
       );
     }
     const first = await workflows.getVersion(house.spec.versionId);

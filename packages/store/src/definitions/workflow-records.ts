@@ -36,6 +36,21 @@ export interface VersionBody extends VersionRecord {
   readonly workflowName: string;
   /** Text by file name, as the deploy gave it. */
   readonly sources: Readonly<Record<string, string>>;
+  /** Text of further Python modules, by path. */
+  readonly modules: Readonly<Record<string, string>>;
+  /** Null when it has none. */
+  readonly packages: VersionPackages | null;
+}
+
+/** The packages of a version: what was asked for, and the lock that decides. */
+export interface VersionPackages {
+  /** Names the set: SHA-256 over the Python minor and the lock. */
+  readonly hash: string;
+  readonly pythonMinor: string;
+  /** Pinned requirements with their hashes. */
+  readonly lock: string;
+  /** What the lock was resolved from; the same again keeps the lock. */
+  readonly requirements: readonly string[];
 }
 
 /** A workflow with the version that is live. */
@@ -125,6 +140,8 @@ export interface Deploy {
   readonly workflowId: string;
   readonly definition: unknown;
   readonly sources: Readonly<Record<string, string>>;
+  readonly modules: Readonly<Record<string, string>>;
+  readonly packages: VersionPackages | null;
   readonly spec: VersionSpec;
   readonly triggers: readonly TriggerDefinition[];
 }

@@ -114,7 +114,7 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
   return changeWorkflow(database, deploy.projectId, deploy.workflowId, async (transaction) => {
     const { id } = await transaction
       .insertInto("versions")
-      .columns(["workflow_id", "number", "definition", "sources", "spec", "python_minor"])
+      .columns(["workflow_id", "number", "definition", "sources", "modules", "packages", "spec", "python_minor"])
       .expression((expression) =>
         expression
           .selectFrom("versions")
@@ -124,6 +124,8 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
             sql<number>`COALESCE(max(number), 0) + 1`.as("number"),
             sql<never>`${JSON.stringify(deploy.definition)}::json`.as("definition"),
             sql<never>`${JSON.stringify(deploy.sources)}::json`.as("sources"),
+            sql<string>`${JSON.stringify(deploy.modules)}::json`.as("modules"),
+            sql<string>`${deploy.packages && JSON.stringify(deploy.packages)}::json`.as("packages"),
             sql<never>`${JSON.stringify(deploy.spec)}::json`.as("spec"),
             sql<string>`${deploy.spec.pythonMinor}::text`.as("python_minor"),
           ]),
@@ -179,14 +181,15 @@ function getVersion(database: Database, versionId: string): Promise<VersionBody>
     const row = await kysely
       .selectFrom("versions as v")
       .innerJoin("workflows as w", "w.id", "v.workflow_id")
-      .select(["w.name as workflow_name", "w.project_id", "v.workflow_id", "v.sources"])
+      .select(["w.name as workflow_name", "w.project_id", "v.workflow_id", "v.sources", "v.modules", "v.packages"])
       .select(["v.id as version_id", "v.number", "v.definition", "v.spec", "v.create_time as version_create_time"])
       .where("v.id", "=", isId(versionId) ? versionId : null)
       .executeTakeFirst();
     if (!row) {
       throw new PlatformError("NotFound", "VERSION_NOT_FOUND", `There is no version "${versionId.slice(0, 100)}"`);
     }
-    return { ...toVersionRecord(row), workflowName: row.workflow_name, sources: row.sources };
+    const { workflow_name, sources, modules, packages } = row;
+    return { ...toVersionRecord(row), workflowName: workflow_name, sources, modules, packages };
   });
 }
 

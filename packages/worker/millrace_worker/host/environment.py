@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from millrace_worker.generated import step_pb2 as step_pb
+from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.stacks import StackRequest
 from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime import frames
@@ -48,7 +49,7 @@ class Tenant(Protocol):
 class Environment:
     """A sandboxed interpreter."""
 
-    def __init__(self, process: SandboxedProcess, result_bytes_max: int) -> None:
+    def __init__(self, process: SandboxedProcess, bounds: Bounds) -> None:
         self.process = process
         self.version: Version | None = None
         #: Generation of the environment variables that its code was loaded with.
@@ -63,7 +64,8 @@ class Environment:
         #: What the interpreter had to say beside frames, such as the report of a segmentation fault.
         self.tail = b""
         self._loop = asyncio.get_running_loop()
-        frame_bytes_max = max(result_bytes_max, _CALL_BYTES_MAX) + _FRAME_OVERHEAD_BYTES
+        finished_bytes_max = bounds.result_bytes_max + bounds.tmp_saved_bytes
+        frame_bytes_max = max(finished_bytes_max, _CALL_BYTES_MAX) + _FRAME_OVERHEAD_BYTES
         self._frames = frames.FrameReader(_FROM_ENVIRONMENT, frame_bytes_max)
         self._broken: str | None = None
         self._unwritten = bytearray()
@@ -118,13 +120,15 @@ class Environment:
             self._on_written = then
         return not self._unwritten
 
-    def bind(self, version: Version, result_bytes_max: int, packages: str) -> None:
+    def bind(self, version: Version, worker_bounds: Bounds, packages: str) -> None:
         """Makes a blank environment one of this version, for good; `packages` is where package sets are in it."""
         self.version = version
         self.bound_at = time.monotonic()
         self.process.set_limits(version.limits(self.process.limits))
-        bounds = {"result_bytes_max": result_bytes_max}
+        bounds = {"result_bytes_max": worker_bounds.result_bytes_max}
         if not self.process.unsafe:
+            # Elsewhere /tmp is everybody's.
+            bounds["tmp_saved_bytes"] = worker_bounds.tmp_saved_bytes
             bounds["processes_max"] = self.process.limits.processes
         namespace = os.stat("/proc/self/ns/pid").st_ino
         header = {

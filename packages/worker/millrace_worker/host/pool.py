@@ -184,7 +184,7 @@ class Pool:
         self._failures = 0
         if claimant.version is not None:
             environment.variables = claimant.variables
-            environment.bind(claimant.version, self._bounds.result_bytes_max, self._sandbox.settings.package_sets_inside)
+            environment.bind(claimant.version, self._bounds, self._sandbox.settings.package_sets_inside)
         claimant.on_environment(environment)
         self._changed()
 
@@ -267,7 +267,7 @@ class Pool:
 
     async def _start_blank(self, sandbox: Sandbox) -> Environment:
         process = await sandbox.spawn()
-        environment = Environment(process, self._bounds.result_bytes_max)
+        environment = Environment(process, self._bounds)
         environment.on_end = lambda: self._on_end(environment)
         try:
             await asyncio.wait_for(environment.ready, _READY_SECONDS)

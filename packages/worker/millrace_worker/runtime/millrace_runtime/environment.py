@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import threading
+import time
 
 from millrace_runtime import frames
 from millrace_runtime.calls import open_calls
@@ -29,6 +30,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from millrace_runtime.tmp_files import TmpFiles
+
 # A blank environment that nobody wants yet imports what steps often need; at least this long after its start.
 _SPARE_SECONDS = 2.0
 _OFTEN_IMPORTED = (
@@ -44,11 +47,19 @@ _OFTEN_IMPORTED = (
 )
 
 
+_TMP = "/tmp"
+
+
 class CurrentRun:
     """A run in this environment."""
 
     def __init__(self, header: dict[str, Any], segments: list[bytes]) -> None:
         self.header = header
+        self.began_ns = time.clock_gettime_ns(time.CLOCK_REALTIME_COARSE)
+        #: What it has in /tmp, from the moment on in which there is something.
+        self.tmp: TmpFiles | None = None
+        #: Why it does not find there what it had elsewhere.
+        self.tmp_lost = ""
         self.shared = Run(header["nobody_waits"])
         self.event_json, self.context_json = segments[0], segments[1]
         self.done: list[tuple[str, bytes, bytes | None]] = []
@@ -90,6 +101,7 @@ class Environment:
         self._coroutines: Any = None
         self._own_pids = False
         self._deadline = 0.0
+        self._empty_tmp = _files_in_tmp()
         faulthandler.register(frames.STACK_SIGNAL, file=frames.CONTROL_OUT, all_threads=False, chain=False)
         faulthandler.enable(file=frames.CONTROL_OUT, all_threads=False)
 
@@ -141,6 +153,8 @@ class Environment:
         if header["trace_parent"]:
             variables.setdefault("TRACEPARENT", header["trace_parent"])
         self._baseline.begin(variables)
+        if "tmp" in header:
+            self._restore_tmp(self._run, header["tmp"], segments[-1])
         self._step(header, [])
 
     def _step(self, header: dict[str, Any], _segments: list[bytes]) -> None:
@@ -159,14 +173,37 @@ class Environment:
                 "traceback": "",
                 "line": 0,
             }
-        finished = self._finished(record, failure)
+        over = header["last"] or failure is not None or record.exit is not None
+        finished = self._finished(record, failure, None if over else self._changed_tmp(run))
         run.done.append((step.name, record.exports_json(), record.returned))
-        if header["last"] or failure is not None or record.exit is not None:
+        if over:
             self._clean_up(finished)
         else:
             self._channel.write(finished)
 
-    def _finished(self, record: Record, failure: dict[str, Any] | None) -> bytes:
+    def _changed_tmp(self, run: CurrentRun) -> tuple[bytes, str] | None:
+        """What is in /tmp when that has changed and may have to move with the run. While it is empty this is one system call."""
+        if self._bounds.get("tmp_saved_bytes") is None or (run.tmp is None and _files_in_tmp() <= self._empty_tmp):
+            return None
+        return self._tmp_of(run).changed()
+
+    def _tmp_of(self, run: CurrentRun) -> TmpFiles:
+        if run.tmp is None:
+            from millrace_runtime.tmp_files import TmpFiles
+
+            run.tmp = TmpFiles(_TMP, self._bounds["tmp_saved_bytes"], run.began_ns)
+        return run.tmp
+
+    def _restore_tmp(self, run: CurrentRun, unsaved: str, content: bytes) -> None:
+        """Without it the run goes on all the same, and says why where it misses something."""
+        run.tmp_lost = unsaved
+        if content and self._bounds.get("tmp_saved_bytes") is not None:
+            try:
+                self._tmp_of(run).restore(content)
+            except (OSError, ValueError, TypeError, LookupError) as error:
+                run.tmp_lost = f"it could not be put back: {error}"
+
+    def _finished(self, record: Record, failure: dict[str, Any] | None, tmp: tuple[bytes, str] | None = None) -> bytes:
         header: dict[str, Any] = {"returned": record.returned is not None}
         if failure is not None:
             header["failure"] = failure
@@ -179,6 +216,9 @@ class Environment:
             record.returned or b"",
             record.answer.body if record.answer else b"",
         ]
+        if tmp is not None:
+            segments.append(tmp[0])
+            header["tmp"] = tmp[1]
         return frames.encode(frames.FINISHED, header, segments)
 
     def _execute(self, run: CurrentRun, step: Step, record: Record) -> dict[str, Any] | None:
@@ -232,7 +272,9 @@ class Environment:
         from millrace_runtime.failures import describe
 
         try:
-            return describe(error, step)
+            missing = self._explain_missing(error)
+            failure = describe(error, step)
+            return {**failure, "message": f"{failure['message']} ({missing})"} if missing else failure
         except BaseException as trouble:  # Out of memory, most likely; the type is better than nothing.
             kind = type(error).__name__
             return {
@@ -242,6 +284,20 @@ class Environment:
                 "traceback": "",
                 "line": 0,
             }
+
+    def _explain_missing(self, error: BaseException) -> str:
+        """Why a path in /tmp is not there, for a run that has had another /tmp before."""
+        if self._run is None or not self._run.header["resumed"]:
+            return ""
+        from millrace_runtime.tmp_files import missing_in
+
+        path, lost = missing_in(_TMP, error), self._run.tmp_lost
+        if path is None:
+            return ""
+        why = f"what was in the other one was not saved: {lost}" if lost else "only what it had saved in the other one is there"
+        note = f"{path} is missing: the run went on in another environment with a /tmp of its own; {why}"
+        error.add_note(note)
+        return note
 
     def _end(self, _header: dict[str, Any], _segments: list[bytes]) -> None:
         self._clean_up()
@@ -268,6 +324,11 @@ class Environment:
 
     def _respond(self, answer: Answer) -> None:
         self._channel.send(frames.RESPOND, answer.header(), [answer.body])
+
+
+def _files_in_tmp() -> int:
+    status = os.statvfs(_TMP)
+    return status.f_files - status.f_ffree
 
 
 def _only_exits(error: BaseException) -> bool:

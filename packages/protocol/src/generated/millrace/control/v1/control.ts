@@ -746,7 +746,7 @@ export interface SourceProblem {
 
 /**
  * Gateway to a runner of a pool (request), then to that runner: have the packages of a version to be. Answered within a
- * second with how far it is, and asked again under the same job until it is done; a job that nobody asks about ends.
+ * second with how far it is, and asked again under the same job until it is done. Asked anew, it is the same job.
  */
 export interface PreparePackagesRequest {
   /** The job to ask about, as an answer named it; empty to start one. The rest is then left out. */

@@ -1,6 +1,6 @@
 import type { Service } from "@millrace/bus";
 import { coerceError, PlatformError } from "@millrace/core";
-import type { control, session } from "@millrace/protocol";
+import type { control } from "@millrace/protocol";
 
 const RETRY_MS = 200;
 const REQUEST_MS = 10_000;
@@ -8,7 +8,7 @@ const REQUEST_MS = 10_000;
 /** Problems shown of one deploy; the rest is only counted. */
 const PROBLEMS_MAX = 20;
 
-/** Has a runner compile sources, without running anything of them. */
+/** Has a runner look at sources, without running anything of them. */
 export class SourceCheck {
   readonly #service: Service<control.CheckSourcesRequest, control.CheckSourcesResponse>;
 
@@ -17,13 +17,14 @@ export class SourceCheck {
   }
 
   /**
-   * Resolves when every step compiles.
+   * What the sources import, when every one of them compiles.
    *
    * @throws PlatformError `SOURCE_INVALID` with every problem; `NO_RUNNER` and `CHECK_FAILED` when that lasts all the time
    */
-  async assertCompiles(steps: session.StepCode[], timeoutMs: number): Promise<void> {
-    const { problems } = await this.#ask({ steps }, timeoutMs);
-    if (problems.length > 0) throw sourceInvalid(problems);
+  async examine(request: control.CheckSourcesRequest, timeoutMs: number): Promise<control.CheckSourcesResponse> {
+    const found = await this.#ask(request, timeoutMs);
+    if (found.problems.length > 0) throw sourceInvalid(found.problems);
+    return found;
   }
 
   /** A house that has just started may not have its runner yet, so nobody being there is asked again for a while. */
@@ -53,14 +54,35 @@ function checkFailed(cause: PlatformError): PlatformError {
 }
 
 function sourceInvalid(problems: readonly control.SourceProblem[]): PlatformError {
+  return deployRefused("SOURCE_INVALID", problems);
+}
+
+/** A mistake in what a deploy brings. */
+export interface DeployProblem {
+  readonly fileName: string;
+  /** 0 when unknown. */
+  readonly line: number;
+  readonly column?: number;
+  /** Place in the definition. */
+  readonly path?: string;
+  readonly message: string;
+}
+
+/** The error that refuses a deploy and lists its mistakes. */
+export function deployRefused(reason: string, problems: readonly DeployProblem[]): PlatformError {
   const metadata: Record<string, string> = {};
-  for (const [index, problem] of problems.slice(0, PROBLEMS_MAX).entries()) {
-    metadata[`problems.${index}.file`] = problem.fileName;
-    metadata[`problems.${index}.line`] = String(problem.line);
-    metadata[`problems.${index}.column`] = String(problem.column);
-    metadata[`problems.${index}.message`] = problem.message;
+  const shown = problems.slice(0, PROBLEMS_MAX);
+  for (const [index, { fileName, line, column = 0, path = "", message }] of shown.entries()) {
+    metadata[`problems.${index}.file`] = fileName;
+    metadata[`problems.${index}.line`] = String(line);
+    metadata[`problems.${index}.column`] = String(column);
+    if (path !== "") metadata[`problems.${index}.path`] = path;
+    metadata[`problems.${index}.message`] = message;
   }
-  const lines = problems.slice(0, PROBLEMS_MAX).map(({ fileName, line, message }) => `${fileName}:${line}: ${message}`);
+  const lines = shown.map(({ fileName, line, path = "", message }) => {
+    const place = fileName === "" ? path : `${fileName}:${line}`;
+    return place === "" ? message : `${place}: ${message}`;
+  });
   const more = problems.length > PROBLEMS_MAX ? [`and ${problems.length - PROBLEMS_MAX} more`] : [];
-  return new PlatformError("InvalidArgument", "SOURCE_INVALID", [...lines, ...more].join("; "), { metadata });
+  return new PlatformError("InvalidArgument", reason, [...lines, ...more].join("; "), { metadata });
 }
