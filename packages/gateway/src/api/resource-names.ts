@@ -1,4 +1,4 @@
-import { APP_NAME, isRunId, PlatformError, WORKFLOW_BOUNDS, WORKFLOW_PATTERNS } from "@millrace/core";
+import { APP_NAME, isRunId, parseFilePath, PlatformError, WORKFLOW_BOUNDS, WORKFLOW_PATTERNS } from "@millrace/core";
 
 /** Stands in a name for "any". */
 const ANY = "-";

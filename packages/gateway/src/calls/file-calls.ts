@@ -2,6 +2,7 @@ import { parseDirectoryPath, parseFilePath, PlatformError, type RunTokenClaims }
 import { OBJECT_PART_BYTES_MAX, type FileRecord, type Files, type Objects } from "@millrace/store";
 import { FILE_PATH, type FileGrant, type FileTokens } from "../files/file-token.ts";
 import { checkContentType, LINK_LIFE_DEFAULT_MS, type FileStoreLimits } from "../files/file-store.ts";
+import { CallFields, invalidCall } from "./call-fields.ts";
 import type { CallHandler, HostAnswer, HostCall } from "./host-calls.ts";
 
 export interface FileCallsOptions {
@@ -15,6 +16,8 @@ export interface FileCallsOptions {
 /** How long what a file was opened for can be read, also when the file is replaced meanwhile. */
 const READ_LIFE_MS = 6 * 3_600_000;
 const PAGE_SIZE = 500;
+/** Paths are checked by their own rules, addresses by their MAC. */
+const TEXT_BYTES_MAX = 16 * 1024;
 const HASH = /^[0-9a-f]{64}$/;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -43,20 +46,21 @@ export class FileCalls {
 
   /** What is known of a file; null when there is none. */
   async #stat({ projectId }: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
-    const path = parseFilePath(textOf(request, "path"));
+    const path = pathOf(new CallFields(request));
     return { response: describe(path, await this.#find(projectId, path)) };
   }
 
   /** A token for reading a file as it is now, or what an address of this house shows. */
   async #open({ projectId }: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
     const { files, tokens } = this.#options;
-    const url = fieldsOf(request)["url"];
-    const grant = url === undefined ? undefined : this.#grantOf(String(url), projectId);
+    const fields = new CallFields(request);
+    const url = fields.text("url", TEXT_BYTES_MAX, { empty: true });
+    const grant = url === "" ? undefined : this.#grantOf(url, projectId);
     if (grant?.kind === "object") {
       const { filename, contentType: content_type, size } = grant;
       return { response: { token: tokens.sign(grant), filename, content_type, size } };
     }
-    const path = grant?.path ?? parseFilePath(textOf(request, "path"));
+    const path = grant?.path ?? pathOf(fields);
     const { objectId, size, contentType } = await files.get(projectId, path);
     const expiresAtMs = Date.now() + READ_LIFE_MS;
     const filename = path.slice(path.lastIndexOf("/") + 1);
@@ -66,31 +70,34 @@ export class FileCalls {
 
   async #read({ projectId }: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
     const { tokens, objects } = this.#options;
-    const grant = this.#own(tokens.verify(textOf(request, "token"), Date.now()), projectId);
-    if (grant.kind !== "object") throw invalid("token", "is none for reading");
-    const start = countOf(request, "position");
-    const length = Math.min(countOf(request, "length"), OBJECT_PART_BYTES_MAX);
+    const fields = new CallFields(request);
+    const grant = this.#own(tokens.verify(fields.text("token", TEXT_BYTES_MAX), Date.now()), projectId);
+    if (grant.kind !== "object") throw invalidCall("token is none for reading");
+    const start = countOf(fields, "position");
+    const length = Math.min(countOf(fields, "length"), OBJECT_PART_BYTES_MAX);
     const pieces: Uint8Array[] = [];
     for await (const piece of objects.read(grant.objectId, { start, end: start + length })) pieces.push(piece);
     return { response: null, body: Buffer.concat(pieces) };
   }
 
   async #write({ projectId }: RunTokenClaims, { request, body }: HostCall): Promise<HostAnswer> {
-    const position = countOf(request, "position");
+    const fields = new CallFields(request);
+    const position = countOf(fields, "position");
     this.#checkSize(position + body.length);
-    await this.#options.objects.writePart({ projectId, id: objectIdOf(request), position, content: body });
+    await this.#options.objects.writePart({ projectId, id: objectIdOf(fields), position, content: body });
     return { response: null };
   }
 
   async #save(claims: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
     const { files, objects, limits } = this.#options;
     const { projectId, runId, assignment } = claims;
-    const path = parseFilePath(textOf(request, "path"));
-    const contentType = checkContentType(textOf(request, "content_type"));
-    const objectId = objectIdOf(request);
-    const size = countOf(request, "size");
-    const sha256 = textOf(request, "sha256");
-    if (!HASH.test(sha256)) throw invalid("sha256", "is no SHA-256 in hex");
+    const fields = new CallFields(request);
+    const path = pathOf(fields);
+    const contentType = checkContentType(fields.text("content_type", TEXT_BYTES_MAX, { empty: true }));
+    const objectId = objectIdOf(fields);
+    const size = countOf(fields, "size");
+    const sha256 = fields.text("sha256", 64);
+    if (!HASH.test(sha256)) throw invalidCall("sha256 is no SHA-256 in hex");
     this.#checkSize(size);
     await objects.finish({ projectId, id: objectId, size, sha256 });
     const write = { projectId, path, objectId, contentType, bounds: limits.bounds };
@@ -98,19 +105,19 @@ export class FileCalls {
   }
 
   async #delete({ projectId, runId, assignment }: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
-    const path = parseFilePath(textOf(request, "path"));
+    const path = pathOf(new CallFields(request));
     await this.#options.files.delete(projectId, path, { runId, assignment });
     return { response: null };
   }
 
   async #list({ projectId }: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
-    const { directory, recursive, page_token: pageToken } = fieldsOf(request);
+    const fields = new CallFields(request);
     const page = await this.#options.files.list({
       projectId,
-      directory: parseDirectoryPath(String(directory ?? "")),
-      recursive: recursive === true,
+      directory: parseDirectoryPath(fields.text("directory", TEXT_BYTES_MAX, { empty: true })),
+      recursive: fields.flag("recursive"),
       pageSize: PAGE_SIZE,
-      pageToken: String(pageToken ?? ""),
+      pageToken: fields.text("page_token", TEXT_BYTES_MAX, { empty: true }),
     });
     const entries = page.items.map((entry) =>
       "directory" in entry ? { path: entry.directory, directory: true } : describe(entry.path, entry),
@@ -120,7 +127,7 @@ export class FileCalls {
 
   async #link({ projectId }: RunTokenClaims, { request }: HostCall): Promise<HostAnswer> {
     const { files, tokens, publicUrl } = this.#options;
-    const path = parseFilePath(textOf(request, "path"));
+    const path = pathOf(new CallFields(request));
     await files.get(projectId, path);
     const expiresAtMs = Date.now() + LINK_LIFE_DEFAULT_MS;
     const token = tokens.sign({ kind: "path", projectId, path, expiresAtMs });
@@ -139,7 +146,7 @@ export class FileCalls {
   /** The gateway is not asked over HTTP: what the address shows is in its token, whatever name the house has today. */
   #grantOf(url: string, projectId: string): FileGrant {
     const at = url.lastIndexOf(FILE_PATH);
-    if (at < 0) throw invalid("url", "is no address of a file of this house; requests.get reads others");
+    if (at < 0) throw invalidCall("url is no address of a file of this house; requests.get reads others");
     return this.#own(this.#options.tokens.verify(url.slice(at + FILE_PATH.length), Date.now()), projectId);
   }
 
@@ -161,28 +168,19 @@ function describe(path: string, file: FileRecord | undefined) {
   return { path, size, content_type, update_time: new Date(updateTimeMs).toISOString() };
 }
 
-function fieldsOf(request: unknown): Readonly<Record<string, unknown>> {
-  return typeof request === "object" && request !== null ? (request as Record<string, unknown>) : {};
+function pathOf(fields: CallFields): string {
+  return parseFilePath(fields.text("path", TEXT_BYTES_MAX, { empty: true }));
 }
 
-function textOf(request: unknown, name: string): string {
-  const value = fieldsOf(request)[name];
-  if (typeof value === "string") return value;
-  throw invalid(name, "must be text");
-}
-
-function countOf(request: unknown, name: string): number {
-  const value = fieldsOf(request)[name];
-  if (Number.isSafeInteger(value) && Number(value) >= 0) return Number(value);
-  throw invalid(name, "must be a whole number from 0 on");
-}
-
-function objectIdOf(request: unknown): string {
-  const id = textOf(request, "object");
+/** An object of the caller's own choice; whose it is says the record. */
+function objectIdOf(fields: CallFields): string {
+  const id = fields.text("object", 36);
   if (ID.test(id)) return id;
-  throw invalid("object", "is no id");
+  throw invalidCall("object is no id");
 }
 
-function invalid(name: string, why: string): PlatformError {
-  return new PlatformError("InvalidArgument", "INVALID_CALL", `${name} ${why}`);
+function countOf(fields: CallFields, name: string): number {
+  const count = fields.count(name);
+  if (count === undefined) throw invalidCall(`${name} is missing`);
+  return count;
 }

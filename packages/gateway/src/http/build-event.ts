@@ -1,5 +1,5 @@
 import type { EventShape } from "@millrace/core";
-import { decodeBody } from "./decode-body.ts";
+import { decodeBody, type DecodedBody } from "./decode-body.ts";
 import { encodePairs } from "./json-text.ts";
 
 /** A request to an HTTP trigger, read to its end. */
@@ -12,7 +12,8 @@ export interface TriggerRequest {
   /** Alternating names and values, as sent. */
   readonly rawHeaders: readonly string[];
   readonly contentType: string | undefined;
-  readonly body: Buffer;
+  /** As it was sent, or what stands for it when files in it were stored. */
+  readonly body: Buffer | DecodedBody;
   readonly clientIp: string;
   /** The whole address under the house's public URL. */
   readonly url: string;
@@ -36,7 +37,7 @@ const API_KEY = /\bmr_[A-Za-z0-9_-]{40,}/;
  * in it (2^53+1, key order, doubled keys) changes on its way to Python.
  */
 export function buildHttpEvent(request: TriggerRequest, shape: EventShape): HttpEvent {
-  const body = decodeBody(request.body, request.contentType);
+  const body = Buffer.isBuffer(request.body) ? decodeBody(request.body, request.contentType) : request.body;
   const head = [
     `"method":${JSON.stringify(request.method)}`,
     `"path":${JSON.stringify(request.path)}`,
@@ -51,7 +52,11 @@ export function buildHttpEvent(request: TriggerRequest, shape: EventShape): Http
   if (shape === "body") {
     return { eventJson: body.json, fallsBackToBody: false, requestJson: `{${head},${tail}}` };
   }
-  return { eventJson: `{${head},"body":${body.json},${tail}}`, fallsBackToBody: body.isJson, requestJson: undefined };
+  return {
+    eventJson: `{${head},"body":${body.json},${tail}}`,
+    fallsBackToBody: body.hasFields,
+    requestJson: undefined,
+  };
 }
 
 /** Headers with lower-case names; repeated ones are joined as HTTP says, cookies with a semicolon. */

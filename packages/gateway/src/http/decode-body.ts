@@ -4,13 +4,13 @@ import { checkJsonText, encodePairs } from "./json-text.ts";
 export interface DecodedBody {
   /** JSON text of the body: the client's own where it sent JSON. */
   readonly json: string;
-  /** True when the client sent JSON: keys that the event lacks may then be looked up in it. */
-  readonly isJson: boolean;
+  /** True for JSON and for forms with files: keys that the event lacks are looked up in them. */
+  readonly hasFields: boolean;
   /** True when `json` is a string of base64, because the body is not text. */
   readonly isBase64: boolean;
 }
 
-const NONE: DecodedBody = { json: "null", isJson: false, isBase64: false };
+const NONE: DecodedBody = { json: "null", hasFields: false, isBase64: false };
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -22,7 +22,7 @@ export function decodeBody(body: Buffer, contentType: string | undefined): Decod
   const { type, charset } = parseContentType(contentType ?? "");
   if (isJsonType(type)) return decodeJson(body);
   const text = decodeText(body, charset);
-  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), isJson: false, isBase64: true };
+  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), hasFields: false, isBase64: true };
   if (type !== "application/x-www-form-urlencoded") return { ...NONE, json: JSON.stringify(text) };
   return { ...NONE, json: encodePairs(new URLSearchParams(text)) };
 }
@@ -30,9 +30,9 @@ export function decodeBody(body: Buffer, contentType: string | undefined): Decod
 function decodeJson(body: Buffer): DecodedBody {
   // The decoder drops a byte order mark, which JSON does not know.
   const text = decodeText(body, "utf-8");
-  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), isJson: false, isBase64: true };
+  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), hasFields: false, isBase64: true };
   if (!checkJsonText(text)) return { ...NONE, json: JSON.stringify(text) };
-  return { json: text, isJson: true, isBase64: false };
+  return { json: text, hasFields: true, isBase64: false };
 }
 
 function decodeText(body: Buffer, charset: string): string | undefined {

@@ -11,6 +11,7 @@ import {
 } from "@millrace/telemetry";
 import type { DefinitionCache, LiveTrigger } from "../definitions/definition-cache.ts";
 import type { Payloads } from "../payloads/payloads.ts";
+import type { ReceivedUpload, UploadDoor } from "../files/upload-door.ts";
 import { buildSubmit, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
@@ -42,6 +43,7 @@ export interface TriggerHandlerOptions {
   readonly publicUrl: () => string;
   readonly bodyLimitBytes: number;
   readonly budget: ByteBudget;
+  readonly uploads: UploadDoor;
   readonly waitMs: number;
   readonly trustedProxies: number;
 }
@@ -68,25 +70,37 @@ export class TriggerHandler {
     }
     if (isPreflight(request)) return answerPreflight(request, response);
     try {
-      const body = await this.#readBody(request, response);
-      await this.#run(request, response, trigger, this.#describe(request, target, place, body));
+      const body = await this.#readBody(request, response, trigger);
+      const [content, upload] = Buffer.isBuffer(body) ? [body, undefined] : [body.body, body];
+      await this.#run(request, response, trigger, this.#describe(request, target, place, content), upload);
     } catch (thrown) {
       this.#fail(request, response, coerceError(thrown));
     }
   }
 
   /** Reads the body; its bytes count until the answer is out or the client has gone. */
-  #readBody(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
-    const { budget, bodyLimitBytes } = this.#options;
+  #readBody(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { workflow }: LiveTrigger,
+  ): Promise<Buffer | ReceivedUpload> {
+    const { budget, bodyLimitBytes, uploads } = this.#options;
     let held = 0;
     response.once("close", () => budget.give(held));
-    return readBody(request, bodyLimitBytes, (count) => {
+    const hold = (count: number): void => {
       budget.take(count);
       held += count;
-    });
+    };
+    if (uploads.takes(request)) return uploads.read(request, workflow.projectId, hold);
+    return readBody(request, bodyLimitBytes, hold);
   }
 
-  #describe(request: IncomingMessage, target: RequestTarget, place: TriggerTarget, body: Buffer): TriggerRequest {
+  #describe(
+    request: IncomingMessage,
+    target: RequestTarget,
+    place: TriggerTarget,
+    body: TriggerRequest["body"],
+  ): TriggerRequest {
     const { publicUrl, trustedProxies } = this.#options;
     return {
       method: request.method ?? "GET",
@@ -105,6 +119,7 @@ export class TriggerHandler {
     response: ServerResponse,
     trigger: LiveTrigger,
     described: TriggerRequest,
+    upload: ReceivedUpload | undefined,
   ): Promise<void> {
     const event = buildHttpEvent(described, trigger.http.event);
     const { span, traceId } = this.#startSpan(request);
@@ -132,6 +147,7 @@ export class TriggerHandler {
         Date.now(),
       );
       span.setAttributes({ "millrace.run.id": submit.runId, "millrace.workflow.id": submit.spec.workflowId });
+      if (upload !== undefined) await this.#options.uploads.keep(upload, trigger.workflow.projectId, submit.runId);
       const outcome = await this.#options.desk.submit(submit, { waitMs: this.#options.waitMs, signal: gone.signal });
       const { stream, runId } = outcome;
       const large = outcome.answer?.bodyIsReference === true;
