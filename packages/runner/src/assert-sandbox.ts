@@ -12,6 +12,8 @@ interface Check {
   readonly ok: boolean;
   readonly detail: string;
   readonly remedy: string;
+  /** False for what is one more wall, without which a runner starts all the same. */
+  readonly needed: boolean;
 }
 
 /**
@@ -21,7 +23,7 @@ interface Check {
 export async function assertSandbox(settings: RunnerSettings): Promise<void> {
   if (settings.sandbox !== "bubblewrap") return;
   const { output, problem } = await probe(settings);
-  const failed = parseChecks(output)?.filter(({ ok }) => !ok);
+  const failed = parseChecks(output)?.filter(({ ok, needed }) => needed && !ok);
   if (failed === undefined) {
     const message = `the sandbox could not be tried with ${settings.python}: ${problem}`;
     throw new PlatformError("FailedPrecondition", "SANDBOX_UNAVAILABLE", message);
@@ -35,12 +37,18 @@ export async function assertSandbox(settings: RunnerSettings): Promise<void> {
 
 function probe(settings: RunnerSettings): Promise<{ output: string; problem: string }> {
   const { command, env } = workerCommand(settings, { socketPath: "", token: "", workerId: "" });
+  // A worker hears of these from its runner; the probe is told like this.
+  const network = {
+    MILLRACE_SANDBOX_NETWORK: settings.network,
+    MILLRACE_SANDBOX_NETWORK_ALLOW: settings.networkAllow.join(","),
+    MILLRACE_SANDBOX_NETWORK_DENY: settings.networkDeny.join(","),
+  };
   return new Promise((resolve) => {
     // A failed check is an answer too: what counts is what it printed.
     execFile(
       command,
       ["-m", "millrace_worker.sandbox", "--probe"],
-      { env, timeout: PROBE_TIMEOUT_MS },
+      { env: { ...env, ...network }, timeout: PROBE_TIMEOUT_MS },
       (error, stdout, stderr) =>
         resolve({ output: stdout, problem: (stderr.trim() || error?.message) ?? "it said nothing" }),
     );

@@ -2,9 +2,10 @@ import { resolve } from "node:path";
 import type { CommandContext, CommandResult } from "../command-context.ts";
 import type { ReadyHouse } from "../dev/dev.ts";
 import { defaultDataFolder } from "../dev/house-folder.ts";
+import type { Check } from "../doctor/check.ts";
 import { exitCode } from "../exit-code.ts";
 import { reportResult } from "../output/report.ts";
-import { table } from "../output/table.ts";
+import { table, type Cell } from "../output/table.ts";
 
 // `dev` and `doctor` bring the database and the tools along, which the other commands need not wait for.
 
@@ -30,12 +31,13 @@ export async function doctor(context: CommandContext): Promise<CommandResult> {
   const { doctor: examine } = await import("../doctor/index.ts");
   const { checks } = await examine({ data: context.data });
   const { style } = context;
-  const rows = checks.map(({ name, ok, detail }) => [
-    ok ? { text: "ok", style: style.good } : { text: "no", style: style.bad },
-    name,
-    detail,
-  ]);
+  const verdict = ({ ok, needed }: Check): Cell => {
+    if (ok) return { text: "ok", style: style.good };
+    return needed === false ? { text: "off", style: style.dim } : { text: "no", style: style.bad };
+  };
+  const rows = checks.map((check) => [verdict(check), check.name, check.detail]);
   const remedies = checks.filter(({ ok }) => !ok).map(({ name, remedy }) => `${name}: ${remedy}`);
+  const healthy = checks.every(({ ok, needed }) => ok || needed === false);
   const text = [table(["", "CHECK", "FOUND"], rows), ...remedies].join("\n");
-  return { json: { checks }, text, exitCode: remedies.length === 0 ? exitCode.ok : exitCode.unavailable };
+  return { json: { checks }, text, exitCode: healthy ? exitCode.ok : exitCode.unavailable };
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { arch, availableParallelism, release, totalmem } from "node:os";
 import { dirname, resolve } from "node:path";
@@ -8,9 +8,9 @@ const gibibyte = 1024 ** 3;
 const diskMinBytes = 2 * gibibyte;
 const memoryMinBytes = gibibyte;
 
-/** The machine itself: system, size, disk, control groups. */
+/** The machine itself: system, size, disk. */
 export async function checkMachine(data: string): Promise<Check[]> {
-  return [checkPlatform(), checkMemory(), await checkDisk(data), checkCgroups()];
+  return [checkPlatform(), checkMemory(), await checkDisk(data)];
 }
 
 function checkPlatform(): Check {
@@ -47,13 +47,4 @@ async function checkDisk(data: string): Promise<Check> {
 function nearestFolder(path: string): string {
   const at = resolve(path);
   return existsSync(at) ? at : nearestFolder(dirname(at));
-}
-
-/** Memory limits hold without control groups too (a watchdog counts), so their absence is no fault. */
-function checkCgroups(): Check {
-  const file = "/sys/fs/cgroup/cgroup.controllers";
-  if (!existsSync(file)) {
-    return good("control groups", "not in the second version: the watchdog alone bounds memory");
-  }
-  return good("control groups", `version 2 with ${readFileSync(file, "utf8").trim() || "no controllers"}`);
 }

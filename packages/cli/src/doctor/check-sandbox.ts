@@ -5,12 +5,24 @@ import { bad, type Check } from "./check.ts";
 
 const timeoutMs = 60_000;
 
+/** The programs that sandboxes are made with; those that are not named are looked for. */
+export interface SandboxTools {
+  readonly python: string;
+  readonly bwrap?: string | undefined;
+  readonly slirp4netns?: string | undefined;
+  readonly nft?: string | undefined;
+}
+
 /** Has the worker's own code try the sandbox on this machine, as a runner does at its start. */
-export async function checkSandbox(python: string, bwrap: string | undefined): Promise<Check[]> {
+export async function checkSandbox({ python, bwrap, slirp4netns, nft }: SandboxTools): Promise<Check[]> {
   if (process.platform !== "linux") {
     return [];
   }
-  const { output, problem } = await probe(python, bwrap);
+  const { output, problem } = await probe(python, {
+    MILLRACE_SANDBOX_BWRAP: bwrap,
+    MILLRACE_SANDBOX_SLIRP4NETNS: slirp4netns,
+    MILLRACE_SANDBOX_NFT: nft,
+  });
   try {
     const { checks } = JSON.parse(output) as { checks: Check[] };
     return checks.map((check) => ({ ...check, name: `sandbox: ${check.name}` }));
@@ -21,11 +33,14 @@ export async function checkSandbox(python: string, bwrap: string | undefined): P
   }
 }
 
-function probe(python: string, bwrap: string | undefined): Promise<{ output: string; problem: string }> {
+function probe(
+  python: string,
+  programs: Readonly<Record<string, string | undefined>>,
+): Promise<{ output: string; problem: string }> {
   const env = {
     ...process.env,
     PYTHONPATH: join(checkoutFolder, "packages/worker"),
-    ...(bwrap !== undefined && { MILLRACE_SANDBOX_BWRAP: bwrap }),
+    ...Object.fromEntries(Object.entries(programs).filter(([, path]) => path !== undefined)),
   };
   return new Promise((resolve) => {
     // A failed check is an answer too: only what is on stdout counts, not the exit code.

@@ -3,17 +3,18 @@ import { join } from "node:path";
 import { coerceError } from "@millrace/core";
 import { loadTools, type Tools } from "@millrace/provision";
 import { bad, good, type Check } from "./check.ts";
+import type { SandboxTools } from "./check-sandbox.ts";
 
 const setupRemedy = 'Run "npm run setup" in the checkout: it brings what is missing.';
 const timeoutMs = 10_000;
 
 /** The programs that set-up found or brought, each asked for its version. */
-export function checkTools(): { checks: Check[]; python: string; bwrap: string | undefined } {
+export function checkTools(): { checks: Check[]; tools: SandboxTools } {
   let tools: Tools;
   try {
     tools = loadTools();
   } catch (error) {
-    return { checks: [bad("set-up", coerceError(error).message, setupRemedy)], python: "python3", bwrap: undefined };
+    return { checks: [bad("set-up", coerceError(error).message, setupRemedy)], tools: { python: "python3" } };
   }
   const checks = [
     askVersion("Node", tools.node, ["--version"]),
@@ -25,7 +26,7 @@ export function checkTools(): { checks: Check[]; python: string; bwrap: string |
       "import grpc, google.protobuf as p; print('grpcio', grpc.__version__, 'protobuf', p.__version__)",
     ]),
   ];
-  return { checks, python: tools.python, bwrap: tools.bwrap };
+  return { checks, tools };
 }
 
 function askVersion(name: string, program: string, args: string[]): Check {

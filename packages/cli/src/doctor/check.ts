@@ -6,6 +6,8 @@ export interface Check {
   readonly detail: string;
   /** What to do about it; empty when it is well. */
   readonly remedy: string;
+  /** False for what a house does without, a little less well protected; true when not said. */
+  readonly needed?: boolean;
 }
 
 /** A check that found what it should. */

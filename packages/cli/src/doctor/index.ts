@@ -10,11 +10,7 @@ export type { Check } from "./check.ts";
 /** Looks at everything that a house on this machine rests on: what is on, what is not, and what to do about it. */
 export async function doctor(options: { data?: string | undefined }): Promise<{ checks: Check[] }> {
   const data = options.data ?? dataFolderInUse();
-  const { checks: tools, python, bwrap } = checkTools();
-  const [machine, sandbox, house] = await Promise.all([
-    checkMachine(data),
-    checkSandbox(python, bwrap),
-    checkHouse(data),
-  ]);
-  return { checks: [...machine, ...tools, ...sandbox, ...house] };
+  const { checks: programs, tools } = checkTools();
+  const [machine, sandbox, house] = await Promise.all([checkMachine(data), checkSandbox(tools), checkHouse(data)]);
+  return { checks: [...machine, ...programs, ...sandbox, ...house] };
 }

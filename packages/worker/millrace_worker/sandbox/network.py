@@ -160,12 +160,10 @@ class Uplink:
         self.rules_pidfd, self.carrier_pidfd = os.pidfd_open(self.rules.pid), os.pidfd_open(self.carrier.pid)
 
     def _start_nft(self, tools: Tools, settings: SandboxSettings) -> subprocess.Popen[bytes]:
-        enter = [f"--net=/proc/self/fd/{self._namespace}"]
-        if self._owner >= 0:
-            enter.append(f"--user=/proc/self/fd/{self._owner}")
         reader, writer = os.pipe2(os.O_CLOEXEC)
         try:
             os.write(writer, ruleset(settings.network_allow, settings.network_deny, own_addresses()).encode())
+            enter = [f"--net=/proc/self/fd/{self._namespace}", *self._enter_owner()]
             return self._spawn([tools.nsenter, *enter, tools.nft, "-f", "-"], (), reader)
         finally:
             os.close(writer)
@@ -176,10 +174,14 @@ class Uplink:
         if has_route_6():
             options.append("--enable-ipv6")
         options += ["--enable-sandbox", "--enable-seccomp", f"--ready-fd={ready}", f"--exit-fd={leave}", "--netns-type=path"]
-        if self._owner >= 0:
-            options.append(f"--userns-path=/proc/self/fd/{self._owner}")
-        command = [tools.slirp4netns, *options, f"/proc/self/fd/{self._namespace}", "tap0"]
+        enter = [tools.nsenter, *self._enter_owner()] if self._owner >= 0 else []
+        command = [*enter, tools.slirp4netns, *options, f"/proc/self/fd/{self._namespace}", "tap0"]
         return self._spawn(command, (ready, leave), subprocess.DEVNULL)
+
+    def _enter_owner(self) -> list[str]:
+        """An ordinary user is root over the namespace only in the user namespace that bubblewrap made. There this user is 0 as
+        he is, and may not change his groups."""
+        return [f"--user=/proc/self/fd/{self._owner}", "--preserve-credentials"] if self._owner >= 0 else []
 
     def _spawn(self, command: list[str], passed: tuple[int, ...], stdin: int) -> subprocess.Popen[bytes]:
         spaces = tuple(descriptor for descriptor in (self._namespace, self._owner) if descriptor >= 0)

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import bubblewrap
 from .launcher import Sandbox
+from .protections import find_protections
 from .seccomp import supported_architecture
 from .settings import MIB, UNSAFE_VARIABLE, Check, SandboxSettings, SandboxUnavailable
 
@@ -42,7 +43,7 @@ def run_checks(settings: SandboxSettings) -> list[Check]:
         return [*checks, Check("sandbox in force", False, detail, f"Unset {UNSAFE_VARIABLE}.")]
     if all(check.ok for check in checks[:3]):
         checks += _check_by_starting_one(settings)
-    return checks
+    return [*checks, *find_protections(settings)]
 
 
 def assert_available(settings: SandboxSettings) -> None:
@@ -50,7 +51,7 @@ def assert_available(settings: SandboxSettings) -> None:
     if settings.unsafe:
         return
     checks = run_checks(settings)
-    failed = [check for check in checks if not check.ok]
+    failed = [check for check in checks if check.needed and not check.ok]
     if failed:
         # The last one, when a start failed, is the symptom; what the machine lacks stands before it.
         raise SandboxUnavailable(f"{failed[0].name}: {failed[0].detail}.", failed[0].remedy, tuple(checks))
@@ -60,7 +61,7 @@ def main() -> int:
     """`python -m millrace_worker.sandbox --probe`: one JSON document, exit code 0 when all is well."""
     settings = SandboxSettings.from_env(os.environ, runtime_dir=Path(__file__).with_name("probe_runtime"))
     checks = run_checks(settings)
-    ok = all(check.ok for check in checks)
+    ok = all(check.ok or not check.needed for check in checks)
     print(json.dumps({"ok": ok, "checks": [dataclasses.asdict(check) for check in checks]}, indent=2))
     return 0 if ok else 1
 

@@ -28,6 +28,8 @@ class Check:
     ok: bool
     detail: str
     remedy: str = ""
+    needed: bool = True
+    """Whether the sandbox cannot do without it; otherwise it is one more wall."""
 
 
 class SandboxUnavailable(Exception):
@@ -153,6 +155,9 @@ class SandboxSettings:
         for name in ("network", "cgroup"):
             if text := env.get(f"MILLRACE_SANDBOX_{name.upper()}"):
                 values[name] = text
+        for name in ("network_allow", "network_deny"):
+            if text := env.get(f"MILLRACE_SANDBOX_{name.upper()}"):
+                values[name] = tuple(text.split(","))
         unsafe = env.get(UNSAFE_VARIABLE, "")
         if unsafe and unsafe != UNSAFE_CONSENT:
             problems.append(f"{UNSAFE_VARIABLE} is {unsafe!r}; the only value it takes is {UNSAFE_CONSENT!r}")
