@@ -1,23 +1,14 @@
-import { createRunId, type messages, type RunListener, type StepResponse } from "@millrace/core";
-import { PARTITIONS, LIMITED, type Simulation } from "./simulation.ts";
+import {
+  createRunId,
+  stepPath,
+  type messages,
+  type RunListener,
+  type RunState,
+  type StepResponse,
+} from "@millrace/core";
+import type { RunPlan } from "./run-plan.ts";
+import { PARTITIONS, specOf, type Simulation } from "./simulation.ts";
 import type { SimulatedGateway } from "./simulated-gateway.ts";
-
-/** What a simulated run does. */
-export interface RunPlan {
-  /** Also its partition. */
-  readonly workflow: number;
-  readonly durationsMs: readonly number[];
-  /** Steps that write to a data store. */
-  readonly writes: readonly boolean[];
-  /** The step that answers. */
-  readonly respond: number | null;
-  /** The step that suspends the run. */
-  readonly suspend: number | null;
-  readonly sleepMs: number;
-  readonly cancelMs: number | null;
-  /** Idempotency key; empty for none. */
-  readonly key: string;
-}
 
 const TRIES_WITH_KEY = 15;
 const TRY_MS = 9000;
@@ -62,17 +53,11 @@ export class Client {
     const random = Uint8Array.from({ length: 10 }, () => this.simulation.random.integer(0, 255));
     const runId = createRunId(1_700_000_000_000 + Math.floor(this.simulation.nowMs), random);
     this.simulation.postgres.plans.set(runId, this.plan);
-    const { workflow, durationsMs, respond, key } = this.plan;
+    const { workflow, respond, key } = this.plan;
     return {
       partition: workflow % PARTITIONS,
       runId,
-      spec: {
-        ...{ projectId: "p", workflowId: `w${workflow}`, versionId: `v${workflow}`, pool: "default", pythonMinor: "" },
-        stepNames: durationsMs.map((_, index) => `step${index}`),
-        concurrencyLimit: workflow === LIMITED ? 1 : 0,
-        queueLimit: 0,
-        runTimeoutMs: 300_000,
-      },
+      spec: specOf(this.plan),
       input: {
         ...{ eventJson: NOTHING, contextJson: NOTHING, eventFallsBackToBody: false, triggerKind: "http" },
         ...{ traceParent: "", traceId: "", createTimeMs: this.simulation.nowMs },
@@ -90,13 +75,15 @@ export class Client {
     return {
       accepted: (runId) => mine() && this.acknowledge(runId),
       answer: (response) => mine() && this.answer(response),
-      ended: () => mine() && this.ended(),
+      ended: (state) => mine() && this.ended(state),
     };
   }
 
-  /** Nobody who waits for an answer is told of the end instead, when there was one. */
-  private ended(): void {
+  /** Nobody who waits for an answer is told of the end instead, when there was one; of a pause before it, everybody. */
+  private ended(state: RunState): void {
     this.satisfied = true;
+    const { pause, respond } = this.plan;
+    if (state === "SUSPENDED" && pause && respond !== null && pause.step <= respond) return;
     const steps = this.simulation.postgres.history.get(this.runId)?.steps ?? [];
     if (this.plan.respond === null || !steps.some((step) => step.response)) return;
     this.simulation.fail("client of run", this.runId, "is told of its end, but not the answer that it gave");
@@ -107,7 +94,32 @@ export class Client {
     this.state = "acknowledged";
     this.runId = runId;
     this.simulation.monitor.acknowledged.add(runId);
-    if (this.plan.cancelMs !== null) this.simulation.queue.at(this.plan.cancelMs, () => this.cancel());
+    const { cancelMs, pause } = this.plan;
+    if (cancelMs !== null) this.simulation.queue.at(cancelMs, () => this.cancel());
+    if (pause?.linkMs == null) return;
+    // Two who have the link: only one of them may end the pause.
+    this.simulation.queue.at(pause.linkMs, () => this.followLink(0));
+    this.simulation.queue.at(pause.linkMs + this.simulation.random.uniform(0, 800), () => this.followLink(1));
+  }
+
+  /** One who comes too early comes again; who gets no word does not know, and comes again too. */
+  private followLink(who: number): void {
+    const { simulation, plan, runId } = this;
+    const { step, linkAction: action } = plan.pause!;
+    const gateway = simulation.random.choice(simulation.gateways);
+    const requestId = `link${who}-${simulation.queue.handled}/${runId}`;
+    const path = stepPath(step);
+    const about = { partition: plan.workflow % PARTITIONS, runId, path, requestId, action };
+    const message: messages.Resume = { ...about, gateway: gateway.name, dataJson: NOTHING, reason: "link" };
+    gateway.run(gateway.incarnation, () =>
+      gateway.requestResume(message, (outcome) => {
+        if (outcome !== "TIMEOUT") simulation.monitor.resumed(message, outcome.outcome);
+        const again = outcome === "TIMEOUT" || outcome.outcome === "EARLY";
+        if (again && !simulation.postgres.history.has(runId)) {
+          simulation.queue.at(1500, () => this.followLink(who));
+        }
+      }),
+    );
   }
 
   /** The answer's body names the execution that gave it: it must be the one that history knows. */

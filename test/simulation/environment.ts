@@ -1,5 +1,5 @@
-import type { messages } from "@millrace/core";
-import type { RunPlan } from "./client.ts";
+import { parseStepPath, parseStepRun, stepPath, type messages } from "@millrace/core";
+import type { RunPlan } from "./run-plan.ts";
 import type { SimulatedRunner } from "./simulated-runner.ts";
 
 /** One run in one assignment, executing on a simulated worker. */
@@ -22,8 +22,22 @@ export interface Environment {
   /** A step that waits for a renewal. */
   next: number | undefined;
   step: number;
+  /** Address of the first step run here, when that is not simply its step's. */
+  readonly turnPath: string | undefined;
   execution: string;
   /** A data-store write under way: what goes on after it. */
   write: { operation: string; restMs: number } | undefined;
   written: string | undefined;
+}
+
+/** The address of a step run in an environment. */
+export function pathOf({ turnPath }: Environment, step: number): string {
+  return turnPath !== undefined && parseStepPath(turnPath) === step ? turnPath : stepPath(step);
+}
+
+/** True when the run pauses at the end of this step run; one that was executed again often enough goes on. */
+export function pausesAt(environment: Environment, step: number): boolean {
+  const { pause } = environment.plan;
+  if (pause?.step !== step) return false;
+  return pause.kind !== "RERUN" || parseStepRun(pathOf(environment, step)).runs <= pause.maxRetries;
 }

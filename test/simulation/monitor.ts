@@ -1,5 +1,7 @@
-import type { Environment } from "./environment.ts";
-import { LIMITED, type Simulation } from "./simulation.ts";
+import { isBehind, nextStepPath, type messages } from "@millrace/core";
+import { pathOf, type Environment } from "./environment.ts";
+import { LIMITED } from "./run-plan.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** Watches the rules that must stay true wherever something observable happens. */
 export class Monitor {
@@ -28,20 +30,12 @@ export class Monitor {
     const { runId, assignment } = environment;
     const row = postgres.hot.get(runId) ?? postgres.history.get(runId);
     if (!row) return this.simulation.fail("run", runId, "executes without being committed");
-    const committed = row.steps.length;
-    if (committed > step) {
-      this.simulation.fail(
-        "step",
-        step,
-        "of run",
-        runId,
-        "starts, assignment",
-        assignment,
-        "though its checkpoint is committed",
-      );
-    }
-    if (committed < step) {
-      this.simulation.fail("step", step, "of run", runId, "starts before the checkpoint before it is committed");
+    const path = pathOf(environment, step);
+    if (path !== nextStepPath({ spec: row.accept.spec, steps: row.steps })) {
+      const why = isBehind(row, path)
+        ? "though its checkpoint is committed"
+        : "before the checkpoint before it is committed";
+      this.simulation.fail("step", path, "of run", runId, "starts, assignment", assignment, why);
     }
     if (environment.plan.workflow === LIMITED) this.limitedStepStarted(environment);
     this.begun.add(runId);
@@ -74,7 +68,7 @@ export class Monitor {
   assigned(runId: string, assignment: number): void {
     const { kind, hurt, postgres } = this.simulation;
     const row = postgres.hot.get(runId);
-    const suspends = row?.steps.filter((step) => step.pause).length ?? 0;
+    const suspends = row?.pauses ?? 0;
     // Each suspend closes one number, and its resumption takes the next; a takeover may cost one.
     if (kind === "one" && row && postgres.isOfCurrentOwner(row) && assignment > 1 + 2 * suspends) {
       this.simulation.fail("one lost message cost run", runId, "its assignment", assignment - 1);
@@ -86,6 +80,16 @@ export class Monitor {
       if (hurt.has(runner.name) || hurt.has(runner.worker.name)) continue;
       this.simulation.fail("run", runId, "is dispatched again although its runner was never away");
     }
+  }
+
+  /** Somebody who has a link is told what came of it. */
+  resumed({ runId, path, requestId, action }: messages.Resume, outcome: messages.ResumeOutcome): void {
+    const { simulation } = this;
+    const by = simulation.postgres.resumedBy(runId, path);
+    if ((outcome === "DONE") !== (by === requestId)) {
+      simulation.fail("who wants to", action, "run", runId, "is told", outcome, "but the record says", by ?? "nobody");
+    }
+    if (outcome === "UNKNOWN") simulation.fail("a link of run", runId, "leads nowhere");
   }
 
   finish(): void {

@@ -32,6 +32,8 @@ export const MUTATIONS = {
   refusal_reuses_number: "any refusal lets the same assignment number go to another runner",
   first_answer_wins: "the gateway keeps the run's first answer, whichever assignment sent it",
   answer_only_in_flight: "the answer is not part of the checkpoint: when runner or message dies it is gone",
+  wake_lost_at_takeover: "a new owner does not ask when paused runs wake",
+  outbox_forgotten: "a new owner does not send what the old one had in its outbox",
 } as const;
 
 /** Mistakes that take an unlucky order of several faults: found within 20,000 scenarios, not within 1,000. */

@@ -1,19 +1,31 @@
-import type {
-  AcceptChange,
-  AcceptOutcome,
-  Change,
-  CommitBatch,
-  CommitOutcome,
-  EndChange,
-  LoadedRun,
-  RecordedRun,
-  RunState,
-  StepResult,
-  UpdateChange,
+import {
+  isResumePath,
+  nextStepPath,
+  placeStep,
+  resumePath,
+  type AcceptChange,
+  type AcceptOutcome,
+  type Change,
+  type CommitBatch,
+  type CommitOutcome,
+  type EndChange,
+  type FoundRun,
+  type LoadedPartition,
+  type LoadedRun,
+  type OutboxMessage,
+  type OutboxPage,
+  type RecordedRun,
+  type RunState,
+  type StepResult,
+  type Taken,
+  type UpdateChange,
+  type WakePage,
+  type WakeQuery,
 } from "@millrace/core";
-import type { RunPlan } from "./client.ts";
+import type { RunPlan } from "./run-plan.ts";
 import type { Process } from "./process.ts";
-import { LIMITED, PARTITIONS, type Simulation } from "./simulation.ts";
+import { LIMITED } from "./run-plan.ts";
+import { PARTITIONS, type Simulation } from "./simulation.ts";
 
 /** A run's row. */
 export interface Row {
@@ -25,6 +37,8 @@ export interface Row {
   startTimeMs: number | null;
   wakeTimeMs: number | null;
   deaths: number;
+  /** How often it has paused. */
+  pauses: number;
 }
 
 /** An answer of undefined means: the connection broke, the outcome is unknown (the statement may even run later). */
@@ -37,6 +51,8 @@ export class PostgresModel {
   readonly hot = new Map<string, Row>();
   readonly history = new Map<string, Row>();
   readonly plans = new Map<string, RunPlan>();
+  readonly outbox = new Map<string, OutboxMessage>();
+  private readonly resumptions = new Map<string, string>();
   private readonly simulation: Simulation;
   private readonly partitions = Array.from({ length: PARTITIONS }, () => ({ epoch: 0, locks: 0 }));
   private readonly committers = new Map<string, number>();
@@ -133,18 +149,31 @@ export class PostgresModel {
     return { refused: new Set(refused), accepts };
   }
 
-  private outcomeOf({ runId, spec, idempotencyKey }: AcceptChange): AcceptOutcome {
-    if (this.hot.has(runId)) return { kind: "exists", ended: false };
+  /** A start that is committed is a promise. */
+  private send({ runId }: Row, message: OutboxMessage): void {
+    if (this.outbox.has(message.id)) return;
+    this.outbox.set(message.id, message);
+    const { body } = message;
+    if (body.kind !== "START") return;
+    this.plans.set(body.childId, this.plans.get(runId)!.child!.plan);
+    this.simulation.monitor.acknowledged.add(body.childId);
+  }
+
+  private outcomeOf({ runId, spec, idempotencyKey, sequence }: AcceptChange): AcceptOutcome {
+    const row = this.hot.get(runId);
+    if (row) return row.accept.sequence === sequence ? { kind: "inserted" } : { kind: "exists", ended: false };
     if (this.history.has(runId)) return { kind: "exists", ended: true };
     return { kind: "key", runId: this.keys.get(`${spec.workflowId}/${idempotencyKey}`) ?? runId };
   }
 
   private applyOne(change: Change): boolean {
     if (change.kind === "accept") return this.insert(change);
+    if (change.kind === "delivered") return this.outbox.delete(change.id);
     const row = this.hot.get(change.runId);
     if (!row) return this.simulation.fail("run", change.runId, "has ended and gets a checkpoint or a second end");
     if (change.kind === "update") this.update(row, change);
     else this.end(row, change);
+    for (const message of change.outbox ?? []) this.send(row, message);
     return true;
   }
 
@@ -155,7 +184,7 @@ export class PostgresModel {
     if (idempotencyKey !== "" && !this.claimKey(`${spec.workflowId}/${idempotencyKey}`, runId)) return false;
     this.hot.set(runId, {
       ...{ runId, accept: change, state: "PENDING", assignment: 1, steps: [] },
-      ...{ startTimeMs: null, wakeTimeMs: null, deaths: 0 },
+      ...{ startTimeMs: null, wakeTimeMs: null, deaths: 0, pauses: 0 },
     });
     if (spec.workflowId === `w${LIMITED}`) simulation.monitor.sequences.set(runId, change.sequence);
     return true;
@@ -185,6 +214,8 @@ export class PostgresModel {
         "was given already",
       );
     }
+    const woken = row.state === "SUSPENDED" && change.state === "RUNNING";
+    if (woken && simulation.nowMs < row.wakeTimeMs!) simulation.fail("run", runId, "wakes before its time");
     row.state = change.state;
     row.assignment = change.assignment;
     row.startTimeMs = change.startTimeMs;
@@ -192,9 +223,10 @@ export class PostgresModel {
     row.deaths = change.deaths;
   }
 
-  /** The execution's name tells the assignment that it belongs to. */
+  /** The execution's name tells the assignment that it belongs to. What ends a pause belongs to none. */
   private addStep(row: Row, step: StepResult): void {
     const { simulation } = this;
+    if (isResumePath(step.path)) return this.addResumption(row, step);
     const assignment = Number(step.executionId.split("/")[1]);
     if (assignment !== row.assignment) {
       simulation.fail(
@@ -207,9 +239,22 @@ export class PostgresModel {
         "is current",
       );
     }
-    if (step.path !== `steps/${row.steps.length}`)
-      simulation.fail("step", step.path, "of run", row.runId, "is checkpointed twice");
-    row.steps.push(step);
+    const expected = nextStepPath({ spec: row.accept.spec, steps: row.steps });
+    if (step.path !== expected) simulation.fail("step", step.path, "of run", row.runId, "is checkpointed twice");
+    placeStep(row.steps, step);
+    if (step.pause) row.pauses += 1;
+  }
+
+  private addResumption(row: Row, step: StepResult): void {
+    const paused = row.steps.at(-1)!;
+    if (row.state !== "SUSPENDED" || step.path !== resumePath(paused.path) || paused.resumption) {
+      this.simulation.fail("the pause", step.path, "of run", row.runId, "is ended although it is over");
+    }
+    if (step.executionId.startsWith("result/") && !this.history.has(paused.pause?.child?.runId ?? "")) {
+      this.simulation.fail("run", row.runId, "goes on with the result of a run that has not ended");
+    }
+    this.resumptions.set(`${row.runId}/${step.path}`, step.executionId);
+    placeStep(row.steps, step);
   }
 
   private end(row: Row, change: EndChange): void {
@@ -222,17 +267,20 @@ export class PostgresModel {
   }
 
   /** Raises the epoch (waiting for share locks of commits in flight), then loads in a new snapshot. */
-  take(process: Process, partition: number, reply: Reply<{ epoch: number; rows: LoadedRun[] | undefined }>): void {
-    this.call<{ epoch: number; early: LoadedRun[] | undefined }>(
+  take(process: Process, partition: number, reply: Reply<Taken>): void {
+    this.call<{ epoch: number; early: LoadedPartition | undefined }>(
       process,
       (answer) =>
         this.raise(partition, this.simulation.has("load_old_snapshot") ? this.load(partition) : undefined, answer),
       (raised) => {
         if (!raised) return reply(undefined);
-        this.call<LoadedRun[] | "moved">(
+        this.call<LoadedPartition | "moved">(
           process,
           (answer) => answer(this.partitions[partition]!.epoch === raised.epoch ? this.load(partition) : "moved"),
-          (rows) => reply(rows && { epoch: raised.epoch, rows: rows === "moved" ? undefined : (raised.early ?? rows) }),
+          (found) => {
+            if (found === undefined) return reply(undefined);
+            reply({ epoch: raised.epoch, found: found === "moved" ? undefined : (raised.early ?? found) });
+          },
         );
       },
     );
@@ -240,8 +288,8 @@ export class PostgresModel {
 
   private raise(
     partition: number,
-    early: LoadedRun[] | undefined,
-    answer: (result: { epoch: number; early: LoadedRun[] | undefined }) => void,
+    early: LoadedPartition | undefined,
+    answer: (result: { epoch: number; early: LoadedPartition | undefined }) => void,
   ): void {
     const row = this.partitions[partition]!;
     if (row.locks > 0) {
@@ -252,19 +300,73 @@ export class PostgresModel {
     answer({ epoch: row.epoch, early });
   }
 
-  private load(partition: number): LoadedRun[] {
-    return [...this.hot.values()]
-      .filter((row) => row.accept.partition === partition)
-      .map(({ accept, steps, ...row }) => ({
-        ...row,
-        ...{ partition, sequence: accept.sequence, spec: accept.spec, input: accept.input, gateway: accept.gateway },
-        ...{ wantsAnswer: accept.wantsAnswer, wantsEnd: accept.wantsEnd, steps: [...steps] },
-        state: row.state as LoadedRun["state"],
-      }));
+  private load(partition: number): LoadedPartition {
+    const rows = this.rowsOf(partition);
+    const wakes = this.simulation.has("wake_lost_at_takeover") ? [] : rows.filter((row) => row.state === "SUSPENDED");
+    return {
+      rows: rows.filter((row) => row.state !== "SUSPENDED").map(toLoadedRun),
+      nextWakeMs: earliest(wakes),
+      outbox: this.outboxPage(partition),
+    };
   }
 
-  state(process: Process, runId: string, reply: Reply<{ state: RunState | undefined }>): void {
-    this.call(process, (answer) => answer({ state: (this.history.get(runId) ?? this.hot.get(runId))?.state }), reply);
+  private rowsOf(partition: number): Row[] {
+    return [...this.hot.values()].filter((row) => row.accept.partition === partition);
+  }
+
+  private outboxPage(partition: number): OutboxPage {
+    if (this.simulation.has("outbox_forgotten")) return { messages: [], more: false };
+    const messages = [...this.outbox.values()].filter((message) => message.partition === partition);
+    return { messages: messages.slice(0, OUTBOX_PAGE), more: messages.length > OUTBOX_PAGE };
+  }
+
+  /** Paused runs that wake by a time. */
+  page(
+    process: Process,
+    queries: ReadonlyMap<number, WakeQuery>,
+    untilMs: number,
+    reply: Reply<Map<number, WakePage>>,
+  ): void {
+    this.call(
+      process,
+      (answer) => {
+        const pages = new Map<number, WakePage>();
+        for (const [partition, { epoch, readToMs }] of queries) {
+          if (this.partitions[partition]!.epoch !== epoch) continue;
+          const later = this.rowsOf(partition).filter((row) => (row.wakeTimeMs ?? -1) > readToMs);
+          const due = later.filter((row) => row.wakeTimeMs! <= untilMs);
+          due.sort((a, b) => a.wakeTimeMs! - b.wakeTimeMs!);
+          const rows = due.slice(0, WAKE_PAGE);
+          const end = due.length > WAKE_PAGE ? rows.at(-1)!.wakeTimeMs! : untilMs;
+          const rest = later.filter((row) => row.wakeTimeMs! > end);
+          pages.set(partition, { rows: rows.map(toLoadedRun), readToMs: end, nextWakeMs: earliest(rest) });
+        }
+        answer(pages);
+      },
+      reply,
+    );
+  }
+
+  readOutbox(process: Process, partition: number, reply: Reply<OutboxPage>): void {
+    this.call(process, (answer) => answer(this.outboxPage(partition)), reply);
+  }
+
+  find(process: Process, runId: string, path: string, reply: Reply<FoundRun>): void {
+    this.call(
+      process,
+      (answer) => {
+        const row = this.history.get(runId) ?? this.hot.get(runId);
+        const paused = row?.state === "SUSPENDED" ? toLoadedRun(row) : undefined;
+        const resumedBy = this.resumedBy(runId, path);
+        answer({ state: row?.state, paused, resumedBy });
+      },
+      reply,
+    );
+  }
+
+  /** The request that ended a pause. */
+  resumedBy(runId: string, path: string): string | undefined {
+    return this.resumptions.get(`${runId}/${resumePath(path)}`);
   }
 
   read(process: Process, runIds: readonly string[], reply: Reply<Map<string, RecordedRun>>): void {
@@ -291,7 +393,17 @@ export class PostgresModel {
 
   private applyWrite(runId: string, assignment: number, operation: string): "ok" | "stale" {
     const { simulation } = this;
-    const current = this.hot.get(runId)?.assignment === assignment;
+    const row = this.hot.get(runId);
+    const current = row?.assignment === assignment;
+    if (current && row?.state === "SUSPENDED") {
+      simulation.fail(
+        "data-store write of assignment",
+        assignment,
+        "of run",
+        runId,
+        "is applied although it is paused",
+      );
+    }
     if (!current && !simulation.has("ds_no_fence")) return "stale";
     if (this.operations.has(operation)) {
       if (simulation.has("ds_no_operation_id")) simulation.fail("data-store operation", operation, "is applied twice");
@@ -301,4 +413,18 @@ export class PostgresModel {
     this.operations.add(operation);
     return "ok";
   }
+}
+
+/** Small, so that more than one page is met. */
+const WAKE_PAGE = 1;
+const OUTBOX_PAGE = 1;
+
+function toLoadedRun({ accept, steps, ...row }: Row): LoadedRun {
+  const { partition, sequence, spec, input, gateway, wantsAnswer, wantsEnd } = accept;
+  const state = row.state as LoadedRun["state"];
+  return { ...row, partition, sequence, spec, input, gateway, wantsAnswer, wantsEnd, state, steps: [...steps] };
+}
+
+function earliest(rows: readonly Row[]): number | null {
+  return rows.length === 0 ? null : Math.min(...rows.map((row) => row.wakeTimeMs!));
 }

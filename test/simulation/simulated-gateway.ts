@@ -44,6 +44,10 @@ export class SimulatedGateway extends Process implements WaitingPort {
     this.waiting.cancel(message, CANCEL_ACK_MS, done);
   }
 
+  requestResume(message: messages.Resume, done: (outcome: messages.Resumed | "TIMEOUT") => void): void {
+    this.waiting.resume(message, CANCEL_ACK_MS, done);
+  }
+
   // WaitingPort
 
   nowMs(): number {
@@ -62,6 +66,12 @@ export class SimulatedGateway extends Process implements WaitingPort {
     }
   }
 
+  resume(message: messages.Resume): void {
+    for (const scheduler of this.simulation.schedulers) {
+      this.simulation.send(this, scheduler, "resume", () => scheduler.onResume(message));
+    }
+  }
+
   read(runIds: readonly string[]): void {
     this.simulation.postgres.read(this, runIds, (found) => {
       for (const [runId, recorded] of found ?? []) this.waiting.onRead(runId, recorded);
@@ -75,6 +85,7 @@ export class SimulatedGateway extends Process implements WaitingPort {
     else if (kind === "release") this.onRelease(message as messages.Release);
     else if (kind === "reassigned") this.waiting.onReassigned(message as messages.Reassigned);
     else if (kind === "ended") this.waiting.onEnded(message as messages.Ended);
+    else if (kind === "resumed") this.waiting.onResumed(message as messages.Resumed);
     else this.waiting.onCancelled(message as messages.Cancelled);
   }
 

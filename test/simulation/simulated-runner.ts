@@ -1,15 +1,17 @@
 import {
   Holdings,
-  stepPath,
   parseStepPath,
+  type ChildStart,
   type HoldingsPort,
   type messages,
+  type Pause,
   type RenewedLife,
   type RunnerMessages,
   type StepResult,
 } from "@millrace/core";
-import type { Environment } from "./environment.ts";
+import { pathOf, pausesAt, type Environment } from "./environment.ts";
 import { Process } from "./process.ts";
+import type { PausePlan, RunPlan } from "./run-plan.ts";
 import { answerNaming } from "./simulated-gateway.ts";
 import { SimulatedWorker } from "./simulated-worker.ts";
 import { SLOTS, type Simulation } from "./simulation.ts";
@@ -17,9 +19,6 @@ import { SLOTS, type Simulation } from "./simulation.ts";
 const WRITE_RETRY_MS = 500;
 const KILL_PATIENCE_MS = 400;
 const NOTHING = new Uint8Array();
-const DELAY = {
-  ...{ kind: "DELAY", onTimeout: "RESUME", contextJson: NOTHING, maxRetries: 0, childNumber: 0 },
-} as const;
 
 /** The real runner brain on a simulated process, with its worker. */
 export class SimulatedRunner extends Process implements HoldingsPort {
@@ -128,7 +127,14 @@ export class SimulatedRunner extends Process implements HoldingsPort {
       ...{ runId, assignment, handing: { partition: owner.partition, runId, assignment }, runner: this, kills },
       ...{ plan: simulation.postgres.plans.get(runId)!, runnerIncarnation: this.incarnation },
       ...{ workerIncarnation: worker.incarnation, alive: true, done: false, untilMs, deadlineMs: untilMs },
-      ...{ next: undefined, step: -1, execution: "", write: undefined, written: undefined },
+      ...{
+        turnPath: assign.turn?.path,
+        next: undefined,
+        step: -1,
+        execution: "",
+        write: undefined,
+        written: undefined,
+      },
     };
     this.environments.set(keyOf(environment.handing), environment);
     simulation.monitor.environments.push(environment);
@@ -177,24 +183,30 @@ export class SimulatedRunner extends Process implements HoldingsPort {
 
   stepFinished(environment: Environment, step: number): void {
     const { plan, execution } = environment;
-    const suspends = plan.suspend === step && step + 1 < plan.durationsMs.length;
+    const pauses = pausesAt(environment, step);
     const result: StepResult = {
-      ...{
-        path: stepPath(step),
-        name: `step${step}`,
-        executionId: execution,
-        exportsJson: NOTHING,
-        lastLogSequence: 0,
-      },
+      ...{ path: pathOf(environment, step), name: `step${step}`, executionId: execution },
+      ...{ exportsJson: NOTHING, lastLogSequence: 0 },
       ...{ startTimeMs: this.simulation.nowMs, endTimeMs: this.simulation.nowMs },
       response: plan.respond === step ? answerNaming(execution) : undefined,
-      pause: suspends ? { ...DELAY, wakeTimeMs: this.simulation.nowMs + plan.sleepMs } : undefined,
+      pause: pauses ? this.pauseOf(plan.pause!) : undefined,
+      children: plan.child?.step === step ? [this.child(plan.child.plan)] : undefined,
     };
     this.holdings.onStepFinished(environment.handing, result);
     this.arm();
-    if (this.simulation.has("step_before_commit") && step + 1 < plan.durationsMs.length && !suspends) {
+    if (this.simulation.has("step_before_commit") && step + 1 < plan.durationsMs.length && !pauses) {
       this.worker.later(0.3, () => this.worker.start(environment, step + 1));
     }
+  }
+
+  private pauseOf({ kind, sleepMs, onTimeout, maxRetries }: PausePlan): Pause {
+    const wakeTimeMs = this.simulation.nowMs + sleepMs;
+    return { kind, wakeTimeMs, onTimeout, contextJson: NOTHING, maxRetries, childNumber: kind === "CHILD" ? 1 : 0 };
+  }
+
+  private child({ workflow }: RunPlan): ChildStart {
+    const callTimeMs = 1_700_000_000_000 + Math.floor(this.simulation.nowMs);
+    return { number: 1, workflowId: `w${workflow}`, workflowName: `w${workflow}`, eventJson: NOTHING, callTimeMs };
   }
 
   runGone(environment: Environment, cause: messages.GoneCause): void {

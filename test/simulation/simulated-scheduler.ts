@@ -4,8 +4,12 @@ import {
   type CommitOutcome,
   type GatewayMessages,
   type messages,
+  type OutboxMessage,
   type OwnerPort,
   type RunnerMessages,
+  type RunRequest,
+  type Taken,
+  type WakeQuery,
 } from "@millrace/core";
 import { mutateBrain, optimisticOutcome, shuffleSequences } from "./mutate-scheduler.ts";
 import { Process } from "./process.ts";
@@ -96,7 +100,9 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   toGateway<K extends keyof GatewayMessages>(gateway: string, kind: K, message: GatewayMessages[K]): void {
     const to = this.simulation.gateways.find(({ name }) => name === gateway);
-    if (to) this.simulation.send(this, to, kind, () => to.receive(kind, message));
+    if (to) return this.simulation.send(this, to, kind, () => to.receive(kind, message));
+    const owner = this.simulation.schedulers.find(({ lease }) => lease === gateway);
+    if (owner) this.simulation.send(this, owner, kind, () => owner.lease === gateway && owner.receive(kind, message));
   }
 
   toRunner<K extends keyof RunnerMessages>(runner: string, kind: K, message: RunnerMessages[K]): void {
@@ -142,24 +148,76 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     for (const partition of partitions) {
       simulation.postgres.take(this, partition, (taken) => {
         if (brain !== this.brain) return;
-        if (taken?.rows && simulation.has("order_forgotten"))
-          taken.rows = shuffleSequences(taken.rows, simulation.random);
-        brain.onTaken([partition], new Map(taken ? [[partition, taken]] : []));
-        if (taken)
-          simulation.log(this.name, "owns partition", partition, "epoch", taken.epoch, "runs", taken.rows?.length);
+        brain.onTaken([partition], new Map(taken ? [[partition, this.shuffled(taken)]] : []));
+        if (taken) {
+          const runs = taken.found?.rows.length;
+          simulation.log(this.name, "owns partition", partition, "epoch", taken.epoch, "runs", runs);
+        }
         mutateBrain(brain, simulation.mutations);
       });
     }
+  }
+
+  private shuffled(taken: Taken): Taken {
+    const { simulation } = this;
+    if (!taken.found || !simulation.has("order_forgotten")) return taken;
+    return { ...taken, found: { ...taken.found, rows: shuffleSequences(taken.found.rows, simulation.random) } };
   }
 
   putLease(holds: readonly number[]): void {
     this.simulation.leases.put(this, this.lease, this.simulation.nowMs, new Set(holds));
   }
 
-  readRunState(partition: number, runId: string, gateway: string): void {
+  findRun(partition: number, epoch: number, request: RunRequest): void {
     const { brain } = this;
-    this.simulation.postgres.state(this, runId, (found) => {
-      if (found && brain === this.brain) brain.onRunState(partition, runId, gateway, found.state);
+    const path = request.kind === "resume" ? request.message.path : "";
+    this.simulation.postgres.find(this, request.message.runId, path, (found) => {
+      if (brain === this.brain) brain.onRunFound(partition, epoch, request, found);
     });
+  }
+
+  page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number): void {
+    const { brain } = this;
+    this.simulation.postgres.page(this, queries, untilMs, (pages) => {
+      if (brain === this.brain) brain.onPaged(queries, pages ?? new Map());
+    });
+  }
+
+  readOutbox(partition: number, epoch: number): void {
+    const { brain } = this;
+    this.simulation.postgres.readOutbox(this, partition, (page) => {
+      if (brain === this.brain) brain.onOutboxRead(partition, epoch, page);
+    });
+  }
+
+  /** What a gateway would do for a caller, this scheduler does for its runs: it is addressed by its lease's name. */
+  deliver({ id, body, payload }: OutboxMessage): void {
+    const { simulation, lease: gateway } = this;
+    if (body.kind === "START") {
+      const message = simulation.childSubmit(body, payload, gateway);
+      for (const to of simulation.schedulers) simulation.send(this, to, "start", () => to.onSubmit(message));
+      return;
+    }
+    const address = { partition: simulation.partitionOf(body.workflowId), runId: body.runId, gateway };
+    if (body.kind === "CANCEL") {
+      const message = { ...address, reason: body.reason };
+      for (const to of simulation.schedulers) simulation.send(this, to, "cancel", () => to.onCancel(message));
+      return;
+    }
+    const resume = { path: body.path, requestId: id, action: "RESUME", dataJson: payload, reason: "" } as const;
+    for (const to of simulation.schedulers) {
+      simulation.send(this, to, "resume", () => to.onResume({ ...address, ...resume }));
+    }
+  }
+
+  onResume(message: messages.Resume): void {
+    this.brain.onResume(message);
+  }
+
+  /** Answers to messages of the outbox. */
+  private receive<K extends keyof GatewayMessages>(kind: K, message: GatewayMessages[K]): void {
+    if (kind === "accepted") this.brain.onAccepted(message as messages.Accepted);
+    else if (kind === "resumed") this.brain.onResumed(message as messages.Resumed);
+    else if (kind === "cancelled") this.brain.onCancelled(message as messages.Cancelled);
   }
 }

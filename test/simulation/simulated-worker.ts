@@ -1,5 +1,5 @@
 import type { messages } from "@millrace/core";
-import type { Environment } from "./environment.ts";
+import { pausesAt, type Environment } from "./environment.ts";
 import { Process } from "./process.ts";
 import type { SimulatedRunner } from "./simulated-runner.ts";
 
@@ -60,8 +60,22 @@ export class SimulatedWorker extends Process {
 
   finish(environment: Environment, step: number): void {
     const { plan } = environment;
-    environment.done = step === plan.durationsMs.length - 1 || plan.suspend === step;
+    const pauses = pausesAt(environment, step);
+    environment.done = step === plan.durationsMs.length - 1 || pauses;
+    if (pauses && plan.writes[step]) this.writeLate(environment);
     this.report(environment, () => this.runner.stepFinished(environment, step));
+  }
+
+  /** What a thread that the step has left behind may still try. */
+  private writeLate(environment: Environment): void {
+    const { simulation } = this;
+    const operation = `${environment.execution}/late`;
+    this.inEnvironment(environment, simulation.random.uniform(1, 300), () => {
+      const gateway = simulation.random.choice(simulation.gateways);
+      simulation.send(this.runner, gateway, "write", () =>
+        gateway.onWrite(this.runner, environment.handing, operation),
+      );
+    });
   }
 
   /** What user code does goes on while its worker is paused: environments are processes of their own. */

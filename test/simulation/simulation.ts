@@ -5,11 +5,19 @@
  * Kinds of scenario: chaos (everything), loss (noise only), one (exactly one message lost), nats and sched (only NATS, only
  * schedulers fail). Times are in ms; lives and waits of limited workflows are scaled down so that they are met often.
  */
-import { TIMING_DEFAULT, type Timing } from "@millrace/core";
+import {
+  encodeContext,
+  TIMING_DEFAULT,
+  type messages,
+  type OutboxBody,
+  type RunSpec,
+  type Timing,
+} from "@millrace/core";
 import { EventQueue } from "./event-queue.ts";
 import type { Mutation } from "./mutations.ts";
 import { Random } from "./random.ts";
-import { Client, type RunPlan } from "./client.ts";
+import { Client } from "./client.ts";
+import { LIMITED, planRun, type RunPlan } from "./run-plan.ts";
 import { LeaseBucket } from "./lease-bucket.ts";
 import { Monitor } from "./monitor.ts";
 import { PostgresModel } from "./postgres-model.ts";
@@ -20,8 +28,17 @@ import { SimulatedScheduler } from "./simulated-scheduler.ts";
 
 export const PARTITIONS = 2;
 export const SLOTS = 2;
-/** Two workflows, in partition 0 and 1; the first has concurrency limit 1. */
-export const LIMITED = 0;
+
+/** What an owner knows of the version that a plan belongs to. */
+export function specOf({ workflow, durationsMs }: RunPlan): RunSpec {
+  return {
+    ...{ projectId: "p", workflowId: `w${workflow}`, versionId: `v${workflow}`, pool: "default", pythonMinor: "" },
+    stepNames: durationsMs.map((_, index) => `step${index}`),
+    concurrencyLimit: workflow === LIMITED ? 1 : 0,
+    queueLimit: 0,
+    runTimeoutMs: 300_000,
+  };
+}
 
 export class Violation extends Error {}
 
@@ -41,6 +58,9 @@ const LOSABLE = [
   "heartbeat",
   "ended",
   "cancelled",
+  "start",
+  "resume",
+  "resumed",
 ] as const;
 /** What has not ended this long after the last fault hangs. */
 const HANG_MS = 45_000;
@@ -150,7 +170,7 @@ export class Simulation {
     if (this.kind === "one") this.losing = random.choice(LOSABLE);
     const count = random.integer(2, 6);
     for (let number = 0; number < count; number++) {
-      const client = new Client(this, this.plan(number));
+      const client = new Client(this, planRun(random, `key${number}`));
       this.clients.push(client);
       this.queue.at(random.uniform(500, 6000), () => client.submit());
     }
@@ -160,19 +180,22 @@ export class Simulation {
     for (let i = 0; i < faults; i++) this.queue.at(random.uniform(1000, this.faultsEndMs), () => this.fault());
   }
 
-  private plan(number: number): RunPlan {
-    const { random } = this;
-    const steps = random.integer(1, 3);
-    const each = <T>(make: () => T) => Array.from({ length: steps }, make);
+  partitionOf(workflowId: string): number {
+    return Number(workflowId.slice(1)) % PARTITIONS;
+  }
+
+  /** The submit of a run that another run starts. */
+  childSubmit(body: Extract<OutboxBody, { kind: "START" }>, payload: Uint8Array, gateway: string): messages.Submit {
+    const { childId: runId, traceId, timeMs, parent, workflowId, workflowName } = body;
+    const spec = specOf(this.postgres.plans.get(runId)!);
+    const context = encodeContext({ runId, traceId, timeMs, spec, workflowName, parent });
     return {
-      workflow: random.choice([LIMITED, LIMITED, 1]),
-      durationsMs: each(() => random.choice([20, 300, 1000, 4000]) * random.uniform(0.5, 1.5)),
-      writes: each(() => random.integer(0, 1) === 1),
-      respond: random.choice([null, random.integer(0, steps - 1)]),
-      suspend: random.choice([null, null, random.integer(0, steps - 1)]),
-      sleepMs: random.uniform(100, 4000),
-      cancelMs: random.choice([null, null, random.uniform(50, 6000)]),
-      key: random.choice(["", `key${number}`]),
+      ...{ partition: this.partitionOf(workflowId), runId, spec },
+      input: {
+        ...{ eventJson: payload, contextJson: Buffer.from(context), eventFallsBackToBody: false },
+        ...{ triggerKind: "workflow", traceParent: "", traceId, createTimeMs: timeMs },
+      },
+      ...{ idempotencyKey: "", gateway, wantsAnswer: false, wantsEnd: false },
     };
   }
 
@@ -248,7 +271,8 @@ export class Simulation {
       lookMs = this.nowMs + 500;
       if (this.nowMs <= this.faultsEndMs + 1000 || this.nowMs <= 7000) continue;
       const waiting = this.clients.filter((client) => !client.isSettled());
-      if (this.postgres.hot.size === 0 && waiting.length === 0) break;
+      const { hot, outbox } = this.postgres;
+      if (hot.size === 0 && outbox.size === 0 && waiting.length === 0) break;
       if (this.nowMs > this.faultsEndMs + HANG_MS) this.reportHang(waiting);
     }
     this.monitor.finish();
@@ -259,7 +283,8 @@ export class Simulation {
     const runs = [...this.postgres.hot.values()].map(
       (row) => `run ${row.runId} ${row.state} assignment ${row.assignment}`,
     );
-    return this.fail("hangs:", ...runs, ...waiting.map((client) => `client of run ${client.runId}`));
+    const messages = [...this.postgres.outbox.keys()].map((id) => `message ${id}`);
+    return this.fail("hangs:", ...runs, ...messages, ...waiting.map((client) => `client of run ${client.runId}`));
   }
 }
 

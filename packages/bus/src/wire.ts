@@ -86,7 +86,8 @@ function tmpToWire({ content, unsaved }: TmpSnapshot): step.TmpSnapshot {
 }
 
 export function resultToWire(result: StepResult): step.StepResult {
-  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, children, tmp, ...rest } = result;
+  const { pause, failure, response, startTimeMs, endTimeMs, exportsJson, returnValueJson, children, tmp, ...rest } =
+    result;
   return {
     ...rest,
     exportsJson: asBuffer(exportsJson),

@@ -70,7 +70,7 @@ export {
 export { TIMING_DEFAULT, validateTiming, type Timing } from "./timing.ts";
 export { isResumePath, parseStepPath, parseStepRun, resumePath, stepPath } from "./run/step-path.ts";
 export { childRunId, CHILDREN_MAX, WORKFLOW_TRIGGER } from "./run/children.ts";
-export { nextStepPath, placeStep } from "./run/steps.ts";
+export { isBehind, nextStepPath, placeStep } from "./run/steps.ts";
 export { encodeContext, type ContextFacts, type ParentRun } from "./run/trigger-context.ts";
 export { DEATHS_MAX } from "./run/decide.ts";
 export type * as messages from "./messages.ts";

@@ -12,11 +12,15 @@ import {
   type OwnerPort,
   type OwnerSettings,
   type GatewayMessages,
+  type OutboxMessage,
   type RunnerMessages,
+  type RunRequest,
   type Taken,
+  type WakeQuery,
 } from "@millrace/core";
 import type { Committer, Store } from "@millrace/store";
 import { TRACEPARENT_HEADER, type Logger, type Tracer } from "@millrace/telemetry";
+import { OutboxDelivery } from "./outbox-delivery.ts";
 import { RunSpans } from "./run-spans.ts";
 
 /** What an owner is wired to. */
@@ -25,7 +29,7 @@ export interface OwnerDeps {
   readonly channels: Channels;
   readonly leases: Leases;
   readonly committer: Committer;
-  readonly store: Pick<Store, "partitions" | "runs">;
+  readonly store: Pick<Store, "partitions" | "workflows">;
   readonly tracer: Tracer;
   readonly log: Logger;
   /** MAC key of run tokens, 32 bytes. */
@@ -38,6 +42,10 @@ export interface OwnerDeps {
 const TOKEN_MARGIN_MS = 10 * 60_000;
 /** Pauses between repeats of a commit whose outcome is unknown. */
 const COMMIT_RETRY_MS = { first: 20, max: 1000 } as const;
+/** Most paused runs of a partition that are read at once. */
+const WAKE_PAGE = 200;
+/** Most messages of a partition's outbox that are read at once. */
+const OUTBOX_PAGE = 500;
 
 /** Wires an owner's brain to NATS, Postgres and the clocks. */
 export class OwnerWiring implements OwnerPort {
@@ -45,6 +53,7 @@ export class OwnerWiring implements OwnerPort {
   private readonly deps: OwnerDeps;
   private readonly settings: OwnerSettings;
   private readonly spans: RunSpans;
+  private readonly outbox: OutboxDelivery;
   private readonly subscriptions = new Map<number, BusSubscription[]>();
   private readonly tickTimer: NodeJS.Timeout;
   private readonly unlisten: (() => void)[] = [];
@@ -58,6 +67,10 @@ export class OwnerWiring implements OwnerPort {
     this.deps = deps;
     this.spans = new RunSpans(deps.tracer);
     this.brain = new OwnerBrain(settings, this);
+    this.outbox = new OutboxDelivery(settings, deps, (id, reason, message) =>
+      this.guard(() => this.brain.onUndeliverable(id, reason, message)),
+    );
+    this.unlisten.push(...this.listenForReceivers());
     const beats = deps.channels
       .heartbeat()
       .listen((beat) => this.guard(() => this.brain.onHeartbeat(wire.heartbeatFromWire(beat))));
@@ -99,12 +112,30 @@ export class OwnerWiring implements OwnerPort {
     }
   }
 
+  /** What owners answer to messages of the outbox: they answer a scheduler as they answer a gateway. */
+  private listenForReceivers(): (() => void)[] {
+    const { channels } = this.deps;
+    const { scheduler } = this.settings;
+    const { brain } = this;
+    const subscriptions = [
+      channels
+        .accepted(scheduler)
+        .listen((message) => this.guard(() => brain.onAccepted(wire.acceptedFromWire(message)))),
+      channels.resumed(scheduler).listen((message) => this.guard(() => brain.onResumed(wire.resumedFromWire(message)))),
+      channels
+        .cancelled(scheduler)
+        .listen((message) => this.guard(() => brain.onCancelled(wire.cancelledFromWire(message)))),
+    ];
+    return subscriptions.map((each) => () => each.unsubscribe());
+  }
+
   private listen(partition: number): BusSubscription[] {
     const { channels } = this.deps;
     const { brain } = this;
     return [
       channels.submit(partition).listen((message) => this.guard(() => this.onSubmit(wire.submitFromWire(message)))),
       channels.cancel(partition).listen((message) => this.guard(() => brain.onCancel(wire.cancelFromWire(message)))),
+      channels.resume(partition).listen((message) => this.guard(() => brain.onResume(wire.resumeFromWire(message)))),
       channels
         .checkpoint(partition)
         .listen((message) => this.guard(() => brain.onCheckpoint(wire.checkpointFromWire(message)))),
@@ -157,6 +188,9 @@ export class OwnerWiring implements OwnerPort {
       case "cancelled":
         this.spans.ended((message as messages.Cancelled).runId, this.wallMs());
         channels.cancelled(gateway).send(wire.cancelledToWire(message as messages.Cancelled));
+        return;
+      case "resumed":
+        channels.resumed(gateway).send(wire.resumedToWire(message as messages.Resumed));
         return;
     }
   }
@@ -244,13 +278,8 @@ export class OwnerWiring implements OwnerPort {
 
   private async takeAndLoad(partitions: readonly number[]): Promise<Map<number, Taken>> {
     const epochs = await this.deps.store.partitions.take(partitions);
-    const { rows, moved } = await this.deps.store.partitions.load(epochs);
-    const taken = new Map<number, Taken>();
-    for (const [partition, epoch] of epochs) {
-      taken.set(partition, { epoch, rows: moved.has(partition) ? undefined : [] });
-    }
-    for (const row of rows) (taken.get(row.partition)?.rows as (typeof row)[] | undefined)?.push(row);
-    return taken;
+    const loaded = await this.deps.store.partitions.load(epochs);
+    return new Map([...epochs].map(([partition, epoch]) => [partition, { epoch, found: loaded.get(partition) }]));
   }
 
   private onTaken(partitions: readonly number[], taken: Map<number, Taken>): void {
@@ -283,10 +312,40 @@ export class OwnerWiring implements OwnerPort {
       });
   }
 
-  readRunState(partition: number, runId: string, gateway: string): void {
-    this.deps.store.runs.getState(runId).then(
-      (state) => this.guard(() => this.brain.onRunState(partition, runId, gateway, state)),
-      (thrown: unknown) => this.deps.log.warn("run_state.not_read", { run: runId, error: thrown }),
+  findRun(partition: number, epoch: number, request: RunRequest): void {
+    const { runId } = request.message;
+    const path = request.kind === "resume" ? request.message.path : "";
+    this.read("run.not_read", this.deps.store.partitions.find(runId, path), (found) =>
+      this.brain.onRunFound(partition, epoch, request, found),
+    );
+  }
+
+  page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number): void {
+    this.read("paused_runs.not_read", this.deps.store.partitions.page(queries, untilMs, WAKE_PAGE), (pages) =>
+      this.brain.onPaged(queries, pages ?? new Map()),
+    );
+  }
+
+  readOutbox(partition: number, epoch: number): void {
+    this.read("outbox.not_read", this.deps.store.partitions.readOutbox(partition, OUTBOX_PAGE), (page) =>
+      this.brain.onOutboxRead(partition, epoch, page),
+    );
+  }
+
+  deliver(message: OutboxMessage): void {
+    this.outbox.deliver(message).catch((thrown: unknown) => {
+      this.deps.log.warn("outbox.not_delivered", { message: message.id, error: coerceError(thrown) });
+    });
+  }
+
+  /** The brain is told in any case: of a failure with nothing. */
+  private read<T>(failure: string, reading: Promise<T>, tell: (found: T | undefined) => void): void {
+    reading.then(
+      (found) => this.guard(() => tell(found)),
+      (thrown: unknown) => {
+        this.deps.log.warn(failure, { error: coerceError(thrown) });
+        this.guard(() => tell(undefined));
+      },
     );
   }
 }

@@ -1,9 +1,20 @@
-import { invariant, PlatformError, type LoadedRun, type RunSpec, type StepResult } from "@millrace/core";
+import {
+  isRunId,
+  PlatformError,
+  resumePath,
+  runIdDay,
+  type FoundRun,
+  type LoadedPartition,
+  type OutboxPage,
+  type RunState,
+  type WakePage,
+  type WakeQuery,
+} from "@millrace/core";
 import type pg from "pg";
 import type { Database } from "./database.ts";
-import type { VersionSpec } from "./definitions/workflow-records.ts";
+import { loadRuns } from "./loaded-runs.ts";
+import { readOutbox } from "./outbox.ts";
 import type { Partitions } from "./ports.ts";
-import { toStepResult, type StepRow } from "./runs/step-detail.ts";
 
 /** Ownership on Postgres. */
 export function createPartitions(database: Database): Partitions {
@@ -11,7 +22,11 @@ export function createPartitions(database: Database): Partitions {
     count: () => countPartitions(database),
     registerCommitter: (id) => registerCommitter(database, id),
     take: (partitions) => takePartitions(database, partitions),
-    load: (epochs) => database.withClient((client) => loadInSnapshot(client, epochs)),
+    load: (epochs) => database.withClient((client) => inSnapshot(client, () => loadPartitions(client, epochs))),
+    page: (queries, untilMs, limit) =>
+      database.withClient((client) => inSnapshot(client, () => readPages(client, queries, untilMs, limit))),
+    find: (runId, path) => database.withClient((client) => inSnapshot(client, () => findRun(client, runId, path))),
+    readOutbox: (partition, limit) => database.withClient((client) => readOutboxPage(client, partition, limit)),
   };
 }
 
@@ -43,46 +58,35 @@ async function takePartitions(database: Database, partitions: readonly number[])
   return new Map(rows.map(({ partition, epoch }) => [partition, epoch]));
 }
 
-interface RunRow {
-  id: string;
-  partition: number;
-  sequence: number;
-  version_id: string;
-  state: LoadedRun["state"];
-  assignment: number;
-  deaths: number;
-  create_time: number;
-  start_time: number | null;
-  wake_time: number | null;
-  event_falls_back_to_body: boolean;
-  wants_answer: boolean;
-  wants_end: boolean;
-  gateway: string;
-  trigger_kind: string;
-  trace_parent: string;
-  trace_id: string;
-  event: Uint8Array;
-  context: Uint8Array;
+/** A new snapshot for all that is read in it. */
+async function inSnapshot<T>(client: pg.ClientBase, read: () => Promise<T>): Promise<T> {
+  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  try {
+    return await read();
+  } finally {
+    await client.query("COMMIT");
+  }
 }
 
 /**
  * One snapshot for all of it, begun after the take was committed: a snapshot from before would miss what the former owner
- * committed while the take waited for it.
+ * committed while the take waited for it. Paused runs stay where they are; only when the first of them wakes is read.
  */
-async function loadInSnapshot(
+async function loadPartitions(
   client: pg.ClientBase,
   epochs: ReadonlyMap<number, number>,
-): Promise<{ rows: LoadedRun[]; moved: Set<number> }> {
-  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+): Promise<ReadonlyMap<number, LoadedPartition>> {
   const held = await readHeld(client, epochs);
-  const [rows, specs, steps] = [
-    await readRuns(client, held),
-    await readSpecs(client, held),
-    await readSteps(client, held),
-  ];
-  await client.query("COMMIT");
-  const moved = new Set([...epochs.keys()].filter((partition) => !held.includes(partition)));
-  return { rows: rows.map((row) => toLoadedRun(row, specOf(row, specs), steps.get(row.id) ?? [])), moved };
+  const runs = await loadRuns(client, "partition = ANY ($1) AND wake_time IS NULL", [held]);
+  const wakes = await readNextWakes(client, new Map(held.map((partition) => [partition, null])));
+  const outbox = await readOutbox(client, held, OUTBOX_PAGE);
+  const loaded = new Map<number, LoadedPartition & { rows: typeof runs }>();
+  for (const partition of held) {
+    const nextWakeMs = wakes.get(partition) ?? null;
+    loaded.set(partition, { rows: [], nextWakeMs, outbox: outbox.get(partition) ?? NO_MESSAGES });
+  }
+  for (const run of runs) loaded.get(run.partition)!.rows.push(run);
+  return loaded;
 }
 
 async function readHeld(client: pg.ClientBase, epochs: ReadonlyMap<number, number>): Promise<number[]> {
@@ -93,74 +97,78 @@ async function readHeld(client: pg.ClientBase, epochs: ReadonlyMap<number, numbe
   return rows.filter(({ partition, epoch }) => epochs.get(partition) === epoch).map(({ partition }) => partition);
 }
 
-async function readRuns(client: pg.ClientBase, partitions: readonly number[]): Promise<RunRow[]> {
-  const { rows } = await client.query<RunRow>(
-    `SELECT id, partition, sequence, version_id, state, assignment, deaths, create_time, start_time, wake_time,
-       event_falls_back_to_body, wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context
-     FROM runs WHERE partition = ANY ($1) ORDER BY partition, sequence`,
-    [partitions],
+/** When the first paused run wakes after a time; partitions without one are missing. */
+async function readNextWakes(
+  client: pg.ClientBase,
+  after: ReadonlyMap<number, number | null>,
+): Promise<Map<number, number>> {
+  const { rows } = await client.query<{ partition: number; wake_time: number }>(
+    `SELECT p.partition, r.wake_time FROM unnest($1::int4[], $2::timestamptz[]) AS p (partition, after)
+     CROSS JOIN LATERAL (SELECT wake_time FROM runs WHERE partition = p.partition AND wake_time IS NOT NULL
+       AND wake_time > COALESCE(p.after, '-infinity') ORDER BY wake_time LIMIT 1) r`,
+    [[...after.keys()], [...after.values()].map((ms) => (ms === null ? null : new Date(ms)))],
   );
-  return rows;
+  return new Map(rows.map(({ partition, wake_time }) => [partition, wake_time]));
 }
 
-/** A version's spec once, however many runs it has. */
-async function readSpecs(client: pg.ClientBase, partitions: readonly number[]): Promise<Map<string, RunSpec>> {
-  const { rows } = await client.query<{ id: string; workflow_id: string; project_id: string; spec: VersionSpec }>(
-    `SELECT v.id, v.workflow_id, w.project_id, v.spec FROM versions v JOIN workflows w ON w.id = v.workflow_id
-     WHERE v.id IN (SELECT version_id FROM runs WHERE partition = ANY ($1))`,
-    [partitions],
+/** Runs that wake at the same moment come together: where a page ends is a time. */
+async function readPages(
+  client: pg.ClientBase,
+  queries: ReadonlyMap<number, WakeQuery>,
+  untilMs: number,
+  limit: number,
+): Promise<ReadonlyMap<number, WakePage>> {
+  const epochs = new Map([...queries].map(([partition, { epoch }]) => [partition, epoch]));
+  const held = await readHeld(client, epochs);
+  const { rows: ids } = await client.query<{ id: string; partition: number; wake_time: number }>(
+    `SELECT r.id, p.partition, r.wake_time FROM unnest($1::int4[], $2::timestamptz[]) AS p (partition, after)
+     CROSS JOIN LATERAL (SELECT id, wake_time FROM runs WHERE partition = p.partition AND wake_time IS NOT NULL
+       AND wake_time > p.after AND wake_time <= $3 ORDER BY wake_time FETCH FIRST ${limit} ROWS WITH TIES) r`,
+    [held, held.map((partition) => new Date(queries.get(partition)!.readToMs)), new Date(untilMs)],
   );
+  const runs = await loadRuns(client, "id = ANY ($1)", [ids.map(({ id }) => id)]);
+  const readTo = new Map(held.map((partition) => [partition, untilMs]));
+  for (const partition of held) {
+    const times = ids.filter((row) => row.partition === partition).map((row) => row.wake_time);
+    if (times.length >= limit) readTo.set(partition, Math.max(...times));
+  }
+  const wakes = await readNextWakes(client, readTo);
   return new Map(
-    rows.map(({ id, workflow_id, project_id, spec }) => [
-      id,
-      { projectId: project_id, workflowId: workflow_id, versionId: id, ...spec },
+    held.map((partition) => [
+      partition,
+      {
+        rows: runs.filter((run) => run.partition === partition),
+        readToMs: readTo.get(partition)!,
+        nextWakeMs: wakes.get(partition) ?? null,
+      },
     ]),
   );
 }
 
-async function readSteps(client: pg.ClientBase, partitions: readonly number[]): Promise<Map<string, StepResult[]>> {
-  const { rows } = await client.query<StepRow>(
-    `SELECT s.* FROM run_steps s JOIN runs r ON r.id = s.run_id WHERE r.partition = ANY ($1) ORDER BY s.run_id, s.ordinal`,
-    [partitions],
+interface FoundRow {
+  readonly state: RunState;
+  readonly resumed_by: string | null;
+}
+
+async function findRun(client: pg.ClientBase, runId: string, path: string): Promise<FoundRun> {
+  if (!isRunId(runId)) return { state: undefined, paused: undefined, resumedBy: undefined };
+  const { rows } = await client.query<FoundRow>(
+    `SELECT r.state, (SELECT execution_id FROM run_steps WHERE run_id = $1 AND path = $3) AS resumed_by
+     FROM runs r WHERE r.id = $1
+     UNION ALL
+     SELECT h.state, (SELECT execution_id FROM history_steps WHERE day = $2 AND run_id = $1 AND path = $3)
+     FROM history_runs h WHERE h.day = $2 AND h.id = $1`,
+    [runId, runIdDay(runId), resumePath(path)],
   );
-  const steps = new Map<string, StepResult[]>();
-  for (const row of rows) {
-    const list = steps.get(row.run_id);
-    if (list) list.push(toStepResult(row));
-    else steps.set(row.run_id, [toStepResult(row)]);
-  }
-  return steps;
+  const [row] = rows;
+  const [paused] = row?.state === "SUSPENDED" ? await loadRuns(client, "id = ANY ($1)", [[runId]]) : [];
+  return { state: row?.state, paused, resumedBy: row?.resumed_by ?? undefined };
 }
 
-function specOf(row: RunRow, specs: ReadonlyMap<string, RunSpec>): RunSpec {
-  const spec = specs.get(row.version_id);
-  invariant(spec, `run ${row.id} is of version ${row.version_id}, which the record does not know`);
-  return spec;
+async function readOutboxPage(client: pg.ClientBase, partition: number, limit: number): Promise<OutboxPage> {
+  return (await readOutbox(client, [partition], limit)).get(partition) ?? NO_MESSAGES;
 }
 
-function toLoadedRun(row: RunRow, spec: RunSpec, steps: readonly StepResult[]): LoadedRun {
-  return {
-    partition: row.partition,
-    runId: row.id,
-    sequence: row.sequence,
-    spec,
-    input: {
-      eventJson: row.event,
-      eventFallsBackToBody: row.event_falls_back_to_body,
-      contextJson: row.context,
-      triggerKind: row.trigger_kind,
-      traceParent: row.trace_parent,
-      traceId: row.trace_id,
-      createTimeMs: row.create_time,
-    },
-    gateway: row.gateway,
-    wantsAnswer: row.wants_answer,
-    wantsEnd: row.wants_end,
-    state: row.state,
-    assignment: row.assignment,
-    startTimeMs: row.start_time,
-    wakeTimeMs: row.wake_time,
-    deaths: row.deaths,
-    steps,
-  };
-}
+/** Messages of a partition that a new owner reads at once. */
+const OUTBOX_PAGE = 200;
+const NO_MESSAGES: OutboxPage = { messages: [], more: false };

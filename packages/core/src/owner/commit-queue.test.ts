@@ -51,7 +51,7 @@ describe("the commit queue", () => {
     const { queue, effects } = queueOf(update("a", { startTimeMs: 4 }), end("a"));
     const batch = queue.next();
     assert.deepEqual(
-      batch?.changes.map((change) => [change.kind, change.kind === "accept" ? null : change.startTimeMs]),
+      batch?.changes.map((change) => [change.kind, "startTimeMs" in change ? change.startTimeMs : null]),
       [["end", 4]],
     );
     queue.finish(done);

@@ -94,9 +94,9 @@ function mergeChanges(entries: readonly Entry[]): Change[] {
   const places = new Map<string, number>();
   for (const { change } of entries) {
     if (!change) continue;
-    const place = places.get(change.runId);
+    const place = change.kind === "delivered" ? undefined : places.get(change.runId);
     if (place === undefined) {
-      places.set(change.runId, merged.length);
+      if (change.kind !== "delivered") places.set(change.runId, merged.length);
       merged.push(change);
     } else {
       merged[place] = mergeChange(merged[place]!, change);
@@ -107,9 +107,12 @@ function mergeChanges(entries: readonly Entry[]): Change[] {
 
 function mergeChange(first: Change, second: Change): UpdateChange | EndChange {
   invariant(
-    first.kind === "update" && second.kind !== "accept",
+    first.kind === "update" && (second.kind === "update" || second.kind === "end"),
     `changes of run ${second.runId} do not follow each other`,
   );
   invariant(!first.step || !second.step, `two steps of run ${second.runId} are in one commit`);
-  return { ...second, step: second.step ?? first.step, startTimeMs: second.startTimeMs ?? first.startTimeMs };
+  const step = second.step ?? first.step;
+  const startTimeMs = second.startTimeMs ?? first.startTimeMs;
+  const outbox = first.outbox && second.outbox ? [...first.outbox, ...second.outbox] : (second.outbox ?? first.outbox);
+  return { ...second, step, startTimeMs, outbox };
 }

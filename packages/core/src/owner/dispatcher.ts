@@ -96,6 +96,7 @@ export class Dispatcher {
       stampMs: run.stampMs,
       gateway: run.wantsAnswer ? run.gateway : "",
       runTimeLeftMs: this.runTimeLeft(run),
+      turn,
       tmp: run.steps.findLast(({ tmp }) => tmp !== undefined)?.tmp,
     });
   }

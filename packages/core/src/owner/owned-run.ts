@@ -11,26 +11,44 @@ import type { LoadedRun } from "./record.ts";
  * - `ASSIGNING`: the commit of a further assignment number is in flight.
  * - `RUNNING`: assigned; `heardAtMs` says when its runner last spoke for it.
  * - `DOUBT`: loaded at a takeover, possibly assigned: a runner that lists it is adopted, silence makes it pending.
- * - `SUSPENDING`, `ENDING`, `CANCELLING`: the commit of that is in flight.
- * - `SUSPENDED`: waits for its wake time; holds no slot.
+ * - `SUSPENDING`, `RESUMING`, `ENDING`, `CANCELLING`: the commit of that is in flight.
+ * - `SUSPENDED`: paused, and wakes soon; holds no slot. Runs that wake later are not in memory at all.
  */
 export type Phase =
-  "ACCEPTING" | "PENDING" | "ASSIGNING" | "RUNNING" | "DOUBT" | "SUSPENDING" | "SUSPENDED" | "ENDING" | "CANCELLING";
+  | "ACCEPTING"
+  | "PENDING"
+  | "ASSIGNING"
+  | "RUNNING"
+  | "DOUBT"
+  | "SUSPENDING"
+  | "SUSPENDED"
+  | "RESUMING"
+  | "ENDING"
+  | "CANCELLING";
 
 /** Phases in which a commit in flight decides, and nobody else. */
-const IN_FLIGHT: ReadonlySet<Phase> = new Set(["ACCEPTING", "CANCELLING", "ASSIGNING", "ENDING", "SUSPENDING"]);
+const IN_FLIGHT: ReadonlySet<Phase> = new Set([
+  "ACCEPTING",
+  "CANCELLING",
+  "ASSIGNING",
+  "ENDING",
+  "SUSPENDING",
+  "RESUMING",
+]);
 
 /** Phases in which the run takes no place in its workflow's concurrency limit. */
-const PLACELESS: ReadonlySet<Phase> = new Set(["PENDING", "SUSPENDED", "ACCEPTING"]);
+const PLACELESS: ReadonlySet<Phase> = new Set(["PENDING", "SUSPENDED", "RESUMING", "ACCEPTING"]);
 
 /** An unfinished run in its owner's memory. */
-export interface OwnedRun extends Omit<Submit, "idempotencyKey"> {
+export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer"> {
+  /** False once the run has paused without an answer. */
+  wantsAnswer: boolean;
   readonly sequence: number;
   phase: Phase;
   /** State in the record, or in the commit under way. */
   state: RunState;
   assignment: number;
-  /** Decided steps; the first `committedSteps` of them are committed. */
+  /** The newest execution of each decided step; the first `committedSteps` of them are committed. */
   steps: StepResult[];
   committedSteps: number;
   startTimeMs: number | null;
@@ -58,11 +76,12 @@ export function acceptRun(submit: Submit, sequence: number): OwnedRun {
   return { ...unassigned(), ...pick(submit), sequence, phase: "ACCEPTING", state: "PENDING" };
 }
 
-/** A run found at a takeover. */
+/** A run found at a takeover, or paged in. Who waited for its answer was told when it paused. */
 export function loadRun(row: LoadedRun): OwnedRun {
   return {
     ...unassigned(),
     ...pick(row),
+    wantsAnswer: row.wantsAnswer && !row.steps.some(({ pause }) => pause),
     sequence: row.sequence,
     phase: row.state === "SUSPENDED" ? "SUSPENDED" : "DOUBT",
     state: row.state,

@@ -1,5 +1,21 @@
-import type { Accepted, Assign, Cancelled, Committed, Ended, Reassigned, Release, Renew } from "../messages.ts";
-import type { CommitBatch } from "./record.ts";
+import type {
+  Accepted,
+  Assign,
+  Cancel,
+  Cancelled,
+  Committed,
+  Ended,
+  Reassigned,
+  Release,
+  Renew,
+  Resume,
+  Resumed,
+} from "../messages.ts";
+import type { CommitBatch, OutboxMessage } from "./record.ts";
+
+/** What a run is looked up for when it is not in memory. */
+export type RunRequest =
+  { readonly kind: "cancel"; readonly message: Cancel } | { readonly kind: "resume"; readonly message: Resume };
 
 /** Messages of an owner to a gateway, by kind. */
 export interface GatewayMessages {
@@ -8,6 +24,7 @@ export interface GatewayMessages {
   reassigned: Reassigned;
   ended: Ended;
   cancelled: Cancelled;
+  resumed: Resumed;
 }
 
 /** Messages of an owner to a runner, by kind. */
@@ -38,6 +55,18 @@ export interface OwnerPort {
   take(partitions: readonly number[]): void;
   /** Write this scheduler's lease, then read all living ones → `onLease`; nothing when it fails. */
   putLease(holds: readonly number[]): void;
-  /** Look a run up that is not in memory → `onRunState`. */
-  readRunState(partition: number, runId: string, gateway: string): void;
+  /** Look a run up that is not in memory → `onRunFound`; nothing when it fails. */
+  findRun(partition: number, epoch: number, request: RunRequest): void;
+  /** Read paused runs that wake after `readToMs` of their partition and until then, earliest first → `onPaged`. */
+  page(partitions: ReadonlyMap<number, WakeQuery>, untilMs: number): void;
+  /** Send a message to the owner of another run; may be lost → `onUndeliverable` when it can never arrive. */
+  deliver(message: OutboxMessage): void;
+  /** Read a partition's outbox from its beginning → `onOutboxRead`. */
+  readOutbox(partition: number, epoch: number): void;
+}
+
+/** Where to go on with paging in a partition's paused runs. */
+export interface WakeQuery {
+  readonly epoch: number;
+  readonly readToMs: number;
 }

@@ -1,12 +1,14 @@
 import type { Handing } from "../messages.ts";
 import type { Decision } from "../run/decide.ts";
+import { placeStep } from "../run/steps.ts";
 import type { Timing } from "../timing.ts";
 import { CommitQueue, type Effect } from "./commit-queue.ts";
 import { holdsPlace, type OwnedRun, type Phase } from "./owned-run.ts";
 import type { OwnerPort } from "./owner-port.ts";
 import { Ownership } from "./ownership.ts";
 import type { PartitionState } from "./partition-state.ts";
-import type { Change } from "./record.ts";
+import { Outbox } from "./outbox.ts";
+import type { Change, OutboxMessage } from "./record.ts";
 import { RunnerTable } from "./runner-table.ts";
 import type { WorkflowQueue } from "./workflow-queue.ts";
 
@@ -32,6 +34,7 @@ export class OwnerState {
   readonly ownership: Ownership;
   readonly runners: RunnerTable;
   readonly commits: CommitQueue;
+  readonly outbox = new Outbox(this);
   /** Workflows with waiting runs, next to be served first. */
   readonly ready = new Map<WorkflowQueue, PartitionState>();
   /** Runs assigned but not yet marked as running in the record, oldest first. */
@@ -76,10 +79,22 @@ export class OwnerState {
     run.state = change.state;
     run.assignment = change.assignment;
     run.startTimeMs = change.startTimeMs;
-    if (change.step) run.steps.push(change.step);
+    if (change.step) {
+      placeStep(run.steps, change.step);
+      // Of a step that is executed again, the execution before it is not what the record will hold.
+      run.committedSteps = Math.min(run.committedSteps, run.steps.length - 1);
+    }
     if (change.kind === "update") run.wakeTimeMs = change.wakeTimeMs;
     run.marked = true;
-    this.commit(part, change, effect);
+    this.commit(part, change, change.outbox ? this.withOutbox(part, change.outbox, effect) : effect);
+  }
+
+  /** What a commit says to other runs' owners is sent when it is done. */
+  private withOutbox(part: PartitionState, messages: readonly OutboxMessage[], effect: Effect): Effect {
+    return (outcome) => {
+      this.outbox.add(part, messages);
+      effect(outcome);
+    };
   }
 
   /** Moves a run between phases and keeps the queue's counters true. */
@@ -109,9 +124,10 @@ export class OwnerState {
     if (holdsPlace(run)) queue.live.add(run);
   }
 
-  /** Takes a run out of memory: its end is committed. */
+  /** Takes a run out of memory: its end is committed, or a pause that lasts. */
   forget(part: PartitionState, run: OwnedRun, warm: boolean): void {
     part.runs.delete(run.runId);
+    part.sleepers.left(run.runId);
     const queue = part.queueOf(run.spec.workflowId);
     queue.live.delete(run);
     if (isWaiting(run.phase)) queue.waiting -= 1;

@@ -6,18 +6,38 @@
  * a copy, late, or from an assignment that no longer counts; `proto/millrace/control/v1/control.proto` says for each kind
  * how that is recognised.
  */
-import type { Cancel, Checkpoint, Heartbeat, Refused, Submit } from "../messages.ts";
+import type {
+  Accepted,
+  Cancel,
+  Cancelled,
+  Checkpoint,
+  Heartbeat,
+  Refused,
+  Resume,
+  Resumed,
+  Submit,
+} from "../messages.ts";
 import { decideCancel, decideCheckpoint, type Decision } from "../run/decide.ts";
 import type { RunState } from "../run/run-state.ts";
 import { parseStepPath } from "../run/step-path.ts";
 import type { StepResult } from "../run/step-result.ts";
+import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
-import type { OwnerPort } from "./owner-port.ts";
+import type { OwnerPort, RunRequest, WakeQuery } from "./owner-port.ts";
 import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
+import { Pauses } from "./pauses.ts";
 import { lingerKey, Reconciler } from "./reconciler.ts";
-import type { AcceptChange, AcceptOutcome, CommitOutcome, LoadedRun } from "./record.ts";
+import type {
+  AcceptChange,
+  AcceptOutcome,
+  CommitOutcome,
+  FoundRun,
+  LoadedPartition,
+  OutboxPage,
+  WakePage,
+} from "./record.ts";
 
 const COMMIT_QUEUE_MAX_DEFAULT = 20_000;
 
@@ -25,18 +45,24 @@ const COMMIT_QUEUE_MAX_DEFAULT = 20_000;
 export interface Taken {
   readonly epoch: number;
   /** Undefined when the epoch had moved again before the partition was loaded. */
-  readonly rows: readonly LoadedRun[] | undefined;
+  readonly found: LoadedPartition | undefined;
 }
 
 export class Owner {
   private readonly state: OwnerState;
   private readonly dispatcher: Dispatcher;
   private readonly reconciler: Reconciler;
+  private readonly pauses: Pauses;
 
   constructor(settings: OwnerSettings, port: OwnerPort) {
     this.state = new OwnerState(settings, port);
     this.dispatcher = new Dispatcher(this.state);
     this.reconciler = new Reconciler(this.state, this.dispatcher, (part, run) => this.finish(part, run, false));
+    this.pauses = new Pauses(this.state, {
+      finish: (part, run, warm) => this.finish(part, run, warm),
+      cancel: (message) => this.onCancel(message),
+      cancelled: (part, message, state) => this.cancelled(part, message, state),
+    });
   }
 
   /** Partitions owned now, with their epochs. */
@@ -62,6 +88,8 @@ export class Owner {
     }
     this.renewLease();
     this.reconciler.patrol();
+    this.pauses.patrol();
+    state.outbox.patrol();
     this.dispatcher.markRunning();
     this.settle();
   }
@@ -90,11 +118,13 @@ export class Owner {
     for (const partition of partitions) {
       state.taking.delete(partition);
       const result = taken.get(partition);
-      if (!result?.rows || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
+      if (!result?.found || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
       const stamp = { scheduler: state.settings.scheduler, partition, epoch: result.epoch };
       const part = new PartitionState(stamp, state.port.nowMs());
       state.owned.set(partition, part);
-      for (const row of result.rows) state.insert(part, loadRun(row));
+      for (const row of result.found.rows) state.insert(part, loadRun(row));
+      part.sleepers.expect(result.found.nextWakeMs ?? Infinity);
+      state.outbox.onRead(part, result.found.outbox);
     }
     this.settle();
   }
@@ -150,12 +180,12 @@ export class Owner {
     const run = acceptRun(submit, part.nextSequence());
     state.insert(part, run);
     const change: AcceptChange = { kind: "accept", sequence: run.sequence, ...submit };
-    state.commit(part, change, (outcome) => this.onAccepted(part, run, submit, outcome));
+    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));
   }
 
-  private onAccepted(part: PartitionState, run: OwnedRun, submit: Submit, outcome: AcceptOutcome | undefined): void {
-    const isRun = outcome === undefined || outcome.kind === "inserted" || (outcome.kind === "exists" && !outcome.ended);
-    if (isRun) {
+  private settleAccept(part: PartitionState, run: OwnedRun, submit: Submit, outcome: AcceptOutcome | undefined): void {
+    // One that is there already, and not in memory, is paused: it goes on when its time comes.
+    if (outcome === undefined || outcome.kind === "inserted") {
       run.committed = true;
       run.fresh = true;
       if (run.phase === "ACCEPTING") this.state.move(part, run, "PENDING");
@@ -181,7 +211,7 @@ export class Owner {
     const part = state.owned.get(cancel.partition);
     if (!part) return;
     const run = part.runs.get(cancel.runId);
-    if (!run) return state.port.readRunState(cancel.partition, cancel.runId, cancel.gateway);
+    if (!run) return this.pauses.find(part, { kind: "cancel", message: cancel });
     if (isInFlight(run) && run.phase !== "ASSIGNING") return;
     const before = run.phase;
     const handing = handingOf(run);
@@ -194,11 +224,46 @@ export class Owner {
     this.settle();
   }
 
-  /** What `readRunState` found; undefined when there is no such run. */
-  onRunState(partition: number, runId: string, gateway: string, runState: RunState | undefined): void {
+  onResume(message: Resume): void {
+    this.pauses.onResume(message);
+    this.settle();
+  }
+
+  /** What `findRun` found; undefined when it failed. */
+  onRunFound(partition: number, epoch: number, request: RunRequest, found: FoundRun | undefined): void {
+    this.pauses.onFound(partition, epoch, request, found);
+    this.settle();
+  }
+
+  /** What `page` found; partitions that could not be read are missing. */
+  onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage>): void {
+    this.pauses.onPaged(queries, pages);
+    this.settle();
+  }
+
+  // Other owners, about messages of this one's outbox
+
+  onAccepted(message: Accepted): void {
+    this.state.outbox.onAccepted(message);
+  }
+
+  onResumed(message: Resumed): void {
+    this.state.outbox.onResumed(message);
+  }
+
+  onCancelled(message: Cancelled): void {
+    this.state.outbox.onCancelled(message);
+  }
+
+  /** A start that was to be delivered names a workflow that cannot be started. */
+  onUndeliverable(id: string, reason: string, message: string): void {
+    this.state.outbox.onUndeliverable(id, reason, message);
+  }
+
+  /** What `readOutbox` found; undefined when it failed. */
+  onOutboxRead(partition: number, epoch: number, page: OutboxPage | undefined): void {
     const part = this.state.owned.get(partition);
-    if (!part || part.runs.has(runId)) return;
-    this.cancelled(part, { partition, runId, gateway, reason: "" }, runState);
+    if (part?.stamp.epoch === epoch) this.state.outbox.onRead(part, page);
   }
 
   private cancelled(part: PartitionState, cancel: Cancel, runState: RunState | undefined): void {
@@ -237,14 +302,14 @@ export class Owner {
       this.state.commit(part, null, () => this.reconciler.order(runner, runnerIncarnation, 0, [], [handing]));
       return;
     }
-    const index = parseStepPath(result.path);
-    if (index === run.steps.length) {
+    if (result.path === nextStepPath(run)) {
       // A step before this one whose commit is not done here was committed by another owner: ours is about to be refused.
       if (run.committedSteps === run.steps.length) this.checkpoint(part, run, message);
       return;
     }
+    const index = parseStepPath(result.path);
     const done = run.steps[index];
-    if (done && index < run.committedSteps && done.executionId === result.executionId) {
+    if (done?.path === result.path && index < run.committedSteps && done.executionId === result.executionId) {
       this.committed(part, run, message, "NEXT");
     }
   }
@@ -263,10 +328,19 @@ export class Owner {
 
   private afterCheckpoint(part: PartitionState, run: OwnedRun, decision: Decision): void {
     if (decision.then === "END") this.finish(part, run, decision.change.state === "SUCCEEDED");
-    if (decision.then === "SUSPEND" && run.phase === "SUSPENDING") {
-      this.state.runners.vacate(run, true);
-      this.state.move(part, run, "SUSPENDED");
+    if (decision.then === "SUSPEND") {
+      this.tellPaused(part, run);
+      this.pauses.begin(part, run);
     }
+  }
+
+  /** Who waits for an answer is told now: nobody can wait for as long as a pause may last. */
+  private tellPaused(part: PartitionState, run: OwnedRun): void {
+    if (run.wantsAnswer && run.gateway !== "" && !this.answerOf(run)) {
+      const message = { owner: part.stamp, runId: run.runId, state: run.state, responsePath: "" };
+      this.state.port.toGateway(run.gateway, "ended", message);
+    }
+    run.wantsAnswer = false;
   }
 
   private committed(part: PartitionState, run: OwnedRun, message: Checkpoint, then: Decision["then"]): void {

@@ -1,5 +1,6 @@
 import type { Owner as OwnerStamp } from "../messages.ts";
 import type { OwnedRun } from "./owned-run.ts";
+import { Sleepers } from "./sleepers.ts";
 import { WorkflowQueue } from "./workflow-queue.ts";
 
 /** A partition in its owner's memory. */
@@ -9,6 +10,10 @@ export class PartitionState {
   readonly sinceMs: number;
   readonly runs = new Map<string, OwnedRun>();
   readonly workflows = new Map<string, WorkflowQueue>();
+  readonly sleepers = new Sleepers();
+  /** True when the record holds more messages of this partition's runs than there was room for. */
+  outboxMore = false;
+  outboxReading = false;
   private counter = 0;
 
   constructor(stamp: OwnerStamp, sinceMs: number) {

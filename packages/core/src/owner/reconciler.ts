@@ -130,25 +130,19 @@ export class Reconciler {
     this.state.move(part, run, "PENDING");
   }
 
-  /** Timers: wake-ups, assignments whose runner is silent, places held by environments of cancelled runs. */
+  /** Timers: assignments whose runner is silent, places held by environments of cancelled runs. */
   patrol(): void {
     const { state } = this;
     const nowMs = state.port.nowMs();
     const mayDeclare = state.connected && nowMs >= state.graceUntilMs;
     for (const part of state.owned.values()) {
       for (const run of part.runs.values()) {
-        if (run.phase === "SUSPENDED" && (run.wakeTimeMs ?? 0) <= state.port.wallMs()) this.wake(part, run);
-        else if (mayDeclare && this.isSilent(part, run, nowMs)) state.giveUp(part, run);
+        if (mayDeclare && this.isSilent(part, run, nowMs)) state.giveUp(part, run);
       }
       part.sweep(nowMs);
     }
     state.runners.forgetSilent(nowMs);
     state.dispatchDue = true;
-  }
-
-  private wake(part: PartitionState, run: OwnedRun): void {
-    run.fresh = false;
-    this.state.move(part, run, "PENDING");
   }
 
   private isSilent(part: PartitionState, run: OwnedRun, nowMs: number): boolean {

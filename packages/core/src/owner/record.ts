@@ -4,8 +4,9 @@
  */
 import type { PlatformError } from "../errors.ts";
 import type { RunSpec, RunInput } from "../run/run-spec.ts";
-import type { EndState } from "../run/run-state.ts";
+import type { EndState, RunState } from "../run/run-state.ts";
 import type { StepResult } from "../run/step-result.ts";
+import type { ParentRun } from "../run/trigger-context.ts";
 
 /** A new run. Inserted unless it is in the hot table or in history already, or its idempotency key is another run's. */
 export interface AcceptChange {
@@ -28,17 +29,20 @@ export interface UpdateChange {
   readonly kind: "update";
   readonly partition: number;
   readonly runId: string;
-  readonly state: "RUNNING" | "SUSPENDED";
+  /** `PENDING`: its pause is over, it waits for a runner again. */
+  readonly state: "PENDING" | "RUNNING" | "SUSPENDED";
   /** The current assignment from now on. */
   readonly assignment: number;
   /** When the run first started, ms since 1970; null when it has not. */
   readonly startTimeMs: number | null;
-  /** A step that has finished; null when the change is about the run alone. */
+  /** A step that has finished, or what ended its pause; null when the change is about the run alone. */
   readonly step: StepResult | null;
   /** When a suspended run goes on, ms since 1970. */
   readonly wakeTimeMs: number | null;
   /** Assignments lost because the run's own environment or worker died. */
   readonly deaths: number;
+  /** For other runs; undefined for nearly all. */
+  readonly outbox?: readonly OutboxMessage[] | undefined;
 }
 
 /** The end of a run: it leaves the hot table for history, together with its steps. */
@@ -54,9 +58,64 @@ export interface EndChange {
   readonly step: StepResult | null;
   /** Why it ended early: the reason of `pd.flow.exit` or of a cancel; empty for none. */
   readonly exitReason: string;
+  /** For other runs; undefined for nearly all. */
+  readonly outbox?: readonly OutboxMessage[] | undefined;
 }
 
-export type Change = AcceptChange | UpdateChange | EndChange;
+/** A message of a run to another run's owner is acknowledged: it is sent no more. */
+export interface DeliveredChange {
+  readonly kind: "delivered";
+  readonly partition: number;
+  /** The run that sent it. */
+  readonly runId: string;
+  /** Of the message. */
+  readonly id: string;
+}
+
+export type Change = AcceptChange | UpdateChange | EndChange | DeliveredChange;
+
+/**
+ * A message of a run to the owner of another run, written in the commit that it follows from and sent again until the
+ * receiver's commit is acknowledged.
+ */
+export interface OutboxMessage {
+  /** Derives from what it is about, so that it is the same whoever makes it. */
+  readonly id: string;
+  /** Of the sender. */
+  readonly partition: number;
+  /** The run that sends it. */
+  readonly runId: string;
+  readonly body: OutboxBody;
+  /** Event of a start, data of a result; empty otherwise. */
+  readonly payload: Uint8Array;
+}
+
+export type OutboxBody =
+  | {
+      /** Start another workflow of the same project. */
+      readonly kind: "START";
+      readonly childId: string;
+      readonly projectId: string;
+      readonly workflowId: string;
+      readonly workflowName: string;
+      readonly traceId: string;
+      readonly timeMs: number;
+      readonly parent: ParentRun;
+    }
+  | {
+      /** Resume the run that waits for the sender. */
+      readonly kind: "RESUME";
+      readonly runId: string;
+      readonly workflowId: string;
+      readonly path: string;
+    }
+  | {
+      /** Cancel the run that the sender waited for. */
+      readonly kind: "CANCEL";
+      readonly runId: string;
+      readonly workflowId: string;
+      readonly reason: string;
+    };
 
 /** A group of changes, written in one fenced statement. */
 export interface CommitBatch {
@@ -89,7 +148,41 @@ export interface CommitOutcome {
   readonly failed?: ReadonlyMap<string, PlatformError>;
 }
 
-/** An unfinished run as a new owner finds it. */
+/** What a new owner finds of a partition beside its runs that are not paused. */
+export interface LoadedPartition {
+  readonly rows: readonly LoadedRun[];
+  /** When the first of its paused runs wakes, ms since 1970; null without any. */
+  readonly nextWakeMs: number | null;
+  readonly outbox: OutboxPage;
+}
+
+/** Messages that are not acknowledged yet, oldest first. */
+export interface OutboxPage {
+  readonly messages: readonly OutboxMessage[];
+  /** True when there are more. */
+  readonly more: boolean;
+}
+
+/** Paused runs of a partition that wake by a time. */
+export interface WakePage {
+  readonly rows: readonly LoadedRun[];
+  /** All that wake by then are here or in earlier pages. */
+  readonly readToMs: number;
+  /** When the next one wakes; null when there is none. */
+  readonly nextWakeMs: number | null;
+}
+
+/** A run that was looked up because it is not in memory. */
+export interface FoundRun {
+  /** Undefined when there is no such run. */
+  readonly state: RunState | undefined;
+  /** The run itself when it is paused. */
+  readonly paused: LoadedRun | undefined;
+  /** The request that ended the pause that was asked about; undefined for none. */
+  readonly resumedBy: string | undefined;
+}
+
+/** An unfinished run as an owner finds it. */
 export interface LoadedRun {
   readonly partition: number;
   readonly runId: string;
@@ -104,6 +197,6 @@ export interface LoadedRun {
   readonly startTimeMs: number | null;
   readonly wakeTimeMs: number | null;
   readonly deaths: number;
-  /** Committed steps, in the order in which they ran. */
+  /** The newest committed execution of each step, in order. */
   readonly steps: readonly StepResult[];
 }

@@ -8,13 +8,18 @@ import {
   decidePoison,
   type RunFacts,
 } from "./decide.ts";
-import type { StepResult } from "./step-result.ts";
+import type { Pause, StepResult } from "./step-result.ts";
 
 const NOTHING = new Uint8Array();
 
-const PAUSE = {
-  ...{ kind: "DELAY", wakeTimeMs: 77, onTimeout: "RESUME", contextJson: NOTHING, maxRetries: 0, childNumber: 0 },
-} as const;
+const PAUSE: Pause = {
+  kind: "DELAY",
+  wakeTimeMs: 77,
+  onTimeout: "RESUME",
+  contextJson: NOTHING,
+  maxRetries: 0,
+  childNumber: 0,
+};
 
 function facts(fields: Partial<RunFacts> = {}): RunFacts {
   return {
@@ -24,7 +29,10 @@ function facts(fields: Partial<RunFacts> = {}): RunFacts {
       ...{ projectId: "p", workflowId: "w", versionId: "v", pool: "default", pythonMinor: "" },
       ...{ stepNames: ["one", "two"], concurrencyLimit: 0, queueLimit: 0, runTimeoutMs: 1000 },
     },
-    input: { eventJson: NOTHING, contextJson: NOTHING },
+    input: {
+      ...{ eventJson: NOTHING, contextJson: NOTHING, eventFallsBackToBody: false, triggerKind: "http" },
+      ...{ traceParent: "", traceId: "", createTimeMs: 0 },
+    },
     state: "RUNNING",
     assignment: 2,
     steps: [],
@@ -71,7 +79,7 @@ describe("a finished step", () => {
   });
 
   it("closes the assignment when it pauses the run", () => {
-    const { change, then } = decideCheckpoint(facts(), step(0, { pause: { ...PAUSE, wakeTimeMs: 77 } }));
+    const { change, then } = decideCheckpoint(facts(), step(0, { pause: PAUSE }));
     assert.equal(then, "SUSPEND");
     assert.deepEqual([change.state, change.assignment], ["SUSPENDED", 3]);
     assert.equal(change.kind === "update" && change.wakeTimeMs, 77);

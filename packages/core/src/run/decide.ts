@@ -3,22 +3,32 @@
  * change for the next commit, and acts on the decision only when that commit is done.
  */
 import { invariant } from "../errors.ts";
-import type { AfterCommit } from "../messages.ts";
+import type { AfterCommit, Resume } from "../messages.ts";
 import type { EndChange, UpdateChange } from "../owner/record.ts";
-import { boundResult, type SizedRun } from "./run-size.ts";
-import type { RunSpec } from "./run-spec.ts";
+import {
+  awaitedChild,
+  boundChildren,
+  cancelAwaited,
+  childStarts,
+  resultForParent,
+  WORKFLOW_TRIGGER,
+} from "./children.ts";
+import { boundResult } from "./run-size.ts";
+import type { RunInput, RunSpec } from "./run-spec.ts";
 import { mayMove, type EndState, type RunState } from "./run-state.ts";
-import { parseStepPath, stepPath } from "./step-path.ts";
+import { parseStepPath } from "./step-path.ts";
 import type { StepResult } from "./step-result.ts";
+import { nextStepPath, resumeStep } from "./steps.ts";
 
 /** What the state machine must know of a run. */
-export interface RunFacts extends SizedRun {
+export interface RunFacts {
   readonly partition: number;
   readonly runId: string;
   readonly spec: RunSpec;
+  readonly input: RunInput;
   readonly state: RunState;
   readonly assignment: number;
-  /** Steps decided so far, committed or in the commit under way. */
+  /** The newest execution of each step decided so far, committed or in the commit under way. */
   readonly steps: readonly StepResult[];
   readonly startTimeMs: number | null;
   readonly deaths: number;
@@ -35,14 +45,39 @@ export const DEATHS_MAX = 3;
 
 /** A step has ended in the current assignment. The step must be the next one. */
 export function decideCheckpoint(run: RunFacts, given: StepResult): Decision {
-  const result = boundResult(run, given);
+  const result = boundChildren(run, boundResult(run, given));
   const index = parseStepPath(result.path);
-  invariant(index === run.steps.length, `step ${result.path} of run ${run.runId} is not the next one`);
+  invariant(result.path === nextStepPath(run), `step ${result.path} of run ${run.runId} is not the next one`);
   if (result.failure) return end(run, "FAILED", result.endTimeMs, result);
   if (result.exit) return end(run, "SUCCEEDED", result.endTimeMs, result, result.exit.reason);
+  if (result.pause) return suspend(run, result);
   if (index + 1 >= run.spec.stepNames.length) return end(run, "SUCCEEDED", result.endTimeMs, result);
-  if (result.pause) return suspend(run, result, result.pause.wakeTimeMs);
-  return { change: update(run, { step: result }), then: "NEXT" };
+  return { change: update(run, stepFields(run, result)), then: "NEXT" };
+}
+
+/**
+ * The time of a pause is over without a request: undefined when the run merely waits for a runner again. Its next
+ * assignment says so in the record.
+ */
+export function decideWake(run: RunFacts, wallMs: number): Decision | undefined {
+  const paused = run.steps.at(-1);
+  if (paused?.pause?.onTimeout === "CANCEL") {
+    const { kind } = paused.pause;
+    const what = kind === "CHILD" ? "the workflow that it waited for has not ended" : "nobody has resumed it";
+    return end(run, "CANCELLED", wallMs, null, `the run was paused in step "${paused.name}", and ${what} in time`);
+  }
+  return nextStepPath(run) === undefined ? end(run, "SUCCEEDED", wallMs, null) : undefined;
+}
+
+/** A request ends the run's pause. What it brought is part of the same commit. */
+export function decideResume(run: RunFacts, message: Resume, wallMs: number): Decision {
+  const paused = run.steps.at(-1);
+  invariant(paused?.pause && run.state === "SUSPENDED", `run ${run.runId} is not paused`);
+  const resumption = { requestId: message.requestId, timeMs: wallMs, dataJson: message.dataJson };
+  const step = resumeStep(paused, resumption);
+  if (message.action === "CANCEL") return end(run, "CANCELLED", wallMs, step, message.reason);
+  if (nextStepPath(run) === undefined) return end(run, "SUCCEEDED", wallMs, step);
+  return { change: update(run, { state: "PENDING", step }), then: "NEXT" };
 }
 
 /** Somebody asked for the end of the run. */
@@ -62,10 +97,11 @@ export function decideMarkRunning(run: RunFacts, startTimeMs: number): Decision 
 
 /** The run's environment or worker died under it too often: it fails, so that it cannot kill workers for ever. */
 export function decidePoison(run: RunFacts, wallMs: number): Decision {
-  const index = run.steps.length;
+  const path = nextStepPath(run);
+  invariant(path !== undefined, `run ${run.runId} has no step left`);
   const result: StepResult = {
-    path: stepPath(index),
-    name: run.spec.stepNames[index] ?? "",
+    path,
+    name: run.spec.stepNames[parseStepPath(path)] ?? "",
     executionId: `poison-${run.assignment}`,
     exportsJson: new Uint8Array(),
     returnValueJson: undefined,
@@ -87,11 +123,20 @@ export function decidePoison(run: RunFacts, wallMs: number): Decision {
 }
 
 /** A suspend closes its assignment in the same commit: the number is raised, so that nothing of it counts any more. */
-function suspend(run: RunFacts, step: StepResult, wakeTimeMs: number): Decision {
+function suspend(run: RunFacts, result: StepResult): Decision {
+  const pause = { ...result.pause!, child: awaitedChild(run.runId, result) };
+  const { wakeTimeMs } = pause;
+  const fields = stepFields(run, { ...result, pause });
   return {
-    change: update(run, { step, state: "SUSPENDED", assignment: run.assignment + 1, wakeTimeMs }),
+    change: update(run, { ...fields, state: "SUSPENDED", assignment: run.assignment + 1, wakeTimeMs }),
     then: "SUSPEND",
   };
+}
+
+/** A step with what it sends to others; its children leave it here. */
+function stepFields(run: RunFacts, result: StepResult): Pick<UpdateChange, "step" | "outbox"> {
+  if (!result.children) return { step: result };
+  return { step: { ...result, children: undefined }, outbox: childStarts(run, result) };
 }
 
 function update(run: RunFacts, fields: Partial<UpdateChange>): UpdateChange {
@@ -124,7 +169,19 @@ function end(run: RunFacts, state: EndState, endTimeMs: number, step: StepResult
     step,
     exitReason,
   };
-  return { change, then: "END" };
+  return { change: withOutbox(run, change), then: "END" };
+}
+
+/** What others learn of a run's end: its parent, a child that it waited for, workflows that its last step starts. */
+function withOutbox(run: RunFacts, change: EndChange): EndChange {
+  const starts = change.state === "SUCCEEDED" && change.step?.children;
+  if (!starts && change.state !== "CANCELLED" && run.input.triggerKind !== WORKFLOW_TRIGGER) return change;
+  const outbox = [
+    ...(starts ? childStarts(run, change.step!) : []),
+    ...(change.state === "CANCELLED" ? cancelAwaited(run, run.steps.at(-1)) : []),
+    ...resultForParent(run, change),
+  ];
+  return outbox.length === 0 ? change : { ...change, outbox };
 }
 
 function startTime(run: RunFacts, step: StepResult | null): number | null {

@@ -9,13 +9,16 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED";
 const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
   PENDING: ["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SUSPENDED"],
   RUNNING: ["RUNNING", "SUSPENDED", "SUCCEEDED", "FAILED", "CANCELLED"],
-  SUSPENDED: ["RUNNING", "CANCELLED"],
+  SUSPENDED: ["PENDING", "RUNNING", "SUCCEEDED", "CANCELLED"],
   SUCCEEDED: [],
   FAILED: [],
   CANCELLED: [],
 };
 
-/** True when a run may move from one state to the other. `PENDING` ends directly when its marks ride on one commit. */
+/**
+ * True when a run may move from one state to the other. `PENDING` ends directly when its marks ride on one commit, and
+ * `SUSPENDED` when no step is left behind the pause.
+ */
 export function mayMove(from: RunState, to: RunState): boolean {
   return TRANSITIONS[from].includes(to);
 }

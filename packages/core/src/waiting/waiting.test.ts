@@ -23,6 +23,7 @@ function desk(settings: Partial<typeof WAITING_DEFAULT> = {}): Waiting {
       nowMs: () => nowMs,
       submit: ({ runId }) => void sent.push(runId),
       cancel: ({ runId }) => void sent.push(`cancel ${runId}`),
+      resume: () => undefined,
       read: (runIds) => void asked.push(...runIds),
     },
     { ...WAITING_DEFAULT, ...settings },

@@ -15,11 +15,14 @@ import type {
   Owner,
   Reassigned,
   Release,
+  Resume,
+  Resumed,
   Submit,
   SubmitOutcome,
 } from "../messages.ts";
 import { isEndState, type RunState } from "../run/run-state.ts";
 import type { StepResponse } from "../run/step-result.ts";
+import { Requests, type Done } from "./requests.ts";
 
 /** What the record says of a run that somebody waits for. */
 export interface RecordedRun {
@@ -36,6 +39,8 @@ export interface WaitingPort {
   submit(message: Submit): void;
   /** To whoever owns the partition; may be lost, is repeated. */
   cancel(message: Cancel): void;
+  /** To whoever owns the partition; may be lost, is repeated. */
+  resume(message: Resume): void;
   /** Look runs up in the record → `onRead` for each that is there. */
   read(runIds: readonly string[]): void;
 }
@@ -56,7 +61,7 @@ export interface RunListener {
   answer?(response: StepResponse): void;
   /** An answer begins whose body comes piece by piece, without waiting for any checkpoint. */
   stream?(answer: StreamedAnswer): void;
-  /** The run has ended. */
+  /** The run has ended; or, when its answer is waited for, has paused (SUSPENDED) before it gave one. */
   ended?(state: RunState): void;
 }
 
@@ -105,29 +110,25 @@ interface Entry {
   stream: StreamedAnswer | undefined;
 }
 
-interface CancelEntry {
-  readonly message: Cancel;
-  readonly done: (state: RunState | undefined | "TIMEOUT") => void;
-  readonly deadlineMs: number;
-  resendAtMs: number;
-}
-
 export class Waiting {
   private readonly settings: WaitingSettings;
   private readonly port: WaitingPort;
   private readonly entries = new Map<string, Entry>();
-  private readonly cancels = new Map<string, CancelEntry>();
+  private readonly cancels: Requests<Cancel, RunState | undefined>;
+  private readonly resumes: Requests<Resume, Resumed>;
   private readonly epochs = new Map<number, number>();
   private copyBytes = 0;
 
   constructor(port: WaitingPort, settings: WaitingSettings = WAITING_DEFAULT) {
     this.port = port;
     this.settings = settings;
+    this.cancels = new Requests(settings.resendMs, (message) => port.cancel(message));
+    this.resumes = new Requests(settings.resendMs, (message) => port.resume(message));
   }
 
   /** Entries now; zero means that `onTick` has nothing to do. */
   get size(): number {
-    return this.entries.size + this.cancels.size;
+    return this.entries.size + this.cancels.size + this.resumes.size;
   }
 
   /**
@@ -150,17 +151,15 @@ export class Waiting {
   }
 
   /** Cancels a run; `done` gets its end state, undefined when there is no such run, or TIMEOUT after `ackMs`. */
-  cancel(message: Cancel, ackMs: number, done: CancelEntry["done"]): void {
+  cancel(message: Cancel, ackMs: number, done: Done<RunState | undefined>): void {
     this.assertRoom();
-    const nowMs = this.port.nowMs();
-    const before = this.cancels.get(message.runId);
-    const both: CancelEntry["done"] = (state) => {
-      before?.done(state);
-      done(state);
-    };
-    const resendAtMs = nowMs + this.settings.resendMs;
-    this.cancels.set(message.runId, { message, done: both, deadlineMs: nowMs + ackMs, resendAtMs });
-    this.port.cancel(message);
+    this.cancels.add(message.runId, message, this.port.nowMs(), ackMs, done);
+  }
+
+  /** Ends a run's pause; `done` gets what became of that, or TIMEOUT after `ackMs`. */
+  resume(message: Resume, ackMs: number, done: Done<Resumed>): void {
+    this.assertRoom();
+    this.resumes.add(message.requestId, message, this.port.nowMs(), ackMs, done);
   }
 
   /** Call every 100 ms or so while `size` is not zero. */
@@ -176,7 +175,8 @@ export class Waiting {
       }
     }
     if (reads.length > 0) this.port.read(reads);
-    for (const [runId, cancel] of [...this.cancels]) this.tickCancel(runId, cancel, nowMs);
+    this.cancels.onTick(nowMs);
+    this.resumes.onTick(nowMs);
   }
 
   private tickSubmit(runId: string, entry: Entry, nowMs: number): void {
@@ -185,16 +185,6 @@ export class Waiting {
       entry.listener.turnedAway?.("TIMEOUT");
     } else if (nowMs >= entry.resendAtMs) {
       this.send(entry);
-    }
-  }
-
-  private tickCancel(runId: string, cancel: CancelEntry, nowMs: number): void {
-    if (nowMs >= cancel.deadlineMs) {
-      this.cancels.delete(runId);
-      cancel.done("TIMEOUT");
-    } else if (nowMs >= cancel.resendAtMs) {
-      cancel.resendAtMs = nowMs + this.settings.resendMs;
-      this.port.cancel(cancel.message);
     }
   }
 
@@ -252,10 +242,11 @@ export class Waiting {
   }
 
   onCancelled({ owner, runId, state }: Cancelled): void {
-    const cancel = this.cancels.get(runId);
-    if (!this.admit(owner) || !cancel) return;
-    this.cancels.delete(runId);
-    cancel.done(state);
+    if (this.admit(owner)) this.cancels.settle(runId, state);
+  }
+
+  onResumed(message: Resumed): void {
+    if (this.admit(message.owner)) this.resumes.settle(message.requestId, message);
   }
 
   // From runners
@@ -293,7 +284,8 @@ export class Waiting {
     const entry = this.entries.get(runId);
     if (!entry || entry.submit) return;
     if (entry.wants.answer && recorded.response) this.deliverAnswer(runId, entry, recorded.response);
-    if (isEndState(recorded.state) && this.entries.has(runId)) this.deliverEnd(runId, entry, recorded.state);
+    const over = isEndState(recorded.state) || (entry.wants.answer && recorded.state === "SUSPENDED");
+    if (over && this.entries.has(runId)) this.deliverEnd(runId, entry, recorded.state);
   }
 
   // Inside

@@ -10,10 +10,11 @@ export interface HttpAnswer {
 }
 
 /** How a run ended for a client that waited for `pd.respond` in vain. */
-export type NoAnswerCause = "NO_RESPONSE" | "RUN_FAILED" | "RUN_CANCELLED" | "WAIT_OVER";
+export type NoAnswerCause = "NO_RESPONSE" | "RUN_PAUSED" | "RUN_FAILED" | "RUN_CANCELLED" | "WAIT_OVER";
 
 const NO_ANSWER: Readonly<Record<NoAnswerCause, readonly [status: number, message: string]>> = {
   NO_RESPONSE: [400, "the run ended without calling pd.respond"],
+  RUN_PAUSED: [400, "respond not called for this invocation: the run has paused without pd.respond; it goes on later"],
   RUN_FAILED: [500, "the run failed before it called pd.respond"],
   RUN_CANCELLED: [400, "the run was cancelled before it called pd.respond"],
   WAIT_OVER: [504, "the run has not answered in time; it goes on"],

@@ -207,6 +207,7 @@ function answerOf({ http }: LiveTrigger, { runId, answer, state }: RunOutcome): 
   if (http.respond !== "workflow") return acceptedAnswer(runId);
   if (answer !== undefined) return stepAnswer(answer, runId);
   if (state === undefined) return noAnswer("WAIT_OVER", runId);
+  if (state === "SUSPENDED") return noAnswer("RUN_PAUSED", runId);
   if (state === "FAILED") return noAnswer("RUN_FAILED", runId);
   return noAnswer(state === "CANCELLED" ? "RUN_CANCELLED" : "NO_RESPONSE", runId);
 }

@@ -1,4 +1,4 @@
-import { createRunId, partitionOf, type messages, type RunSpec } from "@millrace/core";
+import { createRunId, encodeContext, partitionOf, type messages, type RunSpec } from "@millrace/core";
 import { RandomPool } from "./random-pool.ts";
 
 /** Random bytes of a UUIDv7. */
@@ -54,16 +54,7 @@ export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number
 }
 
 /** `pd.steps["trigger"]["context"]` as JSON text; the request goes in as text so that nothing in it changes. */
-function contextJson(start: RunStart, runId: string, nowMs: number): string {
-  const context = JSON.stringify({
-    id: runId,
-    trace_id: start.traceId,
-    ts: new Date(nowMs).toISOString(),
-    workflow_id: start.spec.workflowId,
-    workflow_name: start.workflowName,
-    deployment_id: start.spec.versionId,
-    replay: start.replayOf !== undefined,
-    ...(start.replayOf === undefined ? {} : { replay_of: start.replayOf }),
-  });
+function contextJson(start: RunStart, runId: string, timeMs: number): string {
+  const context = encodeContext({ ...start, runId, timeMs });
   return start.requestJson === undefined ? context : `${context.slice(0, -1)},"request":${start.requestJson}}`;
 }

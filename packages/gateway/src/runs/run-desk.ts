@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { wire, type BusSubscription, type Channels } from "@millrace/bus";
 import {
   coerceError,
@@ -67,6 +68,7 @@ export class RunDesk {
         submit: (message) =>
           void channels.submit(message.partition).send(wire.submitToWire(message), traceHeaders(message)),
         cancel: (message) => void channels.cancel(message.partition).send(message),
+        resume: (message) => void channels.resume(message.partition).send(wire.resumeToWire(message)),
         read: (runIds) => void this.#read(runIds),
       },
       settings,
@@ -84,6 +86,7 @@ export class RunDesk {
       channels.answer(gateway).listen((message) => waiting.onAnswer(wire.answerFromWire(message))),
       channels.reassigned(gateway).listen((message) => waiting.onReassigned(wire.reassignedFromWire(message))),
       channels.cancelled(gateway).listen((message) => waiting.onCancelled(wire.cancelledFromWire(message))),
+      channels.resumed(gateway).listen((message) => waiting.onResumed(wire.resumedFromWire(message))),
     ];
   }
 

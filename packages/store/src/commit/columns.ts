@@ -2,7 +2,9 @@ import {
   PlatformError,
   runIdTimeMs,
   type AcceptChange,
+  type DeliveredChange,
   type EndChange,
+  type OutboxMessage,
   type StepResult,
   type UpdateChange,
 } from "@millrace/core";
@@ -106,4 +108,19 @@ export const endColumns: readonly Column<EndChange>[] = [
   column("end_time", "timestamptz", (change) => change.endTimeMs),
   column("exit_reason", "text", (change) => change.exitReason),
   ...stepColumns,
+];
+
+/** Columns of a message that an update or an end sends to another run's owner. */
+export const outboxColumns: readonly Column<OutboxMessage>[] = [
+  column("partition", "int4", (message) => message.partition),
+  column("id", "text", (message) => message.id),
+  column("run_id", "uuid", (message) => message.runId),
+  column("body", "json", (message) => JSON.stringify(message.body)),
+  column("payload", "bytea", (message) => message.payload),
+];
+
+/** Columns of a message that is acknowledged. */
+export const deliveredColumns: readonly Column<DeliveredChange>[] = [
+  column("partition", "int4", (change) => change.partition),
+  column("id", "text", (change) => change.id),
 ];

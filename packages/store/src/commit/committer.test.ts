@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createRunId } from "@millrace/core";
-import { createAccept, createEnd, createScratchHouse, createStep, createUpdate } from "../../test/scratch-house.ts";
+import {
+  createAccept,
+  createEnd,
+  createScratchHouse,
+  createStep,
+  createUpdate,
+  loadAll,
+} from "../../test/scratch-house.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -23,7 +30,7 @@ describe("a commit", () => {
       createUpdate(first, { step: createStep(0, { response }) }),
       createUpdate(second, { state: "SUSPENDED", assignment: 2, wakeTimeMs: 1_800_000_000_000, deaths: 1 }),
     );
-    const { rows } = await house.store.partitions.load(writer.epochs);
+    const { rows } = await loadAll(house, writer.epochs);
     const loaded = new Map(rows.map((row) => [row.runId, row]));
     const { kind: _kind, idempotencyKey: _key, ...asAccepted } = first;
     const step = loaded.get(first.runId)!.steps[0]!;
@@ -42,7 +49,10 @@ describe("a commit", () => {
       steps: [step],
     });
     assert.deepEqual({ ...step.response, body: [...step.response!.body] }, { ...response, body: [0, 255] });
-    const { state, assignment, wakeTimeMs, deaths, startTimeMs } = loaded.get(second.runId)!;
+    assert.ok(!loaded.has(second.runId), "a paused run stays where it is");
+    const query = new Map([[4, { epoch: writer.epochs.get(4)!, readToMs: 0 }]]);
+    const [paused] = (await house.store.partitions.page(query, 1_800_000_000_000, 10)).get(4)!.rows;
+    const { state, assignment, wakeTimeMs, deaths, startTimeMs } = paused!;
     assert.deepEqual(
       [state, assignment, wakeTimeMs, deaths, startTimeMs],
       ["SUSPENDED", 2, 1_800_000_000_000, 1, 1_700_000_000_000],
@@ -60,8 +70,8 @@ describe("a commit", () => {
       ],
     );
     assert.deepEqual(
-      (await house.store.partitions.load(writer.epochs)).rows.map(({ runId }) => runId),
-      [second.runId],
+      (await loadAll(house, writer.epochs)).rows.map(({ runId }) => runId),
+      [],
     );
     const left = await (await house.connect()).query("SELECT 1 FROM run_steps");
     assert.equal(left.rowCount, 0);
@@ -73,7 +83,7 @@ describe("a commit", () => {
     const run = createAccept(house.spec);
     await writer.commit(run);
     for (let index = 0; index < 12; index++) await writer.commit(createUpdate(run, { step: createStep(index) }));
-    const { rows } = await house.store.partitions.load(writer.epochs);
+    const { rows } = await loadAll(house, writer.epochs);
     assert.deepEqual(
       rows[0]!.steps.map(({ path }) => path),
       Array.from({ length: 12 }, (_, index) => `steps/${index}`),
@@ -114,7 +124,7 @@ describe("a commit", () => {
       await writer.commit(createEnd(run));
       const late = await writer.commit({ ...run, sequence: run.sequence + 2_000_000 });
       assert.deepEqual(late.accepts.get(run.runId), { kind: "exists", ended: true });
-      assert.deepEqual((await house.store.partitions.load(writer.epochs)).rows, []);
+      assert.deepEqual((await loadAll(house, writer.epochs)).rows, []);
     }
   });
 
@@ -257,7 +267,7 @@ describe("a change that cannot be kept", () => {
         );
       assert.deepEqual(outcome.refused, new Set());
     }
-    const { rows } = await house.store.partitions.load(writer.epochs);
+    const { rows } = await loadAll(house, writer.epochs);
     assert.deepEqual(rows.map(({ runId }) => runId).sort(), [runs[5]!.runId, runs[20]!.runId].sort());
     const fresh = createAccept(house.spec);
     assert.deepEqual((await writer.commit(fresh)).accepts.get(fresh.runId), { kind: "inserted" });

@@ -150,7 +150,8 @@ async function toOutcome(
   const held = new Set(result.fresh ? result.held : await readHeld(client, batch));
   const refused = new Set([...batch.epochs.keys()].filter((partition) => !held.has(partition)));
   const written = refused.size === 0 ? changes : changes.filter(({ partition }) => held.has(partition));
-  if (!result.fresh || result.accepted + result.updated + result.ended < written.length) {
+  const rows = written.reduce((count, { kind }) => count + (kind === "delivered" ? 0 : 1), 0);
+  if (!result.fresh || result.accepted + result.updated + result.ended < rows) {
     const outcomes = await readOutcomes(client, written);
     return { refused, accepts: outcomes.accepts, failed: new Map([...outcomes.failed, ...failed]) };
   }

@@ -8,9 +8,10 @@ import {
   createScratchHouse,
   createStep,
   createUpdate,
+  loadAll,
+  type ScratchHouse,
   waitForLockWaiters,
   waitUntil,
-  type ScratchHouse,
 } from "../../test/scratch-house.ts";
 import { typeParsers } from "../type-parsers.ts";
 import { createCommitQuery } from "./rows.ts";
@@ -59,7 +60,7 @@ describe("the fence of a commit", () => {
     assert.equal(taken, false);
     await release();
     assert.deepEqual((await committed).accepts.get(run.runId), { kind: "inserted" });
-    const { rows, moved } = await house.store.partitions.load(await take);
+    const { rows, moved } = await loadAll(house, await take);
     assert.deepEqual([rows.map(({ runId }) => runId), moved], [[run.runId], new Set()]);
   });
 
@@ -73,7 +74,7 @@ describe("the fence of a commit", () => {
       return text.replace("FOR SHARE OF p", "");
     });
     await waitForLockWaiters(client, 1);
-    const { rows } = await house.store.partitions.load(await house.store.partitions.take([3]));
+    const { rows } = await loadAll(house, await house.store.partitions.take([3]));
     assert.deepEqual(rows, [], "the new owner has read the partition");
     await release();
     assert.equal((await late).accepted, 1, "and the old owner writes it afterwards");
@@ -131,7 +132,7 @@ describe("a takeover", () => {
     await release();
     await committed;
     assert.deepEqual((await old).rows, [{ id: null }], "one statement, one snapshot: the run is not in it");
-    const { rows } = await house.store.partitions.load(await house.store.partitions.take([3]));
+    const { rows } = await loadAll(house, await house.store.partitions.take([3]));
     assert.deepEqual(
       rows.map(({ runId }) => runId),
       [run.runId],
@@ -144,7 +145,7 @@ describe("a takeover", () => {
     const [lost, kept] = [createAccept(house.spec), createAccept(house.spec, { partition: 4 })];
     await writer.commit(lost, kept);
     await house.store.partitions.take([3]);
-    const { rows, moved } = await house.store.partitions.load(writer.epochs);
+    const { rows, moved } = await loadAll(house, writer.epochs);
     assert.deepEqual([rows.map(({ runId }) => runId), moved], [[kept.runId], new Set([3])]);
   });
 

@@ -82,6 +82,8 @@ function isWritten(change: Change, standing: Standing): boolean {
   switch (change.kind) {
     case "accept":
       return false;
+    case "delivered":
+      return true;
     case "update":
       return standing.sequence !== null && (change.step === null || standing.has_step);
     case "end":

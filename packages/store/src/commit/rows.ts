@@ -1,6 +1,22 @@
-import { coerceError, invariant, isRunId, type Change, type CommitBatch, type PlatformError } from "@millrace/core";
+import {
+  coerceError,
+  invariant,
+  isRunId,
+  type Change,
+  type CommitBatch,
+  type OutboxMessage,
+  type PlatformError,
+} from "@millrace/core";
 import { ArrayWriter, encodeArray, type ElementName } from "./binary.ts";
-import { acceptColumns, dayOf, endColumns, updateColumns, type Column } from "./columns.ts";
+import {
+  acceptColumns,
+  dayOf,
+  deliveredColumns,
+  endColumns,
+  outboxColumns,
+  updateColumns,
+  type Column,
+} from "./columns.ts";
 import { createStatement, type Statement, type StatementParts } from "./statement.ts";
 
 /** A prepared statement with its parameters, for `pg`. */
@@ -19,21 +35,24 @@ export interface CommitQuery {
 
 /** The rows of one kind of change, as one array for each column. */
 class RowWriter {
-  readonly #columns: readonly { readonly writer: ArrayWriter<ElementName>; readonly value: Column<Change>["value"] }[];
+  readonly #columns: readonly {
+    readonly writer: ArrayWriter<ElementName>;
+    readonly value: Column<Change | OutboxMessage>["value"];
+  }[];
   count = 0;
 
   constructor(columns: readonly Column<never>[]) {
     this.#columns = columns.map(({ type, value }) => ({
       writer: new ArrayWriter<ElementName>(type),
-      value: value as Column<Change>["value"],
+      value: value as Column<Change | OutboxMessage>["value"],
     }));
   }
 
   /** Adds a row, or throws and leaves nothing of it behind: a change that has no encoding fails alone. */
-  add(change: Change): void {
+  add(row: Change | OutboxMessage): void {
     const marks = this.#columns.map(({ writer }) => writer.mark());
     try {
-      for (const { writer, value } of this.#columns) writer.add(value(change));
+      for (const { writer, value } of this.#columns) writer.add(value(row));
       this.count++;
     } catch (thrown) {
       for (const [index, { writer }] of this.#columns.entries()) writer.reset(marks[index]!);
@@ -53,6 +72,7 @@ const COLUMNS: Readonly<Record<Change["kind"], readonly Column<never>[]>> = {
   accept: acceptColumns,
   update: updateColumns,
   end: endColumns,
+  delivered: deliveredColumns,
 };
 
 const statements = new Map<string, Statement>();
@@ -77,23 +97,27 @@ function daySpan(changes: readonly Change[]): [string, string] {
  * @param again true inside a transaction that has taken its turn already
  */
 export function createCommitQuery(batch: CommitBatch, changes: readonly Change[], again: boolean): CommitQuery {
-  const writers: Partial<Record<Change["kind"], RowWriter>> = {};
+  const writers: Partial<Record<Change["kind"] | "outbox", RowWriter>> = {};
   const failed = new Map<string, PlatformError>();
   let keys = false;
   for (const change of changes) {
     invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
     try {
       (writers[change.kind] ??= new RowWriter(COLUMNS[change.kind])).add(change);
-      keys ||= change.kind === "accept" && change.idempotencyKey !== "";
+      if (change.kind === "accept") keys ||= change.idempotencyKey !== "";
+      else if (change.kind !== "delivered" && change.outbox) {
+        for (const message of change.outbox) (writers.outbox ??= new RowWriter(outboxColumns)).add(message);
+      }
     } catch (thrown) {
       failed.set(change.runId, coerceError(thrown));
     }
   }
-  const { accept, update, end } = writers;
+  const { accept, update, end, delivered, outbox } = writers;
   const has = (writer: RowWriter | undefined): boolean => writer !== undefined && writer.count > 0;
-  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end) };
+  const sends = { delivered: has(delivered), outbox: has(outbox) };
+  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...sends };
   const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
-  const rows = [accept, update, end].flatMap((writer) => writer?.finish() ?? []);
+  const rows = [accept, update, end, delivered, outbox].flatMap((writer) => writer?.finish() ?? []);
   const days = parts.accepts ? daySpan(changes) : [];
   const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows];
   const written = failed.size === 0 ? changes : changes.filter(({ runId }) => !failed.has(runId));

@@ -11,7 +11,7 @@
  * - for one accept: 0.64 ms of the server with only the parts that it needs, 1.01 ms with all parts and empty arrays
  * (CPU times on a machine that was busy with other work; they compare, they do not promise.)
  */
-import { acceptColumns, endColumns, updateColumns, type Column } from "./columns.ts";
+import { acceptColumns, deliveredColumns, endColumns, outboxColumns, updateColumns, type Column } from "./columns.ts";
 
 /** Which kinds of change a statement writes; a part that a batch lacks is left out, it would cost time for nothing. */
 export interface StatementParts {
@@ -20,6 +20,10 @@ export interface StatementParts {
   readonly keys: boolean;
   readonly updates: boolean;
   readonly ends: boolean;
+  /** Messages to other runs' owners that are acknowledged. */
+  readonly delivered: boolean;
+  /** Messages to other runs' owners that updates and ends send. */
+  readonly outbox: boolean;
 }
 
 /** One row: what the statement did. */
@@ -80,9 +84,12 @@ export function createStatement(parts: StatementParts): Statement {
       : []),
     ...(parts.updates ? [updatePart(source(updateColumns))] : []),
     ...(parts.ends ? [endPart(source(endColumns))] : []),
+    ...(parts.delivered ? [deliveredPart(source(deliveredColumns))] : []),
+    ...(parts.outbox ? [outboxPart(source(outboxColumns))] : []),
   ];
   const count = (present: boolean, cte: string): string => (present ? `(SELECT count(*)::int4 FROM ${cte})` : "0");
-  const letters = [parts.accepts && "a", parts.keys && "k", parts.updates && "u", parts.ends && "e"];
+  const { accepts, keys, updates, ends, delivered, outbox } = parts;
+  const letters = [accepts && "a", keys && "k", updates && "u", ends && "e", delivered && "d", outbox && "o"];
   return {
     name: `commit_${letters.filter(Boolean).join("")}`,
     text: `WITH ${ctes.join(", ")}
@@ -160,5 +167,20 @@ function endPart(source: string): string {
   UNION ALL
   SELECT day, id, path, ordinal, step_assignment, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
   FROM ended WHERE path IS NOT NULL
+)`;
+}
+
+/** The same message again is one that a repeated decision made: the first stays. */
+function outboxPart(source: string): string {
+  return `sent AS (
+  INSERT INTO outbox (id, partition, run_id, body, payload)
+  SELECT c.id, c.partition, c.run_id, c.body, c.payload FROM fence, ${source} WHERE c.partition = ANY (fence.held)
+  ON CONFLICT (id) DO NOTHING
+)`;
+}
+
+function deliveredPart(source: string): string {
+  return `delivered AS (
+  DELETE FROM outbox o USING fence, ${source} WHERE o.id = c.id AND c.partition = ANY (fence.held)
 )`;
 }

@@ -10,6 +10,8 @@ export interface StepRunRecord {
   readonly result: StepResult | null;
   /** The assignment that it ran in, which its log lines carry; 0 as long as it has not ended. */
   readonly assignment: number;
+  /** Which execution of the step this is, from 1; 0 as long as none has ended. */
+  readonly runs: number;
 }
 
 /** A run without its steps. */
@@ -29,6 +31,8 @@ export interface RunSummary {
   readonly createTimeMs: number;
   readonly startTimeMs: number | null;
   readonly endTimeMs: number | null;
+  /** When it goes on by itself, or is cancelled; null when it is not paused. */
+  readonly wakeTimeMs: number | null;
   /** Why it ended early; empty for none. */
   readonly exitReason: string;
   /** The step that failed the run; null when none did. */

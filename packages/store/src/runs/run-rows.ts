@@ -24,6 +24,8 @@ export interface RunRow {
   readonly assignment: number;
   readonly create_time: number;
   readonly start_time: number | null;
+  /** When it goes on by itself; null when it is not paused. */
+  readonly wake_time: number | null;
   readonly end_time: number | null;
   readonly exit_reason: string;
   readonly trigger_kind: string;
@@ -37,16 +39,20 @@ export interface RunRow {
 /**
  * Rows of both tables, newest first. Ids are UUIDv7, so their order is the order of creation, in the hot table and over the
  * days of history alike, and the primary keys and the indexes by workflow and project give it without a sort. A statement
- * sees one moment, so a run that moves to history meanwhile is in exactly one of the two.
+ * sees one moment, so a run that moves to history meanwhile is in exactly one of the two. Paused runs have indexes of their
+ * own.
  */
 export async function readRunRows(kysely: Kysely<Tables>, condition: RunCondition, limit: number): Promise<RunRow[]> {
   const { rows } = await sql<RunRow>`
     SELECT r.*, w.name AS workflow_name, v.number AS version_number
     FROM (
-      (SELECT ${SHARED}, NULL::timestamptz AS end_time, '' AS exit_reason
-       FROM runs WHERE ${condition.hot} ORDER BY id DESC LIMIT ${limit})
+      (SELECT ${SHARED}, wake_time, NULL::timestamptz AS end_time, '' AS exit_reason
+       FROM runs WHERE ${condition.hot} AND wake_time IS NULL ORDER BY id DESC LIMIT ${limit})
       UNION ALL
-      (SELECT ${SHARED}, end_time, exit_reason
+      (SELECT ${SHARED}, wake_time, NULL::timestamptz AS end_time, '' AS exit_reason
+       FROM runs WHERE ${condition.hot} AND wake_time IS NOT NULL ORDER BY id DESC LIMIT ${limit})
+      UNION ALL
+      (SELECT ${SHARED}, NULL::timestamptz AS wake_time, end_time, exit_reason
        FROM history_runs WHERE ${condition.history} ORDER BY id DESC LIMIT ${limit})
       ORDER BY id DESC LIMIT ${limit}
     ) r

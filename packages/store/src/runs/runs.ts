@@ -8,7 +8,7 @@ import {
   type RunState,
   type StepResponse,
 } from "@millrace/core";
-import { sql, type Expression, type Kysely, type SqlBool } from "kysely";
+import { CompiledQuery, sql, type Expression, type Kysely, type SqlBool } from "kysely";
 import type { Database } from "../database.ts";
 import { isId } from "../definitions/ids.ts";
 import { pageSizeOf, parsePageToken, toPage } from "../definitions/paging.ts";
@@ -17,7 +17,7 @@ import type { Tables } from "../tables.ts";
 import type { RunFilter, RunRecord, Runs, RunStatus, RunSummary } from "./run-records.ts";
 import { readRunRows, type RunRow } from "./run-rows.ts";
 import type { StepDetail, StepRow } from "./step-detail.ts";
-import { toStepRuns } from "./step-runs.ts";
+import { newestSteps, toStepRuns } from "./step-runs.ts";
 
 /** Runs on Postgres. */
 export function createRuns(database: Database): Runs {
@@ -72,11 +72,13 @@ async function readBody(kysely: Kysely<Tables>, row: RunRow): Promise<RunBody> {
 }
 
 async function readSteps(kysely: Kysely<Tables>, { id, end_time }: RunRow): Promise<readonly StepRow[]> {
-  if (end_time === null) {
-    return kysely.selectFrom("run_steps").selectAll().where("run_id", "=", id).orderBy("ordinal").execute();
-  }
-  const steps = kysely.selectFrom("history_steps").selectAll().where("day", "=", runIdDay(id));
-  return steps.where("run_id", "=", id).orderBy("ordinal").execute();
+  const { rows } =
+    end_time === null
+      ? await kysely.executeQuery<StepRow>(CompiledQuery.raw(newestSteps("run_steps", "run_id = $1"), [id]))
+      : await kysely.executeQuery<StepRow>(
+          CompiledQuery.raw(newestSteps("history_steps", "day = $2 AND run_id = $1"), [id, runIdDay(id)]),
+        );
+  return rows;
 }
 
 function toInput(row: RunRow, { event, context }: RunBody): RunInput {
@@ -110,6 +112,7 @@ function toSummary(row: RunRow, failed: FailedStep | undefined): RunSummary {
     createTimeMs: row.create_time,
     startTimeMs: row.start_time,
     endTimeMs: row.end_time,
+    wakeTimeMs: row.wake_time,
     exitReason: row.exit_reason,
     failure: failure && failed ? { ...failure, path: failed.path, step: failed.name } : null,
   };

@@ -1,0 +1,193 @@
+import type { Cancel, Resume, ResumeOutcome } from "../messages.ts";
+import { decideResume, decideWake } from "../run/decide.ts";
+import { hasRoom } from "../run/run-size.ts";
+import { isEndState, type RunState } from "../run/run-state.ts";
+import { isBehind } from "../run/steps.ts";
+import { isInFlight, loadRun, type OwnedRun } from "./owned-run.ts";
+import type { RunRequest, WakeQuery } from "./owner-port.ts";
+import type { OwnerState } from "./owner-state.ts";
+import type { PartitionState } from "./partition-state.ts";
+import type { FoundRun, LoadedRun, WakePage } from "./record.ts";
+
+/** Paused runs are read this long before they wake. */
+const AHEAD_MS = 500;
+/** With more runs than this in memory no further ones are woken. */
+const RUNS_MAX = 20_000;
+
+/** What ends of pauses lead to elsewhere. */
+export interface PauseHooks {
+  /** The end of a run is committed. */
+  finish(part: PartitionState, run: OwnedRun, warm: boolean): void;
+  cancel(message: Cancel): void;
+  cancelled(part: PartitionState, message: Cancel, state: RunState | undefined): void;
+}
+
+/** Pauses from their commit to their end: by the clock, by a request, by a cancel. */
+export class Pauses {
+  private readonly state: OwnerState;
+  private readonly hooks: PauseHooks;
+  private paging = false;
+
+  constructor(state: OwnerState, hooks: PauseHooks) {
+    this.state = state;
+    this.hooks = hooks;
+  }
+
+  /** A pause is committed. A run that wakes much later leaves the memory. */
+  begin(part: PartitionState, run: OwnedRun): void {
+    this.state.runners.vacate(run, true);
+    this.state.move(part, run, "SUSPENDED");
+    this.release(part, run);
+  }
+
+  private release(part: PartitionState, run: OwnedRun): void {
+    const wakeTimeMs = run.wakeTimeMs ?? 0;
+    if (run.phase !== "SUSPENDED" || !part.sleepers.mayLeave(wakeTimeMs, this.state.port.wallMs())) return;
+    this.state.forget(part, run, false);
+    part.sleepers.expect(wakeTimeMs);
+  }
+
+  // The clock
+
+  /** Wakes what is due and reads what soon will be. */
+  patrol(): void {
+    const wallMs = this.state.port.wallMs();
+    let runs = 0;
+    for (const part of this.state.owned.values()) {
+      runs += part.runs.size;
+      for (const run of part.runs.values()) {
+        if (run.phase === "SUSPENDED" && (run.wakeTimeMs ?? 0) <= wallMs) this.wake(part, run, wallMs);
+      }
+    }
+    if (!this.paging && runs < RUNS_MAX) this.pageDue(wallMs + AHEAD_MS);
+  }
+
+  private wake(part: PartitionState, run: OwnedRun, wallMs: number): void {
+    const decision = decideWake(run, wallMs);
+    if (decision) this.state.decide(part, run, decision, "ENDING", () => this.hooks.finish(part, run, true));
+    else this.enqueue(part, run);
+  }
+
+  private enqueue(part: PartitionState, run: OwnedRun): void {
+    run.fresh = false;
+    run.started = false;
+    this.state.move(part, run, "PENDING");
+  }
+
+  private pageDue(untilMs: number): void {
+    const due = new Map<number, WakeQuery>();
+    for (const part of this.state.owned.values()) {
+      if (part.sleepers.nextWakeMs > untilMs) continue;
+      due.set(part.partition, { epoch: part.stamp.epoch, readToMs: part.sleepers.readToMs });
+      part.sleepers.beginPage(untilMs);
+    }
+    if (due.size === 0) return;
+    this.paging = true;
+    this.state.port.page(due, untilMs);
+  }
+
+  /** Pages were read; those that are missing could not be, and are tried again. */
+  onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage>): void {
+    this.paging = false;
+    for (const [partition, { epoch }] of queries) {
+      const part = this.partOf(partition, epoch);
+      if (!part) continue;
+      const page = pages.get(partition);
+      for (const row of page?.rows ?? []) this.pageIn(part, row);
+      part.sleepers.endPage(page);
+    }
+    this.patrol();
+  }
+
+  private pageIn(part: PartitionState, row: LoadedRun): void {
+    if (!part.runs.has(row.runId) && part.sleepers.isFresh(row.runId)) this.state.insert(part, loadRun(row));
+  }
+
+  // Requests
+
+  onResume(message: Resume): void {
+    const part = this.state.owned.get(message.partition);
+    if (!part) return;
+    const run = part.runs.get(message.runId);
+    if (!run) return this.find(part, { kind: "resume", message });
+    if (isInFlight(run)) return;
+    if (isMeant(run, message)) return this.resume(part, run, message);
+    if (message.path !== "" && !isBehind(run, message.path)) return this.answer(part, message, "EARLY", run.state);
+    this.find(part, { kind: "resume", message });
+  }
+
+  private resume(part: PartitionState, run: OwnedRun, message: Resume): void {
+    if (!hasRoom(run, message.dataJson.length)) {
+      this.answer(part, message, "TOO_LARGE", run.state);
+      return this.release(part, run);
+    }
+    const decision = decideResume(run, message, this.state.port.wallMs());
+    const ends = decision.then === "END";
+    this.state.decide(part, run, decision, ends ? "ENDING" : "RESUMING", () => {
+      run.committedSteps += 1;
+      if (ends) this.hooks.finish(part, run, true);
+      else this.enqueue(part, run);
+      this.answer(part, message, "DONE", run.state);
+    });
+  }
+
+  /** Looks a run up that is not in memory, or a pause that is over: the record knows by whom. */
+  find(part: PartitionState, request: RunRequest): void {
+    part.sleepers.beginRead();
+    this.state.port.findRun(part.partition, part.stamp.epoch, request);
+  }
+
+  /** What was looked up; undefined when that failed, which the sender's next copy makes good. */
+  onFound(partition: number, epoch: number, request: RunRequest, found: FoundRun | undefined): void {
+    const part = this.partOf(partition, epoch);
+    if (!part) return;
+    const { runId } = request.message;
+    const isFresh = part.sleepers.isFresh(runId);
+    part.sleepers.endRead();
+    if (!found) return;
+    const run = part.runs.get(runId);
+    if (run) return this.tellOfMemory(part, run, request, found);
+    if (!isFresh) return;
+    if (!found.paused) return this.tellOfRecord(part, request, found);
+    const paused = loadRun(found.paused);
+    this.state.insert(part, paused);
+    if (request.kind === "cancel") return this.hooks.cancel(request.message);
+    if (isMeant(paused, request.message)) return this.resume(part, paused, request.message);
+    this.tellOfMemory(part, paused, request, found);
+    this.release(part, paused);
+  }
+
+  /** The run is in memory, so that only the question by whom a former pause was ended is left. */
+  private tellOfMemory(part: PartitionState, run: OwnedRun, request: RunRequest, found: FoundRun): void {
+    if (request.kind === "cancel" || isInFlight(run)) return;
+    const { message } = request;
+    if (isMeant(run, message)) return this.resume(part, run, message);
+    const isOver = message.path === "" || isBehind(run, message.path);
+    const outcome = found.resumedBy === message.requestId ? "DONE" : isOver ? "OVER" : "EARLY";
+    this.answer(part, message, outcome, run.state);
+  }
+
+  private tellOfRecord(part: PartitionState, request: RunRequest, { state, resumedBy }: FoundRun): void {
+    if (request.kind === "cancel") return this.hooks.cancelled(part, request.message, state);
+    const { message } = request;
+    if (state === undefined) this.answer(part, message, "UNKNOWN", state);
+    else if (resumedBy === message.requestId) this.answer(part, message, "DONE", state);
+    else if (isEndState(state)) this.answer(part, message, "ENDED", state);
+  }
+
+  private answer(part: PartitionState, message: Resume, outcome: ResumeOutcome, state: RunState | undefined): void {
+    const { runId, requestId } = message;
+    const answer = { owner: part.stamp, runId, requestId, outcome, state };
+    this.state.port.toGateway(message.gateway, "resumed", answer);
+  }
+
+  private partOf(partition: number, epoch: number): PartitionState | undefined {
+    const part = this.state.owned.get(partition);
+    return part?.stamp.epoch === epoch ? part : undefined;
+  }
+}
+
+/** True when the run is in the very pause that a request wants to end. */
+function isMeant(run: OwnedRun, { path }: Resume): boolean {
+  return run.phase === "SUSPENDED" && (path === "" || run.steps.at(-1)?.path === path);
+}

@@ -1,0 +1,67 @@
+import type { WakePage } from "./record.ts";
+
+/** Runs that wake sooner than this after their pause stay in memory: reading them back would cost more. */
+const NEAR_MS = 5000;
+
+/**
+ * Which of a partition's paused runs are in memory: those that wake up to `readToMs`, and no others but by chance. The
+ * others stay in the record behind an index by their wake time, and are read in pages as their time comes.
+ *
+ * A read may be older than the memory: what left the memory while it was under way is not taken from it again.
+ */
+export class Sleepers {
+  /** All that wake up to then have been read; ms since 1970. */
+  readToMs = 0;
+  /** When the next one wakes that is not in memory; Infinity when there is none. */
+  nextWakeMs = Infinity;
+  /** Reads of single runs and of pages that are under way. */
+  private reads = 0;
+  private readonly gone = new Set<string>();
+  /** What held before the page that is being read. */
+  private before = { readToMs: 0, nextWakeMs: Infinity };
+
+  /** True when a run that is paused may leave the memory. */
+  mayLeave(wakeTimeMs: number, wallMs: number): boolean {
+    return wakeTimeMs > wallMs + NEAR_MS && wakeTimeMs > this.readToMs;
+  }
+
+  /** A paused run has left the memory, or was found in the record. */
+  expect(wakeTimeMs: number): void {
+    this.nextWakeMs = Math.min(this.nextWakeMs, wakeTimeMs);
+  }
+
+  /** Some run has left the memory. */
+  left(runId: string): void {
+    if (this.reads > 0) this.gone.add(runId);
+  }
+
+  /** False when what a read says of a run may be of the past. Ask before the read's end is told. */
+  isFresh(runId: string): boolean {
+    return !this.gone.has(runId);
+  }
+
+  beginRead(): void {
+    this.reads += 1;
+  }
+
+  endRead(): void {
+    this.reads -= 1;
+    if (this.reads === 0) this.gone.clear();
+  }
+
+  /** From now on nothing leaves the memory that this page might lack. */
+  beginPage(untilMs: number): void {
+    this.beginRead();
+    this.before = { readToMs: this.readToMs, nextWakeMs: this.nextWakeMs };
+    this.readToMs = Math.max(this.readToMs, untilMs);
+    this.nextWakeMs = Infinity;
+  }
+
+  /** Undefined: it could not be read. */
+  endPage(page: WakePage | undefined): void {
+    const { readToMs, nextWakeMs } = page ?? this.before;
+    this.readToMs = readToMs;
+    this.expect(nextWakeMs ?? Infinity);
+    this.endRead();
+  }
+}

@@ -1,0 +1,68 @@
+import type { PauseKind } from "@millrace/core";
+import type { Random } from "./random.ts";
+
+/** Two workflows, in partition 0 and 1; the first has concurrency limit 1. */
+export const LIMITED = 0;
+
+/** How a simulated run pauses, and what ends the pause. */
+export interface PausePlan {
+  readonly step: number;
+  readonly kind: PauseKind;
+  readonly sleepMs: number;
+  readonly onTimeout: "RESUME" | "CANCEL";
+  readonly maxRetries: number;
+  /** When somebody who has the link acts, counted from the acknowledgement; null for never. */
+  readonly linkMs: number | null;
+  readonly linkAction: "RESUME" | "CANCEL";
+}
+
+/** What a simulated run does. */
+export interface RunPlan {
+  /** Also its partition. */
+  readonly workflow: number;
+  readonly durationsMs: readonly number[];
+  /** Steps that write to a data store. */
+  readonly writes: readonly boolean[];
+  /** The step that answers. */
+  readonly respond: number | null;
+  readonly pause: PausePlan | null;
+  /** The step that starts another workflow, and what that does. */
+  readonly child: { readonly step: number; readonly plan: RunPlan } | null;
+  readonly cancelMs: number | null;
+  /** Idempotency key; empty for none. */
+  readonly key: string;
+}
+
+/** A run of a workflow of one to three steps. */
+export function planRun(random: Random, key: string, isChild = false): RunPlan {
+  const steps = random.integer(1, isChild ? 2 : 3);
+  const each = <T>(make: () => T) => Array.from({ length: steps }, make);
+  const pause = planPause(random, steps, isChild);
+  const starts = !isChild && (pause?.kind === "CHILD" || random.next() < 0.15);
+  const step = pause?.kind === "CHILD" ? pause.step : random.integer(0, steps - 1);
+  return {
+    workflow: random.choice([LIMITED, LIMITED, 1]),
+    durationsMs: each(() => random.choice([20, 300, 1000, isChild ? 300 : 4000]) * random.uniform(0.5, 1.5)),
+    writes: each(() => random.integer(0, 1) === 1),
+    respond: isChild ? null : random.choice([null, random.integer(0, steps - 1)]),
+    pause,
+    child: starts ? { step, plan: planRun(random, "", true) } : null,
+    cancelMs: isChild ? null : random.choice([null, null, random.uniform(50, 6000)]),
+    key: isChild ? "" : random.choice(["", key]),
+  };
+}
+
+function planPause(random: Random, steps: number, isChild: boolean): PausePlan | null {
+  if (random.next() < 0.4) return null;
+  const kind = random.choice<PauseKind>(isChild ? ["DELAY"] : ["DELAY", "SUSPEND", "RERUN", "CHILD"]);
+  return {
+    step: random.integer(0, steps - 1),
+    kind,
+    // A child has all the time that it needs: one that is given up is another matter.
+    sleepMs: kind === "CHILD" ? 300_000 : random.choice([random.uniform(100, 4000), random.uniform(5000, 9000)]),
+    onTimeout: kind === "SUSPEND" || kind === "CHILD" ? random.choice(["RESUME", "CANCEL"]) : "RESUME",
+    maxRetries: kind === "RERUN" ? random.integer(0, 2) : 0,
+    linkMs: random.choice([null, random.uniform(50, 12_000)]),
+    linkAction: random.choice(["RESUME", "RESUME", "CANCEL"]),
+  };
+}
