@@ -24,6 +24,7 @@ class Bounds:
     lifetime_seconds: float = 3600.0
     log_bytes_max: int = _MIB
     result_bytes_max: int = _MIB
+    tmp_saved_bytes: int = 16 * _MIB
     #: What the runner says about sandboxes, by the names of their settings; the rest is up to the worker's environment.
     sandbox: tuple[tuple[str, SandboxValue], ...] = ()
 
@@ -43,6 +44,7 @@ def bounds_from(configure: pb.Configure) -> Bounds:
         lifetime_seconds=seconds(configure.lifetime_max) or default.lifetime_seconds,
         log_bytes_max=configure.log_bytes_max or default.log_bytes_max,
         result_bytes_max=configure.result_bytes_max or default.result_bytes_max,
+        tmp_saved_bytes=configure.tmp_saved_bytes_max if configure.HasField("tmp_saved_bytes_max") else default.tmp_saved_bytes,
         sandbox=_sandbox(configure),
     )
 

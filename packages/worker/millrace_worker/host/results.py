@@ -12,7 +12,9 @@ from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_MIB = 1 << 20
+# What is larger is not parsed here, where every other run of the worker would wait for it.
+_PARSED_BYTES_MAX = 1 << 20
+_REASON_MAX = 500
 
 
 class Malformed(Exception):
@@ -22,7 +24,7 @@ class Malformed(Exception):
 def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[bytes]) -> None:
     """Puts a FINISHED frame into a result; raises Malformed when user code has forged it."""
     try:
-        exports, returned, body = segments
+        exports, returned, body, *tmp = segments
         if exports:
             _check_json(exports, dict)
             result.exports_json = exports
@@ -31,6 +33,9 @@ def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[by
             result.return_value_json = returned
         if (answer := header.get("answer")) is not None:
             result.response.CopyFrom(response_from(answer, body))
+        if tmp:
+            result.tmp.content = tmp[0]
+            result.tmp.unsaved = header["tmp"][:_REASON_MAX]
         if (failure := header.get("failure")) is not None:
             result.failure.CopyFrom(_failure_from(failure))
         elif (reason := header.get("exit")) is not None:
@@ -73,7 +78,12 @@ _decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
 def _check_json(data: bytes, kind: type) -> None:
-    """Downstream believes that this is JSON; the sandbox is not to be believed."""
+    """Downstream believes that this is JSON; the sandbox is not to be believed. Of what is large, doors look themselves."""
+    if len(data) > _PARSED_BYTES_MAX:
+        first, last = data[:1], data[-1:]
+        if first == b"\0" or (kind is dict and (first, last) != (b"{", b"}")):
+            raise TypeError(f"not a {kind.__name__}")
+        return
     try:
         value = _decode_json(data.decode("utf-8"))
     except RecursionError:

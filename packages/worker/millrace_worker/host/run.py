@@ -216,6 +216,9 @@ class Run:
             segments.append(step.exports_json)
             if step.HasField("return_value_json"):
                 segments.append(step.return_value_json)
+        if start.HasField("tmp") and (start.tmp.content or start.tmp.unsaved):
+            header["tmp"] = start.tmp.unsaved
+            segments.append(start.tmp.content)
         environment.send(frames.START, header, segments)
 
     def _say_started(self) -> None:
@@ -239,7 +242,7 @@ class Run:
         self.lines.end_step(failure_text(result.failure) if failed else "")
         result.last_log_sequence = self.lines.sequence
         self._flush_lines()
-        size = len(result.exports_json) + len(result.return_value_json) + len(result.response.body)
+        size = len(result.exports_json) + len(result.return_value_json) + len(result.response.body) + len(result.tmp.content)
         finished = pb.StepFinished(assignment=self.assignment, result=result)
         self._worker.outbox.eager(pb.WorkerFrame(step_finished=finished), size)
         self._worker.tracing.step(self.assignment.run_id, self._trace_parent, result)

@@ -17,7 +17,8 @@ from millrace_worker.host.settings import WorkerSettings
 from millrace_worker.host.worker import Worker
 
 PROTOCOL_VERSION = 1
-_MESSAGE_BYTES_MAX = 64 << 20
+# A run's payloads are bounded by themselves; both ends are ours.
+_MESSAGE_BYTES_MAX = 512 << 20
 _CONNECT_SECONDS = 10.0
 # How long a drained worker waits for the runner to end the session.
 _GOODBYE_SECONDS = 2.0

@@ -17,7 +17,7 @@ import time
 from millrace_runtime import frames
 from millrace_runtime.calls import open_calls
 from millrace_runtime.channel import Channel
-from millrace_runtime.leftovers import Baseline, end_children, memory_bytes, threads_left
+from millrace_runtime.leftovers import FILE_CLOCK, Baseline, end_children, memory_bytes, threads_left
 from millrace_runtime.modules import Step, make_steps
 from pipedream import _current
 from pipedream._errors import FlowExit
@@ -55,7 +55,7 @@ class CurrentRun:
 
     def __init__(self, header: dict[str, Any], segments: list[bytes]) -> None:
         self.header = header
-        self.began_ns = time.clock_gettime_ns(time.CLOCK_REALTIME_COARSE)
+        self.began_ns = time.clock_gettime_ns(FILE_CLOCK)
         #: What it has in /tmp, from the moment on in which there is something.
         self.tmp: TmpFiles | None = None
         #: Why it does not find there what it had elsewhere.
@@ -200,7 +200,7 @@ class Environment:
         if content and self._bounds.get("tmp_saved_bytes") is not None:
             try:
                 self._tmp_of(run).restore(content)
-            except (OSError, ValueError, TypeError, LookupError) as error:
+            except Exception as error:  # Another environment's user code may have written it.
                 run.tmp_lost = f"it could not be put back: {error}"
 
     def _finished(self, record: Record, failure: dict[str, Any] | None, tmp: tuple[bytes, str] | None = None) -> bytes:

@@ -108,6 +108,7 @@ class FrameReader:
                 raise FrameError(f"a frame of {size} bytes is larger than {self.size_max}", bytes(buffer[:5]))
             if len(buffer) < 5 + size:
                 return
-            body = bytes(buffer[5 : 5 + size])
+            with memoryview(buffer) as view:  # Released before the buffer shrinks.
+                body = bytes(view[5 : 5 + size])
             del buffer[: 5 + size]
             yield kind, body

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SIGNALS = [number for number in range(1, 65) if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)]
+#: The clock that dates files: Linux' CLOCK_REALTIME_COARSE, for which `time` has no name.
+FILE_CLOCK = 5
 _THREADS_SECONDS = 2.0
 _NAMES = ("standard input", "standard output", "standard error")
 

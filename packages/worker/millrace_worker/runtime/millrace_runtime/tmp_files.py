@@ -17,6 +17,8 @@ import stat
 import struct
 import time
 
+from millrace_runtime.leftovers import FILE_CLOCK
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +48,7 @@ class TmpFiles:
         self._bytes_max = bytes_max
         self._began_ns = began_ns
         #: What was saved last, by its look; None when it must be saved again.
-        self._look: object = ()
+        self._look: object = []
         self._last: tuple[int, bytes] = (0, b"")
 
     def changed(self) -> tuple[bytes, str] | None:
@@ -182,7 +184,7 @@ class TmpFiles:
 
 def coarse_now() -> int:
     """Now, by the clock that dates files."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME_COARSE)
+    return time.clock_gettime_ns(FILE_CLOCK)
 
 
 def missing_in(folder: str, error: BaseException | None) -> str | None:
