@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["context", "export", "flow", "inputs", "respond", "steps"]
+__all__ = ["context", "export", "files", "flow", "inputs", "respond", "steps"]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from pipedream._files import Files
+
 _NAME_MAX = 256
 _MIB = 1 << 20
 
@@ -92,6 +94,13 @@ class Pipedream:
         self.flow = Flow(record)
         self._run = run
         self._record = record
+
+    @property
+    def files(self) -> Files:
+        """The project's long-term file store."""
+        from pipedream._files import Files
+
+        return Files()
 
     def __repr__(self) -> str:
         return f"<pd: steps {', '.join(self.steps)}>"

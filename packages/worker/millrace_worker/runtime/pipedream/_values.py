@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DEPTH_MAX = 900
-_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _described(value: Any) -> Any:
+    """What stands for a value of the platform's own, such as a file."""
+    if hasattr(type(value), "__millrace_json__"):
+        return value.__millrace_json__()
+    raise TypeError
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_described)
 
 _HINTS = {
     "datetime": "use .isoformat()",
@@ -88,7 +97,7 @@ def encode(value: Any, root: str) -> bytes:
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError:  # A lone surrogate has no UTF-8; as an escape it passes.
-        return json.dumps(value, separators=(",", ":")).encode("ascii")
+        return json.dumps(value, separators=(",", ":"), default=_described).encode("ascii")
 
 
 def _explain(value: Any, root: str, error: Exception) -> Exception:
@@ -100,7 +109,7 @@ def _explain(value: Any, root: str, error: Exception) -> Exception:
 
 def _find(value: Any, path: str, above: tuple[int, ...]) -> Exception | None:
     """The first trouble in the order in which the value is written."""
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or hasattr(type(value), "__millrace_json__"):
         return None
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
