@@ -76,8 +76,11 @@ function addWorkflowCommands(program: Command, perform: Perform): void {
   program
     .command("deploy <folder>")
     .description("deploy a workflow's folder; returns when the new version is live")
+    .option("--upgrade", "take the newest packages that fit instead of those of the version before", false)
     .addHelpText("after", examples("millrace deploy hello", "millrace deploy examples/pokemon --json"))
-    .action((folder: string) => perform((context) => deploy(context, folder)));
+    .action((folder: string, options: { upgrade: boolean }) =>
+      perform((context) => deploy(context, folder, { upgrade: options.upgrade })),
+    );
   program
     .command("workflows [workflow]")
     .description("list the workflows, or show one")

@@ -2,6 +2,7 @@ import { open, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { coerceError, PlatformError } from "@millrace/core";
 import { LineCounter, isNode, parseDocument, type Document } from "yaml";
+import { findModules } from "./workflow-modules.ts";
 
 const DEFINITION_FILE = "workflow.yaml";
 const DEFINITION_BYTES_MAX = 256 * 1024;
@@ -17,6 +18,8 @@ export interface WorkflowFolder {
   readonly definitionJson: string;
   /** Text of each file that the definition names, by its path in the folder. */
   readonly sources: Readonly<Record<string, string>>;
+  /** Text of the Python modules beside the steps, by the path that imports find them by. */
+  readonly modules: Readonly<Record<string, string>>;
   /** Line in `workflow.yaml` of a place such as `steps[1].python`; undefined when it is not there. */
   readonly lineOf: (path: string) => number | undefined;
 }
@@ -36,10 +39,13 @@ export async function readWorkflowFolder(path: string): Promise<WorkflowFolder> 
   }
   const { document, lines } = parseYaml(text, file);
   const definition = contentOf(document, file);
+  const steps = namedFiles(definition);
+  const budget = new SizeBudget();
   return {
     folder,
     definitionJson: JSON.stringify(definition ?? null),
-    sources: await readSources(root, namedFiles(definition)),
+    sources: await readSources(root, steps, budget),
+    modules: await readModules(root, new Set(steps), moduleFolders(definition), budget),
     lineOf: (place) => lineOf(document, lines, place),
   };
 }
@@ -72,17 +78,51 @@ function namedFiles(definition: unknown): string[] {
   return steps.flatMap((step: { python?: unknown } | null) => (typeof step?.python === "string" ? [step.python] : []));
 }
 
-async function readSources(root: string, names: readonly string[]): Promise<Record<string, string>> {
+/** Folders that the definition gives under `modules`. */
+function moduleFolders(definition: unknown): string[] {
+  const folders = (definition as { modules?: unknown } | null)?.modules;
+  return Array.isArray(folders) ? folders.filter((folder): folder is string => typeof folder === "string") : [];
+}
+
+/** Counts what all files of a deploy have together. */
+class SizeBudget {
+  #bytes = 0;
+
+  take(text: string): void {
+    this.#bytes += Buffer.byteLength(text);
+    if (this.#bytes > SOURCES_BYTES_MAX) {
+      const message = `The Python files of the workflow are larger than ${SOURCES_BYTES_MAX} bytes together.`;
+      throw invalid("SOURCES_TOO_LARGE", message);
+    }
+  }
+}
+
+async function readModules(
+  root: string,
+  steps: ReadonlySet<string>,
+  folders: readonly string[],
+  budget: SizeBudget,
+): Promise<Record<string, string>> {
+  const modules: Record<string, string> = {};
+  for (const { name, path } of await findModules(root, steps, folders)) {
+    const text = decode(await readBounded(path, name, SOURCE_BYTES_MAX), name);
+    budget.take(text);
+    modules[name] = text;
+  }
+  return modules;
+}
+
+async function readSources(
+  root: string,
+  names: readonly string[],
+  budget: SizeBudget,
+): Promise<Record<string, string>> {
   const sources: Record<string, string> = {};
-  let bytes = 0;
   for (const name of new Set(names)) {
     const text = await readText(root, name, SOURCE_BYTES_MAX);
     // What is missing is for the door to say: it names the step as well.
     if (text === undefined) continue;
-    bytes += Buffer.byteLength(text);
-    if (bytes > SOURCES_BYTES_MAX) {
-      throw invalid("SOURCES_TOO_LARGE", `The files of the steps are larger than ${SOURCES_BYTES_MAX} bytes together.`);
-    }
+    budget.take(text);
     sources[name] = text;
   }
   return sources;
@@ -96,7 +136,10 @@ async function readText(root: string, name: string, bytesMax: number): Promise<s
     throw invalid("FILE_OUTSIDE_FOLDER", `${name} leads out of the workflow's folder.`, { file: name });
   }
   if (!(await stat(real)).isFile()) throw invalid("NOT_A_FILE", `${name} is not a file.`, { file: name });
-  const bytes = await readBounded(real, name, bytesMax);
+  return decode(await readBounded(real, name, bytesMax), name);
+}
+
+function decode(bytes: Buffer, name: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {

@@ -57,7 +57,7 @@ async function deployExample(context: CommandContext): Promise<WorkflowDocument[
   await readFile(join(folder, "workflow.yaml")).catch((error: unknown) => {
     throw new PlatformError("NotFound", "EXAMPLE_MISSING", `there is no example in ${folder}`, { cause: error });
   });
-  return [(await deploy(context, folder)).json as WorkflowDocument];
+  return [(await deploy(context, folder, { upgrade: false })).json as WorkflowDocument];
 }
 
 async function describeNewestRun(context: CommandContext): Promise<string> {

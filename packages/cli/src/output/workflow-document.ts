@@ -11,6 +11,7 @@ export interface WorkflowDocument {
   readonly state: string;
   readonly triggers: readonly { readonly kind: string; readonly url: string }[];
   readonly steps: readonly string[];
+  readonly packages: readonly { readonly name: string; readonly version: string }[];
   readonly createTime: string | null;
   readonly deployTime: string | null;
 }
@@ -29,6 +30,7 @@ export function workflowDocument(workflow: workflowApi.Workflow): WorkflowDocume
     state: workflowStateName(workflow.state),
     triggers: workflow.triggers.map(({ kind, url }) => ({ kind, url })),
     steps: workflow.stepNames,
+    packages: workflow.packages.map(({ name, version }) => ({ name, version })),
     createTime: timeText(workflow.createTime),
     deployTime: timeText(workflow.deployTime),
   };

@@ -95,7 +95,7 @@ export class Deployer {
     const { set, dropped } =
       (isKnown ? yield* this.#reuse(subject, before) : undefined) ?? (yield* this.#resolve(subject, plan));
     const missing = dropNotes(plan, dropped);
-    if (missing.length > 0) yield news(workflowApi.DeployStage.INSTALLING, missing);
+    if (missing.length > 0) yield news(workflowApi.DeployStage.PUBLISHING, missing);
     if (set.lock === "") return null;
     return { hash: set.hash, pythonMinor: set.pythonMinor, lock: set.lock, requirements };
   }

@@ -104,7 +104,7 @@ class Build:
             file.write(text)
 
     def _run(self, *arguments: str) -> None:
-        command = [self._uv, *arguments, "--python", sys.executable]
+        command = [self._uv, "--quiet", *arguments, "--python", sys.executable]
         if not self._sdists:
             command += ["--only-binary", ":all:"]
         done = subprocess.run(
