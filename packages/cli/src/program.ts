@@ -10,6 +10,7 @@ import { replay, run } from "./commands/run.ts";
 import { cancel, runs } from "./commands/runs.ts";
 import { status } from "./commands/status.ts";
 import { disable, enable, remove, workflows } from "./commands/workflows.ts";
+import { addStoreCommands } from "./commands/store-commands.ts";
 import { dev, doctor } from "./commands/house.ts";
 
 const LIST_LIMIT_MAX = 100_000;
@@ -40,6 +41,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addRunCommands(program, perform);
   addEnvCommands(program, perform);
   addAccountCommands(program, perform, examples);
+  addStoreCommands(program, perform, examples);
   return program;
 }
 

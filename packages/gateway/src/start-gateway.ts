@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
-import { accountApi, fileApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { accountApi, fileApi, dataStoreApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
 import { createVault, openStore, type Store } from "@millrace/store";
 import {
@@ -16,6 +16,7 @@ import {
 import { openAccountRoom, type AccountRoom } from "./accounts/account-room.ts";
 import type { ApiCaller } from "./api/api-caller.ts";
 import { ApiKeyCheck } from "./api/api-keys.ts";
+import { DataStoreService } from "./api/data-store-service.ts";
 import { HouseService } from "./api/house-service.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
@@ -300,6 +301,7 @@ class Gateway {
         implement(variableApi.VariableServiceService, this.#variableService()),
         implement(accountApi.AccountServiceService, this.#accounts.service),
         implement(fileApi.FileServiceService, this.#files.service),
+        implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
         implement(houseApi.HouseServiceService, this.#houseService()),
       ],
       authenticate: (credentials) => keys.authenticate(credentials),
@@ -362,6 +364,11 @@ class Gateway {
   #variableService(): VariableService {
     const { variables } = this.#parts.store;
     return new VariableService({ variables, announce: () => this.#sync.publish(this.#cache.generation) });
+  }
+
+  #dataStoreService(): DataStoreService {
+    const { store, settings } = this.#parts;
+    return new DataStoreService({ dataStores: store.dataStores, storeBytesMax: settings.dataStoreBytesMax });
   }
 
   #houseService(): HouseService {

@@ -1,4 +1,5 @@
 export * as accountApi from "./generated/millrace/api/v1/account_service.ts";
+export * as dataStoreApi from "./generated/millrace/api/v1/data_store_service.ts";
 export * as fileApi from "./generated/millrace/api/v1/file_service.ts";
 export * as houseApi from "./generated/millrace/api/v1/house_service.ts";
 export * as runApi from "./generated/millrace/api/v1/run_service.ts";

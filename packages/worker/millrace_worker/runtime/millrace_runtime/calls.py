@@ -25,6 +25,8 @@ _TYPES: dict[str, type[Exception]] = {
     "PermissionError": PermissionError,
     "TimeoutError": TimeoutError,
 }
+#: Beyond every number that a step can use up.
+_APART = 1 << 40
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
@@ -39,13 +41,14 @@ class Calls:
         self._waiting: dict[int, bool] = {}
         self._results: dict[int, bytes] = {}
         self._number = 0
+        self._apart = 0
         #: Which execution of the step it is, from 1; 0 while none runs.
         self._execution = 0
         channel.on_result = self._on_result
 
     def begin(self, execution: int) -> None:
         """A step begins."""
-        self._number = 0
+        self._number = self._apart = 0
         self._execution = execution
 
     def end(self) -> None:
@@ -55,8 +58,12 @@ class Calls:
             self._waiting.clear()
             self._results.clear()
 
-    def call(self, method: str, request: Any = None, body: bytes = b"") -> tuple[Any, bytes]:
-        """Asks and waits for the answer: a JSON value and data beside it."""
+    def call(self, method: str, request: Any = None, body: bytes = b"", apart: bool = False) -> tuple[Any, bytes]:
+        """Asks and waits for the answer: a JSON value and data beside it.
+
+        A question that changes nothing, and that depends on the time, is asked apart: it takes no number of the others, which
+        would mean another operation when the step has to be run again.
+        """
         if os.getpid() != self._owner:
             raise RuntimeError(
                 f"{method}: this is a child process of the step; only the step's own process can ask the platform "
@@ -65,7 +72,7 @@ class Calls:
         text = _encode(request).encode("ascii")
         _check_size(method, "arguments", len(text), frames.CALL_REQUEST_MAX)
         _check_size(method, "data", len(body), frames.CALL_BODY_MAX)
-        execution, number = self._register(method)
+        execution, number = self._register(method, apart)
         try:
             header = {"number": number, "execution": execution, "method": method}
             self._channel.send(frames.CALL, header, (text, body))
@@ -78,17 +85,24 @@ class Calls:
             raise RuntimeError(f"{method}: the step has ended before the answer came")
         return _answer(result)
 
-    def _register(self, method: str) -> tuple[int, int]:
+    def _register(self, method: str, apart: bool) -> tuple[int, int]:
         while True:
             with self._lock:
                 if not self._execution:
                     raise RuntimeError(f"{method}: no step is running; the platform answers only while one does")
                 if len(self._waiting) < frames.CALLS_MAX:
                     self._channel.shared = True
-                    self._number += 1
-                    self._waiting[self._number] = True
-                    return self._execution, self._number
+                    number = self._next(apart)
+                    self._waiting[number] = True
+                    return self._execution, number
             self._channel.wait(lambda: len(self._waiting) < frames.CALLS_MAX)
+
+    def _next(self, apart: bool) -> int:
+        if apart:
+            self._apart += 1
+            return _APART + self._apart
+        self._number += 1
+        return self._number
 
     def _abandon(self, number: int) -> None:
         """A signal handler has raised: the answer will still come, and until then the call counts."""
@@ -132,8 +146,11 @@ def open_calls(channel: Channel) -> Calls:
     return _calls
 
 
-def call(method: str, request: Any = None, body: bytes = b"") -> tuple[Any, bytes]:
-    """Asks the platform, from any thread of the running step; raises what the platform says, such as KeyError."""
+def call(method: str, request: Any = None, body: bytes = b"", apart: bool = False) -> tuple[Any, bytes]:
+    """Asks the platform, from any thread of the running step; raises what the platform says, such as KeyError.
+
+    `apart` is for questions that change nothing and are not asked in the same order each time.
+    """
     if _calls is None:
         raise RuntimeError(f"{method}: there is no platform to ask here")
-    return _calls.call(method, request, body)
+    return _calls.call(method, request, body, apart)

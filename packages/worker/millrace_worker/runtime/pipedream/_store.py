@@ -170,7 +170,7 @@ class Store(MutableMapping):  # type: ignore[type-arg]
             after = self._call("store.clear", {"after": after})[0]
 
     def __len__(self) -> int:
-        return int(self._call("store.count", {})[0])
+        return int(self._ask("store.count", {})[0])
 
     def __iter__(self) -> Iterator[str]:
         return self._keys("")
@@ -192,7 +192,7 @@ class Store(MutableMapping):  # type: ignore[type-arg]
     def _keys(self, prefix: str) -> Iterator[str]:
         after, more = "", True
         while more:
-            page, _ = self._call("store.keys", {"prefix": prefix, "after": after})
+            page, _ = self._ask("store.keys", {"prefix": prefix, "after": after})
             yield from page["keys"]
             more = page["more"]
             after = page["keys"][-1] if more else ""
@@ -200,14 +200,14 @@ class Store(MutableMapping):  # type: ignore[type-arg]
     def _items(self, prefix: str) -> Iterator[tuple[str, Any]]:
         after, more = "", True
         while more:
-            page, body = self._call("store.entries", {"prefix": prefix, "after": after})
+            page, body = self._ask("store.entries", {"prefix": prefix, "after": after})
             yield from _entries(page["entries"], body)
             more = page["more"]
             after = page["entries"][-1][0] if more else ""
 
     def _read(self, keys: list[str]) -> Iterator[tuple[str, Any]]:
         while keys:
-            page, body = self._call("store.read", {"keys": keys})
+            page, body = self._ask("store.read", {"keys": keys})
             entries = page["entries"]
             yield from _entries(entries, body)
             # The keys that were not looked at are behind the last one, in the order of their bytes.
@@ -230,6 +230,10 @@ class Store(MutableMapping):  # type: ignore[type-arg]
             results.append(None if size is None else data[position : position + size])
             position += size or 0
         return results
+
+    def _ask(self, method: str, request: dict[str, Any]) -> tuple[Any, bytes]:
+        """Reads: apart from the writes, whose numbers must be the same when the step is run again."""
+        return call(method, {"store": self._name, **request}, apart=True)
 
     def _call(self, method: str, request: dict[str, Any], body: bytes = b"") -> tuple[Any, bytes]:
         return call(method, {"store": self._name, **request}, body)
