@@ -33,7 +33,7 @@ function inNamespace(parts: readonly string[]): ProvidingPackage | undefined {
 }
 
 function byTopLevel(importName: string): ProvidingPackage {
-  const candidates = Object.hasOwn(PIPREQS_MAPPING, importName) ? PIPREQS_MAPPING[importName]! : [];
+  const candidates = PIPREQS_MAPPING.get(importName) ?? [];
   const namesake = candidates.find((name) => normalizePackageName(name) === normalizePackageName(importName));
   const requirement = namesake ?? candidates[0];
   if (requirement !== undefined) {
@@ -53,7 +53,7 @@ function providedImports(): Map<string, Set<string>> {
     provided.set(key, (provided.get(key) ?? new Set()).add(importName));
   };
   for (const [importName, name] of Object.entries(IMPORT_TABLE)) add(name, importName);
-  for (const [importName, names] of Object.entries(PIPREQS_MAPPING)) for (const name of names) add(name, importName);
+  for (const [importName, names] of PIPREQS_MAPPING) for (const name of names) add(name, importName);
   return provided;
 }
 

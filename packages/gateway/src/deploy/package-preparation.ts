@@ -1,6 +1,6 @@
 import type { Channels } from "@millrace/bus";
 import { coerceError, PlatformError } from "@millrace/core";
-import { control, type session } from "@millrace/protocol";
+import type { control, session } from "@millrace/protocol";
 
 const REQUEST_MS = 5_000;
 const RETRY_MS = 300;

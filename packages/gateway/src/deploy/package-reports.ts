@@ -1,6 +1,6 @@
 import {
   normalizePackageName,
-  PlatformError,
+  type PlatformError,
   type PackagePlan,
   type PlannedRequirement,
   type WorkflowDefinition,
