@@ -82,10 +82,15 @@ class Cgroup:
         self._folders: dict[str, tuple[Path, int]] = {}
         self._joining: list[int] = []
 
-    def add(self, folder: Path, hierarchy: Hierarchy) -> None:
-        folder.mkdir()
+    def hold(self, folder: Path, hierarchy: Hierarchy) -> None:
+        """Bound this group by what its hierarchy has."""
         for name in hierarchy.controllers:
             self._folders[name] = (folder, hierarchy.version)
+
+    def add(self, folder: Path, hierarchy: Hierarchy) -> None:
+        """Make a group, and a way for the EE's init to join it."""
+        folder.mkdir()
+        self.hold(folder, hierarchy)
         if hierarchy.controllers != ("cpu",):
             self._joining.append(os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
 

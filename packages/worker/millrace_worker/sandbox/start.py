@@ -103,7 +103,9 @@ def _start(
     else:
         files = [(pipes.with_content(text), name) for name, text in _files(settings, process.uid).items()]
         command = bubblewrap.build_command(settings, inner_info, files, extra_binds, arguments)
-        descriptors = (*passed.values(), *joining, inner_info, *(descriptor for descriptor, _ in files))
+        # The reader of --info-fd too: should the worker die now, bubblewrap must not die of writing to nobody, for the process
+        # that it has just cloned waits for its word.
+        descriptors = (*passed.values(), *joining, inner_info, info, *(descriptor for descriptor, _ in files))
     process.popen = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
