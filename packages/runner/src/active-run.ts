@@ -4,7 +4,9 @@ import type { session } from "@millrace/protocol";
 
 import type { CallingRun } from "./calls/call-relay.ts";
 import type { Environment } from "./definitions/environment-cache.ts";
+import type { GrantedSecrets } from "./logs/granted-secrets.ts";
 import type { LogSource } from "./logs/log-shipper.ts";
+import { RunSecrets } from "./logs/run-secrets.ts";
 import { inlineBytesOf, tmpObjectsOf, type LoadedPayloads } from "./payloads/run-payloads.ts";
 
 /** An assignment as the brain sees it, with what it has no use for. */
@@ -70,9 +72,14 @@ export function activeRun(assign: WiredAssign, nowMs: number, lifeMs: number, ki
 }
 
 /** Whose lines a run's log lines are. */
-export function logSource({ handing, assign }: ActiveRun, environment: Environment): LogSource {
-  const { projectId, workflowId } = assign.spec;
-  return { handing, projectId, workflowId, secrets: environment.secrets };
+export function logSource(
+  { handing, assign }: ActiveRun,
+  environment: Environment,
+  granted: GrantedSecrets,
+): LogSource {
+  const { projectId, workflowId, versionId } = assign.spec;
+  const secrets = new RunSecrets(environment.secrets, () => granted.matcherOf(versionId));
+  return { handing, projectId, workflowId, secrets };
 }
 
 /** What a worker is told to start a run. */

@@ -30,6 +30,7 @@ import type { VersionCache } from "./definitions/version-cache.ts";
 import { PackageJobs } from "./packages/package-jobs.ts";
 import type { PackageSets } from "./packages/package-sets.ts";
 import type { RunPackages } from "./packages/run-packages.ts";
+import { GrantedSecrets } from "./logs/granted-secrets.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
 import { referencesOf, type RunPayloads } from "./payloads/run-payloads.ts";
 import { maskResult, tooLargeResult } from "./step-end.ts";
@@ -64,6 +65,7 @@ export class Runner {
   readonly #parts: RunnerParts;
   readonly #holdings: Holdings;
   readonly #runs = new Map<string, ActiveRun>();
+  readonly #granted = new GrantedSecrets();
   readonly #jobs: PackageJobs;
   #subscriptions: BusSubscription[] = [];
   #description: RunnerDescription | undefined;
@@ -201,6 +203,7 @@ export class Runner {
       runToken: run.assign.runToken,
       held: () => this.#find(run.assignment) === run,
       answering: this.#parts.channels.callOf(run.assign.gateway),
+      onSecrets: (secrets) => this.#granted.add(run.assign.spec.versionId, secrets),
     });
     if (call.method === "respond.open") run.streaming = { path: call.path };
     this.host.callResult(await this.#parts.calls.ask(calling, call));
@@ -227,7 +230,9 @@ export class Runner {
     // A step of it has ended, which is about to be known.
     if (run.storing !== undefined) return void run.storing.then(() => this.#onRunGone(gone));
     if (this.#holdings.holds(run.handing)) {
-      this.#parts.log.info("run.gone", { run: run.handing.runId, assignment: run.handing.assignment, cause, message });
+      const { runId, assignment: number } = run.handing;
+      const masked = run.source?.secrets.mask(message) ?? message;
+      this.#parts.log.info("run.gone", { run: runId, assignment: number, cause, message: masked });
     }
     const told = wire.goneCauseFromWire(cause);
     // A runner that ends is nobody's fault; a death of the worker would count against the run.
@@ -328,7 +333,7 @@ export class Runner {
 
   #launch(run: ActiveRun, version: session.LoadVersion, environment: Environment): void {
     const nowMs = performance.now();
-    run.source = logSource(run, environment);
+    run.source = logSource(run, environment, this.#granted);
     expectNews(run, nowMs, this.#parts.silenceMs);
     if (!this.host.startRun(startRun(run, environment, nowMs), version)) this.#refused(run);
   }

@@ -3,16 +3,19 @@ import { step } from "@millrace/protocol";
 
 import type { LogSource } from "./logs/log-shipper.ts";
 
+/** Beyond this the environment cuts a reason. */
+const REASON_MAX = 4_096;
+
 /** Takes the project's secrets out of what people read of a step's end. */
 export function maskResult(result: step.StepResult, { secrets }: LogSource): void {
   if (secrets.isEmpty) return;
   const { failure, exit } = result;
   if (failure !== undefined) {
     failure.type = secrets.mask(failure.type);
-    failure.message = secrets.mask(failure.message);
-    failure.traceback = secrets.mask(failure.traceback);
+    failure.message = secrets.maskShortened(failure.message);
+    failure.traceback = secrets.maskShortened(failure.traceback);
   }
-  if (exit !== undefined) exit.reason = secrets.mask(exit.reason);
+  if (exit !== undefined) exit.reason = secrets.maskShortened(exit.reason, { end: exit.reason.length >= REASON_MAX });
 }
 
 /** What stands in for a result that no message can carry: its step fails, in words that its author understands. */

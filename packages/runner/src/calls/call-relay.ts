@@ -24,6 +24,8 @@ export interface CallingRun {
   readonly held: () => boolean;
   /** The gateway whose client waits for the run's answer, which the run may send piece by piece. */
   readonly answering: Question;
+  /** Hears, before the run does, what of an answer must be kept out of logs and errors. */
+  readonly onSecrets: (secrets: readonly string[]) => void;
 }
 
 /** Methods for the gateway whose client waits. */
@@ -59,7 +61,8 @@ export class CallRelay {
     const { assignment, number, path } = call;
     try {
       await this.#pace(run).turn();
-      const { responseJson, body } = await this.#retry(run, toRequest(run, call));
+      const { responseJson, body, secrets } = await this.#retry(run, toRequest(run, call));
+      if (secrets.length > 0) run.onSecrets(secrets);
       return { assignment, number, path, responseJson: buffer(responseJson), body: buffer(body), error: undefined };
     } catch (thrown) {
       const nothing = Buffer.alloc(0);

@@ -1,6 +1,7 @@
 import type { control, step } from "@millrace/protocol";
 
-import type { SecretMatcher } from "./secret-matcher.ts";
+import type { RunSecrets } from "./run-secrets.ts";
+import { maskLine, SplitLines } from "./split-lines.ts";
 
 /** Where batches go; `openLogStream` of the bus fits. */
 export interface LogSink {
@@ -21,7 +22,9 @@ export interface LogSource {
   readonly handing: control.Handing;
   readonly projectId: string;
   readonly workflowId: string;
-  readonly secrets: SecretMatcher;
+  readonly secrets: RunSecrets;
+  /** Made when one of its lines comes in pieces. */
+  split?: SplitLines;
 }
 
 /** A line takes about this much beside its text. */
@@ -44,10 +47,31 @@ export class LogShipper {
 
   /** Takes lines of a run; masks their texts in place. */
   add(source: LogSource, lines: step.LogLine[]): void {
+    const { secrets } = source;
+    if (secrets.isEmpty && source.split === undefined) return this.#keep(source, lines);
+    for (const line of lines) {
+      if (line.continued) source.split ??= new SplitLines();
+      if (source.split === undefined) {
+        maskLine(line, secrets);
+        this.#keep(source, [line]);
+        continue;
+      }
+      this.#keep(source, source.split.add(line, secrets));
+      if (source.split.isIdle) delete source.split;
+    }
+  }
+
+  /** Hands over what waits of one run: its step has ended and somebody may wait for its last line. */
+  flush(source: LogSource): void {
+    if (source.split !== undefined) this.#keep(source, source.split.release(source.secrets));
+    delete source.split;
+    this.#send(source);
+  }
+
+  #keep(source: LogSource, lines: readonly step.LogLine[]): void {
     let waiting = this.#waiting.get(source);
     if (waiting === undefined) this.#waiting.set(source, (waiting = { lines: [], bytes: 0 }));
     for (const line of lines) {
-      if (!source.secrets.isEmpty) line.text = source.secrets.mask(line.text);
       waiting.lines.push(line);
       waiting.bytes += line.text.length + LINE_OVERHEAD_BYTES;
       if (waiting.bytes >= this.#limits.batchBytesMax) {
@@ -59,19 +83,18 @@ export class LogShipper {
     this.#timer ??= setTimeout(() => this.flushAll(), this.#limits.flushAfterMs);
   }
 
-  /** Hands over what waits of one run: its step has ended and somebody may wait for its last line. */
-  flush(source: LogSource): void {
+  #send(source: LogSource): void {
     const waiting = this.#waiting.get(source);
     if (waiting === undefined) return;
     this.#waiting.delete(source);
     if (waiting.lines.length > 0) this.#publish(source, waiting.lines);
   }
 
-  /** Hands over everything that waits. */
+  /** Hands over everything that waits, but lines of which a piece is still to come. */
   flushAll(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const source of this.#waiting.keys()) this.flush(source);
+    for (const source of this.#waiting.keys()) this.#send(source);
   }
 
   #publish({ handing, projectId, workflowId }: LogSource, lines: step.LogLine[]): void {

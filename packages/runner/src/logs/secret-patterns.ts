@@ -10,7 +10,7 @@ export function secretPatterns(value: string): string[] {
   const patterns = new Set<string>();
   for (const text of [value, ...linesOf(value)]) {
     patterns.add(text);
-    patterns.add(JSON.stringify(text).slice(1, -1));
+    for (const escaped of escapedForms(text)) patterns.add(escaped);
     for (const encoded of urlEncodings(text)) patterns.add(encoded);
   }
   for (const encoded of base64Encodings(Buffer.from(value))) patterns.add(encoded);
@@ -24,6 +24,16 @@ function linesOf(value: string): string[] {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => Buffer.byteLength(line) >= SECRET_BYTES_MIN);
+}
+
+/** As JSON writes it, with and without characters beyond ASCII, and as Python's `repr` does: in errors it is everywhere. */
+function escapedForms(text: string): string[] {
+  const json = JSON.stringify(text).slice(1, -1);
+  const ascii = json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  const repr = json.replaceAll('\\"', '"').replace(/\\u00([01][0-9a-f])|\\b|\\f/g, (escape, digits: string | undefined) => {
+    return `\\x${digits ?? (escape === "\\b" ? "08" : "0c")}`;
+  });
+  return [json, ascii, repr, repr.replaceAll("'", "\\'")];
 }
 
 /** As `encodeURIComponent`, Python's `quote` and `quote_plus`, and libraries with lower-case digits write it. */

@@ -19,7 +19,11 @@ class _Declared:
         self.kind = kind
         self.target = target
 
-    def open(self) -> Any:
+    def open(self, name: str) -> Any:
+        if self.kind == "account":
+            from pipedream._account import Account
+
+            return Account(name)
         from pipedream._store import Store
 
         return Store(self.target)
@@ -37,7 +41,9 @@ class PdInputs(dict):  # type: ignore[type-arg]
     def __getitem__(self, name: str) -> Any:
         value = dict.__getitem__(self, name)
         if isinstance(value, _Declared):
-            value = self[name] = value.open()
+            value = self[name] = value.open(name)
+        elif hasattr(value, "renew"):  # A token that has expired since.
+            value.renew()
         return value
 
     def __missing__(self, name: str) -> Any:
