@@ -21,6 +21,7 @@ sys.path.insert(0, str(PACKAGE / "millrace_worker/runtime"))
 
 from pipedream import _response, _values  # noqa: E402
 from pipedream._errors import PayloadTooLarge  # noqa: E402
+from pipedream._inputs import PdInputs  # noqa: E402
 from pipedream._pd import Pipedream, Record, Run  # noqa: E402
 from pipedream._steps import Event, Steps  # noqa: E402
 
@@ -175,7 +176,7 @@ def test_values_of_libraries_get_the_hint_that_helps(value: Any, hint: str) -> N
 def pd(bytes_max: int = 1000, nobody_waits: bool = False) -> tuple[Pipedream, Record, list[str]]:
     notes: list[str] = []
     record = Record(bytes_max, notes.append, lambda answer: notes.append("sent"))
-    return Pipedream(Steps(), {}, Run(nobody_waits), record), record, notes
+    return Pipedream(Steps(), {}, PdInputs([]), Run(nobody_waits), record), record, notes
 
 
 def test_exports_are_snapshots() -> None:

@@ -11,10 +11,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["context", "export", "files", "flow", "inputs", "respond", "steps"]
+__all__ = ["context", "export", "files", "flow", "inputs", "respond", "send", "steps"]
 
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(_current.pd(), name)
+    if name == "Pipedream":
+        from pipedream._pd import Pipedream
+
+        return Pipedream
+    if name in ("FlowExit", "PayloadTooLarge", "PlatformError"):
+        from pipedream import _errors
+
+        return getattr(_errors, name)
     raise AttributeError(f"module 'pipedream' has no attribute {name!r}")

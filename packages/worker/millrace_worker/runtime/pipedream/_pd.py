@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pipedream._files import Files
+    from pipedream._send import Send
 
 _NAME_MAX = 256
 _MIB = 1 << 20
@@ -101,6 +102,13 @@ class Pipedream:
         from pipedream._files import Files
 
         return Files()
+
+    @property
+    def send(self) -> Send:
+        """`pd.send.http` and `pd.send.email`."""
+        from pipedream._send import Send
+
+        return Send()
 
     def __repr__(self) -> str:
         return f"<pd: steps {', '.join(self.steps)}>"

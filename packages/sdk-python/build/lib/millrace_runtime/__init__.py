@@ -1,0 +1,1 @@
+"""Loads steps, runs them one at a time and tells the worker what came of it."""

@@ -1,0 +1,342 @@
+"""The loop of an execution environment: blank, then bound to one version, then one run at a time.
+
+Blank -> (BIND) bound -> (START) in a run -> (the last step, an exit, a failure or END) cleaned up, bound again.
+Nothing survives the process; everything the worker has to know goes out as a frame before the next one is read.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import resource
+import sys
+import threading
+import time
+
+from millrace_runtime import frames
+from millrace_runtime.calls import open_calls
+from millrace_runtime.channel import Channel
+from millrace_runtime.leftovers import FILE_CLOCK, Baseline, end_children, memory_bytes, threads_left
+from millrace_runtime.modules import Step, make_steps
+from pipedream import _current
+from pipedream._errors import FlowExit
+from pipedream._inputs import PdInputs
+from pipedream._pd import Pipedream, Record, Run
+from pipedream._response import Answer
+from pipedream._steps import Attributes, Event, Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from millrace_runtime.tmp_files import TmpFiles
+
+# A blank environment that nobody wants yet imports what steps often need; at least this long after its start.
+_SPARE_SECONDS = 2.0
+_OFTEN_IMPORTED = (
+    "asyncio",
+    "traceback",
+    "datetime",
+    "urllib.request",
+    "logging",
+    "subprocess",
+    "uuid",
+    "hashlib",
+    "dataclasses",
+)
+
+
+_TMP = "/tmp"
+
+
+class CurrentRun:
+    """A run in this environment."""
+
+    def __init__(self, header: dict[str, Any], segments: list[bytes]) -> None:
+        self.header = header
+        self.began_ns = time.clock_gettime_ns(FILE_CLOCK)
+        #: What it has in /tmp, from the moment on in which there is something.
+        self.tmp: TmpFiles | None = None
+        #: Why it does not find there what it had elsewhere.
+        self.tmp_lost = ""
+        self.shared = Run(header["nobody_waits"])
+        self.event_json, self.context_json = segments[0], segments[1]
+        self.done: list[tuple[str, bytes, bytes | None]] = []
+        rest = iter(segments[2:])
+        for name, returned in header["done"]:
+            self.done.append((name, next(rest), next(rest) if returned else None))
+
+    def fill(self, steps: Steps) -> None:
+        """Makes `pd.steps`, anew for each step: what one step changes in it is not seen by another, here or elsewhere."""
+        steps.clear()
+        event = json.loads(self.event_json) if self.event_json else None
+        if isinstance(event, dict):
+            event = Event(event) if self.header["fallback"] else Attributes(event)
+        context = json.loads(self.context_json) if self.context_json else {}
+        steps["trigger"] = Attributes(event=event, context=context)
+        for name, exports, returned in self.done:
+            made = Attributes(json.loads(exports)) if exports else Attributes()
+            if returned is not None:
+                made["$return_value"] = json.loads(returned)
+            steps[name] = made
+
+    def context(self) -> dict[str, Any]:
+        """`pd.context`."""
+        run = {"id": self.header["run"], "runs": 1, "resumed": self.header["resumed"], "context": None}
+        return {"run": run, "trace_parent": self.header["trace_parent"]}
+
+
+class Environment:
+    """The state of this interpreter."""
+
+    def __init__(self) -> None:
+        self._channel = Channel()
+        self._calls = open_calls(self._channel)
+        self._baseline = Baseline()
+        self._pd_steps = Steps()
+        self._steps: list[Step] = []
+        self._bounds: dict[str, Any] = {}
+        self._run: CurrentRun | None = None
+        self._coroutines: Any = None
+        self._own_pids = False
+        self._deadline = 0.0
+        self._empty_tmp = _files_in_tmp()
+        faulthandler.register(frames.STACK_SIGNAL, file=frames.CONTROL_OUT, all_threads=False, chain=False)
+        faulthandler.enable(file=frames.CONTROL_OUT, all_threads=False)
+
+    def serve(self) -> None:
+        """Does what the worker says until the channel ends."""
+        self._channel.send(frames.READY, {"memory": memory_bytes()})
+        wait = _SPARE_SECONDS
+        for name in _OFTEN_IMPORTED:
+            if self._channel.ready(wait):
+                break
+            __import__(name)
+            wait = 0.0
+        handlers = {
+            frames.BIND: self._bind,
+            frames.START: self._start,
+            frames.STEP: self._step,
+            frames.END: self._end,
+        }
+        handlers[frames.CHECK] = self._check
+        while True:
+            kind, header, segments = self._channel.receive()
+            handlers[kind](header, segments)
+
+    def _bind(self, header: dict[str, Any], _segments: list[bytes]) -> None:
+        self._steps = make_steps(header["steps"])
+        self._bounds = header["bounds"]
+        if processes := self._bounds.get("processes_max"):
+            # Both limits, so that no code of the version's can raise them again.
+            resource.setrlimit(resource.RLIMIT_NPROC, (processes, processes))
+        # Killing every process in sight is right only where they are all ours.
+        self._own_pids = os.stat("/proc/self/ns/pid").st_ino != header["host_pid_namespace"]
+        if "modules" in header:
+            from millrace_runtime.beside import find_modules_in
+
+            find_modules_in(header["modules"], [step.file_name for step in self._steps])
+        # Behind Python's own: a package that is called as one of its modules hides nothing. Entries of the path are not
+        # searched for `.pth` files, which could run code of their own.
+        if "packages" in header:
+            sys.path.append(header["packages"])
+
+    def _check(self, header: dict[str, Any], _segments: list[bytes]) -> None:
+        from millrace_runtime.check import examine
+
+        self._channel.send(frames.CHECKED, examine(header["steps"], header["modules"]))
+
+    def _start(self, header: dict[str, Any], segments: list[bytes]) -> None:
+        self._run = CurrentRun(header, segments)
+        variables = dict(header["environment"])
+        if header["trace_parent"]:
+            variables.setdefault("TRACEPARENT", header["trace_parent"])
+        self._baseline.begin(variables)
+        if "tmp" in header:
+            self._restore_tmp(self._run, header["tmp"], segments[-1])
+        self._step(header, [])
+
+    def _step(self, header: dict[str, Any], _segments: list[bytes]) -> None:
+        run, step = self._run, self._steps[header["step"]]
+        assert run is not None
+        self._deadline = header["deadline"]
+        record = Record(self._bounds["result_bytes_max"], self._note, self._respond)
+        failure = self._execute(run, step, record)
+        self._channel.leave_in_child()
+        self._baseline.flush()
+        if failure is None and (damage := self._baseline.damage()):
+            failure = {
+                "cause": "EXCEPTION",
+                "type": "DescriptorClosed",
+                "message": damage,
+                "traceback": "",
+                "line": 0,
+            }
+        over = header["last"] or failure is not None or record.exit is not None
+        finished = self._finished(record, failure, None if over else self._changed_tmp(run))
+        run.done.append((step.name, record.exports_json(), record.returned))
+        if over:
+            self._clean_up(finished)
+        else:
+            self._channel.write(finished)
+
+    def _changed_tmp(self, run: CurrentRun) -> tuple[bytes, str] | None:
+        """What is in /tmp when that has changed and may have to move with the run. While it is empty this is one system call."""
+        if self._bounds.get("tmp_saved_bytes") is None or (run.tmp is None and _files_in_tmp() <= self._empty_tmp):
+            return None
+        return self._tmp_of(run).changed()
+
+    def _tmp_of(self, run: CurrentRun) -> TmpFiles:
+        if run.tmp is None:
+            from millrace_runtime.tmp_files import TmpFiles
+
+            run.tmp = TmpFiles(_TMP, self._bounds["tmp_saved_bytes"], run.began_ns)
+        return run.tmp
+
+    def _restore_tmp(self, run: CurrentRun, unsaved: str, content: bytes) -> None:
+        """Without it the run goes on all the same, and says why where it misses something."""
+        run.tmp_lost = unsaved
+        if content and self._bounds.get("tmp_saved_bytes") is not None:
+            try:
+                self._tmp_of(run).restore(content)
+            except Exception as error:  # Another environment's user code may have written it.
+                run.tmp_lost = f"it could not be put back: {error}"
+
+    def _finished(self, record: Record, failure: dict[str, Any] | None, tmp: tuple[bytes, str] | None = None) -> bytes:
+        header: dict[str, Any] = {"returned": record.returned is not None}
+        if failure is not None:
+            header["failure"] = failure
+        elif record.exit is not None:
+            header["exit"] = record.exit[:4096].encode("utf-8", "replace").decode()
+        if record.answer is not None:
+            header["answer"] = record.answer.header()
+        segments = [
+            record.exports_json(),
+            record.returned or b"",
+            record.answer.body if record.answer else b"",
+        ]
+        if tmp is not None:
+            segments.append(tmp[0])
+            header["tmp"] = tmp[1]
+        return frames.encode(frames.FINISHED, header, segments)
+
+    def _execute(self, run: CurrentRun, step: Step, record: Record) -> dict[str, Any] | None:
+        """Runs the author's code; returns its failure."""
+        try:
+            run.fill(self._pd_steps)
+            pd = Pipedream(self._pd_steps, run.context(), PdInputs(step.inputs), run.shared, record)
+            _current.set_pd(pd)
+            self._calls.begin(pd.context["run"]["runs"])
+            sys.argv = [step.file_name]
+            self._call(step, pd, record)
+        except BaseException as error:
+            # From here on the author's frames are gone; nothing of theirs can interrupt the report but a signal.
+            return self._failure(error, step, record)
+        finally:
+            _current.set_pd(None)
+            self._calls.end()
+        return None
+
+    def _call(self, step: Step, pd: Pipedream, record: Record) -> None:
+        if step.module is None:
+            module = step.load()
+            if step.module is None:
+                return
+        module = step.module
+        value = module.__dict__["handler"](pd)
+        if hasattr(value, "cr_frame"):
+            value = self._await(value, record)
+        if value is not None and value is not record.stream:
+            from pipedream import _values
+
+            record.returned = _values.encode(value, "$return_value")
+            try:
+                record.check_size("the return value")
+            except Exception:
+                record.returned = None
+                raise
+
+    def _await(self, coroutine: Any, record: Record) -> Any:
+        if self._coroutines is None:
+            from millrace_runtime.coroutines import Coroutines
+
+            self._coroutines = Coroutines(self._note, lambda text: self._channel.send(frames.STACK, {"stack": text}))
+        return self._coroutines.run(coroutine, self._deadline, record)
+
+    def _failure(self, error: BaseException, step: Step, record: Record) -> dict[str, Any] | None:
+        if record.exit is not None and _only_exits(error):
+            return None
+        if isinstance(error, SystemExit) and error.code in (None, 0, False):
+            return None
+        from millrace_runtime.failures import describe
+
+        try:
+            missing = self._explain_missing(error)
+            failure = describe(error, step)
+            return {**failure, "message": f"{failure['message']} ({missing})"} if missing else failure
+        except BaseException as trouble:  # Out of memory, most likely; the type is better than nothing.
+            kind = type(error).__name__
+            return {
+                "cause": "EXCEPTION",
+                "type": kind,
+                "message": f"(no details: {type(trouble).__name__})",
+                "traceback": "",
+                "line": 0,
+            }
+
+    def _explain_missing(self, error: BaseException) -> str:
+        """Why a path in /tmp is not there, for a run that has had another /tmp before."""
+        if self._run is None or not self._run.header["resumed"]:
+            return ""
+        from millrace_runtime.tmp_files import missing_in
+
+        path, lost = missing_in(_TMP, error), self._run.tmp_lost
+        if path is None:
+            return ""
+        why = f"what was in the other one was not saved: {lost}" if lost else "only what it had saved in the other one is there"
+        note = f"{path} is missing: the run went on in another environment with a /tmp of its own; {why}"
+        error.add_note(note)
+        return note
+
+    def _end(self, _header: dict[str, Any], _segments: list[bytes]) -> None:
+        self._clean_up()
+
+    def _clean_up(self, finished: bytes = b"") -> None:
+        """Undoes what the run left. Its result and the word that all is clean are one write, unless threads have to end."""
+        strays = self._baseline.restore(self._own_pids)
+        self._run = None
+        self._pd_steps.clear()
+        names = []
+        if threading.active_count() > 1:
+            self._channel.write(finished)
+            finished = b""
+            names = threads_left()
+            if names:
+                strays += end_children(self._own_pids)
+        damaged = self._baseline.damage() is not None
+        state = {"threads": names, "strays": strays, "memory": memory_bytes(), "damage": damaged}
+        self._channel.write(finished + frames.encode(frames.IDLE, state))
+
+    def _note(self, text: str) -> None:
+        self._baseline.flush()
+        self._channel.send(frames.NOTE, {"text": text[:4096]})
+
+    def _respond(self, answer: Answer) -> None:
+        self._channel.send(frames.RESPOND, answer.header(), [answer.body])
+
+
+def _files_in_tmp() -> int:
+    status = os.statvfs(_TMP)
+    return status.f_files - status.f_ffree
+
+
+def _only_exits(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_only_exits(one) for one in error.exceptions)
+    return isinstance(error, FlowExit)
+
+
+def main() -> None:
+    """Runs until the worker closes the channel."""
+    Environment().serve()

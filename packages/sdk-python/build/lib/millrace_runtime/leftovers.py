@@ -1,0 +1,177 @@
+"""What a run may leave behind in its interpreter, and how that is undone before the next one."""
+
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import-not-found]
+import os
+import sys
+import threading
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_SIGNALS = [number for number in range(1, 65) if number not in (signal.SIGKILL, signal.SIGSTOP, 32, 33)]
+#: The clock that dates files: Linux' CLOCK_REALTIME_COARSE, for which `time` has no name.
+FILE_CLOCK = 5
+_THREADS_SECONDS = 2.0
+_NAMES = ("standard input", "standard output", "standard error")
+
+
+def _open_output(descriptor: int) -> Any:
+    # Line by line, so that lines arrive while the step runs; user code that closes the object must not close the pipe.
+    return open(descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+class Baseline:
+    """How the interpreter was before any user code, and the way back."""
+
+    def __init__(self) -> None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)
+        sys.stdout, sys.stderr = _open_output(1), _open_output(2)
+        self._streams = (sys.stdin, sys.stdout, sys.stderr)
+        self._keep_originals()
+        self._environ = os.environ
+        self._variables = dict(os.environ)
+        self._directory = os.getcwd()
+        self._signals = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._recursion_limit = sys.getrecursionlimit()
+        self._umask = os.umask(0o022)
+        os.umask(self._umask)
+        self._descriptors = [_identity(descriptor) for descriptor in range(3)]
+        self._process = os.getpid()
+
+    def begin(self, variables: dict[str, str]) -> None:
+        """Sets a run's environment variables."""
+        wanted = {**self._variables, **variables}
+        if dict(self._environ) != wanted:
+            self._environ.clear()
+            self._environ.update(wanted)
+
+    def flush(self) -> None:
+        """Writes out what the streams hold back, the author's own replacements included."""
+        for stream in {sys.stdout, sys.stderr, *self._streams[1:]}:
+            try:
+                stream.flush()
+            except Exception:  # Closed, or not a stream at all; `damage` says what matters.
+                pass
+
+    def damage(self) -> str | None:
+        """Says which of the descriptors 0 to 2 is not what it was."""
+        for descriptor, identity in enumerate(self._descriptors):
+            if _identity(descriptor) != identity:
+                return (
+                    f"the step closed or replaced file descriptor {descriptor} ({_NAMES[descriptor]}); "
+                    "descriptors 0, 1 and 2 must stay as they are"
+                )
+        return None
+
+    def restore(self, own_pids: bool) -> int:
+        """Puts everything back and ends child processes; returns how many rounds of them there were."""
+        strays = end_children(own_pids)
+        self._restore_streams()
+        os.environ = self._environ
+        for undo in (self._restore_process, self._restore_signals, self._restore_interpreter):
+            try:
+                undo()
+            except Exception as error:
+                print(f"could not be restored after the run: {error}", file=sys.stderr)
+        return strays
+
+    def _restore_streams(self) -> None:
+        if (sys.stdin, sys.stdout, sys.stderr) != self._streams or any(stream.closed for stream in self._streams):
+            streams = (
+                self._streams[0] if not self._streams[0].closed else open(0, encoding="utf-8", closefd=False),
+                self._streams[1] if not self._streams[1].closed else _open_output(1),
+                self._streams[2] if not self._streams[2].closed else _open_output(2),
+            )
+            self._streams = sys.stdin, sys.stdout, sys.stderr = streams
+            self._keep_originals()
+
+    def _keep_originals(self) -> None:
+        for name, stream in zip(("__stdin__", "__stdout__", "__stderr__"), self._streams, strict=True):
+            setattr(sys, name, stream)
+
+    def _restore_process(self) -> None:
+        os.chdir(self._directory)
+        os.umask(self._umask)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _restore_signals(self) -> None:
+        for number, handler in self._signals.items():
+            if signal.getsignal(number) is not handler and handler is not None:
+                signal.signal(number, handler)
+
+    def _restore_interpreter(self) -> None:
+        sys.setrecursionlimit(self._recursion_limit)
+        sys.settrace(None)
+        sys.setprofile(None)
+        socket = sys.modules.get("socket")
+        if socket is not None and socket.getdefaulttimeout() is not None:
+            socket.setdefaulttimeout(None)
+
+
+def _identity(descriptor: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(descriptor)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def end_children(own_pids: bool) -> int:
+    """Kills what user code has started and left. `own_pids` says that nothing but user code shares our process ids."""
+    rounds = 0
+    while rounds < 10:
+        try:
+            if own_pids:
+                os.kill(-1, signal.SIGKILL)
+            else:
+                _kill_direct_children()
+        except OSError:  # Nobody is left.
+            return rounds
+        rounds += 1
+        while True:
+            try:
+                if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                    time.sleep(0.001)
+            except OSError:
+                break
+    return rounds
+
+
+def _kill_direct_children() -> None:
+    me = os.getpid()
+    children: list[int] = []
+    for task in os.listdir("/proc/self/task"):
+        with open(f"/proc/{me}/task/{task}/children") as file:
+            children.extend(int(child) for child in file.read().split())
+    if not children:
+        raise ProcessLookupError
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+
+
+def threads_left(seconds: float = _THREADS_SECONDS) -> list[str]:
+    """Names of the threads that are still alive after a while."""
+    deadline = time.monotonic() + seconds
+    names = []
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                names.append(thread.name)
+    return names
+
+
+def memory_bytes() -> int:
+    """Resident memory now."""
+    try:
+        descriptor = os.open("/proc/self/statm", os.O_RDONLY)
+        try:
+            return int(os.read(descriptor, 256).split()[1]) * 4096
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError, IndexError):
+        return 0
