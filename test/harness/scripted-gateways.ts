@@ -106,7 +106,16 @@ export function answer(
     handing: { partition, runId, assignment },
     path: "steps/0",
     executionId,
-    response: { status: 200, headers: [], body: Buffer.from("answer"), immediate: executionId === "", ...given },
+    response: {
+      ...{
+        status: 200,
+        headers: [],
+        body: Buffer.from("answer"),
+        immediate: executionId === "",
+        bodyIsReference: false,
+      },
+      ...given,
+    },
   });
 }
 

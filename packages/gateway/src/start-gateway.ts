@@ -21,6 +21,7 @@ import { HouseService } from "./api/house-service.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
 import { RunService } from "./api/run-service.ts";
+import { RunValues } from "./api/run-values.ts";
 import { RunStarter } from "./api/run-starter.ts";
 import { Deployer } from "./deploy/deployer.ts";
 import { PackagePreparation } from "./deploy/package-preparation.ts";
@@ -358,6 +359,7 @@ class Gateway {
       }),
       ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
       gate,
+      values: new RunValues(this.#payloads),
     });
   }
 

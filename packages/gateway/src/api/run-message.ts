@@ -2,6 +2,7 @@ import type { RunState, StepRunState } from "@millrace/core";
 import { runApi } from "@millrace/protocol";
 import type { RunRecord, RunSummary, StepRunRecord, WorkflowRecord } from "@millrace/store";
 import { runNameOf } from "./resource-names.ts";
+import type { ShownRun } from "./run-values.ts";
 
 /** A run without its steps, as the API shows it. */
 export function toRunSummary(run: RunSummary): runApi.Run {
@@ -23,17 +24,19 @@ export function toRunSummary(run: RunSummary): runApi.Run {
     startTime: toTime(run.startTimeMs),
     endTime: toTime(run.endTimeMs),
     eventJson: "",
+    largeValues: [],
   };
 }
 
 /** A run with all of its steps. */
-export function toRun(run: RunRecord, failedFile: string): runApi.Run {
+export function toRun({ record: run, large }: ShownRun, failedFile: string): runApi.Run {
   const summary = toRunSummary(run);
   const { replay_of: replayOf } = parseContext(run.input.contextJson);
   return {
     ...summary,
     failure: summary.failure && { ...summary.failure, file: failedFile },
     steps: run.steps.map(toStep),
+    largeValues: [...large],
     replayOf: typeof replayOf === "string" ? runNameOf(run.workflowId, replayOf) : "",
   };
 }

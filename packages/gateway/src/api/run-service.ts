@@ -13,6 +13,7 @@ import type { ReaderGate } from "./reader-gate.ts";
 import { parseRunName, parseWorkflowFilter, parseWorkflowName } from "./resource-names.ts";
 import type { RunLogs } from "./run-logs.ts";
 import { statesOf, toRun, toRunSummary } from "./run-message.ts";
+import type { RunValues, ShownRun } from "./run-values.ts";
 import type { RunStarter } from "./run-starter.ts";
 
 const PAGE = { fallback: 50, max: 1000 };
@@ -31,6 +32,7 @@ export interface RunServiceOptions {
   readonly logs: RunLogs;
   readonly ends: EndWatch;
   readonly gate: ReaderGate;
+  readonly values: RunValues;
 }
 
 /** `millrace.api.v1.RunService`. */
@@ -67,8 +69,9 @@ export class RunService {
   }
 
   async getRun(request: runApi.GetRunRequest, { principal }: ApiContext): Promise<runApi.Run> {
-    const record = await this.#find(principal, request.name);
-    return { ...(await this.#toRun(record)), eventJson: Buffer.from(record.input.eventJson).toString("utf8") };
+    const shown = await this.#options.values.show(await this.#find(principal, request.name));
+    const eventJson = Buffer.from(shown.record.input.eventJson).toString("utf8");
+    return { ...(await this.#toMessage(shown)), eventJson };
   }
 
   async listRuns(request: runApi.ListRunsRequest, { principal }: ApiContext): Promise<runApi.ListRunsResponse> {
@@ -144,6 +147,17 @@ export class RunService {
     return this.#load(principal, record.id);
   }
 
+  async *readRunValue(
+    request: runApi.ReadRunValueRequest,
+    { principal, signal }: ApiContext,
+  ): AsyncIterable<runApi.ReadRunValueResponse> {
+    const record = await this.#find(principal, request.name);
+    for await (const content of this.#options.values.read(record, request)) {
+      if (signal.aborted) return;
+      yield { content };
+    }
+  }
+
   async #load({ projectId }: ApiCaller, runId: string): Promise<runApi.Run> {
     return this.#toRun(await this.#options.runs.get(projectId, runId));
   }
@@ -158,7 +172,12 @@ export class RunService {
   }
 
   async #toRun(record: RunRecord): Promise<runApi.Run> {
-    return toRun(record, record.failure === null ? "" : await this.#fileOf(record.versionId, record.failure.path));
+    return this.#toMessage(await this.#options.values.show(record));
+  }
+
+  async #toMessage(shown: ShownRun): Promise<runApi.Run> {
+    const { failure, versionId } = shown.record;
+    return toRun(shown, failure === null ? "" : await this.#fileOf(versionId, failure.path));
   }
 
   /** The file of a step; unknown when the version cannot be read at the moment. */

@@ -25,6 +25,12 @@ export interface PayloadsOptions {
   readonly log: Logger;
 }
 
+/** A payload where it is; a body can look like a reference and be none. */
+export interface PayloadSource {
+  readonly bytes: Uint8Array;
+  readonly mayBeReference: boolean;
+}
+
 /** What is too large for messages and rows: written before anything names it, and read where it is needed. */
 export class Payloads {
   readonly #options: PayloadsOptions;
@@ -64,9 +70,10 @@ export class Payloads {
   }
 
   /** The whole of a payload that may be a reference to what its run retains. */
-  async load(runId: string, payload: Uint8Array): Promise<Buffer> {
-    const reference = parsePayloadReference(payload);
-    return reference === undefined ? asBuffer(payload) : this.#read(runId, reference);
+  async load(runId: string, bytes: Uint8Array): Promise<Buffer> {
+    const pieces: Buffer[] = [];
+    for await (const piece of this.stream(runId, { bytes, mayBeReference: true })) pieces.push(piece);
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
 
   /** An answer with its body. */
@@ -82,15 +89,20 @@ export class Payloads {
     await objects.write(write, once(input.eventJson));
   }
 
+  /** The payload in pieces, as they come from the storage. */
+  async *stream(runId: string, { bytes, mayBeReference }: PayloadSource): AsyncIterable<Buffer> {
+    const reference = mayBeReference ? parsePayloadReference(bytes) : undefined;
+    if (reference === undefined) yield asBuffer(bytes);
+    else yield* this.#read(runId, reference);
+  }
+
   /** A reference came from a runner or from the record; only what the run itself retains is read for it. */
-  async #read(runId: string, { objectId, size }: PayloadReference): Promise<Buffer> {
+  async *#read(runId: string, { objectId, size }: PayloadReference): AsyncIterable<Buffer> {
     const { objects } = this.#options;
     if (!(await objects.isRetained({ kind: "run", id: runId }, objectId))) {
       throw new PlatformError("NotFound", "PAYLOAD_NOT_FOUND", "the run does not hold this payload any more");
     }
-    const pieces: Buffer[] = [];
-    for await (const piece of objects.read(objectId, { start: 0, end: size })) pieces.push(piece);
-    return Buffer.concat(pieces);
+    yield* objects.read(objectId, { start: 0, end: size });
   }
 
   #checkSize(size: number): void {

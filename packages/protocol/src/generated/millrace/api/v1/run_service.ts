@@ -84,6 +84,30 @@ export namespace LogStream {
   export type SYSTEM = typeof LogStream.SYSTEM;
 }
 
+/** A value of a run. */
+export const RunValueKind = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** EVENT - The event, as JSON. */
+  EVENT: 1,
+  /** EXPORTS - The exports of a step, as one JSON object. */
+  EXPORTS: 2,
+  /** RETURN_VALUE - The return value of a step, as JSON. */
+  RETURN_VALUE: 3,
+  /** ANSWER - The body of the answer that a step gave. */
+  ANSWER: 4,
+} as const;
+
+export type RunValueKind = typeof RunValueKind[keyof typeof RunValueKind];
+
+export namespace RunValueKind {
+  export type UNSPECIFIED = typeof RunValueKind.UNSPECIFIED;
+  export type EVENT = typeof RunValueKind.EVENT;
+  export type EXPORTS = typeof RunValueKind.EXPORTS;
+  export type RETURN_VALUE = typeof RunValueKind.RETURN_VALUE;
+  export type ANSWER = typeof RunValueKind.ANSWER;
+}
+
 /** One execution of one version of a workflow. */
 export interface Run {
   /** `workflows/<workflow id>/runs/<run id>`. Wherever a request names a run, `-` may stand in place of the workflow. */
@@ -128,6 +152,8 @@ export interface Run {
     | undefined;
   /** The event, verbatim; set by GetRun only. */
   eventJson: string;
+  /** Values that are left out above because they are too large; ReadRunValue sends them. */
+  largeValues: LargeValue[];
 }
 
 /** How a run failed. */
@@ -323,6 +349,32 @@ export interface ReplayRunRequest {
   waitTimeout: Duration | undefined;
 }
 
+/** A value that is too large to be part of a run. */
+export interface LargeValue {
+  /** What it is. */
+  kind: RunValueKind;
+  /** Address of its step, such as `steps/0`; empty for the event. */
+  path: string;
+  /** Its size in bytes. */
+  size: number;
+}
+
+/** Asks for one value of a run. */
+export interface ReadRunValueRequest {
+  /** `workflows/<workflow>/runs/<run>`. */
+  name: string;
+  /** Which value. */
+  kind: RunValueKind;
+  /** Address of its step; empty for the event. */
+  path: string;
+}
+
+/** A piece of a value. */
+export interface ReadRunValueResponse {
+  /** The bytes behind those before. */
+  content: Buffer;
+}
+
 function createBaseRun(): Run {
   return {
     name: "",
@@ -342,6 +394,7 @@ function createBaseRun(): Run {
     startTime: undefined,
     endTime: undefined,
     eventJson: "",
+    largeValues: [],
   };
 }
 
@@ -397,6 +450,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.eventJson !== "") {
       writer.uint32(138).string(message.eventJson);
+    }
+    for (const v of message.largeValues) {
+      LargeValue.encode(v!, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -548,6 +604,14 @@ export const Run: MessageFns<Run> = {
             }
 
             message.eventJson = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.largeValues.push(LargeValue.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -1817,6 +1881,188 @@ export const ReplayRunRequest: MessageFns<ReplayRunRequest> = {
   },
 };
 
+function createBaseLargeValue(): LargeValue {
+  return { kind: 0, path: "", size: 0 };
+}
+
+export const LargeValue: MessageFns<LargeValue> = {
+  encode(message: LargeValue, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.size !== 0) {
+      writer.uint32(24).uint64(message.size);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LargeValue {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLargeValue();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.size = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadRunValueRequest(): ReadRunValueRequest {
+  return { name: "", kind: 0, path: "" };
+}
+
+export const ReadRunValueRequest: MessageFns<ReadRunValueRequest> = {
+  encode(message: ReadRunValueRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadRunValueRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadRunValueRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReadRunValueResponse(): ReadRunValueResponse {
+  return { content: Buffer.alloc(0) };
+}
+
+export const ReadRunValueResponse: MessageFns<ReadRunValueResponse> = {
+  encode(message: ReadRunValueResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReadRunValueResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReadRunValueResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Starts runs and tells what became of them. */
 export type RunServiceService = typeof RunServiceService;
 export const RunServiceService = {
@@ -1936,6 +2182,20 @@ export const RunServiceService = {
     responseSerialize: (value: Run): Buffer => Buffer.from(Run.encode(value).finish()),
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
   },
+  /**
+   * Sends one value of a run, piece by piece, however large it is. Fails with NOT_FOUND (`RUN_NOT_FOUND`,
+   * `VALUE_NOT_FOUND`).
+   */
+  readRunValue: {
+    path: "/millrace.api.v1.RunService/ReadRunValue" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ReadRunValueRequest): Buffer => Buffer.from(ReadRunValueRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReadRunValueRequest => ReadRunValueRequest.decode(value),
+    responseSerialize: (value: ReadRunValueResponse): Buffer =>
+      Buffer.from(ReadRunValueResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReadRunValueResponse => ReadRunValueResponse.decode(value),
+  },
 } as const;
 
 export interface RunServiceServer extends UntypedServiceImplementation {
@@ -1983,6 +2243,11 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * `replay: true`. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`, `VERSION_NOT_FOUND`).
    */
   replayRun: handleUnaryCall<ReplayRunRequest, Run>;
+  /**
+   * Sends one value of a run, piece by piece, however large it is. Fails with NOT_FOUND (`RUN_NOT_FOUND`,
+   * `VALUE_NOT_FOUND`).
+   */
+  readRunValue: handleServerStreamingCall<ReadRunValueRequest, ReadRunValueResponse>;
 }
 
 export interface RunServiceClient extends Client {
@@ -2123,6 +2388,19 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Run) => void,
   ): ClientUnaryCall;
+  /**
+   * Sends one value of a run, piece by piece, however large it is. Fails with NOT_FOUND (`RUN_NOT_FOUND`,
+   * `VALUE_NOT_FOUND`).
+   */
+  readRunValue(
+    request: ReadRunValueRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadRunValueResponse>;
+  readRunValue(
+    request: ReadRunValueRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ReadRunValueResponse>;
 }
 
 export const RunServiceClient = makeGenericClientConstructor(
