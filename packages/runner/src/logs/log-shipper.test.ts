@@ -104,7 +104,11 @@ test("masks the beginning of a secret whose rest never comes, and the rest of on
   for (let n = 0; n < 33; n++) shipper.add(run, pieces([STDOUT, long.slice(0, -12) + SECRET.slice(0, 12), true]));
   shipper.add(run, pieces([STDOUT, `${SECRET.slice(12)} z`, false]));
   shipper.flushAll();
-  const text = batches.slice(1).flatMap((batch) => batch.lines).map((line) => line.text).join("");
+  const text = batches
+    .slice(1)
+    .flatMap((batch) => batch.lines)
+    .map((line) => line.text)
+    .join("");
   assert.ok(text.endsWith(`${MASK} z`), text.slice(-60));
   assert.ok(!text.includes(SECRET.slice(12)));
 });

@@ -45,7 +45,7 @@ test("masks both sides of a gap that a traceback or a message has", () => {
 });
 
 test("masks what Python's repr and JSON in ASCII make of a secret", () => {
-  const odd = new RunSecrets(new SecretMatcher(['pass"wörd\\with\tall\'of it']));
+  const odd = new RunSecrets(new SecretMatcher(["pass\"wörd\\with\tall'of it"]));
   const forms = [
     `'pass"wörd\\\\with\\tall\\'of it'`,
     `"pass\\"w\\u00f6rd\\\\with\\tall'of it"`,

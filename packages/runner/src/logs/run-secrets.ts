@@ -37,7 +37,10 @@ export class RunSecrets {
     let masked = "";
     let from = 0;
     for (const [index, gap] of gaps.entries()) {
-      masked += this.maskPieces([text.slice(from, gap.index)], { start: index > 0 || cuts.start === true, end: true }).join("");
+      masked += this.maskPieces([text.slice(from, gap.index)], {
+        start: index > 0 || cuts.start === true,
+        end: true,
+      }).join("");
       masked += gap[0];
       from = gap.index + gap[0].length;
     }

@@ -30,9 +30,11 @@ function linesOf(value: string): string[] {
 function escapedForms(text: string): string[] {
   const json = JSON.stringify(text).slice(1, -1);
   const ascii = json.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  const repr = json.replaceAll('\\"', '"').replace(/\\u00([01][0-9a-f])|\\b|\\f/g, (escape, digits: string | undefined) => {
-    return `\\x${digits ?? (escape === "\\b" ? "08" : "0c")}`;
-  });
+  const repr = json
+    .replaceAll('\\"', '"')
+    .replace(/\\u00([01][0-9a-f])|\\b|\\f/g, (escape, digits: string | undefined) => {
+      return `\\x${digits ?? (escape === "\\b" ? "08" : "0c")}`;
+    });
   return [json, ascii, repr, repr.replaceAll("'", "\\'")];
 }
 
