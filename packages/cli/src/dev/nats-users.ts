@@ -23,6 +23,7 @@ export function natsUsers(passwords: HouseState["natsPasswords"]): readonly Nats
             "millrace.p.*.refused",
             "millrace.schedulers.>",
             "millrace.g.*.answer",
+            "millrace.g.*.call",
             "millrace.svc.>",
             "millrace.logs.>",
           ],
