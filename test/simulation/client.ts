@@ -102,12 +102,12 @@ export class Client {
     this.simulation.queue.at(pause.linkMs + this.simulation.random.uniform(0, 800), () => this.followLink(1));
   }
 
-  /** One who comes too early comes again; who gets no word does not know, and comes again too. */
+  /** One who comes too early comes again with the same request, and so does one who gets no word. */
   private followLink(who: number): void {
     const { simulation, plan, runId } = this;
     const { step, linkAction: action } = plan.pause!;
     const gateway = simulation.random.choice(simulation.gateways);
-    const requestId = `link${who}-${simulation.queue.handled}/${runId}`;
+    const requestId = `link${who}/${runId}`;
     const path = stepPath(step);
     const about = { partition: plan.workflow % PARTITIONS, runId, path, requestId, action };
     const message: messages.Resume = { ...about, gateway: gateway.name, dataJson: NOTHING, reason: "link" };
@@ -128,7 +128,7 @@ export class Client {
     this.satisfied = true;
     const execution = Buffer.from(response.body).toString();
     const row = postgres.hot.get(this.runId) ?? postgres.history.get(this.runId);
-    if (row?.steps.some((step) => step.executionId === execution)) return;
+    if (row?.executions.has(execution)) return;
     this.simulation.fail("client of run", this.runId, "holds an answer that history does not know:", execution);
   }
 

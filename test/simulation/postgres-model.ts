@@ -39,6 +39,8 @@ export interface Row {
   deaths: number;
   /** How often it has paused. */
   pauses: number;
+  /** All executions of steps that are committed, those that were superseded too. */
+  readonly executions: Set<string>;
 }
 
 /** An answer of undefined means: the connection broke, the outcome is unknown (the statement may even run later). */
@@ -184,7 +186,7 @@ export class PostgresModel {
     if (idempotencyKey !== "" && !this.claimKey(`${spec.workflowId}/${idempotencyKey}`, runId)) return false;
     this.hot.set(runId, {
       ...{ runId, accept: change, state: "PENDING", assignment: 1, steps: [] },
-      ...{ startTimeMs: null, wakeTimeMs: null, deaths: 0, pauses: 0 },
+      ...{ startTimeMs: null, wakeTimeMs: null, deaths: 0, pauses: 0, executions: new Set() },
     });
     if (spec.workflowId === `w${LIMITED}`) simulation.monitor.sequences.set(runId, change.sequence);
     return true;
@@ -242,6 +244,7 @@ export class PostgresModel {
     const expected = nextStepPath({ spec: row.accept.spec, steps: row.steps });
     if (step.path !== expected) simulation.fail("step", step.path, "of run", row.runId, "is checkpointed twice");
     placeStep(row.steps, step);
+    row.executions.add(step.executionId);
     if (step.pause) row.pauses += 1;
   }
 

@@ -179,7 +179,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number): void {
     const { brain } = this;
     this.simulation.postgres.page(this, queries, untilMs, (pages) => {
-      if (brain === this.brain) brain.onPaged(queries, pages ?? new Map());
+      if (brain === this.brain) brain.onPaged(queries, pages);
     });
   }
 

@@ -63,7 +63,7 @@ const LOSABLE = [
   "resumed",
 ] as const;
 /** What has not ended this long after the last fault hangs. */
-const HANG_MS = 45_000;
+const HANG_MS = 60_000;
 
 export class Simulation {
   readonly queue = new EventQueue();

@@ -322,7 +322,7 @@ export class OwnerWiring implements OwnerPort {
 
   page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number): void {
     this.read("paused_runs.not_read", this.deps.store.partitions.page(queries, untilMs, WAKE_PAGE), (pages) =>
-      this.brain.onPaged(queries, pages ?? new Map()),
+      this.brain.onPaged(queries, pages),
     );
   }
 

@@ -235,9 +235,9 @@ export class Owner {
     this.settle();
   }
 
-  /** What `page` found; partitions that could not be read are missing. */
-  onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage>): void {
-    this.pauses.onPaged(queries, pages);
+  /** What `page` found; undefined when it failed. Partitions whose epoch has moved are missing. */
+  onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage> | undefined): void {
+    if (this.pauses.onPaged(queries, pages)) this.renewLease();
     this.settle();
   }
 

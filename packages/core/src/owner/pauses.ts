@@ -86,17 +86,23 @@ export class Pauses {
     this.state.port.page(due, untilMs);
   }
 
-  /** Pages were read; those that are missing could not be, and are tried again. */
-  onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage>): void {
+  /** Pages were read; undefined when they could not be, which is tried again. True when a partition was lost. */
+  onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage> | undefined): boolean {
     this.paging = false;
+    let lost = false;
     for (const [partition, { epoch }] of queries) {
       const part = this.partOf(partition, epoch);
       if (!part) continue;
-      const page = pages.get(partition);
+      const page = pages?.get(partition);
       for (const row of page?.rows ?? []) this.pageIn(part, row);
       part.sleepers.endPage(page);
+      // Nothing else might ever tell: there is nothing to commit in a partition whose runs all sleep.
+      if (!pages || page) continue;
+      this.state.drop(partition);
+      lost = true;
     }
     this.patrol();
+    return lost;
   }
 
   private pageIn(part: PartitionState, row: LoadedRun): void {
