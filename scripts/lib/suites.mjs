@@ -151,6 +151,22 @@ export const suites = [
     timeoutMs: 8 * minute,
   },
   {
+    name: "packages-real",
+    about: "programs that people really write, from bare imports, with packages from the registry",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/packages/real"]),
+    timeoutMs: 20 * minute,
+  },
+  {
+    name: "packages-table",
+    about: "each row of the table of imports, against the registry",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/packages/table"], ["--test-timeout=3000000"]),
+    timeoutMs: 60 * minute,
+  },
+  {
     name: "kill-20",
     about: "kill -9 of every process in the middle of 200 runs, twenty times",
     heavy: true,

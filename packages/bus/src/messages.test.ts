@@ -9,6 +9,8 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   environment: "GetEnvironment",
   check: "CheckSources",
   definitions: "DefinitionsChanged",
+  callOf: "Call",
+  preparePackagesOf: "PreparePackages",
 };
 
 test("every kind of message has its row in the table of messages", () => {

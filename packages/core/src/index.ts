@@ -95,6 +95,8 @@ export {
 } from "./workflow/workflow-definition.ts";
 export { WORKFLOW_SCHEMA } from "./workflow/workflow-schema.ts";
 export { parseDirectoryPath, parseFilePath } from "./files/file-path.ts";
+export { findPackage, type ProvidingPackage } from "./packages/find-package.ts";
+export { IMPORT_TABLE } from "./packages/import-table.ts";
 export { lockedPackages, packageChanges, type LockedPackage, type PackageChange } from "./packages/lock.ts";
 export {
   planPackages,

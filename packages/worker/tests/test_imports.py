@@ -1,0 +1,139 @@
+"""What sources import is found by parsing them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RUNTIME = Path(__file__).parents[1] / "millrace_worker" / "runtime"
+
+
+@pytest.fixture(autouse=True)
+def _runtime_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(RUNTIME))
+
+
+def examine(source: str, modules: dict[str, str] | None = None, file_name: str = "steps/one.py") -> dict[str, Any]:
+    from millrace_runtime.check import examine
+
+    step = {"path": "steps/0", "name": "one", "file_name": file_name, "source": source}
+    return examine([step], [{"path": path, "source": text} for path, text in (modules or {}).items()])
+
+
+def imported(source: str, modules: dict[str, str] | None = None) -> list[tuple[str, str, bool]]:
+    return [(one["module"], one["name"], one["optional"]) for one in examine(source, modules)["imports"]]
+
+
+def test_finds_imports_wherever_they_stand() -> None:
+    source = "import a, b.c as d\nfrom e.f import g, h\nfrom i import *\ndef k():\n    class L:\n        import m\n"
+    assert imported(source) == [
+        ("a", "", False),
+        ("b.c", "", False),
+        ("e.f", "g", False),
+        ("e.f", "h", False),
+        ("i", "", False),
+        ("m", "", False),
+    ]
+
+
+def test_leaves_out_what_python_has() -> None:
+    assert imported("import os, json, xml.etree.ElementTree\nfrom urllib import request\nimport a") == [("a", "", False)]
+
+
+def test_knows_what_code_can_do_without() -> None:
+    source = """
+import sys, typing
+from typing import TYPE_CHECKING
+try:
+    import a
+except ImportError:
+    import b
+else:
+    import c
+finally:
+    import d
+if TYPE_CHECKING:
+    import e
+if typing.TYPE_CHECKING and True:
+    import f
+if sys.platform == "win32":
+    import g
+if something:
+    import h
+import e_too
+"""
+    assert {name: optional for name, _, optional in imported(source)} == {
+        "a": True,
+        "b": True,
+        "c": False,
+        "d": False,
+        "e": True,
+        "f": True,
+        "g": True,
+        "h": False,
+        "e_too": False,
+    }
+
+
+def test_needed_once_is_needed() -> None:
+    assert imported("try:\n    import a\nexcept ImportError: pass\nimport a") == [("a", "", False)]
+
+
+def test_follows_modules_beside_the_steps_and_only_those_that_are_reached() -> None:
+    modules = {
+        "steps/beside.py": "import a",
+        "lib/__init__.py": "import b",
+        "lib/deep/module.py": "from ..other import x\nfrom . import sibling",
+        "lib/other.py": "import c",
+        "lib/deep/sibling.py": "import d",
+        "test_lib.py": "import pytest_like",
+    }
+    source = "import beside\nfrom lib.deep import module\nfrom lib.deep.module import x"
+    assert sorted(name for name, _, _ in imported(source, modules)) == ["a", "b", "c", "d"]
+
+
+def test_survives_modules_that_import_each_other() -> None:
+    modules = {"one.py": "import two", "two.py": "import one\nimport a"}
+    assert imported("import one", modules) == [("a", "", False)]
+
+
+def test_a_reached_module_must_compile() -> None:
+    found = examine("import broken", {"broken.py": "def (", "untouched.py": "def ("})
+    assert [(problem["file"], problem["line"]) for problem in found["problems"]] == [("broken.py", 1)]
+
+
+def test_reads_comments_and_nothing_that_looks_like_one() -> None:
+    source = '''
+# pipedream add-package pandas==2.0.0
+#Millrace add-package  a[b]>=1 ; python_version > "3"
+x = "# pipedream add-package not-me"
+y = """
+# pipedream add-package nor-me
+"""
+def f():
+    z = 1  # millrace add-package inline
+'''
+    assert [(one["text"], one["line"]) for one in examine(source)["requirements"]] == [
+        ("pandas==2.0.0", 2),
+        ('a[b]>=1 ; python_version > "3"', 3),
+        ("inline", 9),
+    ]
+
+
+def test_executes_nothing(tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    examine(f"open({str(witness)!r}, 'w')\nimport helper", {"helper.py": f"open({str(witness)!r}, 'w')"})
+    assert not witness.exists()
+
+
+def test_is_not_led_astray_by_hostile_sources() -> None:
+    assert examine("(" * 10_000)["problems"]
+    assert imported("import " + ".".join("a" * 1 for _ in range(3000))) != []
+    assert len(examine("\n".join(f"import m{i}" for i in range(6000)))["imports"]) == 5000
+
+
+def test_says_which_python_decides() -> None:
+    assert examine("")["python_minor"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
