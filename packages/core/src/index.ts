@@ -106,4 +106,4 @@ export {
   type PlannedRequirement,
   type SourceImport,
 } from "./packages/plan-packages.ts";
-export { normalizePackageName, parseRequirement, type Requirement } from "./packages/requirement.ts";
+export { normalizePackageName, packageNameOf, parseRequirement, type Requirement } from "./packages/requirement.ts";

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
-import { IMPORT_TABLE } from "@millrace/core";
+import { IMPORT_TABLE, packageNameOf } from "@millrace/core";
 import { loadTools } from "@millrace/provision";
 import { scratchFolder } from "@millrace/testkit";
 
@@ -29,7 +29,7 @@ async function hasModule(folder: string, importName: string): Promise<boolean> {
 /** Says what is wrong with the rows of one package; nothing when each import is in it. */
 async function problemsOf(requirement: string, imports: readonly string[]): Promise<string[]> {
   const folder = await mkdtemp(join(scratchFolder(), "row-"));
-  const name = requirement.replace(/\[.*/, "");
+  const name = packageNameOf(requirement);
   try {
     await run(uv, [
       "pip",
@@ -42,7 +42,7 @@ async function problemsOf(requirement: string, imports: readonly string[]): Prom
       loadTools().python,
       "--target",
       folder,
-      name,
+      requirement.replace(/\[.*\]/, ""),
     ]);
   } catch (thrown) {
     const { stderr } = thrown as { stderr: string };

@@ -1,6 +1,6 @@
 import { IMPORT_TABLE, NAMESPACE_DEPTHS } from "./import-table.ts";
 import { PIPREQS_MAPPING } from "./pipreqs-mapping.ts";
-import { normalizePackageName } from "./requirement.ts";
+import { normalizePackageName, packageNameOf } from "./requirement.ts";
 
 /** The package that an import is taken to come from. */
 export interface ProvidingPackage {
@@ -49,7 +49,7 @@ const PROVIDED: ReadonlyMap<string, ReadonlySet<string>> = providedImports();
 function providedImports(): Map<string, Set<string>> {
   const provided = new Map<string, Set<string>>();
   const add = (name: string, importName: string): void => {
-    const key = normalizePackageName(name.replace(/\[.*/, ""));
+    const key = packageNameOf(name);
     provided.set(key, (provided.get(key) ?? new Set()).add(importName));
   };
   for (const [importName, name] of Object.entries(IMPORT_TABLE)) add(name, importName);

@@ -1,5 +1,5 @@
 import { findPackage, knownImports } from "./find-package.ts";
-import { normalizePackageName, parseRequirement, type Requirement } from "./requirement.ts";
+import { packageNameOf, parseRequirement, type Requirement } from "./requirement.ts";
 
 /** An import that was found in a version's sources and is neither theirs nor Python's own. */
 export interface SourceImport {
@@ -108,7 +108,7 @@ function planFound(imports: readonly SourceImport[], asked: ReadonlySet<string>)
   const plans = new Map<string, PlannedRequirement>();
   for (const { module, name, fileName, line, optional } of imports) {
     const { requirement, importName, guessed } = findPackage(name === "" ? module : `${module}.${name}`);
-    const packageName = normalizePackageName(requirement.replace(/\[.*/, ""));
+    const packageName = packageNameOf(requirement);
     if (asked.has(packageName) || isProvided(importName, asked)) continue;
     const place = { fileName, line, path: "" };
     const known = plans.get(requirement);

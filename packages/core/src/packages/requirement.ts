@@ -33,3 +33,8 @@ export function parseRequirement(given: string): Requirement | undefined {
 export function normalizePackageName(name: string): string {
   return name.replaceAll(/[-_.]+/g, "-").toLowerCase();
 }
+
+/** The normal name of the package that a requirement is about. */
+export function packageNameOf(requirement: string): string {
+  return normalizePackageName(/^[A-Za-z0-9._-]*/.exec(requirement)![0]);
+}

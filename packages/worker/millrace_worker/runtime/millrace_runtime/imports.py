@@ -123,10 +123,10 @@ class Finder:
             return
         try:
             for token in tokenize.generate_tokens(io.StringIO(source).readline):
-                if token.type == tokenize.COMMENT and (match := _ADD_PACKAGE.match(token.string)):
-                    if len(self.requirements) < REQUIREMENTS_MAX:
-                        text = match[1].strip()[:1000]
-                        self.requirements.append({"text": text, "file": file_name, "line": token.start[0]})
+                match = _ADD_PACKAGE.match(token.string) if token.type == tokenize.COMMENT else None
+                if match and len(self.requirements) < REQUIREMENTS_MAX:
+                    text = match[1].strip()[:1000]
+                    self.requirements.append({"text": text, "file": file_name, "line": token.start[0]})
         except (tokenize.TokenError, SyntaxError):
             return
 
