@@ -28,7 +28,7 @@ export let key: string;
 export let otherKey: string;
 
 /** Starts the house before the tests of a file and closes it behind them. */
-export function useGateways(): void {
+export function useGateways(settings: Readonly<Record<string, string>> = {}): void {
   before(async () => {
     house = await startTestGateways(2, {
       MILLRACE_HTTP_WAIT_MS: "400",
@@ -38,6 +38,7 @@ export function useGateways(): void {
       MILLRACE_WAITING_REQUESTS_MAX: "5",
       MILLRACE_REQUEST_TIMEOUT_MS: "2000",
       MILLRACE_REQUEST_BYTES_MAX: String(2 * BODY_LIMIT),
+      ...settings,
     });
     ({ gateways, channels, projectId, key, otherKey } = house);
     // Each has heard of the other once it has announced itself.

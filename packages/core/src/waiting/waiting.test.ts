@@ -85,12 +85,36 @@ describe("Waiting", () => {
     const waiting = desk();
     waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
     waiting.onAccepted(accepted("a"));
-    waiting.onAnswer({ handing, path: "steps/0", executionId: "lost", response: response("lost") });
-    waiting.onAnswer({ handing, path: "steps/0", executionId: "kept", response: response("kept") });
+    waiting.onReassigned({ owner, runId: "a", assignment: 2 });
+    waiting.onAnswer({ handing, path: "steps/0", response: response("immediate, of an earlier assignment") });
     assert.deepEqual(told, ["x accepted a"]);
-    waiting.onRelease({ owner, runId: "a", path: "steps/0", executionId: "kept" });
+    waiting.onRelease(released("a", "kept"));
+    waiting.onRelease(released("a", "kept"));
     assert.deepEqual(told, ["x accepted a", "x answer kept"]);
     assert.equal(waiting.size, 0);
+  });
+
+  it("takes an answer for the acknowledgement of its submit", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
+    waiting.onRelease(released("a", "answer"));
+    assert.deepEqual(told, ["x accepted a", "x answer answer"]);
+    nowMs = 600;
+    waiting.onTick();
+    assert.deepEqual(sent, ["a"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("reads the record for an answer that was lost, a second after the submit", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
+    nowMs = 700;
+    waiting.onAccepted(accepted("a"));
+    nowMs = 1_000;
+    waiting.onTick();
+    assert.deepEqual(asked, ["a"]);
+    waiting.onRead("a", { state: "SUCCEEDED", response: response("kept") });
+    assert.deepEqual(told.slice(1), ["x answer kept"]);
   });
 
   it("ignores what an earlier owner says", () => {
@@ -124,37 +148,51 @@ describe("Waiting", () => {
     assert.deepEqual(told, ["x accepted a", "y accepted a", "x ended FAILED", "y ended FAILED"]);
   });
 
-  it("reads from the record what it had no room to hold", () => {
-    const waiting = desk({ copyBytesMax: 5 });
+  it("reads from the record an answer that is too large for a message", () => {
+    const waiting = desk();
     waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
-    waiting.onAccepted(accepted("a"));
-    waiting.onAnswer({ handing, path: "steps/0", executionId: "e", response: response("longer") });
-    waiting.onRelease({ owner, runId: "a", path: "steps/0", executionId: "e" });
-    nowMs = 100;
-    waiting.onTick();
+    waiting.onRelease({ ...released("a", ""), response: undefined });
     assert.deepEqual(asked, ["a"]);
     waiting.onRead("a", { state: "RUNNING", response: response("longer") });
     assert.deepEqual(told, ["x accepted a", "x answer longer"]);
-  });
-
-  it("has its room for answers back when callers are gone", () => {
-    const waiting = desk({ copyBytesMax: 5 });
-    for (const runId of ["a", "b", "c"]) {
-      waiting.submit(submit(runId, { answer: true }), 10_000, listener(runId));
-      waiting.onAccepted(accepted(runId));
-      const copy = { handing: { ...handing, runId }, path: "steps/0", executionId: "e", response: response("12345") };
-      waiting.onAnswer(copy);
-      waiting.onAnswer(copy);
-      if (runId === "a") waiting.forget(runId);
-      else waiting.onRelease({ owner, runId, path: "steps/0", executionId: "e" });
-    }
-    assert.deepEqual(told.slice(-2), ["c accepted c", "c answer 12345"]);
-    assert.equal(waiting.size, 0);
   });
 
   it("refuses more callers than it has room for", () => {
     const waiting = desk({ entriesMax: 1 });
     waiting.submit(submit("a"), 10_000, listener("x"));
     assert.throws(() => waiting.submit(submit("b"), 10_000, listener("y")), { reason: "GATEWAY_BUSY" });
+  });
+
+  it("keeps whoever gets a streamed answer until it is over, and cuts it when nobody will send the rest", () => {
+    const cut: string[] = [];
+    const begin = (waiting: Waiting, runId: string, assignment = 1) =>
+      waiting.onStream({ runId, assignment }, { cut: () => void cut.push(runId) });
+    const waiting = desk();
+    for (const runId of ["a", "b", "c", "d"]) {
+      const streaming = { ...listener(runId), stream: () => void told.push(`${runId} stream`) };
+      waiting.submit(submit(runId, { answer: true }), 10_000, streaming);
+    }
+    // What only an accepted run sends says that it was accepted.
+    assert.equal(begin(waiting, "a"), true);
+    assert.deepEqual(told, ["a accepted a", "a stream"]);
+    assert.equal(begin(waiting, "a"), false);
+    waiting.onRelease({ owner, runId: "a", path: "steps/0", executionId: "e" });
+    waiting.onRead("a", { state: "RUNNING", response: response("of the record") });
+    assert.deepEqual(told.slice(2), []);
+    waiting.onReassigned({ owner, runId: "a", assignment: 1 });
+    assert.deepEqual(cut, []);
+    waiting.onReassigned({ owner, runId: "a", assignment: 2 });
+    assert.deepEqual(cut, ["a"]);
+    waiting.onReassigned({ owner, runId: "b", assignment: 3 });
+    assert.equal(begin(waiting, "b", 2), false);
+    assert.equal(begin(waiting, "b", 3), true);
+    waiting.onEnded({ owner, runId: "b", state: "SUCCEEDED", responsePath: "steps/0" });
+    begin(waiting, "c");
+    waiting.onRead("c", { state: "FAILED", response: undefined });
+    begin(waiting, "d");
+    waiting.forget("d");
+    assert.deepEqual(cut, ["a", "b", "c"]);
+    assert.equal(waiting.size, 0);
+    assert.equal(begin(waiting, "x"), false);
   });
 });
