@@ -1,5 +1,5 @@
 import { PlatformError } from "@millrace/core";
-import { accountApi, dataStoreApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { accountApi, dataStoreApi, fileApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -19,6 +19,7 @@ export interface ApiClient {
   readonly url: string;
   readonly accounts: GrpcClient<typeof accountApi.AccountServiceService>;
   readonly dataStores: GrpcClient<typeof dataStoreApi.DataStoreServiceService>;
+  readonly files: GrpcClient<typeof fileApi.FileServiceService>;
   readonly house: GrpcClient<typeof houseApi.HouseServiceService>;
   readonly runs: GrpcClient<typeof runApi.RunServiceService>;
   readonly variables: GrpcClient<typeof variableApi.VariableServiceService>;
@@ -34,6 +35,7 @@ export async function openApiClient(given: HouseAddress): Promise<ApiClient> {
   const clients = {
     accounts: createGrpcClient(accountApi.AccountServiceService, options),
     dataStores: createGrpcClient(dataStoreApi.DataStoreServiceService, options),
+    files: createGrpcClient(fileApi.FileServiceService, options),
     house: createGrpcClient(houseApi.HouseServiceService, options),
     runs: createGrpcClient(runApi.RunServiceService, options),
     variables: createGrpcClient(variableApi.VariableServiceService, options),

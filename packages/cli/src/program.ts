@@ -4,6 +4,7 @@ import type { CommandContext, CommandResult } from "./command-context.ts";
 import { addAccountCommands } from "./commands/account-commands.ts";
 import { deploy } from "./commands/deploy.ts";
 import { envList, envSet, envUnset } from "./commands/env.ts";
+import { addFileCommands } from "./commands/file-commands.ts";
 import { init } from "./commands/init.ts";
 import { logs } from "./commands/logs.ts";
 import { replay, run } from "./commands/run.ts";
@@ -42,6 +43,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addEnvCommands(program, perform);
   addAccountCommands(program, perform, examples);
   addStoreCommands(program, perform, examples);
+  addFileCommands(program, perform, examples);
   return program;
 }
 
