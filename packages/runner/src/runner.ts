@@ -32,7 +32,7 @@ import type { PackageSets } from "./packages/package-sets.ts";
 import type { RunPackages } from "./packages/run-packages.ts";
 import { GrantedSecrets } from "./logs/granted-secrets.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
-import { referencesOf, type RunPayloads } from "./payloads/run-payloads.ts";
+import { hasReferences, type RunPayloads } from "./payloads/run-payloads.ts";
 import { maskResult, tooLargeResult } from "./step-end.ts";
 import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 
@@ -297,7 +297,7 @@ export class Runner {
     const known = this.#parts.versions.peek(versionId);
     const version = known && this.#parts.packages.ready(known);
     const environment = this.#parts.environments.peek(projectId, assign.runToken);
-    const large = referencesOf(assign).length > 0;
+    const large = hasReferences(assign);
     if (version !== undefined && environment !== undefined && !large) this.#launch(run, version, environment);
     else void this.#prepare(run, large);
   }

@@ -5,6 +5,7 @@ import { OBJECT_PART_BYTES_MAX, type ObjectOwner, type Objects } from "@millrace
 
 /** Most earlier objects that one object may stand for. */
 const SUPERSEDED_MAX = 16;
+const HELD_MAX = 1_000;
 
 export interface ObjectServicesOptions {
   readonly channels: Pick<Channels, "readObject" | "writeObject">;
@@ -20,6 +21,8 @@ export interface ObjectServicesOptions {
  */
 export class ObjectServices {
   readonly #options: ObjectServicesOptions;
+  /** Objects that were seen to be a run's own. */
+  readonly #held = new Set<string>();
   #subscriptions: BusSubscription[] = [];
 
   constructor(options: ObjectServicesOptions) {
@@ -42,15 +45,25 @@ export class ObjectServices {
     const { objects } = this.#options;
     const { runId } = this.#verify(request.runToken);
     const { objectId, offset } = request;
+    await this.#assertHeld(runId, objectId);
+    const end = offset + Math.min(request.length, OBJECT_PART_BYTES_MAX);
+    const pieces: Buffer[] = [];
+    for await (const piece of objects.read(objectId, { start: offset, end })) pieces.push(piece);
+    return { content: Buffer.concat(pieces), error: undefined };
+  }
+
+  /** What a run holds it holds until its end, so that only the first piece of an object costs a look. */
+  async #assertHeld(runId: string, objectId: string): Promise<void> {
+    const key = `${runId}/${objectId}`;
+    if (this.#held.has(key)) return;
+    const { objects } = this.#options;
     const kinds = ["run", "tmp"] as const;
     const held = await Promise.all(kinds.map((kind) => objects.isRetained({ kind, id: runId }, objectId)));
     if (!held.includes(true)) {
       throw new PlatformError("NotFound", "OBJECT_NOT_FOUND", "the run does not hold this object");
     }
-    const end = offset + Math.min(request.length, OBJECT_PART_BYTES_MAX);
-    const pieces: Buffer[] = [];
-    for await (const piece of objects.read(objectId, { start: offset, end })) pieces.push(piece);
-    return { content: Buffer.concat(pieces), error: undefined };
+    this.#held.add(key);
+    if (this.#held.size > HELD_MAX) this.#held.delete(this.#held.values().next().value!);
   }
 
   async write({

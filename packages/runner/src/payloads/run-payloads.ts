@@ -41,11 +41,23 @@ export function inlineBytesOf({ input, wireSteps }: WiredAssign): number {
   return bytes;
 }
 
-/** The references of an assignment. Most have none, which is told by a first byte each. */
-export function referencesOf({ input, wireSteps, tmp }: WiredAssign): PayloadReference[] {
-  const payloads = [input.eventJson, ...(tmp ? [tmp.content] : [])];
-  for (const { exportsJson, returnValueJson } of wireSteps) payloads.push(exportsJson, returnValueJson ?? NOTHING);
-  return payloads.flatMap((payload) => (payload[0] === 0 ? (parsePayloadReference(payload) ?? []) : []));
+/** True when an assignment has references: told by a first byte each, since most have none. */
+export function hasReferences({ input, wireSteps, tmp }: WiredAssign): boolean {
+  if (input.eventJson[0] === 0 || tmp?.content[0] === 0) return true;
+  for (const { exportsJson, returnValueJson } of wireSteps) {
+    if (exportsJson[0] === 0 || returnValueJson?.[0] === 0) return true;
+  }
+  return false;
+}
+
+/** Bytes that the references of an assignment stand for. */
+function referencedBytes({ input, wireSteps, tmp }: WiredAssign): number {
+  const payloads = [
+    input.eventJson,
+    tmp?.content,
+    ...wireSteps.flatMap((done) => [done.exportsJson, done.returnValueJson]),
+  ];
+  return payloads.reduce((sum, payload) => sum + ((payload && parsePayloadReference(payload)?.size) ?? 0), 0);
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -66,7 +78,7 @@ export class RunPayloads {
    */
   async load(run: ActiveRun, held: () => boolean): Promise<{ loaded: LoadedPayloads; release: () => void }> {
     const { assign } = run;
-    const bytes = referencesOf(assign).reduce((sum, { size }) => sum + size, 0);
+    const bytes = referencedBytes(assign);
     await this.#gate.enter(bytes);
     let left = false;
     const release = (): void => {

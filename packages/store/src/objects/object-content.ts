@@ -43,35 +43,49 @@ export async function writePart(database: Database, { projectId, id, position, c
 }
 
 interface ChunkRow {
+  readonly size: number;
   readonly position: number;
   readonly content: Buffer;
 }
 
-/** Reads a range, a few rows at a time; no connection is held between them. */
-export async function* readContent(database: Database, id: string, { start, end }: ByteRange): AsyncIterable<Buffer> {
-  let at = start;
+/** Reads a range of a finished object, a few rows at a time; no connection is held between them. */
+export async function* readContent(database: Database, id: string, range: ByteRange): AsyncIterable<Buffer> {
+  let { start: at, end } = range;
   while (at < end) {
     const rows = await readRows(database, id, at, end);
-    for (const { position, content } of rows) {
+    if (rows.length === 0 && (await isBehind(database, id, at))) return;
+    const before = at;
+    for (const { size, position, content } of rows) {
+      end = Math.min(end, size);
       if (position > at || position + content.length <= at) break;
       const piece = content.subarray(at - position, end - position);
       at += piece.length;
       yield piece;
     }
-    if (rows.length === 0 || at <= rows[0]!.position) throw contentGone(id);
+    if (at === before) throw contentGone(id);
   }
 }
 
 function readRows(database: Database, id: string, at: number, end: number): Promise<ChunkRow[]> {
   return database.query<ChunkRow>(
-    `SELECT position, content FROM object_chunks
-     WHERE object_id = $1 AND position > $2::int8 - ${OBJECT_PART_BYTES_MAX} AND position < $3
-       AND position + length(content) > $2::int8
-     ORDER BY position LIMIT ${ROWS_PER_READ}`,
+    `SELECT o.size, c.position, c.content FROM objects o JOIN object_chunks c ON c.object_id = o.id
+     WHERE o.id = $1 AND o.size IS NOT NULL
+       AND c.position > $2::int8 - ${OBJECT_PART_BYTES_MAX} AND c.position < $3::int8
+       AND c.position + length(c.content) > $2::int8
+     ORDER BY c.position LIMIT ${ROWS_PER_READ}`,
     [id, at, end],
   );
 }
 
+/** True when the object has no bytes from there on. Throws `OBJECT_NOT_FOUND` when there is none. */
+async function isBehind(database: Database, id: string, at: number): Promise<boolean> {
+  const [row] = await database.query<{ size: number }>("SELECT size FROM objects WHERE id = $1 AND size IS NOT NULL", [
+    id,
+  ]);
+  if (!row) throw contentGone(id);
+  return at >= row.size;
+}
+
 function contentGone(id: string): PlatformError {
-  return new PlatformError("NotFound", "OBJECT_NOT_FOUND", `the content of object ${id} is not there`);
+  return new PlatformError("NotFound", "OBJECT_NOT_FOUND", `there is no object "${id}", or its content is gone`);
 }

@@ -130,15 +130,11 @@ async function getObject(database: Database, projectId: string, id: string): Pro
 }
 
 async function* readObject(database: Database, id: string, range?: ByteRange): AsyncIterable<Buffer> {
-  const rows = isId(id)
-    ? await database.query<{ size: number | null }>("SELECT size FROM objects WHERE id = $1", [id])
-    : [];
-  const size = rows[0]?.size ?? null;
-  if (size === null) throw notFound(id);
-  const { start, end } = range ?? { start: 0, end: size };
+  if (!isId(id)) throw notFound(id);
+  const { start, end } = range ?? { start: 0, end: Number.MAX_SAFE_INTEGER };
   if (start < 0 || end < start)
-    throw new PlatformError("InvalidArgument", "INVALID_RANGE", "a range ends behind its start");
-  yield* readContent(database, id, { start, end: Math.min(end, size) });
+    throw new PlatformError("InvalidArgument", "INVALID_RANGE", "a range ends before its start");
+  yield* readContent(database, id, { start, end });
 }
 
 function toRecord({ id, project_id, size, sha256, create_time }: ObjectRow): ObjectRecord {
