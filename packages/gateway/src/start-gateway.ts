@@ -29,8 +29,11 @@ import { SourceCheck } from "./deploy/source-check.ts";
 import { VariableService } from "./api/variable-service.ts";
 import { WorkflowService } from "./api/workflow-service.ts";
 import { HostCalls } from "./calls/host-calls.ts";
+import { linkCalls } from "./calls/link-calls.ts";
 import { storeCalls } from "./calls/store-calls.ts";
 import { RespondCalls } from "./calls/respond-calls.ts";
+import { triggerCalls } from "./calls/trigger-calls.ts";
+import { LinkDoor } from "./links/link-door.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
@@ -137,6 +140,8 @@ class Gateway {
   readonly #cache = new DefinitionCache();
   readonly #runners = new RunnerDirectory();
   readonly #channels: ReturnType<typeof openChannels>;
+  /** Bytes of request bodies held at the same time. */
+  readonly #budget: ByteBudget;
   readonly #versions: VersionCache;
   readonly #peers: GatewayPeers;
   readonly #sync: DefinitionSync;
@@ -148,6 +153,7 @@ class Gateway {
   readonly #accounts: AccountRoom;
   readonly #files: FileRoom;
   readonly #gate: ReaderGate;
+  readonly #links: LinkDoor;
   readonly #http: HttpDoor;
   readonly #grpc: GrpcServer;
   #httpPort = 0;
@@ -158,6 +164,7 @@ class Gateway {
     this.bus = bus;
     this.#parts = parts;
     this.#channels = openChannels(bus);
+    this.#budget = new ByteBudget(settings.requestBytesMax);
     this.#versions = new VersionCache(store.workflows, VERSIONS_MAX);
     // Everybody speaks once in `definitionsCheckMs`; who has missed one turn and a half is not waited for.
     this.#peers = new GatewayPeers(settings.definitionsCheckMs * 1.5, () => performance.now());
@@ -185,7 +192,6 @@ class Gateway {
       submitTimeoutMs: settings.submitTimeoutMs,
       submitResendMs: settings.submitResendMs,
       waitingMax: settings.waitingRequestsMax,
-      heldAnswerBytesMax: settings.heldAnswerBytesMax,
     });
     const key = Buffer.from(settings.tokenKey, "hex");
     const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
@@ -210,6 +216,14 @@ class Gateway {
     this.#calls.register(this.#accounts.calls);
     this.#files = openFileRoom({ ...parts, key, publicUrl: this.#publicUrl });
     this.#calls.register(this.#files.calls);
+    const { partitionCount } = parts;
+    this.#calls.register(linkCalls({ mac, publicUrl: this.#publicUrl, partitionCount }));
+    this.#calls.register(triggerCalls(this.#cache));
+    this.#links = new LinkDoor({
+      ...{ desk: this.#desk, runs: store.runs, mac, publicUrl: this.#publicUrl, log, budget: this.#budget },
+      bodyLimitBytes: settings.bodyLimitBytes,
+      trustedProxies: settings.trustedProxies,
+    });
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
@@ -271,7 +285,7 @@ class Gateway {
       log,
       publicUrl: this.#publicUrl,
       bodyLimitBytes: settings.bodyLimitBytes,
-      budget: new ByteBudget(settings.requestBytesMax),
+      budget: this.#budget,
       waitMs: settings.httpWaitMs,
       trustedProxies: settings.trustedProxies,
     });
@@ -280,6 +294,7 @@ class Gateway {
       port: settings.httpPort,
       triggers,
       oauth: this.#accounts.door,
+      links: this.#links,
       files: this.#files.door,
       log,
       headerLimitBytes: settings.headerLimitBytes,

@@ -59,6 +59,7 @@ export function toAcceptedRun(
     assignment: 0,
     startTimeMs: null,
     endTimeMs: null,
+    wakeTimeMs: null,
     exitReason: "",
     failure: null,
     ...start,

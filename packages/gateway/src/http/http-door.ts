@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { coerceError, PlatformError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
 import type { FileDoor } from "../files/file-door.ts";
+import type { LinkDoor } from "../links/link-door.ts";
 import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
 import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
@@ -23,6 +24,7 @@ export interface HttpDoorOptions {
   readonly connectionsMax: number;
   readonly triggers: TriggerHandler;
   readonly oauth: OauthDoor;
+  readonly links: LinkDoor;
   readonly files: FileDoor;
   /** What `/.well-known/millrace` answers. */
   readonly describe: () => object;
@@ -100,6 +102,7 @@ export class HttpDoor {
     const target = parseTarget(request.url ?? "/");
     const place = parseTriggerPath(target.path);
     if (place !== undefined) return this.#options.triggers.handle(request, response, target, place);
+    if (this.#options.links.takes(target.path)) return this.#options.links.handle(request, response, target);
     if (this.#options.files.takes(target.path)) return this.#options.files.handle(request, response, target.path);
     if (this.#options.oauth.takes(target.path)) return this.#options.oauth.handle(request, response, target);
     request.resume();

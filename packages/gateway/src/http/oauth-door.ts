@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { coerceError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
 import type { AccountAuthorizer } from "../accounts/account-authorizer.ts";
+import { escapeHtml, housePage } from "./house-page.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import type { RequestTarget } from "./parse-target.ts";
 import { writeAnswer } from "./write-answer.ts";
@@ -58,7 +59,7 @@ export class OauthDoor {
     if (pending === undefined) return page(400, OVER);
     const { app, account, url } = pending;
     const text = `This house wants to use your ${app} account as "${account}". Go on only if you have just asked for it.`;
-    const form = `<form method="post" action="/oauth/start?state=${state}"><button>Go on to ${escape(app)}</button></form>`;
+    const form = `<form method="post" action="/oauth/start?state=${state}"><button>Go on to ${escapeHtml(app)}</button></form>`;
     return page(200, text, form, new URL(url).origin);
   }
 
@@ -86,21 +87,6 @@ function cookieOf({ headers }: IncomingMessage): string | undefined {
   return found?.slice(COOKIE.length + 1);
 }
 
-/** A page of the house's own, without scripts, that nobody keeps, frames or learns the address of. */
-function page(status: number, text: string, form = "", provider = ""): HttpAnswer {
-  const html = `<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Millrace</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>
-<h1>Millrace</h1><p>${escape(text)}</p>${form}</html>
-`;
-  const policy = `default-src 'none'; style-src 'unsafe-inline'; form-action 'self' ${provider}; frame-ancestors 'none'`;
-  const headers = [
-    ...["content-type", "text/html; charset=utf-8", "content-security-policy", policy],
-    ...["x-content-type-options", "nosniff", "referrer-policy", "no-referrer", "cache-control", "no-store"],
-  ];
-  return { status, headers, body: Buffer.from(html) };
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+function page(status: number, text: string, html = "", formTarget = ""): HttpAnswer {
+  return housePage(status, { text, html, formTarget });
 }

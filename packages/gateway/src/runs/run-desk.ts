@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { wire, type BusSubscription, type Channels } from "@millrace/bus";
 import {
   coerceError,
@@ -46,7 +45,6 @@ export interface RunDeskOptions {
   readonly submitTimeoutMs: number;
   readonly submitResendMs: number;
   readonly waitingMax: number;
-  readonly heldAnswerBytesMax: number;
   readonly log: Logger;
 }
 
@@ -60,8 +58,8 @@ export class RunDesk {
   constructor(options: RunDeskOptions) {
     this.#options = options;
     const { channels } = options;
-    const { submitResendMs: resendMs, waitingMax: entriesMax, heldAnswerBytesMax: copyBytesMax } = options;
-    const settings = { ...WAITING_DEFAULT, resendMs, entriesMax, copyBytesMax };
+    const { submitResendMs: resendMs, waitingMax: entriesMax } = options;
+    const settings = { ...WAITING_DEFAULT, resendMs, entriesMax };
     this.#waiting = new Waiting(
       {
         nowMs: () => performance.now(),
@@ -155,6 +153,23 @@ export class RunDesk {
       this.#waiting.cancel({ partition, runId, gateway, reason }, submitTimeoutMs, (state) => {
         if (state !== "TIMEOUT") resolve(state);
         else reject(unacknowledged("CANCEL_UNACKNOWLEDGED", "no scheduler has acknowledged the cancel in time"));
+      });
+      this.#tickWhileWaiting();
+    });
+  }
+
+  /**
+   * Ends a run's pause, or cancels the run in it, and resolves to what became of that. The same request again is told what
+   * the first copy has done.
+   *
+   * @throws PlatformError `RESUME_UNACKNOWLEDGED`, `GATEWAY_BUSY`
+   */
+  resume(request: Omit<messages.Resume, "gateway">): Promise<messages.Resumed> {
+    const { gateway, submitTimeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#waiting.resume({ ...request, gateway }, submitTimeoutMs, (outcome) => {
+        if (outcome !== "TIMEOUT") resolve(outcome);
+        else reject(unacknowledged("RESUME_UNACKNOWLEDGED", "no scheduler has acknowledged the request in time"));
       });
       this.#tickWhileWaiting();
     });

@@ -9,8 +9,8 @@ from typing import Any
 
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.environment import Environment
+from millrace_worker.host.malformed import Malformed
 from millrace_worker.host.outbox import Outbox
-from millrace_worker.host.results import Malformed
 from millrace_worker.runtime.millrace_runtime import frames
 
 _METHOD = re.compile(r"[a-z]{1,32}(\.[a-z_]{1,32}){1,2}")

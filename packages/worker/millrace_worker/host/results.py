@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 from millrace_worker.generated import step_pb2 as pb
 from millrace_worker.host.environment import signal_name
+from millrace_worker.host.malformed import Malformed
+from millrace_worker.host.pauses import children_from, pause_from
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo
 
@@ -17,14 +19,11 @@ _PARSED_BYTES_MAX = 1 << 20
 _REASON_MAX = 500
 
 
-class Malformed(Exception):
-    """An environment sent something that no runtime of ours would send."""
-
-
 def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[bytes]) -> None:
     """Puts a FINISHED frame into a result; raises Malformed when user code has forged it."""
     try:
-        exports, returned, body, *tmp = segments
+        exports, returned, body, *rest = segments
+        tmp = [rest.pop(0)] if "tmp" in header else []
         if exports:
             _check_json(exports, dict)
             result.exports_json = exports
@@ -40,6 +39,12 @@ def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[by
             result.failure.CopyFrom(_failure_from(failure))
         elif (reason := header.get("exit")) is not None:
             result.exit.reason = reason
+        elif "pause" in header:
+            result.pause.CopyFrom(pause_from(header["pause"]))
+        if "children" in header:
+            result.children.extend(children_from(header["children"], rest, result.start_time))
+        elif rest:
+            raise Malformed(f"{len(rest)} segments too many")
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from None
 

@@ -23,9 +23,9 @@ from millrace_worker.host.bounds import seconds
 from millrace_worker.host.calls import RunCalls
 from millrace_worker.host.environment import Environment
 from millrace_worker.host.lines import RunLines
+from millrace_worker.host.malformed import Malformed
 from millrace_worker.host.outbox import LAZY_SECONDS
 from millrace_worker.host.results import (
-    Malformed,
     failure_from_death,
     failure_text,
     fill_result,
@@ -78,6 +78,8 @@ class Run:
         self._run_end = now + self._run_seconds
         self._step_end = _FOREVER
         self._index = first_index(version, start)
+        #: Address of the first step run here, when that is an execution of its step after the first.
+        self._turn_path = start.turn.path
         self._result = step_pb.StepResult()
         self._timed_out = 0
         self._responded = False
@@ -188,7 +190,8 @@ class Run:
 
     def _new_result(self) -> step_pb.StepResult:
         code = self.version.steps[self._index]
-        result = step_pb.StepResult(path=code.path, name=code.name, execution_id=self._worker.next_execution_id())
+        path, self._turn_path = self._turn_path or code.path, ""
+        result = step_pb.StepResult(path=path, name=code.name, execution_id=self._worker.next_execution_id())
         stamp(result.start_time)
         return result
 
@@ -211,6 +214,11 @@ class Run:
             nobody_waits=start.nobody_waits,
             trace_parent=start.trace_parent,
         )
+        resumes = {step.name: step.resume_json.decode() for step in start.done_steps if step.HasField("resume_json")}
+        if resumes:
+            header["resumes"] = resumes
+        if start.HasField("turn"):
+            header["turn"] = turn_header(start.turn)
         segments = [start.event_json, start.context_json]
         for step in start.done_steps:
             segments.append(step.exports_json)
@@ -235,7 +243,8 @@ class Run:
         if failure is not None:
             result.failure.CopyFrom(failure)
         failed = result.HasField("failure")
-        over = failed or result.HasField("exit") or self._index == len(self.version.steps) - 1
+        leaves = failed or result.HasField("exit") or result.HasField("pause")
+        over = leaves or self._index == len(self.version.steps) - 1
         self.state = State.OVER if over else State.BETWEEN
         if self.environment is not None:
             self.environment.drain_output()
@@ -431,7 +440,13 @@ def life_end(message: pb.StartRun | pb.Life, now: float) -> float:
 
 def first_index(version: Version, start: pb.StartRun) -> int:
     """The step behind the last checkpoint."""
-    return 1 + max((version.index_by_path.get(step.path, -1) for step in start.done_steps), default=-1)
+    return 1 + max((version.index_by_path.get(step.path.partition("/runs/")[0], -1) for step in start.done_steps), default=-1)
+
+
+def turn_header(turn: pb.Turn) -> dict[str, Any]:
+    """What the first step after a pause is told, as the environment reads it."""
+    context, resume = turn.context_json.decode(), turn.resume_json.decode()
+    return {"path": turn.path, "runs": turn.runs, "context": context, "resume": resume}
 
 
 def stamp(target: Any) -> None:

@@ -66,6 +66,8 @@ class CurrentRun:
         rest = iter(segments[2:])
         for name, returned in header["done"]:
             self.done.append((name, next(rest), next(rest) if returned else None))
+        #: What the first step that runs here after a pause is told.
+        self.turn: dict[str, Any] | None = header.get("turn")
 
     def fill(self, steps: Steps) -> None:
         """Makes `pd.steps`, anew for each step: what one step changes in it is not seen by another, here or elsewhere."""
@@ -80,10 +82,19 @@ class CurrentRun:
             if returned is not None:
                 made["$return_value"] = json.loads(returned)
             steps[name] = made
+        if "resumes" in self.header:
+            from millrace_runtime.resumes import add_resumes
+
+            add_resumes(steps, self.header["resumes"])
 
     def context(self) -> dict[str, Any]:
         """`pd.context`."""
         run = {"id": self.header["run"], "runs": 1, "resumed": self.header["resumed"], "context": None}
+        if self.turn is not None:
+            from millrace_runtime.resumes import told
+
+            run.update(told(self.turn))
+            self.turn = None
         return {"run": run, "trace_parent": self.header["trace_parent"]}
 
 
@@ -162,6 +173,7 @@ class Environment:
         assert run is not None
         self._deadline = header["deadline"]
         record = Record(self._bounds["result_bytes_max"], self._note, self._respond)
+        record.path = step.path if run.turn is None else run.turn["path"]
         failure = self._execute(run, step, record)
         self._channel.leave_in_child()
         self._baseline.flush()
@@ -173,10 +185,14 @@ class Environment:
                 "traceback": "",
                 "line": 0,
             }
-        over = header["last"] or failure is not None or record.exit is not None
-        finished = self._finished(record, failure, None if over else self._changed_tmp(run))
+        ends = failure is not None or record.exit is not None
+        pauses = record.pause is not None and not ends
+        if pauses:
+            self._note(record.pause.text())
+        ends = ends or (header["last"] and not pauses)
+        finished = self._finished(record, failure, None if ends else self._changed_tmp(run))
         run.done.append((step.name, record.exports_json(), record.returned))
-        if over:
+        if ends or pauses:
             self._clean_up(finished)
         else:
             self._channel.write(finished)
@@ -209,6 +225,8 @@ class Environment:
             header["failure"] = failure
         elif record.exit is not None:
             header["exit"] = record.exit[:4096].encode("utf-8", "replace").decode()
+        elif record.pause is not None:
+            header["pause"] = record.pause.header()
         if record.answer is not None:
             header["answer"] = record.answer.header()
         segments = [
@@ -219,6 +237,9 @@ class Environment:
         if tmp is not None:
             segments.append(tmp[0])
             header["tmp"] = tmp[1]
+        if record.children and failure is None:
+            header["children"] = [child.header() for child in record.children]
+            segments.extend(child.event for child in record.children)
         return frames.encode(frames.FINISHED, header, segments)
 
     def _execute(self, run: CurrentRun, step: Step, record: Record) -> dict[str, Any] | None:

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pipedream._files import Files
+    from pipedream._pauses import Child, Pause
     from pipedream._send import Send
 
 _NAME_MAX = 256
 _MIB = 1 << 20
+_DAY_MS = 24 * 3600 * 1000
 
 
 class Record:
@@ -30,6 +32,11 @@ class Record:
         self.returned: bytes | None = None
         self.answer: _response.Answer | None = None
         self.exit: str | None = None
+        #: How the run pauses when the step has ended, and what it starts then.
+        self.pause: Pause | None = None
+        self.children: list[Child] = []
+        #: Address of the step run.
+        self.path = ""
         #: In a coroutine, the task that sends an answer's body piece by piece.
         self.stream: Any = None
         self.note = note
@@ -48,6 +55,8 @@ class Record:
         size = sum(len(name) + len(value) + 4 for name, value in self.exports.items()) + len(self.returned or b"")
         if self.answer is not None:
             size += len(self.answer.body) + sum(len(name) + len(value) for name, value in self.answer.headers)
+        if self.children:
+            size += sum(len(child.event) for child in self.children)
         if size > self._bytes_max:
             raise PayloadTooLarge(
                 f"exports, return value and answer of a step may have {self._bytes_max / _MIB:.4g} MiB together; "
@@ -66,8 +75,9 @@ class Run:
 class Flow:
     """`pd.flow`: what happens to the run."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, context: dict[str, Any]) -> None:
         self._record = record
+        self._context = context
 
     def exit(self, reason: str = "") -> NoReturn:
         """Ends the run at this line, as succeeded; `reason` is kept with it."""
@@ -80,6 +90,38 @@ class Flow:
             self._record.exit = str(reason)
         raise FlowExit(reason)
 
+    def delay(self, ms: float) -> dict[str, Any]:
+        """Pauses the run at the end of the step for `ms` milliseconds, up to a year."""
+        from pipedream import _pauses
+
+        return _pauses.delay(self._record, ms)
+
+    def suspend(self, timeout_ms: float = _DAY_MS, on_timeout: str = "cancel", **camel: Any) -> dict[str, Any]:
+        """Pauses the run at the end of the step until somebody follows one of the links that this returns.
+
+        After `timeout_ms` (24 h) the run is cancelled, or, with `on_timeout="resume"`, goes on.
+        """
+        from pipedream import _pauses
+
+        values = _pauses.given("pd.flow.suspend", camel, timeout_ms=timeout_ms, on_timeout=on_timeout)
+        return _pauses.suspend(self._record, *values)
+
+    def rerun(self, delay_ms: float | None = None, context: Any = None, max_retries: int = 10, **camel: Any) -> dict[str, Any]:
+        """Runs this step again `delay_ms` after its end; it then finds `context` as `pd.context["run"]["context"]`.
+
+        After `max_retries` executions more the run goes on with the next step.
+        """
+        from pipedream import _pauses
+
+        values = _pauses.given("pd.flow.rerun", camel, delay_ms=delay_ms, context=context, max_retries=max_retries)
+        return _pauses.rerun(self._record, self._context["run"]["runs"], *values)
+
+    def trigger(self, workflow: str, event: Any = None, wait: bool = False) -> dict[str, Any]:
+        """Starts another workflow of the project at the end of the step; with `wait` the run pauses until that has ended."""
+        from pipedream import _pauses
+
+        return _pauses.trigger(self._record, self._context["run"]["id"], workflow, event, wait)
+
 
 class Pipedream:
     """The argument of `handler(pd)`."""
@@ -91,8 +133,8 @@ class Pipedream:
         self.context = context
         #: Accounts and data stores connected to the step.
         self.inputs = inputs
-        #: `pd.flow.exit`.
-        self.flow = Flow(record)
+        #: `pd.flow.exit`, pauses, and starting other workflows.
+        self.flow = Flow(record, context)
         self._run = run
         self._record = record
 
