@@ -202,7 +202,7 @@ export class Runner {
     const calling = (run.calling ??= {
       runToken: run.assign.runToken,
       held: () => this.#find(run.assignment) === run,
-      answering: this.#parts.channels.callOf(run.assign.gateway),
+      answering: run.assign.gateway === "" ? undefined : this.#parts.channels.callOf(run.assign.gateway),
       onSecrets: (secrets) => this.#granted.add(run.assign.spec.versionId, secrets),
     });
     if (call.method === "respond.open") run.streaming = { path: call.path };

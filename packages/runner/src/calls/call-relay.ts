@@ -22,8 +22,8 @@ export interface CallingRun {
   readonly runToken: string;
   /** False once nothing of the run is left here, or it belongs to somebody else. */
   readonly held: () => boolean;
-  /** The gateway whose client waits for the run's answer, which the run may send piece by piece. */
-  readonly answering: Question;
+  /** The gateway whose client waits for the run's answer, which the run may send piece by piece; undefined without one. */
+  readonly answering: Question | undefined;
   /** Hears, before the run does, what of an answer must be kept out of logs and errors. */
   readonly onSecrets: (secrets: readonly string[]) => void;
 }
@@ -87,7 +87,7 @@ export class CallRelay {
 
   async #retry(run: CallingRun, request: control.CallRequest): Promise<control.CallResponse> {
     const { tryMs, timeoutMs } = this.#options;
-    const question = request.method.startsWith(ANSWERING) ? run.answering : this.#options.question;
+    const question = (request.method.startsWith(ANSWERING) && run.answering) || this.#options.question;
     const end = performance.now() + timeoutMs;
     for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS)) {
       try {
