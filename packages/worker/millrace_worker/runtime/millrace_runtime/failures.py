@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 import traceback
 from types import CodeType, TracebackType
 
@@ -41,9 +43,18 @@ def type_name(kind: type) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)
+        return str(error) + _forgotten_import(error)
     except BaseException as trouble:
         return f"<its text cannot be had: {type(trouble).__name__}>"
+
+
+def _forgotten_import(error: BaseException) -> str:
+    """What newer Pythons say by themselves of a name that would be there had it been imported."""
+    name = error.name if isinstance(error, NameError) and not isinstance(error, UnboundLocalError) else None
+    if not name or not name.isidentifier() or sys.version_info >= (3, 12):
+        return ""
+    known = name in sys.stdlib_module_names or name in sys.modules or importlib.util.find_spec(name) is not None
+    return f". Did you forget to import '{name}'?" if known else ""
 
 
 def _traceback(error: BaseException, step: Step) -> str:
@@ -52,7 +63,7 @@ def _traceback(error: BaseException, step: Step) -> str:
         _strip(made)
         if not made.stack:
             made.stack.extend(_handler_frame(step))
-        text = "".join(made.format())
+        text = "".join(made.format()).rstrip("\n") + _forgotten_import(error)
     except BaseException as trouble:
         text = f"{type_name(type(error))}: {_text(error)}\n(no traceback: {type(trouble).__name__})"
     return _OWN_TYPE.sub(r"\1", text).rstrip("\n")
