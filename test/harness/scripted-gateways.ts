@@ -96,33 +96,28 @@ export async function errorOf(response: Response): Promise<{ reason: string; run
 
 // The scripted owner's words
 
-export function answer(
-  submit: control.Submit,
-  given: Partial<step.Response>,
-  executionId = "e1",
-  assignment = 1,
-): void {
+/** An answer that waits for no checkpoint, as a runner sends it. */
+export function answer(submit: control.Submit, body: string, assignment: number): void {
   const { partition, runId } = submit;
   channels.answer(submit.gateway).send({
     handing: { partition, runId, assignment },
     path: "steps/0",
-    executionId,
-    response: {
-      ...{
-        status: 200,
-        headers: [],
-        body: Buffer.from("answer"),
-        immediate: executionId === "",
-        bodyIsReference: false,
-      },
-      ...given,
-    },
+    response: responseOf({ body: Buffer.from(body), immediate: true }),
   });
 }
 
-export function release(submit: control.Submit, executionId = "e1"): void {
+/** The answer of a committed checkpoint; without one, the record has it. */
+export function release(submit: control.Submit, given: Partial<step.Response> | undefined): void {
   const { runId, gateway } = submit;
-  channels.release(gateway).send({ owner: ownerOf(submit), runId, path: "steps/0", executionId });
+  const response = given && responseOf(given);
+  channels.release(gateway).send({ owner: ownerOf(submit), runId, path: "steps/0", executionId: "e1", response });
+}
+
+function responseOf(given: Partial<step.Response>): step.Response {
+  return {
+    ...{ status: 200, headers: [], body: Buffer.from("answer"), immediate: false, bodyIsReference: false },
+    ...given,
+  };
 }
 
 export function end(submit: control.Submit, state: control.RunState): void {

@@ -112,21 +112,18 @@ describe("a trigger", () => {
     assert.deepEqual(await response.json(), { ok: 1 });
   });
 
-  test("holds the workflow's answer until its checkpoint is committed", async () => {
+  test("answers when the owner says that the answer's checkpoint is committed", async () => {
     const { path } = await deploy({ respond: "workflow" });
     let submitted: control.Submit | undefined;
     house.onSubmit = (submit) => {
       submitted ??= submit;
-      accept(submit);
-      answer(submit, { body: Buffer.from("of a lost execution") }, "e0");
-      answer(submit, { status: 201, headers: [{ name: "Set-Cookie", value: "a=b" }] });
     };
     let response: Response | undefined;
     void ask(path).then((it) => (response = it));
     await until(() => submitted !== undefined);
     await house.bus.flush();
     assert.equal(response, undefined);
-    release(submitted!);
+    release(submitted!, { status: 201, headers: [{ name: "Set-Cookie", value: "a=b" }] });
     await until(() => response !== undefined);
     assert.equal(response!.status, 201);
     assert.equal(response!.headers.get("set-cookie"), null);
@@ -138,8 +135,8 @@ describe("a trigger", () => {
     house.onSubmit = (submit) => {
       accept(submit);
       channels.reassigned(submit.gateway).send({ owner: ownerOf(submit), runId: submit.runId, assignment: 2 });
-      answer(submit, { body: Buffer.from("old") }, "", 1);
-      answer(submit, { body: Buffer.from("new") }, "", 2);
+      answer(submit, "old", 1);
+      answer(submit, "new", 2);
     };
     assert.equal(await (await ask(path)).text(), "new");
   });
@@ -244,8 +241,7 @@ describe("a trigger", () => {
     house.onSubmit = (submit) => {
       accept(submit);
       const { query } = JSON.parse(submit.input!.eventJson.toString()) as { query: { status: string } };
-      answer(submit, { status: Number(query.status), body: Buffer.from("not empty") });
-      release(submit);
+      release(submit, { status: Number(query.status), body: Buffer.from("not empty") });
     };
     const head = await ask(`${path}?status=200`, { method: "HEAD" });
     assert.equal(head.headers.get("content-length"), "9");

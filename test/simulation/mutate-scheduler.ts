@@ -1,4 +1,12 @@
-import type { AcceptOutcome, CommitBatch, CommitOutcome, LoadedRun, messages, OwnerBrain } from "@millrace/core";
+import type {
+  AcceptOutcome,
+  CommitBatch,
+  CommitOutcome,
+  LoadedRun,
+  messages,
+  OwnerBrain,
+  StepResult,
+} from "@millrace/core";
 import type { Mutation } from "./mutations.ts";
 import type { Random } from "./random.ts";
 
@@ -15,9 +23,12 @@ interface Insides {
   onHeartbeat: (beat: messages.Heartbeat) => void;
   onRefused: (message: messages.Refused) => void;
   onCheckpoint: (message: messages.Checkpoint) => void;
+  release: (part: unknown, run: InsideRun, result: StepResult) => void;
 }
 
 interface InsideRun {
+  wantsAnswer: boolean;
+  steps: StepResult[];
   phase: string;
   state: string;
   runner: string;
@@ -46,6 +57,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   if (mutations.has("restart_means_dead")) believeRestarts(insides);
   if (mutations.has("refusal_reuses_number")) believeRefusals(insides);
   if (mutations.has("checkpoint_not_fenced")) believeCheckpoints(insides);
+  if (mutations.has("answer_before_commit")) releaseEarly(insides);
 }
 
 function reuseAssignments({ state }: Insides): void {
@@ -85,6 +97,16 @@ function believeCheckpoints(insides: Insides): void {
     const run = insides.state.owned.get(message.handing.partition)?.runs.get(message.handing.runId);
     const assignment = run?.assignment ?? message.handing.assignment;
     real({ ...message, handing: { ...message.handing, assignment } });
+  };
+}
+
+function releaseEarly(insides: Insides): void {
+  const real = insides.onCheckpoint.bind(insides);
+  insides.onCheckpoint = (message) => {
+    real(message);
+    const part = insides.state.owned.get(message.handing.partition);
+    const run = part?.runs.get(message.handing.runId);
+    if (run?.steps.includes(message.result)) insides.release.call(insides, part, run, message.result);
   };
 }
 

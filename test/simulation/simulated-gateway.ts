@@ -17,7 +17,6 @@ const CANCEL_ACK_MS = 8000;
 /** The real gateway brain on a simulated process; it also writes data stores for runners. */
 export class SimulatedGateway extends Process implements WaitingPort {
   private waiting: Waiting;
-  private first = new Map<string, messages.Answer>();
 
   constructor(simulation: Simulation, name: string) {
     super(simulation, name);
@@ -27,7 +26,6 @@ export class SimulatedGateway extends Process implements WaitingPort {
 
   override boot(): void {
     this.waiting = new Waiting(this);
-    this.first = new Map();
     this.tick();
   }
 
@@ -82,22 +80,15 @@ export class SimulatedGateway extends Process implements WaitingPort {
 
   receive<K extends keyof GatewayMessages>(kind: K, message: GatewayMessages[K]): void {
     if (kind === "accepted") this.waiting.onAccepted(message as messages.Accepted);
-    else if (kind === "release") this.onRelease(message as messages.Release);
+    else if (kind === "release") this.waiting.onRelease(message as messages.Release);
     else if (kind === "reassigned") this.waiting.onReassigned(message as messages.Reassigned);
     else if (kind === "ended") this.waiting.onEnded(message as messages.Ended);
     else if (kind === "resumed") this.waiting.onResumed(message as messages.Resumed);
     else this.waiting.onCancelled(message as messages.Cancelled);
   }
 
-  private onRelease(message: messages.Release): void {
-    const first = this.simulation.has("first_answer_wins") ? this.first.get(message.runId) : undefined;
-    this.waiting.onRelease(first ? { ...message, executionId: first.executionId } : message);
-  }
-
   onAnswer(message: messages.Answer): void {
-    if (!this.first.has(message.handing.runId)) this.first.set(message.handing.runId, message);
-    if (this.simulation.has("answer_before_commit")) this.waiting.onAnswer({ ...message, executionId: "" });
-    else this.waiting.onAnswer(message);
+    this.waiting.onAnswer(message);
   }
 
   onWrite(runner: SimulatedRunner, handing: messages.Handing, operation: string): void {

@@ -98,6 +98,8 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     return this.simulation.nowMs;
   }
 
+  submitSettled(): void {}
+
   toGateway<K extends keyof GatewayMessages>(gateway: string, kind: K, message: GatewayMessages[K]): void {
     const to = this.simulation.gateways.find(({ name }) => name === gateway);
     if (to) return this.simulation.send(this, to, kind, () => to.receive(kind, message));

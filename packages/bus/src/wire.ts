@@ -175,6 +175,10 @@ export function acceptedFromWire(message: control.Accepted): messages.Accepted {
   return { ...message, owner: required(message.owner, "owner"), outcome };
 }
 
+export function releaseToWire(message: messages.Release): control.Release {
+  return { ...message, response: message.response && responseToWire(message.response) };
+}
+
 export function releaseFromWire(message: control.Release): messages.Release {
   return { ...message, owner: required(message.owner, "owner") };
 }

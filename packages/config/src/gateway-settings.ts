@@ -165,14 +165,6 @@ export const gatewaySettings = {
     min: 1,
     max: 1_000_000,
   }),
-  heldAnswerBytesMax: integer({
-    env: "MILLRACE_HELD_ANSWER_BYTES_MAX",
-    description: "Most bytes of answers held until their checkpoints are committed; the rest is asked for then.",
-    default: 64 * 1024 * 1024,
-    min: 0,
-    max: 4 * 1024 ** 3,
-    unit: "bytes",
-  }),
   streamStallMs: integer({
     env: "MILLRACE_STREAM_STALL_MS",
     description: "A client that takes nothing of an answer that is being streamed for so long is given up.",

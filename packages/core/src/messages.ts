@@ -142,8 +142,6 @@ export interface Committed {
 export interface Answer {
   readonly handing: Handing;
   readonly path: string;
-  /** Empty for an immediate answer. */
-  readonly executionId: string;
   readonly response: StepResponse;
 }
 
@@ -152,6 +150,8 @@ export interface Release {
   readonly runId: string;
   readonly path: string;
   readonly executionId: string;
+  /** Undefined when it is too large for a message of its own: the record has it. */
+  readonly response: StepResponse | undefined;
 }
 
 export interface Reassigned {

@@ -34,7 +34,6 @@ export class House {
   readonly beats: control.Heartbeat[] = [];
   readonly checkpoints: control.Checkpoint[] = [];
   readonly refusals: control.Refused[] = [];
-  readonly answers: control.Answer[] = [];
   readonly lines: step.LogLine[] = [];
   /** What the gateway knows. */
   readonly versions = new Map<string, session.LoadVersion>();
@@ -75,7 +74,6 @@ export class House {
       this.channels.checkpoint(partition).listen((message) => void this.checkpoints.push(message));
       this.channels.refused(partition).listen((message) => void this.refusals.push(message));
     }
-    this.channels.answer("g1").listen((message) => void this.answers.push(message));
     this.channels.version().serve(({ runToken }) => {
       this.asked.push(`version ${runToken}`);
       return { version: this.versions.get(runToken.split(":")[1]!), error: undefined };

@@ -46,8 +46,6 @@ test("two Python steps run in a sandbox: exports, variables, log lines, an answe
   house.commit(first, NEXT);
   const second = await house.checkpoint(handing, "steps/1");
   assert.deepEqual(JSON.parse(second.result!.response!.body.toString()), { name: "Bulbasaur", n: 1 });
-  await until(() => house.answers.length === 1, "the copy of the answer", house);
-  assert.equal(house.answers[0]!.executionId, second.result!.executionId);
   house.commit(second, END);
   await until(() => house.lines.length === 1, "the log line", house);
   assert.equal(house.lines[0]!.text, "hello red ****");

@@ -173,11 +173,10 @@ export class OwnerWiring implements OwnerPort {
     const { channels } = this.deps;
     switch (kind) {
       case "accepted":
-        this.spans.accepted(message as messages.Accepted, this.wallMs());
         channels.accepted(gateway).send(wire.acceptedToWire(message as messages.Accepted));
         return;
       case "release":
-        channels.release(gateway).send(message as messages.Release);
+        channels.release(gateway).send(wire.releaseToWire(message as messages.Release));
         return;
       case "reassigned":
         channels.reassigned(gateway).send(message as messages.Reassigned);
@@ -193,6 +192,10 @@ export class OwnerWiring implements OwnerPort {
         channels.resumed(gateway).send(wire.resumedToWire(message as messages.Resumed));
         return;
     }
+  }
+
+  submitSettled(runId: string, outcome: messages.SubmitOutcome): void {
+    this.spans.settled(runId, outcome, this.wallMs());
   }
 
   toRunner<K extends keyof RunnerMessages>(runner: string, kind: K, message: RunnerMessages[K]): void {

@@ -32,8 +32,8 @@ export class RunSpans {
     this.#keep(runId, { submit });
   }
 
-  /** What became of a submit is on its way to the gateway. */
-  accepted({ runId, outcome }: messages.Accepted, nowMs: number): void {
+  /** What became of a submit is known. */
+  settled(runId: string, outcome: messages.SubmitOutcome, nowMs: number): void {
     const run = this.#runs.get(runId);
     if (run?.submit === undefined || run.acceptedAtMs !== undefined) return;
     run.acceptedAtMs = nowMs;

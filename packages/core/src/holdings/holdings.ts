@@ -9,7 +9,7 @@
  * Nothing of this survives a restart of the runner, and nothing needs to: the new incarnation refuses what was meant for
  * the old one, and owners make further assignments for what it no longer lists.
  */
-import type { Answer, Assign, Checkpoint, Committed, GoneCause, GoneRun, Handing, Owner, Renew } from "../messages.ts";
+import type { Assign, Checkpoint, Committed, GoneCause, GoneRun, Handing, Owner, Renew } from "../messages.ts";
 import type { StepResponse, StepResult } from "../run/step-result.ts";
 import type { Timing } from "../timing.ts";
 import type { HoldingsPort, RenewedLife } from "./holdings-port.ts";
@@ -197,7 +197,7 @@ export class Holdings {
   /** `pd.respond` with `immediate`: straight to the waiting gateway. */
   onRespond(handing: Handing, path: string, response: StepResponse): void {
     const held = this.heldAs(handing);
-    if (held) this.sendAnswer(held, { handing: held.handing, path, executionId: "", response });
+    if (held && held.gateway !== "") this.port.answer(held.gateway, { handing: held.handing, path, response });
   }
 
   onLogSequence(handing: Handing, sequence: number): void {
@@ -221,13 +221,7 @@ export class Holdings {
     const { pending } = held;
     if (!pending) return;
     held.sentAtMs = this.port.nowMs();
-    const { path, executionId, response } = pending.result;
-    if (response && !response.immediate) this.sendAnswer(held, { handing: held.handing, path, executionId, response });
     this.port.checkpoint(pending);
-  }
-
-  private sendAnswer(held: Held, answer: Answer): void {
-    if (held.gateway !== "") this.port.answer(held.gateway, answer);
   }
 
   /** What is killed is told as gone only when its worker says so: a place in a limit is free only then. */

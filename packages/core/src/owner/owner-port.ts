@@ -10,6 +10,7 @@ import type {
   Renew,
   Resume,
   Resumed,
+  SubmitOutcome,
 } from "../messages.ts";
 import type { CommitBatch, OutboxMessage } from "./record.ts";
 
@@ -47,6 +48,8 @@ export interface OwnerPort {
   toGateway<K extends keyof GatewayMessages>(gateway: string, kind: K, message: GatewayMessages[K]): void;
   /** May be lost, like every message. */
   toRunner<K extends keyof RunnerMessages>(runner: string, kind: K, message: RunnerMessages[K]): void;
+  /** What became of a submit is known; for traces. */
+  submitSettled(runId: string, outcome: SubmitOutcome): void;
   /** Call `flush` soon, once whatever is being handled has been handled. */
   flushSoon(): void;
   /** Write a commit, repeating it under its number until its outcome is known → `onCommitted`. */

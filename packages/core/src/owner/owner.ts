@@ -184,25 +184,31 @@ export class Owner {
   }
 
   private settleAccept(part: PartitionState, run: OwnedRun, submit: Submit, outcome: AcceptOutcome | undefined): void {
+    const { state } = this;
+    const isNew = outcome === undefined || outcome.kind === "inserted";
     // One that is there already, and not in memory, is paused: it goes on when its time comes.
-    if (outcome === undefined || outcome.kind === "inserted") {
+    if (isNew) {
       run.committed = true;
       run.fresh = true;
-      if (run.phase === "ACCEPTING") this.state.move(part, run, "PENDING");
+      if (run.phase === "ACCEPTING") state.move(part, run, "PENDING");
     } else {
-      this.state.forget(part, run, false);
+      state.forget(part, run, false);
     }
     if (outcome?.kind === "rejected") return this.turnAway(part, submit, "UNAVAILABLE");
+    // Whoever waits for the answer hears by it that the run is in the record, or asks with a second copy of the submit.
+    if (isNew && submit.wantsAnswer) return state.port.submitSettled(submit.runId, "ACCEPTED");
     this.accepted(part, submit, outcome?.kind === "key" ? outcome.runId : submit.runId);
   }
 
   private accepted(part: PartitionState, submit: Submit, actualRunId: string): void {
     const message = { owner: part.stamp, runId: submit.runId, actualRunId, outcome: "ACCEPTED" } as const;
+    this.state.port.submitSettled(submit.runId, "ACCEPTED");
     this.state.port.toGateway(submit.gateway, "accepted", message);
   }
 
   private turnAway(part: PartitionState, submit: Submit, outcome: "QUEUE_FULL" | "UNAVAILABLE"): void {
     const message = { owner: part.stamp, runId: submit.runId, actualRunId: submit.runId, outcome };
+    this.state.port.submitSettled(submit.runId, outcome);
     this.state.port.toGateway(submit.gateway, "accepted", message);
   }
 
@@ -352,8 +358,9 @@ export class Owner {
   /** The first answer whose checkpoint is committed goes out. */
   private release(part: PartitionState, run: OwnedRun, result: StepResult): void {
     if (!run.wantsAnswer || !result.response || this.answerOf(run) !== result) return;
-    const { path, executionId } = result;
-    this.state.port.toGateway(run.gateway, "release", { owner: part.stamp, runId: run.runId, path, executionId });
+    const { path, executionId, response } = result;
+    const message = { owner: part.stamp, runId: run.runId, path, executionId, response };
+    this.state.port.toGateway(run.gateway, "release", message);
   }
 
   private answerOf(run: OwnedRun): StepResult | undefined {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import type { Accepted, Submit } from "../messages.ts";
+import type { Accepted, Release, Submit } from "../messages.ts";
 import type { StepResponse } from "../run/step-result.ts";
 import { Waiting, WAITING_DEFAULT, type RunListener } from "./waiting.ts";
 
@@ -49,6 +49,10 @@ function listener(name: string): RunListener {
 
 function accepted(runId: string, actualRunId = runId): Accepted {
   return { owner, runId, actualRunId, outcome: "ACCEPTED" };
+}
+
+function released(runId: string, text: string): Release {
+  return { owner, runId, path: "steps/0", executionId: "e", response: response(text) };
 }
 
 function response(text: string): StepResponse {
@@ -176,7 +180,7 @@ describe("Waiting", () => {
     assert.equal(begin(waiting, "a"), true);
     assert.deepEqual(told, ["a accepted a", "a stream"]);
     assert.equal(begin(waiting, "a"), false);
-    waiting.onRelease({ owner, runId: "a", path: "steps/0", executionId: "e" });
+    waiting.onRelease(released("a", "of the checkpoint"));
     waiting.onRead("a", { state: "RUNNING", response: response("of the record") });
     assert.deepEqual(told.slice(2), []);
     waiting.onReassigned({ owner, runId: "a", assignment: 1 });

@@ -1,7 +1,6 @@
 /**
  * The brain of a gateway: submits and cancels that wait for their acknowledgement, and callers that wait for an answer or
- * an end. It repeats what is not acknowledged, holds answers until the owner says that their checkpoint is committed, and
- * reads from the record what a lost message would have told.
+ * an end. It repeats what is not acknowledged, and reads from the record what a lost message would have told.
  *
  * Nothing of it survives a restart, and nothing needs to: an accepted run goes on without its gateway.
  */
@@ -74,8 +73,6 @@ export interface WaitingSettings {
   readonly readMsMax: number;
   /** Most entries; further ones are refused. Default 20,000. */
   readonly entriesMax: number;
-  /** Most bytes of answers held for their release; what is beyond is read from the record then. Default 64 MiB. */
-  readonly copyBytesMax: number;
 }
 
 export const WAITING_DEFAULT: WaitingSettings = {
@@ -83,13 +80,7 @@ export const WAITING_DEFAULT: WaitingSettings = {
   readMs: 1000,
   readMsMax: 5000,
   entriesMax: 20_000,
-  copyBytesMax: 64 * 1024 ** 2,
 };
-
-/** An answer whose release came without its copy is read from the record after this: the copy may be just behind. */
-const COPY_GRACE_MS = 50;
-/** Copies held for one run; a run answers once, so that more than a few come only from repeats. */
-const COPIES_MAX = 8;
 
 interface Entry {
   readonly listener: RunListener;
@@ -102,10 +93,6 @@ interface Entry {
   readEveryMs: number;
   /** The assignment whose immediate answers count. */
   assignment: number;
-  /** Answers by execution, waiting for their release. */
-  copies: Map<string, StepResponse>;
-  /** The execution whose answer was released. */
-  released: string | undefined;
   /** The answer that is being sent piece by piece. */
   stream: StreamedAnswer | undefined;
 }
@@ -117,7 +104,6 @@ export class Waiting {
   private readonly cancels: Requests<Cancel, RunState | undefined>;
   private readonly resumes: Requests<Resume, Resumed>;
   private readonly epochs = new Map<number, number>();
-  private copyBytes = 0;
 
   constructor(port: WaitingPort, settings: WaitingSettings = WAITING_DEFAULT) {
     this.port = port;
@@ -140,7 +126,7 @@ export class Waiting {
     const entry = this.createEntry(listener, { answer: message.wantsAnswer, end: message.wantsEnd });
     entry.submit = message;
     entry.deadlineMs = this.port.nowMs() + ackMs;
-    entry.readAtMs = Infinity;
+    entry.readAtMs = this.port.nowMs() + this.settings.readMs;
     this.entries.set(message.runId, entry);
     this.send(entry);
   }
@@ -202,26 +188,23 @@ export class Waiting {
     // Before it moves: whoever waits for the run that the key belongs to goes on waiting.
     if (!entry.wants.answer && !entry.wants.end) this.remove(runId);
     else if (actualRunId !== runId) this.moveEntry(runId, actualRunId, entry);
-    else entry.readAtMs = this.port.nowMs() + this.settings.readMs;
     entry.listener.accepted?.(actualRunId);
-    this.deliverReleased(actualRunId, entry);
   }
 
   /** The key was another run's: its messages go to the gateway that submitted it, so that the record is read instead. */
   private moveEntry(runId: string, actualRunId: string, entry: Entry): void {
     this.remove(runId);
-    entry.copies.clear();
     entry.readAtMs = this.port.nowMs();
     const first = this.entries.get(actualRunId);
     this.entries.set(actualRunId, first ? { ...first, listener: both(first.listener, entry.listener) } : entry);
   }
 
-  onRelease({ owner, runId, executionId }: Release): void {
+  /** The checkpoint of the run's first answer is committed. */
+  onRelease({ owner, runId, response }: Release): void {
     const entry = this.entries.get(runId);
-    if (!this.admit(owner) || !entry) return;
-    entry.released = executionId;
-    entry.readAtMs = Math.min(entry.readAtMs, this.port.nowMs() + COPY_GRACE_MS);
-    this.deliverReleased(runId, entry);
+    if (!this.admit(owner) || !entry?.wants.answer) return;
+    if (response) this.deliverAnswer(runId, entry, response);
+    else this.readNow(runId, entry);
   }
 
   onReassigned({ owner, runId, assignment }: Reassigned): void {
@@ -234,11 +217,9 @@ export class Waiting {
   onEnded({ owner, runId, state, responsePath }: Ended): void {
     const entry = this.entries.get(runId);
     if (!this.admit(owner) || !entry) return;
-    if (entry.wants.answer && responsePath !== "") {
-      entry.readAtMs = Math.min(entry.readAtMs, this.port.nowMs() + COPY_GRACE_MS);
-    } else {
-      this.deliverEnd(runId, entry, state);
-    }
+    // Its release is lost, or just behind.
+    if (entry.wants.answer && responsePath !== "") this.readNow(runId, entry);
+    else this.deliverEnd(runId, entry, state);
   }
 
   onCancelled({ owner, runId, state }: Cancelled): void {
@@ -251,16 +232,11 @@ export class Waiting {
 
   // From runners
 
-  /** A copy of an answer: held until its release, but for an immediate one of the current assignment. */
-  onAnswer({ handing, executionId, response }: Answer): void {
+  /** An answer that waits for no checkpoint: it counts from the current assignment only. */
+  onAnswer({ handing, response }: Answer): void {
     const entry = this.entries.get(handing.runId);
-    if (!entry?.wants.answer) return;
-    if (executionId === "") {
-      if (handing.assignment >= entry.assignment) this.deliverAnswer(handing.runId, entry, response);
-      return;
-    }
-    this.hold(entry, executionId, response);
-    this.deliverReleased(handing.runId, entry);
+    if (entry?.wants.answer && handing.assignment >= entry.assignment)
+      this.deliverAnswer(handing.runId, entry, response);
   }
 
   /**
@@ -294,24 +270,12 @@ export class Waiting {
     this.assertRoom();
     return {
       ...{ listener, wants, submit: undefined, deadlineMs: Infinity, resendAtMs: 0, readAtMs: Infinity },
-      ...{ readEveryMs: this.settings.readMs, assignment: 1, copies: new Map(), released: undefined },
-      stream: undefined,
+      ...{ readEveryMs: this.settings.readMs, assignment: 1, stream: undefined },
     };
   }
 
-  private hold(entry: Entry, executionId: string, response: StepResponse): void {
-    const bytes = response.body.length;
-    if (entry.copies.has(executionId) || entry.copies.size >= COPIES_MAX) return;
-    if (this.copyBytes + bytes > this.settings.copyBytesMax) return;
-    entry.copies.set(executionId, response);
-    this.copyBytes += bytes;
-  }
-
   private remove(runId: string): void {
-    const entry = this.entries.get(runId);
-    if (!entry) return;
     this.entries.delete(runId);
-    for (const { body } of entry.copies.values()) this.copyBytes -= body.length;
   }
 
   private assertRoom(): void {
@@ -325,9 +289,11 @@ export class Waiting {
     if (entry.submit) this.port.submit(entry.submit);
   }
 
-  private deliverReleased(runId: string, entry: Entry): void {
-    const response = entry.released === undefined ? undefined : entry.copies.get(entry.released);
-    if (response) this.deliverAnswer(runId, entry, response);
+  /** The record has what is waited for; the submit, if it is still being repeated, has been accepted. */
+  private readNow(runId: string, entry: Entry): void {
+    this.confirm(runId, entry);
+    entry.readAtMs = Math.min(entry.readAtMs, this.port.nowMs() + entry.readEveryMs);
+    this.port.read([runId]);
   }
 
   private deliverAnswer(runId: string, entry: Entry, response: StepResponse): void {

@@ -132,7 +132,7 @@ export interface Run {
   version: number;
   /** Id of the version. */
   versionId: string;
-  /** What started it: `http`, `api` or `replay`. */
+  /** What started it: `http`, `api`, `replay` or `workflow`. */
   triggerKind: string;
   /** Trace of the run, 32 hex digits; the same over restarts and resumes. */
   traceId: string;
@@ -195,7 +195,13 @@ export interface StepRun {
     | Date
     | undefined;
   /** The answer that it gave with `pd.respond`; absent for none. */
-  answer: StepAnswer | undefined;
+  answer:
+    | StepAnswer
+    | undefined;
+  /** Which execution of the step this is, the newest: more than 1 after `pd.flow.rerun`; 0 as long as none has ended. */
+  runs: number;
+  /** What ended its pause, as one JSON object: `$resume_data`, `$child`; empty when it did not pause or went on by itself. */
+  resumeJson: string;
 }
 
 /** An HTTP answer given by a step. */
@@ -337,6 +343,14 @@ export interface CancelRunRequest {
   name: string;
   /** Kept as the run's exit reason; at most 1,000 characters. */
   reason: string;
+}
+
+/** Request of ResumeRun. */
+export interface ResumeRunRequest {
+  /** `workflows/<workflow>/runs/<run>`; the workflow may be `-`. */
+  name: string;
+  /** What later steps find as `$resume_data` of the paused one, as JSON; empty for null. */
+  dataJson: string;
 }
 
 /** Request of ReplayRun. */
@@ -738,6 +752,8 @@ function createBaseStepRun(): StepRun {
     startTime: undefined,
     endTime: undefined,
     answer: undefined,
+    runs: 0,
+    resumeJson: "",
   };
 }
 
@@ -766,6 +782,12 @@ export const StepRun: MessageFns<StepRun> = {
     }
     if (message.answer !== undefined) {
       StepAnswer.encode(message.answer, writer.uint32(66).fork()).join();
+    }
+    if (message.runs !== 0) {
+      writer.uint32(72).uint32(message.runs);
+    }
+    if (message.resumeJson !== "") {
+      writer.uint32(82).string(message.resumeJson);
     }
     return writer;
   },
@@ -845,6 +867,22 @@ export const StepRun: MessageFns<StepRun> = {
             }
 
             message.answer = StepAnswer.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.runs = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.resumeJson = reader.string();
             continue;
           }
         }
@@ -1813,6 +1851,63 @@ export const CancelRunRequest: MessageFns<CancelRunRequest> = {
   },
 };
 
+function createBaseResumeRunRequest(): ResumeRunRequest {
+  return { name: "", dataJson: "" };
+}
+
+export const ResumeRunRequest: MessageFns<ResumeRunRequest> = {
+  encode(message: ResumeRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.dataJson !== "") {
+      writer.uint32(18).string(message.dataJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.dataJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseReplayRunRequest(): ReplayRunRequest {
   return { name: "", requestId: "", waitTimeout: undefined };
 }
@@ -2170,6 +2265,20 @@ export const RunServiceService = {
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
   },
   /**
+   * Ends a run's pause, whichever it is in: the run goes on. Returns the run. Fails with NOT_FOUND (`RUN_NOT_FOUND`),
+   * FAILED_PRECONDITION (`RUN_NOT_PAUSED`), INVALID_ARGUMENT (`INVALID_DATA`, `PAYLOAD_TOO_LARGE`) and UNAVAILABLE
+   * (`RESUME_UNACKNOWLEDGED`).
+   */
+  resumeRun: {
+    path: "/millrace.api.v1.RunService/ResumeRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeRunRequest): Buffer => Buffer.from(ResumeRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRunRequest => ResumeRunRequest.decode(value),
+    responseSerialize: (value: Run): Buffer => Buffer.from(Run.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Run => Run.decode(value),
+  },
+  /**
    * Starts a new run with the event and the version of an earlier one, from the first step; its context says
    * `replay: true`. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`, `VERSION_NOT_FOUND`).
    */
@@ -2238,6 +2347,12 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * (`RUN_NOT_FOUND`) and UNAVAILABLE (`CANCEL_UNACKNOWLEDGED`).
    */
   cancelRun: handleUnaryCall<CancelRunRequest, Run>;
+  /**
+   * Ends a run's pause, whichever it is in: the run goes on. Returns the run. Fails with NOT_FOUND (`RUN_NOT_FOUND`),
+   * FAILED_PRECONDITION (`RUN_NOT_PAUSED`), INVALID_ARGUMENT (`INVALID_DATA`, `PAYLOAD_TOO_LARGE`) and UNAVAILABLE
+   * (`RESUME_UNACKNOWLEDGED`).
+   */
+  resumeRun: handleUnaryCall<ResumeRunRequest, Run>;
   /**
    * Starts a new run with the event and the version of an earlier one, from the first step; its context says
    * `replay: true`. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`, `VERSION_NOT_FOUND`).
@@ -2368,6 +2483,23 @@ export interface RunServiceClient extends Client {
   ): ClientUnaryCall;
   cancelRun(
     request: CancelRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Run) => void,
+  ): ClientUnaryCall;
+  /**
+   * Ends a run's pause, whichever it is in: the run goes on. Returns the run. Fails with NOT_FOUND (`RUN_NOT_FOUND`),
+   * FAILED_PRECONDITION (`RUN_NOT_PAUSED`), INVALID_ARGUMENT (`INVALID_DATA`, `PAYLOAD_TOO_LARGE`) and UNAVAILABLE
+   * (`RESUME_UNACKNOWLEDGED`).
+   */
+  resumeRun(request: ResumeRunRequest, callback: (error: ServiceError | null, response: Run) => void): ClientUnaryCall;
+  resumeRun(
+    request: ResumeRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Run) => void,
+  ): ClientUnaryCall;
+  resumeRun(
+    request: ResumeRunRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Run) => void,

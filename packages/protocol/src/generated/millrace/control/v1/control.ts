@@ -254,7 +254,10 @@ export interface Submit {
   wantsEnd: boolean;
 }
 
-/** Owner to gateway: what became of a submit. */
+/**
+ * Owner to gateway: what became of a submit. A submit whose caller waits for the run's answer is acknowledged by `Release`,
+ * `Ended` or, from its second copy on, by this.
+ */
 export interface Accepted {
   /** Who says so. */
   owner:
@@ -441,7 +444,7 @@ export interface Committed {
   then: AfterCommit;
 }
 
-/** Runner to the waiting gateway: a copy of a step's answer, held there until `Release`. */
+/** Runner to the waiting gateway: an answer that goes out at once (`immediate`), before its step's checkpoint. */
 export interface Answer {
   /** Which handing. */
   handing:
@@ -449,8 +452,6 @@ export interface Answer {
     | undefined;
   /** Address of the step. */
   path: string;
-  /** Tells the execution that the answer belongs to; empty for an immediate one. */
-  executionId: string;
   /** The answer. */
   response: Response | undefined;
 }
@@ -467,6 +468,8 @@ export interface Release {
   path: string;
   /** The execution that was committed. */
   executionId: string;
+  /** The answer; absent when it is too large for a message of its own, and then read from the record. */
+  response: Response | undefined;
 }
 
 /** Owner to the waiting gateway: a further assignment was made; immediate answers of earlier ones no longer count. */
@@ -2287,7 +2290,7 @@ export const Committed: MessageFns<Committed> = {
 };
 
 function createBaseAnswer(): Answer {
-  return { handing: undefined, path: "", executionId: "", response: undefined };
+  return { handing: undefined, path: "", response: undefined };
 }
 
 export const Answer: MessageFns<Answer> = {
@@ -2297,9 +2300,6 @@ export const Answer: MessageFns<Answer> = {
     }
     if (message.path !== "") {
       writer.uint32(18).string(message.path);
-    }
-    if (message.executionId !== "") {
-      writer.uint32(26).string(message.executionId);
     }
     if (message.response !== undefined) {
       Response.encode(message.response, writer.uint32(34).fork()).join();
@@ -2336,14 +2336,6 @@ export const Answer: MessageFns<Answer> = {
             message.path = reader.string();
             continue;
           }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.executionId = reader.string();
-            continue;
-          }
           case 4: {
             if (tag !== 34) {
               break;
@@ -2366,7 +2358,7 @@ export const Answer: MessageFns<Answer> = {
 };
 
 function createBaseRelease(): Release {
-  return { owner: undefined, runId: "", path: "", executionId: "" };
+  return { owner: undefined, runId: "", path: "", executionId: "", response: undefined };
 }
 
 export const Release: MessageFns<Release> = {
@@ -2382,6 +2374,9 @@ export const Release: MessageFns<Release> = {
     }
     if (message.executionId !== "") {
       writer.uint32(34).string(message.executionId);
+    }
+    if (message.response !== undefined) {
+      Response.encode(message.response, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2429,6 +2424,14 @@ export const Release: MessageFns<Release> = {
             }
 
             message.executionId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.response = Response.decode(reader, reader.uint32());
             continue;
           }
         }
