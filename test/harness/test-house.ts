@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync } from "node:fs";
+import { chmodSync, chownSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +10,8 @@ import { openApiClient, runDocument, type ApiClient, type RunDocument } from "@m
 import type { workflowApi } from "@millrace/protocol";
 import { pickFreePort } from "@millrace/provision";
 import { scratchFolder } from "@millrace/testkit";
+
+import type { OtherUser } from "./other-user.ts";
 
 const checkout = join(import.meta.dirname, "../..");
 const command = join(checkout, "packages/cli/bin/millrace.mjs");
@@ -70,9 +72,12 @@ export class TestHouse {
   }
 
   /** Starts a house and waits until everything in it answers. */
-  static async start(options: { environment?: Readonly<Record<string, string>> } = {}): Promise<TestHouse> {
+  static async start(
+    options: { environment?: Readonly<Record<string, string>>; user?: OtherUser } = {},
+  ): Promise<TestHouse> {
     const data = await mkdtemp(join(scratch, "house-"));
-    const dev = await startDev(data, options.environment ?? {});
+    if (options.user !== undefined) chownSync(data, options.user.uid, options.user.uid);
+    const dev = await startDev(data, { ...options.environment, ...options.user?.environment }, options.user?.uid);
     const [, url, , grpc] = dev.readyLine.split(" ");
     assert.ok(url !== undefined && grpc !== undefined, `unexpected ready line: ${dev.readyLine}`);
     const apiKey = (await readFile(join(data, "api-key"), "utf8")).trim();
@@ -173,11 +178,16 @@ interface StartedDev {
   readonly log: () => string;
 }
 
-async function startDev(data: string, environment: Readonly<Record<string, string>>): Promise<StartedDev> {
+async function startDev(
+  data: string,
+  environment: Readonly<Record<string, string>>,
+  uid: number | undefined,
+): Promise<StartedDev> {
   const args = [command, "dev", "--data", data, "--port", String(await pickFreePort("127.0.0.1"))];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, XDG_STATE_HOME: stateHome, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
+    ...(uid !== undefined && { uid, gid: uid }),
   });
   let log = "";
   child.stderr.on("data", (chunk: Buffer) => (log = (log + chunk.toString()).slice(-100_000)));
