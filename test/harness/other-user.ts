@@ -1,0 +1,41 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { loadTools } from "@millrace/provision";
+
+/** Somebody who is not root, and what of the house's programs that user can run. */
+export interface OtherUser {
+  readonly uid: number;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Nobody's: an ordinary user needs no entry in /etc/passwd. */
+const UID = 54_322;
+
+/**
+ * An ordinary user with tools below `folder`: root's own Python often lies where others cannot go, so the system's is taken,
+ * with a copy of the worker's packages. Undefined when this process is no root or there is no such Python.
+ */
+export function makeOtherUser(folder: string): OtherUser | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const tools = loadTools();
+  const packages = ask(tools.python, "import sysconfig; print(sysconfig.get_path('purelib'))");
+  const version = ask(tools.python, "import sys; print('python%d.%d' % sys.version_info[:2])");
+  const python = ["/usr/bin", "/usr/local/bin"].map((place) => join(place, version)).find((path) => existsSync(path));
+  if (python === undefined || packages === "") return undefined;
+  const libraries = join(folder, "libraries");
+  cpSync(packages, libraries, { recursive: true });
+  const wrapper = join(folder, "python");
+  writeFileSync(wrapper, `#!/bin/sh\nPYTHONPATH="$PYTHONPATH:${libraries}" exec ${python} "$@"\n`);
+  chmodSync(wrapper, 0o755);
+  const home = join(folder, "home");
+  mkdirSync(home);
+  writeFileSync(join(folder, "tools.json"), JSON.stringify({ ...tools, python: wrapper }));
+  for (const path of [folder, home]) chownSync(path, UID, UID);
+  return { uid: UID, environment: { MILLRACE_TOOLS: folder, HOME: home, XDG_STATE_HOME: join(home, "state") } };
+}
+
+function ask(python: string, code: string): string {
+  return spawnSync(python, ["-c", code], { encoding: "utf8" }).stdout.trim();
+}
