@@ -45,7 +45,7 @@ export function createProviderClient(options: ProviderClientOptions): AskProvide
       signal: AbortSignal.timeout(options.timeoutMs),
       ...(!options.privateAddresses && { lookup: publicLookup, agent: false }),
     });
-    outgoing.once("response", done).once("error", reject);
+    outgoing.once("response", done).on("error", reject);
     outgoing.end(request.body);
     try {
       const response = await promise;
