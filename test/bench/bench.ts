@@ -7,6 +7,7 @@ import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse } from "../harness/test-house.ts";
 import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
+import { measurePackages } from "./packages.ts";
 import { memoryByRole } from "./process-usage.ts";
 import { round } from "./quantiles.ts";
 import { renderTable, type Figures } from "./table.ts";
@@ -63,6 +64,8 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const immediate = await measureWarmHttp(house, true, 3000 * scale);
   say("cold starts");
   const cold = await measureColdStart(house, Math.max(10, 50 * scale));
+  say("packages");
+  const packages = await measurePackages(house, Math.max(3, 20 * scale));
   const durable = async (workflows: number, steps: number) => {
     say(`durable runs: ${workflows} workflows, ${steps} steps`);
     return measureThroughput(house, db, await deployMany(house, workflows, steps), 4000 * scale);
@@ -81,6 +84,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     warm_http_immediate_ms: immediate,
     http_16: http16,
     cold_start_ms: cold,
+    packages_ms: packages,
     cpu_s_per_1000_runs: one.cpuSecondsPer1000Runs,
     cpu_ms_per_run_by_process: one.cpuMsPerRunByRole,
     idle_pss_mb: round([...idle.values()].reduce((sum, mb) => sum + mb, 0)),

@@ -1,3 +1,4 @@
+import type { PackageFigures } from "./packages.ts";
 import type { Quantiles } from "./quantiles.ts";
 
 /** Everything that the bench measures; names are those of its JSON. */
@@ -10,6 +11,7 @@ export interface Figures {
   readonly warm_http_immediate_ms: Quantiles;
   readonly http_16: { readonly rps: number; readonly p99_ms: number };
   readonly cold_start_ms: { readonly p50: number; readonly p99: number };
+  readonly packages_ms: PackageFigures;
   readonly cpu_s_per_1000_runs: number;
   readonly cpu_ms_per_run_by_process: Readonly<Record<string, number>>;
   readonly idle_pss_mb: number;
@@ -20,7 +22,13 @@ export interface Figures {
 
 /** The figures for people. */
 export function renderTable(figures: Figures): string {
-  const { warm_http_ms: warm, warm_http_immediate_ms: immediate, cold_start_ms: cold, floors } = figures;
+  const {
+    warm_http_ms: warm,
+    warm_http_immediate_ms: immediate,
+    cold_start_ms: cold,
+    packages_ms: packages,
+    floors,
+  } = figures;
   const latency = ({ p50, p95, p99 }: Quantiles) => `p50 ${p50}   p95 ${p95}   p99 ${p99} ms`;
   const list = (values: Readonly<Record<string, number>>) =>
     Object.entries(values)
@@ -39,6 +47,11 @@ export function renderTable(figures: Figures): string {
     ["warm HTTP, immediate answer", latency(immediate)],
     ["warm HTTP, 16 callers", `${figures.http_16.rps} requests/s   p99 ${figures.http_16.p99_ms} ms`],
     ["cold start", `p50 ${cold.p50}   p99 ${cold.p99} ms`],
+    ["cold start with requests", `p50 ${packages.cold_start_requests} ms`],
+    ["cold start with pandas", `p50 ${packages.cold_start_pandas} ms`],
+    ["second environment, requests", `p50 ${packages.second_environment_requests} ms`],
+    ["deploy of known packages", `p50 ${packages.deploy_known_set} ms`],
+    ["deploy of new packages", `p50 ${packages.deploy_new_set} ms`],
     ["CPU per 1,000 one-step runs", `${figures.cpu_s_per_1000_runs} s`],
     ["CPU ms per run", list(figures.cpu_ms_per_run_by_process)],
     ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],

@@ -16,6 +16,7 @@ let index: PackageIndex;
 let house: TestHouse;
 before(async () => {
   index = await PackageIndex.start();
+  publish("beta", "1.5", "VALUE = 41");
   house = await TestHouse.start({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } });
 });
 after(async () => {
@@ -44,7 +45,6 @@ async function installations(): Promise<number> {
 
 test("imports bring their packages, with what these need, and the deploy tells how it goes", async () => {
   publish("alpha-one", "1.0", "import beta\nVALUE = beta.VALUE + 1", ["beta>=1"]);
-  publish("beta", "1.5", "VALUE = 41");
   const source = "import alpha_one\ndef handler(pd):\n    return alpha_one.VALUE";
   const { workflow, changes, notes, progress } = await watchDeploy(house, { name: "alpha", steps: { a: source } });
   assert.deepEqual(
