@@ -28,9 +28,12 @@ const withTrigger = (http: unknown) => ({ ...smallest, triggers: [{ http }] });
 describe("parseWorkflowDefinition", () => {
   it("fills in the defaults of the smallest workflow", () => {
     assert.deepEqual(parseWorkflowDefinition(smallest), {
-      ...smallest,
+      name: "pokemon",
+      steps: [{ name: "one", python: "one.py", inputs: [] }],
       triggers: [],
       settings: WORKFLOW_SETTINGS_DEFAULT,
+      modules: [],
+      requirements: [],
     });
   });
 
