@@ -60,6 +60,30 @@ export namespace RunState {
   export type SKIPPED = typeof RunState.SKIPPED;
 }
 
+/** Ways to pause a run. */
+export const PauseKind = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** DELAY - `pd.flow.delay`. */
+  DELAY: 1,
+  /** SUSPEND - `pd.flow.suspend`. */
+  SUSPEND: 2,
+  /** RERUN - `pd.flow.rerun`. */
+  RERUN: 3,
+  /** CHILD - `pd.flow.trigger` with `wait`. */
+  CHILD: 4,
+} as const;
+
+export type PauseKind = typeof PauseKind[keyof typeof PauseKind];
+
+export namespace PauseKind {
+  export type UNSPECIFIED = typeof PauseKind.UNSPECIFIED;
+  export type DELAY = typeof PauseKind.DELAY;
+  export type SUSPEND = typeof PauseKind.SUSPEND;
+  export type RERUN = typeof PauseKind.RERUN;
+  export type CHILD = typeof PauseKind.CHILD;
+}
+
 /** Where a log line came from. */
 export const LogStream = {
   /** UNSPECIFIED - Not said. */
@@ -154,6 +178,31 @@ export interface Run {
   eventJson: string;
   /** Values that are left out above because they are too large; ReadRunValue sends them. */
   largeValues: LargeValue[];
+  /** How it is paused; absent unless the state is SUSPENDED. */
+  pause:
+    | RunPause
+    | undefined;
+  /**
+   * The run that has started this one with `pd.flow.trigger`, as `workflows/<workflow id>/runs/<run id>`; empty for none.
+   * Empty in lists.
+   */
+  parentRun: string;
+}
+
+/** A run that is paused. */
+export interface RunPause {
+  /** When it goes on by itself or, for a suspend and a wait, when its time is over. */
+  wakeTime:
+    | Date
+    | undefined;
+  /** Name of the step that has paused it; empty in lists. */
+  step: string;
+  /** What the step has asked for; unspecified in lists. */
+  kind: PauseKind;
+  /** True when the run is cancelled at `wake_time`, false when it goes on; false in lists. */
+  cancels: boolean;
+  /** The run that it waits for, as `workflows/<workflow id>/runs/<run id>`; empty for none. */
+  childRun: string;
 }
 
 /** How a run failed. */
@@ -409,6 +458,8 @@ function createBaseRun(): Run {
     endTime: undefined,
     eventJson: "",
     largeValues: [],
+    pause: undefined,
+    parentRun: "",
   };
 }
 
@@ -467,6 +518,12 @@ export const Run: MessageFns<Run> = {
     }
     for (const v of message.largeValues) {
       LargeValue.encode(v!, writer.uint32(162).fork()).join();
+    }
+    if (message.pause !== undefined) {
+      RunPause.encode(message.pause, writer.uint32(170).fork()).join();
+    }
+    if (message.parentRun !== "") {
+      writer.uint32(178).string(message.parentRun);
     }
     return writer;
   },
@@ -626,6 +683,112 @@ export const Run: MessageFns<Run> = {
             }
 
             message.largeValues.push(LargeValue.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.pause = RunPause.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.parentRun = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunPause(): RunPause {
+  return { wakeTime: undefined, step: "", kind: 0, cancels: false, childRun: "" };
+}
+
+export const RunPause: MessageFns<RunPause> = {
+  encode(message: RunPause, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.wakeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.wakeTime), writer.uint32(10).fork()).join();
+    }
+    if (message.step !== "") {
+      writer.uint32(18).string(message.step);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
+    }
+    if (message.cancels !== false) {
+      writer.uint32(32).bool(message.cancels);
+    }
+    if (message.childRun !== "") {
+      writer.uint32(42).string(message.childRun);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunPause {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunPause();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.wakeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cancels = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.childRun = reader.string();
             continue;
           }
         }
