@@ -7,7 +7,9 @@ import { envList, envSet, envUnset } from "./commands/env.ts";
 import { addFileCommands } from "./commands/file-commands.ts";
 import { init } from "./commands/init.ts";
 import { logs } from "./commands/logs.ts";
+import { project } from "./commands/project.ts";
 import { replay, run } from "./commands/run.ts";
+import { resume } from "./commands/resume.ts";
 import { cancel, runs } from "./commands/runs.ts";
 import { status } from "./commands/status.ts";
 import { disable, enable, remove, workflows } from "./commands/workflows.ts";
@@ -144,6 +146,12 @@ function addRunCommands(program: Command, perform: Perform): void {
     .option("--reason <text>", "kept as the run's exit reason", "")
     .action((id: string, options: { reason: string }) => perform((context) => cancel(context, id, options)));
   program
+    .command("resume <run>")
+    .description("end a run's pause: it goes on at once")
+    .option("--data <json>", "what later steps find as $resume_data: JSON, @file, or - for stdin")
+    .addHelpText("after", examples(`millrace resume 01890a5d-ac96-774b-bcce-b302099a8057 --data '{"approved": true}'`))
+    .action((id: string, options: { data?: string }) => perform((context) => resume(context, id, options.data)));
+  program
     .command("replay <run>")
     .description("start a new run with the event and the version of an earlier one, from its first step")
     .option("--no-wait", "return as soon as the new run is durable")
@@ -151,6 +159,13 @@ function addRunCommands(program: Command, perform: Perform): void {
 }
 
 function addEnvCommands(program: Command, perform: Perform): void {
+  program
+    .command("project")
+    .description("show the settings of the project, or change those that are named")
+    .option("--email-to <address>", "to whom pd.send.email sends when the step names nobody")
+    .option("--no-email-to", "then to nobody")
+    .addHelpText("after", examples("millrace project --email-to ada@example.org"))
+    .action((options: { emailTo?: string | false }) => perform((context) => project(context, options)));
   const env = program.command("env").description("set and list the environment variables that steps see");
   env
     .command("set <NAME> [value]")

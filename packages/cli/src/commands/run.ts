@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
 import { PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
 import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { runDocument } from "../output/run-document.ts";
 import { logText, runText } from "../output/run-text.ts";
-import { readStdin } from "../read-stdin.ts";
+import { readJson } from "../read-json.ts";
 import { awaitEnd, exitCodeOfRun, loadRun, retrying, runName } from "../run-following.ts";
 
-const EVENT_BYTES_MAX = 32 * 1024 * 1024;
+const EVENT = { reason: "INVALID_EVENT", name: "The event", example: `--event '{"name": "Bulbasaur"}'` };
 const WAIT = { seconds: 60, nanos: 0 };
 const CALL_MS = 90_000;
 
@@ -22,7 +21,7 @@ export interface RunOptions {
 
 /** Starts a run and waits for its end and its last log line. */
 export async function run(context: CommandContext, workflow: string, options: RunOptions): Promise<CommandResult> {
-  const eventJson = await readEvent(options.event);
+  const eventJson = await readJson(options.event ?? "{}", EVENT);
   const wait = options.wait && context.json ? WAIT : undefined;
   const request = { parent: `workflows/${workflow}`, eventJson, requestId: randomUUID(), waitTimeout: wait };
   return withHouse(context, async (client) => {
@@ -64,32 +63,4 @@ async function sayLogs(context: CommandContext, client: ApiClient, { id }: runAp
     if (!(error instanceof PlatformError) || error.kind !== "Unavailable") throw error;
     context.say(context.style.dim(`the log was interrupted; "millrace logs ${id}" shows all of it`));
   }
-}
-
-/** The event as it was given, checked to be JSON so that a slip of the shell is named here. */
-async function readEvent(given: string | undefined): Promise<string> {
-  const text = await eventText(given ?? "{}");
-  try {
-    JSON.parse(text);
-    return text;
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `The event is not JSON: ${why}. Quote it for the shell: --event '{"name": "Bulbasaur"}'`;
-    throw new PlatformError("InvalidArgument", "INVALID_EVENT", message, { cause });
-  }
-}
-
-async function eventText(given: string): Promise<string> {
-  if (given === "-") return readStdin(EVENT_BYTES_MAX);
-  if (!given.startsWith("@")) return given;
-  const file = given.slice(1);
-  const found = await stat(file).catch(() => undefined);
-  if (found === undefined || !found.isFile()) {
-    throw new PlatformError("InvalidArgument", "FILE_NOT_FOUND", `There is no file ${file}.`, { metadata: { file } });
-  }
-  if (found.size > EVENT_BYTES_MAX) {
-    const message = `${file} is larger than ${EVENT_BYTES_MAX} bytes.`;
-    throw new PlatformError("InvalidArgument", "INPUT_TOO_LARGE", message, { metadata: { file } });
-  }
-  return readFile(file, "utf8");
 }

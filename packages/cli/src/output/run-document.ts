@@ -18,6 +18,10 @@ export interface StepDocument {
   readonly startTime: string | null;
   readonly endTime: string | null;
   readonly answer: { readonly status: number; readonly headers: readonly { name: string; value: string }[] } | null;
+  /** Which execution of the step this is: more than 1 after `pd.flow.rerun`, 0 before the first has ended. */
+  readonly runs: number;
+  /** What ended its pause: `$resume_data`, `$child`; null without any. */
+  readonly resume: unknown;
   readonly logs: readonly LogDocument[];
 }
 
@@ -34,9 +38,21 @@ export interface RunSummaryDocument {
   readonly trigger: string;
   readonly traceId: string;
   readonly replayOf: string | null;
+  readonly pause: PauseDocument | null;
   readonly createTime: string | null;
   readonly startTime: string | null;
   readonly endTime: string | null;
+}
+
+/** A pause as `--json` prints it; in lists only its end is known. */
+export interface PauseDocument {
+  readonly until: string | null;
+  readonly step: string;
+  /** `DELAY`, `SUSPEND`, `RERUN`, `CHILD`. */
+  readonly kind: string;
+  /** Whether the run is cancelled then. */
+  readonly cancels: boolean;
+  readonly childRun: string | null;
 }
 
 export interface FailureDocument {
@@ -94,9 +110,21 @@ export function runSummaryDocument(run: runApi.Run): RunSummaryDocument {
     trigger: run.triggerKind,
     traceId: run.traceId,
     replayOf: run.replayOf === "" ? null : lastPart(run.replayOf),
+    pause: run.pause === undefined ? null : pauseDocument(run.pause),
     createTime: timeText(run.createTime),
     startTime: timeText(run.startTime),
     endTime: timeText(run.endTime),
+  };
+}
+
+function pauseDocument({ wakeTime, step, kind, cancels, childRun }: runApi.RunPause): PauseDocument {
+  const name = nameIn(runApi.PauseKind, kind);
+  return {
+    until: timeText(wakeTime),
+    step,
+    kind: name,
+    cancels,
+    childRun: childRun === "" ? null : lastPart(childRun),
   };
 }
 
@@ -106,14 +134,19 @@ function failureDocument({ step, file, line, type, message, traceback }: runApi.
 
 /** Puts a run and its log lines together; every step of the version is listed, with its own lines. */
 export function runDocument(run: runApi.Run, entries: readonly runApi.LogEntry[]): RunDocument {
-  const ofStep = Map.groupBy(entries, (entry) => entry.stepPath);
-  const known = new Set(run.steps.map((step) => step.path));
+  const ofStep = Map.groupBy(entries, (entry) => placeOf(entry.stepPath));
+  const known = new Set(run.steps.map((step) => placeOf(step.path)));
   return {
     ...runSummaryDocument(run),
     event: run.eventJson === "" ? null : parseVerbatim(run.eventJson),
-    steps: run.steps.map((step) => stepDocument(step, ofStep.get(step.path) ?? [])),
-    logs: entries.filter((entry) => !known.has(entry.stepPath)).map(logDocument),
+    steps: run.steps.map((step) => stepDocument(step, ofStep.get(placeOf(step.path)) ?? [])),
+    logs: entries.filter((entry) => !known.has(placeOf(entry.stepPath))).map(logDocument),
   };
+}
+
+/** The address of a step, whichever of its executions is meant. */
+function placeOf(path: string): string {
+  return path.replace(/\/runs\/\d+$/, "");
 }
 
 function stepDocument(step: runApi.StepRun, entries: readonly runApi.LogEntry[]): StepDocument {
@@ -125,6 +158,8 @@ function stepDocument(step: runApi.StepRun, entries: readonly runApi.LogEntry[])
     startTime: timeText(step.startTime),
     endTime: timeText(step.endTime),
     answer: step.answer === undefined ? null : { status: step.answer.status, headers: step.answer.headers },
+    runs: step.runs,
+    resume: step.resumeJson === "" ? null : parseVerbatim(step.resumeJson),
     logs: entries.map(logDocument),
   };
 }

@@ -39,9 +39,14 @@ export function runsText(runs: readonly runApi.Run[], style: Style): string {
     run.triggerKind,
     timeCell(run.createTime),
     durationText(run.startTime ?? run.createTime, run.endTime),
-    run.failure === undefined ? run.exitReason : `${run.failure.type}: ${run.failure.message}`.slice(0, 80),
+    whyText(run),
   ]);
   return table(["RUN", "WORKFLOW", "STATE", "TRIGGER", "CREATED", "TOOK", "WHY"], rows);
+}
+
+function whyText({ failure, pause, exitReason }: runApi.Run): string {
+  if (failure !== undefined) return `${failure.type}: ${failure.message}`.slice(0, 80);
+  return pause === undefined ? exitReason : `until ${timeCell(pause.wakeTime)}`;
 }
 
 /** One run with its steps, what they exported and how it failed. */
@@ -56,11 +61,18 @@ export function runText(run: runApi.Run, style: Style): string {
     ["took", durationText(run.startTime ?? run.createTime, run.endTime)],
   ];
   if (run.exitReason !== "") facts.push(["reason", run.exitReason]);
+  if (run.pause !== undefined) facts.push(["paused", pauseText(run.pause)]);
+  if (run.parentRun !== "") facts.push(["started by", lastPart(run.parentRun)]);
   if (run.replayOf !== "") facts.push(["replay of", lastPart(run.replayOf)]);
-  const head = facts.map(([key, value]) => `${style.dim(key.padEnd(9))} ${styleFact(key, value, style)}`).join("\n");
+  const head = facts.map(([key, value]) => `${style.dim(key.padEnd(10))} ${styleFact(key, value, style)}`).join("\n");
   return [head, stepsText(run.steps, style), failureText(run.failure, style)]
     .filter((part) => part !== "")
     .join("\n\n");
+}
+
+function pauseText({ step, childRun, cancels, wakeTime }: runApi.RunPause): string {
+  const what = childRun === "" ? "" : `, waits for run ${lastPart(childRun)}`;
+  return `in ${step}${what}, until ${timeCell(wakeTime)}${cancels ? "; then it is cancelled" : ""}`;
 }
 
 function styleFact(key: string, value: string, style: Style): string {

@@ -2,9 +2,10 @@
 import { createHash } from "node:crypto";
 import type { EndChange, OutboxMessage } from "../owner/record.ts";
 import { createRunId } from "./run-id.ts";
+import { parsePayloadReference } from "./payload-reference.ts";
 import type { RunInput, RunSpec } from "./run-spec.ts";
 import { isResumePath } from "./step-path.ts";
-import type { ChildRun, ChildStart, StepResult } from "./step-result.ts";
+import type { ChildRun, ChildStart, StepFailure, StepResult } from "./step-result.ts";
 import { parentOf } from "./trigger-context.ts";
 
 /** Most workflows that may start each other in a row: a workflow that triggers itself comes to an end. */
@@ -115,15 +116,22 @@ interface ChildEnd {
 
 /** The child's result is spliced in as it is: nothing in it changes on its way. */
 function encodeChild({ runId, state, reason, last }: ChildEnd): Uint8Array {
-  const failure = last?.failure;
-  const error = failure && { step: last.name, type: failure.type, message: failure.message, line: failure.line };
+  const returned = last?.failure === undefined ? last?.returnValueJson : undefined;
+  const large = returned && parsePayloadReference(returned);
+  const failure = large ? tooLarge(large.size) : last?.failure;
+  const error = failure && { step: last!.name, type: failure.type, message: failure.message, line: failure.line };
   const head = JSON.stringify({ run: runId, state, error: error ?? null, reason });
-  const result = failure === undefined ? last?.returnValueJson : undefined;
+  const result = large ? undefined : returned;
   return Buffer.concat([
     Buffer.from(`{"$child":${head.slice(0, -1)},"result":`),
     result ?? Buffer.from("null"),
     Buffer.from("}}"),
   ]);
+}
+
+function tooLarge(size: number): Pick<StepFailure, "type" | "message" | "line"> {
+  const message = `the return value of the last step has ${size} bytes, more than one run hands to another`;
+  return { type: "PayloadTooLarge", message, line: 0 };
 }
 
 function generationOf({ triggerKind, contextJson }: RunInput): number {

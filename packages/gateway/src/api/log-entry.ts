@@ -7,7 +7,7 @@ import { runNameOf } from "./resource-names.ts";
 export interface LoggedRun {
   readonly workflowId: string;
   readonly id: string;
-  /** In order; step i has the path `steps/<i>`. */
+  /** In order; step i has the path `steps/<i>`, its further executions `steps/<i>/runs/<n>`. */
   readonly stepNames: readonly string[];
 }
 
@@ -71,5 +71,5 @@ export function lostEntry(run: LoggedRun, gap: LogGap): runApi.LogEntry {
 }
 
 function stepNameOf({ stepNames }: LoggedRun, path: string): string {
-  return stepNames[Number(/^steps\/(\d+)$/.exec(path)?.[1])] ?? "";
+  return stepNames[Number(/^steps\/(\d+)(?:\/runs\/\d+)?$/.exec(path)?.[1])] ?? "";
 }

@@ -1,4 +1,4 @@
-import type { RunState, StepRunState } from "@millrace/core";
+import type { ParentRun, RunState, StepRunState } from "@millrace/core";
 import { runApi } from "@millrace/protocol";
 import type { RunRecord, RunSummary, StepRunRecord, WorkflowRecord } from "@millrace/store";
 import { runNameOf } from "./resource-names.ts";
@@ -25,19 +25,44 @@ export function toRunSummary(run: RunSummary): runApi.Run {
     endTime: toTime(run.endTimeMs),
     eventJson: "",
     largeValues: [],
+    pause: run.wakeTimeMs === null ? undefined : { ...UNKNOWN_PAUSE, wakeTime: new Date(run.wakeTimeMs) },
+    parentRun: "",
   };
 }
+
+/** What lists do not tell of a pause. */
+const UNKNOWN_PAUSE = { step: "", kind: runApi.PauseKind.UNSPECIFIED, cancels: false, childRun: "" };
 
 /** A run with all of its steps. */
 export function toRun({ record: run, large }: ShownRun, failedFile: string): runApi.Run {
   const summary = toRunSummary(run);
-  const { replay_of: replayOf } = parseContext(run.input.contextJson);
+  const { replay_of: replayOf, parent } = parseContext(run.input.contextJson) as {
+    replay_of?: unknown;
+    parent?: ParentRun;
+  };
   return {
     ...summary,
     failure: summary.failure && { ...summary.failure, file: failedFile },
     steps: run.steps.map(toStep),
     largeValues: [...large],
+    pause: summary.pause && toPause(run, summary.pause),
+    parentRun: parent === undefined ? "" : runNameOf(parent.workflow_id, parent.run),
     replayOf: typeof replayOf === "string" ? runNameOf(run.workflowId, replayOf) : "",
+  };
+}
+
+/** The pause that a run is in: that of its newest step. */
+function toPause({ steps }: RunRecord, known: runApi.RunPause): runApi.RunPause {
+  const paused = steps.findLast(({ result }) => result?.pause);
+  const pause = paused?.result?.pause;
+  if (!paused || !pause) return known;
+  const { kind, onTimeout, child } = pause;
+  return {
+    ...known,
+    step: paused.name,
+    kind: runApi.PauseKind[kind],
+    cancels: onTimeout === "CANCEL",
+    childRun: child === undefined ? "" : runNameOf(child.workflowId, child.runId),
   };
 }
 
@@ -82,7 +107,7 @@ function toFailure(failure: NonNullable<RunSummary["failure"]>): runApi.RunFailu
   return { step, line, type, message, traceback, file: "" };
 }
 
-function toStep({ name, path, state, result }: StepRunRecord): runApi.StepRun {
+function toStep({ name, path, state, result, runs }: StepRunRecord): runApi.StepRun {
   const exports = result === null ? "" : toText(result.exportsJson);
   return {
     name,
@@ -92,6 +117,8 @@ function toStep({ name, path, state, result }: StepRunRecord): runApi.StepRun {
     returnValueJson: result?.returnValueJson && toText(result.returnValueJson),
     startTime: toTime(result?.startTimeMs ?? null),
     endTime: toTime(result?.endTimeMs ?? null),
+    runs,
+    resumeJson: result?.resumption === undefined ? "" : toText(result.resumption.dataJson),
     answer: result?.response && {
       status: result.response.status,
       headers: result.response.headers.map(({ name: header, value }) => ({ name: header, value })),

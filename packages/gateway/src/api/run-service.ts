@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { isEndState, PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
 import type { RunRecord, Runs } from "@millrace/store";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
+import { checkJsonText } from "../http/json-text.ts";
 import type { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
@@ -22,6 +24,7 @@ const WAIT = { fallbackMs: 30_000, maxMs: 900_000 };
 const CREATE_WAIT = { fallbackMs: 0, maxMs: 900_000 };
 const PACE: PollPace = { firstMs: 100, maxMs: 1_000 };
 const REASON_MAX = 1000;
+const RESUME_BYTES_MAX = 512 * 1024;
 
 export interface RunServiceOptions {
   readonly runs: Runs;
@@ -158,6 +161,26 @@ export class RunService {
     }
   }
 
+  async resumeRun(request: runApi.ResumeRunRequest, { principal }: ApiContext): Promise<runApi.Run> {
+    const data = request.dataJson === "" ? "null" : request.dataJson;
+    if (Buffer.byteLength(data) > RESUME_BYTES_MAX || !checkJsonText(data)) {
+      const message = `data_json is JSON of at most ${RESUME_BYTES_MAX} bytes`;
+      throw new PlatformError("InvalidArgument", "INVALID_DATA", message);
+    }
+    const { id: runId, partition } = await this.#find(principal, request.name);
+    const dataJson = Buffer.from(`{"$resume_data":${data}}`);
+    const about = { partition, runId, path: "", reason: "", action: "RESUME", requestId: randomUUID() } as const;
+    const { outcome } = await this.#options.desk.resume({ ...about, dataJson });
+    if (outcome === "UNKNOWN") throw runNotFound(runId);
+    if (outcome === "TOO_LARGE") {
+      throw new PlatformError("InvalidArgument", "PAYLOAD_TOO_LARGE", "the run has no room for that much data");
+    }
+    if (outcome !== "DONE") {
+      throw new PlatformError("FailedPrecondition", "RUN_NOT_PAUSED", `run ${runId} is not paused`);
+    }
+    return this.#load(principal, runId);
+  }
+
   async #load({ projectId }: ApiCaller, runId: string): Promise<runApi.Run> {
     return this.#toRun(await this.#options.runs.get(projectId, runId));
   }
@@ -185,7 +208,7 @@ export class RunService {
     try {
       const { definition } = await this.#options.versions.get(versionId);
       const steps = (definition as { steps?: { python?: string }[] }).steps;
-      return steps?.[Number(/^steps\/(\d+)$/.exec(path)?.[1])]?.python ?? "";
+      return steps?.[Number(/^steps\/(\d+)(?:\/runs\/\d+)?$/.exec(path)?.[1])]?.python ?? "";
     } catch {
       return "";
     }
@@ -194,7 +217,7 @@ export class RunService {
 
 /** Everything about a run that changes while it goes on. */
 function fingerprintOf({ state, assignment, startTimeMs, steps }: RunRecord): string {
-  return [state, assignment, startTimeMs, ...steps.map((step) => step.state)].join(" ");
+  return [state, assignment, startTimeMs, ...steps.map((step) => `${step.state}${step.runs}`)].join(" ");
 }
 
 function runNotFound(runId: string): PlatformError {

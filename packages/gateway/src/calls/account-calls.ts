@@ -26,7 +26,7 @@ async function declaredAccount(versions: VersionCache, claims: RunTokenClaims, c
   const { input } = (call.request ?? {}) as { input?: unknown };
   const { definition } = await versions.get(claims.versionId);
   const { steps } = parseWorkflowDefinition(definition);
-  const index = /^steps\/(\d{1,4})$/.exec(call.path)?.[1];
+  const index = /^steps\/(\d{1,4})(?:\/runs\/\d+)?$/.exec(call.path)?.[1];
   const found = steps[Number(index ?? -1)]?.inputs.find(({ name, kind }) => kind === "account" && name === input);
   if (found !== undefined) return found.target;
   const shown = JSON.stringify(typeof input === "string" ? input.slice(0, 100) : "");

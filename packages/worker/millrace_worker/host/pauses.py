@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
 from millrace_worker.generated import step_pb2 as pb
-from millrace_worker.host.malformed import Malformed
+from millrace_worker.host.malformed import Malformed, check_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,7 @@ def pause_from(header: dict[str, Any]) -> pb.Pause:
     if not 1 <= ms <= _YEAR_MS or not 0 <= retries <= _RETRIES_MAX or len(context) > _CONTEXT_BYTES_MAX:
         raise Malformed("a pause out of its bounds")
     if context:
-        json.loads(context)
+        check_json(context.encode(), object)
     pause = pb.Pause(
         kind=pb.PauseKind.Value(f"PAUSE_KIND_{header['kind']}"),
         on_timeout=pb.PauseTimeout.Value(f"PAUSE_TIMEOUT_{header['on_timeout']}"),
@@ -52,7 +51,7 @@ def children_from(headers: list[dict[str, Any]], events: Sequence[bytes], start:
             raise Malformed("the call of a workflow that is no such call")
         if len(header["id"]) > _NAME_MAX or len(header["name"]) > _NAME_MAX:
             raise Malformed("a workflow's name is too long")
-        json.loads(event)
+        check_json(event, object)
         child = pb.ChildStart(number=number, workflow_id=header["id"], workflow_name=header["name"], event_json=event)
         set_ms(child.call_time, time_ms)
         children.append(child)

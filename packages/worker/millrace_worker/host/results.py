@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from millrace_worker.generated import step_pb2 as pb
 from millrace_worker.host.environment import signal_name
-from millrace_worker.host.malformed import Malformed
+from millrace_worker.host.malformed import Malformed, check_json
 from millrace_worker.host.pauses import children_from, pause_from
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# What is larger is not parsed here, where every other run of the worker would wait for it.
-_PARSED_BYTES_MAX = 1 << 20
 _REASON_MAX = 500
 
 
@@ -25,10 +22,10 @@ def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[by
         exports, returned, body, *rest = segments
         tmp = [rest.pop(0)] if "tmp" in header else []
         if exports:
-            _check_json(exports, dict)
+            check_json(exports, dict)
             result.exports_json = exports
         if header.get("returned"):
-            _check_json(returned, object)
+            check_json(returned, object)
             result.return_value_json = returned
         if (answer := header.get("answer")) is not None:
             result.response.CopyFrom(response_from(answer, body))
@@ -73,28 +70,6 @@ def _failure_from(failure: dict[str, Any]) -> pb.StepFailure:
         traceback=failure["traceback"],
         line=failure["line"],
     )
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decode_json = json.JSONDecoder(parse_constant=_refuse_constant).decode
-
-
-def _check_json(data: bytes, kind: type) -> None:
-    """Downstream believes that this is JSON; the sandbox is not to be believed. Of what is large, doors look themselves."""
-    if len(data) > _PARSED_BYTES_MAX:
-        first, last = data[:1], data[-1:]
-        if first == b"\0" or (kind is dict and (first, last) != (b"{", b"}")):
-            raise TypeError(f"not a {kind.__name__}")
-        return
-    try:
-        value = _decode_json(data.decode("utf-8"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(value, kind):
-        raise TypeError(f"not a {kind.__name__}")
 
 
 def failure_from_death(info: ExitInfo) -> pb.StepFailure:

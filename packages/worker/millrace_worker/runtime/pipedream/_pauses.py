@@ -22,6 +22,8 @@ DAY_MS = 24 * 3600 * 1000
 YEAR_MS = 365 * DAY_MS
 RETRIES_MAX = 10_000
 CHILDREN_MAX = 100
+CONTEXT_BYTES_MAX = 256 << 10
+EVENTS_BYTES_MAX = 1 << 20
 
 
 class Pause:
@@ -95,7 +97,10 @@ def rerun(record: Record, runs: int, delay_ms: float, context: Any, max_retries:
     made = Pause("RERUN", ms)
     made.max_retries = max_retries
     if context is not None:
-        made.context = _values.encode(context, "context").decode()
+        text = _values.encode(context, "context")
+        if len(text) > CONTEXT_BYTES_MAX:
+            raise ValueError(f"pd.flow.rerun: the context may have {CONTEXT_BYTES_MAX >> 10} KiB as JSON, not {len(text) >> 10}")
+        made.context = text.decode()
     if runs > max_retries:
         record.pause = None
         record.note(
@@ -113,14 +118,12 @@ def trigger(record: Record, run: str, workflow: str, event: Any, wait: bool) -> 
     if len(record.children) >= CHILDREN_MAX:
         raise ValueError(f"pd.flow.trigger: a step may start {CHILDREN_MAX} workflows")
     text = _values.encode({} if event is None else event, "event")
+    size = len(text) + sum(len(child.event) for child in record.children)
+    if size > EVENTS_BYTES_MAX:
+        raise ValueError(f"pd.flow.trigger: the events of a step may have {EVENTS_BYTES_MAX >> 20} MiB as JSON together")
     found, _ = calls.call("trigger.find", {"workflow": workflow})
     number, now = len(record.children) + 1, time.time_ns() // 1_000_000
     record.children.append(Child(number, found, text, now))
-    try:
-        record.check_size("the event of pd.flow.trigger")
-    except Exception:
-        record.children.pop()
-        raise
     answer = {"run": _child_id(f"{run}/{record.path}/{number}", now), "workflow": found["name"]}
     if wait:
         made = Pause("CHILD", YEAR_MS, "CANCEL")

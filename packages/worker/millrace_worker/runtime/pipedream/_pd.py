@@ -55,8 +55,6 @@ class Record:
         size = sum(len(name) + len(value) + 4 for name, value in self.exports.items()) + len(self.returned or b"")
         if self.answer is not None:
             size += len(self.answer.body) + sum(len(name) + len(value) for name, value in self.answer.headers)
-        if self.children:
-            size += sum(len(child.event) for child in self.children)
         if size > self._bytes_max:
             raise PayloadTooLarge(
                 f"exports, return value and answer of a step may have {self._bytes_max / _MIB:.4g} MiB together; "
