@@ -183,6 +183,14 @@ export const suites = [
     timeoutMs: 60 * minute,
   },
   {
+    name: "stores",
+    about: "increments under kills of gateways and runners, and a store with a million keys",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/chaos/stores.ts"]],
+    timeoutMs: 60 * minute,
+  },
+  {
     name: "simulate-all",
     about: "100,000 random schedules, and every planted mistake",
     heavy: true,

@@ -86,7 +86,7 @@ export async function killRound(
 }
 
 /** Repeats a call until it is acknowledged; a house whose parts die answers with errors meanwhile. */
-async function insist<T>(call: () => Promise<T>, what: string): Promise<T> {
+export async function insist<T>(call: () => Promise<T>, what: string): Promise<T> {
   const endAt = performance.now() + ACKNOWLEDGE_MS;
   for (;;) {
     try {
@@ -116,7 +116,7 @@ function submitByHttp(url: string): Promise<string> {
 }
 
 /** Kills with SIGKILL and waits until the supervisor has others ready, and everything that died with them. */
-async function killAndAwait(house: TestHouse, victim: Victim, say: (line: string) => void): Promise<void> {
+export async function killAndAwait(house: TestHouse, victim: Victim, say: (line: string) => void): Promise<void> {
   const before = (await readStatus(house.data)).processes.filter(
     ({ role }) => role === victim || victim === "everything",
   );
@@ -157,7 +157,8 @@ function isAnother({ pid, ready }: ProcessStatus, killed: readonly number[]): bo
   return ready && pid !== undefined && !killed.includes(pid);
 }
 
-async function awaitEnd(house: TestHouse, id: string): Promise<RunDocument> {
+/** Waits for the end of a run, over all deaths. */
+export async function awaitEnd(house: TestHouse, id: string): Promise<RunDocument> {
   const endAt = performance.now() + END_MS;
   for (;;) {
     const run = await insist(() => house.waitRun(id), `waiting for ${id}`);
