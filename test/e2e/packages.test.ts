@@ -231,6 +231,48 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
   assert.equal(valueOf(await house.run("alpha")), 42, "another workflow's set is as it was");
 });
 
+test("what runs while packages are resolved cannot change a set that is named after others", async () => {
+  const [sha256] = index.add({ name: "eta", version: "1.0", files: { "eta.py": "VALUE = 'genuine'" } });
+  // Says in place of the build what was resolved, and stays to change what is installed.
+  const backend = `
+import json, os, sys, time
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    if os.fork() == 0:
+        os.setsid()
+        end = time.time() + 20
+        while time.time() < end:
+            for root, _, names in os.walk("/millrace/work"):
+                if "eta.py" in names:
+                    try:
+                        open(os.path.join(root, "eta.py"), "w").write("VALUE = 'poisoned'")
+                    except OSError:
+                        pass
+        os._exit(0)
+    lock = "eta==1.0 \\\\\\n    --hash=sha256:${sha256}\\n"
+    for pid in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{pid}/fd/1001", "wb", buffering=0) as control:
+                control.write(json.dumps({"result": {"lock": lock, "dropped": []}}).encode() + b"\\n")
+        except OSError:
+            pass
+    time.sleep(3)
+    raise SystemExit("enough")
+prepare_metadata_for_build_wheel = build_wheel
+`;
+  const project =
+    '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "liar"\ndynamic = ["version"]\n';
+  index.add({
+    name: "liar",
+    version: "1.0",
+    source: true,
+    files: { "backend.py": backend, "pyproject.toml": project },
+  });
+  const lying = "try:\n    import liar\nexcept ImportError: pass\nimport eta\ndef handler(pd):\n    return eta.VALUE";
+  await watchDeploy(house, { name: "liar", steps: { a: lying } });
+  await watchDeploy(house, { name: "eta", steps: { a: "import eta\ndef handler(pd):\n    return eta.VALUE" } });
+  assert.equal(valueOf(await house.run("eta")), "genuine");
+});
+
 test("user code sees no other set than its own", async () => {
   const source = `
 import os, beta

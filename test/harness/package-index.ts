@@ -44,8 +44,8 @@ export class PackageIndex {
     return index;
   }
 
-  /** Publishes packages. */
-  add(...packages: readonly MadePackage[]): void {
+  /** Publishes packages; returns the SHA-256 of each file. */
+  add(...packages: readonly MadePackage[]): string[] {
     const program = join(import.meta.dirname, "make_packages.py");
     const made = JSON.parse(
       execFileSync(loadTools().python, [program], { input: JSON.stringify(packages), maxBuffer: 1 << 28 }).toString(),
@@ -55,6 +55,7 @@ export class PackageIndex {
       const bytes = Buffer.from(data, "base64");
       this.#files.set(name, [...(this.#files.get(name) ?? []), { file, sha256, bytes }]);
     }
+    return made.map(({ sha256 }) => sha256);
   }
 
   /** Answers no download from now on; resolves at the first one that waits. */

@@ -114,7 +114,7 @@ export class PackageBuild {
       lock,
       dropped: dropped.map((one: { requirement?: unknown; message?: unknown }) => ({
         requirement: String(one.requirement),
-        message: String(one.message),
+        message: String(one.message).slice(0, 200),
       })),
     };
   }

@@ -11,6 +11,7 @@ import {
   PackageBuild,
   type Resolution,
 } from "./package-build.ts";
+import { assertLock } from "./assert-lock.ts";
 import { SetIndex } from "./set-index.ts";
 import { sizeOf } from "./size-of.ts";
 
@@ -88,27 +89,22 @@ export class PackageSets {
   async ensure(pythonMinor: string, lock: string, onProgress: OnProgress): Promise<void> {
     const hash = packageSetHash(pythonMinor, lock);
     if (this.has(hash)) return;
-    await this.#share(hash, async () => {
-      await this.#build(onProgress, (build) => this.#install(build, hash, lock, onProgress));
-    });
+    assertLock(lock);
+    await this.#share(hash, () => this.#build(onProgress, (build) => this.#install(build, hash, lock, onProgress)));
   }
 
-  /** Turns requirements into a lock and installs it, in one build: what resolving fetched is not fetched again. */
+  /**
+   * Turns requirements into a lock and installs it. In two builds: whatever ran while resolving, also of a package that the
+   * lock does not name, could have changed what is installed from the same cache, under a name that others trust.
+   */
   async resolve(
     pythonMinor: string,
     requirements: readonly BuildRequirement[],
     preferredLock: string,
     onProgress: OnProgress,
   ): Promise<Resolution> {
-    const resolution = await this.#build(onProgress, async (build) => {
-      const resolved = await build.resolve(requirements, preferredLock, onProgress);
-      const hash = packageSetHash(pythonMinor, resolved.lock);
-      // A build of the same set may wait for this one's turn: it must not be waited for here.
-      if (resolved.lock !== "" && !this.has(hash) && !this.#flights.has(hash)) {
-        await this.#share(hash, () => this.#install(build, hash, resolved.lock, onProgress));
-      }
-      return resolved;
-    });
+    const resolution = await this.#build(onProgress, (build) => build.resolve(requirements, preferredLock, onProgress));
+    assertLock(resolution.lock);
     if (resolution.lock !== "") await this.ensure(pythonMinor, resolution.lock, onProgress);
     return resolution;
   }

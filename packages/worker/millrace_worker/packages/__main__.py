@@ -31,7 +31,8 @@ _INSIDE = Path(__file__).with_name("inside")
 _UV = "/millrace/uv"
 _MIB = 1 << 20
 _PROCESSES = 512
-_LINE_BYTES_MAX = 32 * _MIB
+_LINE_BYTES_MAX = 8 * _MIB
+_LINES_MAX = 10_000
 _SIZE_LOOK_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
@@ -108,6 +109,7 @@ class Conversation:
         self._text = b""
         self._commands: asyncio.Queue[str] = asyncio.Queue()
         self._tail = b""
+        self._told: dict[str, Any] = {}
         self._dead = self._loop.create_task(process.wait())
 
     async def go_on(self, folder: Path) -> None:
@@ -140,13 +142,17 @@ class Conversation:
         while True:
             answer = await self._next()
             if "stage" in answer:
-                progress = {name: answer[name] for name in ("stage", "done", "total") if name in answer}
-                say(**progress)
+                self._tell({name: answer[name] for name in ("stage", "done", "total") if name in answer})
             elif isinstance(answer.get("result"), dict):
                 return answer["result"]
             elif "error" in answer:
                 reason = "PACKAGES_BUILD_FAILED" if answer.get("ours") or command["do"] == "install" else "PACKAGES_UNRESOLVABLE"
                 raise BuildFailed(reason, str(answer["error"]))
+
+    def _tell(self, progress: dict[str, Any]) -> None:
+        if progress != self._told:
+            self._told = progress
+            say(**progress)
 
     async def _write(self, data: bytes) -> None:
         while data:
@@ -182,8 +188,9 @@ class Conversation:
             *lines, self._text = (self._text + data).split(b"\n")
             for line in lines:
                 self._lines.put_nowait(line)
-            if len(self._text) > _LINE_BYTES_MAX:
-                self._process.kill("it sent a line without end")
+            if len(self._text) > _LINE_BYTES_MAX or self._lines.qsize() > _LINES_MAX:
+                self._process.kill("it said too much")
+                self._loop.remove_reader(self._process.control_reader)
 
     def _drain(self, descriptor: int) -> None:
         with contextlib.suppress(BlockingIOError, OSError):
@@ -227,7 +234,8 @@ def size_of(folder: Path) -> int:
 def adopt(built: Path, target: Path) -> None:
     """Makes what was built the house's own: nothing but folders, plain files and links within, readable by all, for all the
     same. Nobody of the build is alive any more, so nothing changes meanwhile."""
-    built.mkdir(exist_ok=True)
+    if not os.path.lexists(built) or not stat.S_ISDIR(os.lstat(built).st_mode):
+        raise BuildFailed("PACKAGES_BUILD_FAILED", "the build left no folder")
     root = built.resolve()
     for folder, folders, names in os.walk(built, topdown=True):
         for name in [*folders, *names]:
