@@ -5,6 +5,7 @@ import { loadTools } from "@millrace/provision";
 import pg from "pg";
 import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse } from "../harness/test-house.ts";
+import { measureDataStore } from "./data-store.ts";
 import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
 import { measurePackages } from "./packages.ts";
@@ -66,6 +67,8 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const cold = await measureColdStart(house, Math.max(10, 50 * scale));
   say("packages");
   const packages = await measurePackages(house, Math.max(3, 20 * scale));
+  say("data stores");
+  const dataStore = await measureDataStore(house, 1000 * scale);
   const durable = async (workflows: number, steps: number) => {
     say(`durable runs: ${workflows} workflows, ${steps} steps`);
     return measureThroughput(house, db, await deployMany(house, workflows, steps), 4000 * scale);
@@ -85,6 +88,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     http_16: http16,
     cold_start_ms: cold,
     packages_ms: packages,
+    data_store_p50_ms: dataStore,
     cpu_s_per_1000_runs: one.cpuSecondsPer1000Runs,
     cpu_ms_per_run_by_process: one.cpuMsPerRunByRole,
     idle_pss_mb: round([...idle.values()].reduce((sum, mb) => sum + mb, 0)),

@@ -1,4 +1,5 @@
 import type { PackageFigures } from "./packages.ts";
+import type { DataStoreFigures } from "./data-store.ts";
 import type { Quantiles } from "./quantiles.ts";
 
 /** Everything that the bench measures; names are those of its JSON. */
@@ -12,6 +13,7 @@ export interface Figures {
   readonly http_16: { readonly rps: number; readonly p99_ms: number };
   readonly cold_start_ms: { readonly p50: number; readonly p99: number };
   readonly packages_ms: PackageFigures;
+  readonly data_store_p50_ms: DataStoreFigures;
   readonly cpu_s_per_1000_runs: number;
   readonly cpu_ms_per_run_by_process: Readonly<Record<string, number>>;
   readonly idle_pss_mb: number;
@@ -52,6 +54,7 @@ export function renderTable(figures: Figures): string {
     ["second environment, requests", `p50 ${packages.second_environment_requests} ms`],
     ["deploy of known packages", `p50 ${packages.deploy_known_set} ms`],
     ["deploy of new packages", `p50 ${packages.deploy_new_set} ms`],
+    ["data store, from user code", `p50 ${list({ ...figures.data_store_p50_ms })} ms`],
     ["CPU per 1,000 one-step runs", `${figures.cpu_s_per_1000_runs} s`],
     ["CPU ms per run", list(figures.cpu_ms_per_run_by_process)],
     ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],
