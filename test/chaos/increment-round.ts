@@ -38,7 +38,9 @@ export interface IncrementRoundOptions {
 
 /** Deploys the workflows that count and that read what was counted. */
 export async function deployCounting(house: TestHouse): Promise<void> {
-  await house.deploy({ name: WORKFLOW, trigger: { http: {} }, steps: { count: SOURCE } });
+  // What dies takes its time to come back, and the step waits for it.
+  const settings = { stepTimeout: "15m", runTimeout: "20m" };
+  await house.deploy({ name: WORKFLOW, trigger: { http: {} }, steps: { count: SOURCE }, settings });
   await house.deploy({ name: `${WORKFLOW}-read`, trigger: { http: {} }, steps: { read: READ } });
 }
 
