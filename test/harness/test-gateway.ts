@@ -13,6 +13,9 @@ export const TOKEN_KEY = "ab".repeat(32);
 /** The key under which test houses keep secrets. */
 export const MASTER_KEY = "cd".repeat(32);
 
+/** What the CLI takes too. */
+const CLIENT_BYTES_MAX = 64 * 1024 * 1024;
+
 /** How a client calls: with the default project's key at the first gateway unless said otherwise. */
 export interface ClientOptions {
   readonly gateway?: number;
@@ -85,7 +88,8 @@ export async function startTestGateways(count: number, settings: Record<string, 
     problems: [],
     client: (definition, options = {}) => {
       const address = `127.0.0.1:${house.gateways[options.gateway ?? 0]!.grpcPort}`;
-      const made = createGrpcClient(definition, { address, token: "token" in options ? options.token : house.key });
+      const token = "token" in options ? options.token : house.key;
+      const made = createGrpcClient(definition, { address, token, messageBytesMax: CLIENT_BYTES_MAX });
       clients.push(made);
       return made;
     },

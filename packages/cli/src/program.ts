@@ -11,6 +11,7 @@ import { project } from "./commands/project.ts";
 import { replay, run } from "./commands/run.ts";
 import { resume } from "./commands/resume.ts";
 import { cancel, runs } from "./commands/runs.ts";
+import { value, type ValueOptions } from "./commands/value.ts";
 import { status } from "./commands/status.ts";
 import { disable, enable, remove, workflows } from "./commands/workflows.ts";
 import { addStoreCommands } from "./commands/store-commands.ts";
@@ -133,6 +134,21 @@ function addRunCommands(program: Command, perform: Perform): void {
     )
     .action((id: string | undefined, options: { workflow?: string; limit: number }) =>
       perform((context) => runs(context, id, { workflow: options.workflow, limit: options.limit })),
+    );
+  program
+    .command("value <run>")
+    .description("write one value of a run out, however large it is: the exports of a step unless said otherwise")
+    .option("--event", "the event", false)
+    .option("--step <step>", "which step's value")
+    .option("--returned", "the step's return value", false)
+    .option("--answer", "the body of the step's answer", false)
+    .option("--to <file>", "write to a file instead of standard output")
+    .addHelpText(
+      "after",
+      examples("millrace value <run> --event", "millrace value <run> --step fetch --to exports.json"),
+    )
+    .action((id: string, options: Omit<ValueOptions, "step" | "to"> & { step?: string; to?: string }) =>
+      perform((context) => value(context, id, { ...options, step: options.step, to: options.to })),
     );
   program
     .command("logs <run-or-workflow>")

@@ -75,7 +75,7 @@ async function* dataOf(messages: AsyncIterator<fileApi.DownloadFileResponse>): A
 }
 
 /** A download that breaks off leaves what was there before. */
-async function writeWhole(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeWhole(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${path}.${process.pid}.part`;
   try {
     await pipeline(content, createWriteStream(partial, { flags: "wx" }));

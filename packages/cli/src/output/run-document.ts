@@ -70,6 +70,17 @@ export interface RunDocument extends RunSummaryDocument {
   readonly steps: readonly StepDocument[];
   /** Lines that belong to no step. */
   readonly logs: readonly LogDocument[];
+  /** Values that are left out because they are too large. */
+  readonly largeValues: readonly LargeValueDocument[];
+}
+
+/** A value that `millrace value` writes out. */
+export interface LargeValueDocument {
+  /** `event`, `exports`, `return_value` or `answer`. */
+  readonly kind: string;
+  /** Null for the event. */
+  readonly step: string | null;
+  readonly bytes: number;
 }
 
 /** Name of a state, such as `SUCCEEDED`. */
@@ -141,6 +152,11 @@ export function runDocument(run: runApi.Run, entries: readonly runApi.LogEntry[]
     event: run.eventJson === "" ? null : parseVerbatim(run.eventJson),
     steps: run.steps.map((step) => stepDocument(step, ofStep.get(placeOf(step.path)) ?? [])),
     logs: entries.filter((entry) => !known.has(placeOf(entry.stepPath))).map(logDocument),
+    largeValues: run.largeValues.map(({ kind, path, size }) => ({
+      kind: nameIn(runApi.RunValueKind, kind).toLowerCase(),
+      step: run.steps.find((step) => step.path === path)?.name ?? null,
+      bytes: size,
+    })),
   };
 }
 

@@ -65,9 +65,7 @@ export function runText(run: runApi.Run, style: Style): string {
   if (run.parentRun !== "") facts.push(["started by", lastPart(run.parentRun)]);
   if (run.replayOf !== "") facts.push(["replay of", lastPart(run.replayOf)]);
   const head = facts.map(([key, value]) => `${style.dim(key.padEnd(10))} ${styleFact(key, value, style)}`).join("\n");
-  return [head, stepsText(run.steps, style), failureText(run.failure, style)]
-    .filter((part) => part !== "")
-    .join("\n\n");
+  return [head, stepsText(run, style), failureText(run.failure, style)].filter((part) => part !== "").join("\n\n");
 }
 
 function pauseText({ step, childRun, cancels, wakeTime }: runApi.RunPause): string {
@@ -81,22 +79,26 @@ function styleFact(key: string, value: string, style: Style): string {
   return typeof cell === "string" ? cell : cell.style(cell.text);
 }
 
-function stepsText(steps: readonly runApi.StepRun[], style: Style): string {
+function stepsText({ steps, largeValues }: runApi.Run, style: Style): string {
   if (steps.length === 0) return "";
   const rows = steps.map((step) => [
     step.name,
     stateCell(stateName(step.state), style),
     step.startTime === undefined ? "-" : timeCell(step.startTime).slice(11),
     durationText(step.startTime, step.endTime),
-    outputText(step),
+    outputText(
+      step,
+      largeValues.filter(({ path }) => path === step.path),
+    ),
   ]);
   return table(["STEP", "STATE", "STARTED", "TOOK", "OUTPUT"], rows);
 }
 
-function outputText(step: runApi.StepRun): string {
+function outputText(step: runApi.StepRun, large: readonly runApi.LargeValue[]): string {
+  const left = large.map(({ size }) => `(${(size / 1024 ** 2).toFixed(1)} MiB, see "millrace value")`);
   const exports = step.exportsJson === "" || step.exportsJson === "{}" ? "" : step.exportsJson;
   const returned = step.returnValueJson === undefined ? "" : `→ ${step.returnValueJson}`;
-  const text = [exports, returned].filter((part) => part !== "").join(" ");
+  const text = [exports, returned, ...left].filter((part) => part !== "").join(" ");
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }
 

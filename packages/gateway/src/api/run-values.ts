@@ -29,7 +29,7 @@ export class RunValues {
     const eventJson = await shown.value(record.input.eventJson, runApi.RunValueKind.EVENT, "");
     const steps: StepRunRecord[] = [];
     for (const step of record.steps) {
-      steps.push(step.result === null ? step : { ...step, result: await shown.result(step.result) });
+      steps.push(step.result === null ? step : { ...step, result: await shown.result(step.path, step.result) });
     }
     const input = { ...record.input, eventJson: eventJson ?? NOTHING };
     return { record: { ...record, input, steps }, large: shown.large };
@@ -57,8 +57,8 @@ class Showing {
     this.#runId = runId;
   }
 
-  async result(result: StepResult): Promise<StepResult> {
-    const { path, exportsJson, returnValueJson, response } = result;
+  async result(path: string, result: StepResult): Promise<StepResult> {
+    const { exportsJson, returnValueJson, response } = result;
     const { EXPORTS, RETURN_VALUE, ANSWER } = runApi.RunValueKind;
     const isReference = response?.bodyIsReference === true;
     return {

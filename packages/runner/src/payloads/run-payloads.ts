@@ -3,7 +3,6 @@ import {
   encodePayloadReference,
   INLINE_BYTES_MAX,
   parsePayloadReference,
-  type PayloadReference,
 } from "@millrace/core";
 import { control, type session, type step } from "@millrace/protocol";
 import type { Logger } from "@millrace/telemetry";
