@@ -227,16 +227,24 @@ class _Reader(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fills the buffer as far as one call goes."""
         view = memoryview(buffer).cast("B")
-        length = min(len(view), _PART_MAX, self._size - self._at)
+        data = self._read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        """The rest, in calls that are as large as they may be."""
+        return b"".join(iter(lambda: self._read(_PART_MAX), b""))
+
+    def _read(self, size: int) -> bytes:
+        length = min(size, _PART_MAX, self._size - self._at)
         if length <= 0:
-            return 0
+            return b""
         request = {"token": self._token, "position": self._at, "length": length}
         data = _ask("files.read", request, self.name)[1]
         if not data:
             raise OSError(f"{self.name}: its content ends too early")
-        view[: len(data)] = data
         self._at += len(data)
-        return len(data)
+        return data
 
 
 class _Writer(io.BufferedIOBase):
