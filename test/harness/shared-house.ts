@@ -15,6 +15,11 @@ export function useHouse(options: Parameters<typeof TestHouse.start>[0] = {}): v
   after(() => house?.stop());
 }
 
+/** Stops everything of this file's house and starts it again. */
+export async function restartHouse(): Promise<void> {
+  house = await house.restart();
+}
+
 let count = 0;
 
 /** Deploys steps (one source, or several by name) and runs them once on an event; returns how the run ended. */
@@ -35,7 +40,7 @@ export function deploySteps(
 
 /** The return value of a run's last step, which must have succeeded. */
 export function valueOf(run: RunDocument): unknown {
-  assert.equal(run.state, "SUCCEEDED", JSON.stringify(run.steps.map(({ error }) => error)));
+  assert.equal(run.state, "SUCCEEDED", run.failure?.traceback);
   return run.steps.at(-1)?.returnValue;
 }
 

@@ -1,5 +1,5 @@
 import { PlatformError } from "@millrace/core";
-import { accountApi, dataStoreApi, fileApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import { accountApi, dataStoreApi, fileApi, houseApi, projectApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -21,6 +21,7 @@ export interface ApiClient {
   readonly dataStores: GrpcClient<typeof dataStoreApi.DataStoreServiceService>;
   readonly files: GrpcClient<typeof fileApi.FileServiceService>;
   readonly house: GrpcClient<typeof houseApi.HouseServiceService>;
+  readonly project: GrpcClient<typeof projectApi.ProjectServiceService>;
   readonly runs: GrpcClient<typeof runApi.RunServiceService>;
   readonly variables: GrpcClient<typeof variableApi.VariableServiceService>;
   readonly workflows: GrpcClient<typeof workflowApi.WorkflowServiceService>;
@@ -37,6 +38,7 @@ export async function openApiClient(given: HouseAddress): Promise<ApiClient> {
     dataStores: createGrpcClient(dataStoreApi.DataStoreServiceService, options),
     files: createGrpcClient(fileApi.FileServiceService, options),
     house: createGrpcClient(houseApi.HouseServiceService, options),
+    project: createGrpcClient(projectApi.ProjectServiceService, options),
     runs: createGrpcClient(runApi.RunServiceService, options),
     variables: createGrpcClient(variableApi.VariableServiceService, options),
     workflows: createGrpcClient(workflowApi.WorkflowServiceService, options),

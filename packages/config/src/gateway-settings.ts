@@ -1,6 +1,6 @@
 import { commonSettings, databaseSettings } from "./common-settings.ts";
 import { fileSettings } from "./file-settings.ts";
-import { choice, flag, integer, optionalUrl, requiredText, text } from "./setting.ts";
+import { choice, flag, integer, optionalText, optionalUrl, requiredText, text } from "./setting.ts";
 
 /** Settings of a gateway. */
 export const gatewaySettings = {
@@ -164,6 +164,37 @@ export const gatewaySettings = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
+  }),
+  smtpUrl: optionalText({
+    env: "MILLRACE_SMTP_URL",
+    description:
+      "Mail server for `pd.send.email`, such as smtp://user:password@mail.example.org:587; without it steps cannot send mail.",
+    pattern: /^smtps?:\/\/[^\s/]+\/?$/,
+    range: "smtp://… or smtps://…",
+    secret: true,
+  }),
+  smtpFrom: text({
+    env: "MILLRACE_SMTP_FROM",
+    description: "Sender of the mails of steps: an address, or a name with the address in angle brackets.",
+    default: "Millrace <millrace@localhost>",
+    pattern: /^[^\r\n]{3,320}$/,
+    range: "one line",
+  }),
+  smtpTimeoutMs: integer({
+    env: "MILLRACE_SMTP_TIMEOUT_MS",
+    description: "For the mail server to take one mail; then its step gets an error.",
+    default: 10_000,
+    min: 500,
+    max: 60_000,
+    unit: "ms",
+  }),
+  emailsPerMinute: integer({
+    env: "MILLRACE_EMAILS_PER_MINUTE",
+    description:
+      "Mails that the steps of one project may send through one gateway in a minute; further ones are errors.",
+    default: 60,
+    min: 1,
+    max: 100_000,
   }),
   streamStallMs: integer({
     env: "MILLRACE_STREAM_STALL_MS",

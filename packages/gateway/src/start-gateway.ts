@@ -2,7 +2,16 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
-import { accountApi, fileApi, dataStoreApi, houseApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import {
+  accountApi,
+  dataStoreApi,
+  fileApi,
+  houseApi,
+  projectApi,
+  runApi,
+  variableApi,
+  workflowApi,
+} from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
 import { createVault, openStore, type Store } from "@millrace/store";
 import {
@@ -22,6 +31,7 @@ import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
 import { RunService } from "./api/run-service.ts";
 import { RunValues } from "./api/run-values.ts";
+import { ProjectService } from "./api/project-service.ts";
 import { RunStarter } from "./api/run-starter.ts";
 import { Deployer } from "./deploy/deployer.ts";
 import { PackagePreparation } from "./deploy/package-preparation.ts";
@@ -42,6 +52,7 @@ import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
 import { Payloads } from "./payloads/payloads.ts";
+import { openMailRoom, type MailRoom } from "./mail/mail-room.ts";
 import { EndWatch } from "./runs/end-watch.ts";
 import { RunDesk } from "./runs/run-desk.ts";
 import { VersionCache } from "./runs/version-cache.ts";
@@ -150,6 +161,7 @@ class Gateway {
   readonly #desk: RunDesk;
   readonly #services: RunnerServices;
   readonly #calls: HostCalls;
+  readonly #mail: MailRoom;
   readonly #accounts: AccountRoom;
   readonly #files: FileRoom;
   readonly #gate: ReaderGate;
@@ -219,6 +231,8 @@ class Gateway {
     const { partitionCount } = parts;
     this.#calls.register(linkCalls({ mac, publicUrl: this.#publicUrl, partitionCount }));
     this.#calls.register(triggerCalls(this.#cache));
+    this.#mail = openMailRoom({ settings, projects: store.projects, log });
+    this.#calls.register(this.#mail.calls);
     this.#links = new LinkDoor({
       ...{ desk: this.#desk, runs: store.runs, mac, publicUrl: this.#publicUrl, log, budget: this.#budget },
       bodyLimitBytes: settings.bodyLimitBytes,
@@ -259,6 +273,7 @@ class Gateway {
     this.#services.stop();
     this.#objects.stop();
     this.#calls.stop();
+    this.#mail.close();
     this.#sync.stop();
     this.#desk.stop();
     this.#runners.stop();
@@ -318,6 +333,7 @@ class Gateway {
         implement(accountApi.AccountServiceService, this.#accounts.service),
         implement(fileApi.FileServiceService, this.#files.service),
         implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
+        implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
         implement(houseApi.HouseServiceService, this.#houseService()),
       ],
       authenticate: (credentials) => keys.authenticate(credentials),
@@ -364,6 +380,7 @@ class Gateway {
         origin: this.#origin(),
         tracer,
         gate,
+        uploads: this.#files.uploads,
       }),
       logs: new RunLogs({
         runs: store.runs,

@@ -37,6 +37,7 @@ export type {
   ListedVariable,
   ProjectRecord,
   Projects,
+  ProjectSettings,
   VariableRecord,
   Variables,
   VariableSet,

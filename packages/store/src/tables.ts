@@ -21,6 +21,7 @@ interface ProjectTable {
   id: GeneratedId;
   name: string;
   variables_generation: Generated<number>;
+  email_recipient: Generated<string | null>;
   create_time: GeneratedTime;
 }
 

@@ -125,7 +125,8 @@ def test_data_stores_are_kept_in_memory() -> None:
 def test_mail_is_kept() -> None:
     platform = Platform()
     run_step(lambda pd: pd.send.email(subject="Hi", text="there", to="a@example.org"), platform=platform)
-    assert platform.mails == [{"subject": "Hi", "to": ["a@example.org"], "text": "there", "html": ""}]
+    mail = {"subject": "Hi", "to": ["a@example.org"], "default": False, "text": "there", "html": ""}
+    assert platform.mails == [mail]
 
 
 @pytest.mark.parametrize(

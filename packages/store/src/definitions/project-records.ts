@@ -10,6 +10,17 @@ export interface ProjectRecord {
 export interface Projects {
   /** Finds the project of that name, or makes it. */
   ensure(name: string): Promise<ProjectRecord>;
+  /** The project's settings; `PROJECT_NOT_FOUND`. */
+  getSettings(projectId: string): Promise<ProjectSettings>;
+  /** Changes where mail goes to by default, null for nowhere; returns all settings. `PROJECT_NOT_FOUND`. */
+  setEmailRecipient(projectId: string, recipient: string | null): Promise<ProjectSettings>;
+}
+
+/** What people set for a project as a whole. */
+export interface ProjectSettings {
+  readonly name: string;
+  /** Where `pd.send.email` sends to when the step names nobody. */
+  readonly emailRecipient: string | null;
 }
 
 /** A key that was just made: the only moment at which its text is known. */

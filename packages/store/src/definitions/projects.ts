@@ -1,9 +1,28 @@
+import { PlatformError } from "@millrace/core";
 import type { Database } from "../database.ts";
-import type { ProjectRecord, Projects } from "./project-records.ts";
+import type { ProjectRecord, Projects, ProjectSettings } from "./project-records.ts";
+
+const SETTINGS = ["name", "email_recipient as emailRecipient"] as const;
 
 /** Projects on Postgres. */
 export function createProjects(database: Database): Projects {
-  return { ensure: (name) => ensureProject(database, name) };
+  return {
+    ensure: (name) => ensureProject(database, name),
+    getSettings: (id) =>
+      database.read(async (kysely) =>
+        found(await kysely.selectFrom("projects").select(SETTINGS).where("id", "=", id).executeTakeFirst()),
+      ),
+    setEmailRecipient: (id, recipient) =>
+      database.transaction(async (transaction) => {
+        const update = transaction.updateTable("projects").set({ email_recipient: recipient }).where("id", "=", id);
+        return found(await update.returning(SETTINGS).executeTakeFirst());
+      }),
+  };
+}
+
+function found(settings: ProjectSettings | undefined): ProjectSettings {
+  if (settings !== undefined) return settings;
+  throw new PlatformError("NotFound", "PROJECT_NOT_FOUND", "there is no such project");
 }
 
 function ensureProject(database: Database, name: string): Promise<ProjectRecord> {

@@ -73,7 +73,7 @@ class Send:
         if len(recipients) > _RECIPIENTS_MAX:
             raise ValueError(f"pd.send.email: at most {_RECIPIENTS_MAX} recipients, not {len(recipients)}")
         content = _values.encode({"text": text, "html": html or ""}, "pd.send.email")
-        call("email.send", {"subject": subject, "to": recipients}, content)
+        call("email.send", {"subject": subject, "to": recipients, "default": not recipients}, content)
 
 
 def _method(method: str) -> str:
