@@ -67,8 +67,8 @@ export class PackageJobs {
     const id = createHash("sha256").update(control.PreparePackagesRequest.encode(request).finish()).digest("hex");
     this.#forgetOld();
     const known = this.#jobs.get(id);
-    // A failure is worth another try whenever somebody asks anew.
-    if (known !== undefined && (known.outcome === undefined || "set" in known.outcome)) return id;
+    // Who asks anew wants what is right now: the index may have changed since.
+    if (known !== undefined && known.outcome === undefined) return id;
     if (this.#jobs.size >= this.#options.jobsMax) {
       throw new PlatformError("ResourceExhausted", "TOO_MANY_BUILDS", "this runner prepares too many versions already");
     }
