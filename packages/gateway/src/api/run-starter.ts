@@ -3,6 +3,7 @@ import type { runApi } from "@millrace/protocol";
 import type { RunRecord, WorkflowRecord } from "@millrace/store";
 import { createTraceId, parseTraceparent, spanNames, TRACEPARENT_HEADER, type Tracer } from "@millrace/telemetry";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
+import type { UploadDoor } from "../files/upload-door.ts";
 import { checkJsonText } from "../http/json-text.ts";
 import { buildSubmit, type RunStart, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
@@ -18,6 +19,8 @@ export interface RunStarterOptions {
   readonly origin: SubmitOrigin;
   readonly tracer: Tracer;
   readonly gate: ReaderGate;
+  /** Lets a run that is replayed keep the files that were sent to the first one. */
+  readonly uploads: Pick<UploadDoor, "keepAgain">;
 }
 
 /** A run that was handed in. */
@@ -82,7 +85,7 @@ export class RunStarter {
         "request_id has at most 128 printable ASCII characters",
       );
     }
-    const { tracer, origin, desk, gate } = this.#options;
+    const { tracer, origin, desk, gate, uploads } = this.#options;
     const header = context.header(TRACEPARENT_HEADER);
     const callerTrace = parseTraceparent(header)?.traceId;
     const traceId = callerTrace ?? createTraceId();
@@ -98,6 +101,7 @@ export class RunStarter {
       const wants = { wantsAnswer: false, wantsEnd, idempotencyKey: requestId };
       const submit = buildSubmit({ ...start, ...trace, ...wants, workflowName: workflow.name }, origin, nowMs);
       span.setAttributes({ "millrace.run.id": submit.runId });
+      if (start.triggerKind === "replay") await uploads.keepAgain(start.eventJson, workflow.projectId, submit.runId);
       const { runId } = await desk.submit(
         submit,
         wantsEnd ? { waitMs, signal: gate.signalOf(context.signal) } : undefined,

@@ -9,6 +9,8 @@ import { isFileType, readStart } from "./read-start.ts";
 /** A body that is larger and no text becomes a file. */
 export const INLINE_BODY_BYTES_MAX = 256 * 1024;
 
+const TOKEN_IN_TEXT = new RegExp(`${FILE_PATH}([A-Za-z0-9_-]+\\.[A-Za-z0-9_-]{32})`, "g");
+
 export interface UploadDoorOptions {
   readonly objects: Pick<Objects, "write" | "retain">;
   readonly tokens: FileTokens;
@@ -85,6 +87,28 @@ export class UploadDoor {
   /** From now on the files live as long as the run: call it before the run is handed in. */
   async keep({ objectIds }: ReceivedUpload, projectId: string, runId: string): Promise<void> {
     if (objectIds.length > 0) await this.#options.objects.retain(projectId, { kind: "run", id: runId }, objectIds);
+  }
+
+  /** A run that gets an earlier run's event keeps the files in it too, as far as they are still there. */
+  async keepAgain(eventJson: Uint8Array, projectId: string, runId: string): Promise<void> {
+    for (const objectId of this.#objectsIn(eventJson, projectId)) {
+      await this.#options.objects.retain(projectId, { kind: "run", id: runId }, [objectId]).catch((thrown: unknown) => {
+        if (coerceError(thrown).reason !== "OBJECT_NOT_FOUND") throw thrown;
+      });
+    }
+  }
+
+  /** What of the project's the addresses in an event show; whoever wrote the event may have made some up. */
+  #objectsIn(eventJson: Uint8Array, projectId: string): ReadonlySet<string> {
+    const found = new Set<string>();
+    const text = Buffer.from(eventJson.buffer, eventJson.byteOffset, eventJson.byteLength);
+    if (!text.includes(FILE_PATH)) return found;
+    for (const [, token] of text.toString("latin1").matchAll(TOKEN_IN_TEXT)) {
+      const grant = this.#options.tokens.find(token!);
+      if (grant?.kind === "object" && grant.projectId === projectId) found.add(grant.objectId);
+      if (found.size >= this.#options.uploadFilesMax) break;
+    }
+    return found;
   }
 
   async #readFile(
