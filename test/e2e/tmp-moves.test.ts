@@ -12,6 +12,7 @@ const SAVE = `
 def handler(pd):
     with open("/tmp/report.bin", "wb") as file:
         file.write((b"millrace " * 600_000)[:5_000_000])
+    pd.export("text", "x" * 3_000_000)
 `;
 /** Asks the site and waits: the test answers, or ends what holds the run. */
 const waitAt = (url: string): string => `
@@ -23,7 +24,7 @@ const READ = `
 import hashlib
 def handler(pd):
     with open("/tmp/report.bin", "rb") as file:
-        return [hashlib.sha256(file.read()).hexdigest(), pd.context["run"]["resumed"]]
+        return [hashlib.sha256(file.read()).hexdigest(), pd.context["run"]["resumed"], len(pd.steps["save"]["text"])]
 `;
 
 describe("what a run has in /tmp", () => {
@@ -54,10 +55,10 @@ describe("what a run has in /tmp", () => {
     return house.waitRun(run);
   }
 
-  test("is there again after its runner has died between two steps", async () => {
+  test("is there again after its runner has died between two steps, and so are large exports", async () => {
     const steps = { save: SAVE, wait: waitAt(`${site.url}/saved`), read: READ };
     const run = await runThroughDeath(steps, "/saved");
-    assert.deepEqual(valueOf(run), [digest, true]);
+    assert.deepEqual(valueOf(run), [digest, true, 3_000_000]);
     assert.equal(site.requests.filter(({ path }) => path === "/saved").length, 2, "the step in between ran again");
   });
 
@@ -71,6 +72,6 @@ describe("what a run has in /tmp", () => {
 
   test("moves nowhere while its run stays", async () => {
     const { displayName } = await deploySteps({ save: SAVE, read: READ });
-    assert.deepEqual(valueOf(await house.run(displayName)), [digest, false]);
+    assert.deepEqual(valueOf(await house.run(displayName)), [digest, false, 3_000_000]);
   });
 });
