@@ -74,6 +74,18 @@ export const suites = [
     timeoutMs: 5 * minute,
   },
   {
+    name: "python-types",
+    about: "the worker type-checks, and so does what steps see",
+    kind: "check",
+    cwd: worker,
+    commands: ({ python }) => [
+      [python, "-m", "mypy"],
+      // Inside the sandbox the same files have other names.
+      ["env", "MYPYPATH=millrace_worker/runtime", python, "-m", "mypy", "-p", "millrace_runtime", "-p", "pipedream"],
+    ],
+    timeoutMs: 5 * minute,
+  },
+  {
     name: "contracts",
     about: "the contracts pass buf's lint, and generating their code again changes nothing",
     kind: "check",

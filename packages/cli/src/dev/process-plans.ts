@@ -122,7 +122,7 @@ function plan(settings: HouseSettings, part: Omit<ProcessPlan, "log" | "onDeath"
 // business of a process that runs other people's code.
 const inheritedNames =
   /^(MILLRACE_|OTEL_|LC_|PATH$|HOME$|LANG$|TZ$|TMPDIR$|SSL_CERT_|NODE_EXTRA_CA_CERTS$|https?_proxy$|no_proxy$)/i;
-const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|MASTER_KEY|NATS_|API_KEY|HOUSE)/;
+const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|MASTER_KEY|NATS_|API_KEY|HOUSE|SMTP_URL)/;
 
 function inherited(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
@@ -154,6 +154,12 @@ function privateAddresses(): Record<string, string> {
   return { MILLRACE_PROVIDER_PRIVATE_ADDRESSES: process.env["MILLRACE_PROVIDER_PRIVATE_ADDRESSES"] || "true" };
 }
 
+/** The mail server's password is the gateway's alone. */
+function mailServer(): Record<string, string> {
+  const given = ["MILLRACE_SMTP_URL", "MILLRACE_SMTP_URL_FILE"].map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(given.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
 function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
   const record = { MILLRACE_DATABASE_URL: databaseUrlOf(settings.state), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
   switch (role) {
@@ -162,6 +168,7 @@ function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string
         ...record,
         ...masterKey(settings),
         ...privateAddresses(),
+        ...mailServer(),
         MILLRACE_HOST: settings.host,
         MILLRACE_HTTP_PORT: String(settings.httpPort),
         MILLRACE_GRPC_PORT: String(settings.ports.grpc),

@@ -1,6 +1,6 @@
 import { coerceError, PlatformError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
-import { createTransport, type Transporter } from "nodemailer";
+import type { Transporter } from "nodemailer";
 
 /** A mail of a step, checked. */
 export interface Mail {
@@ -38,7 +38,8 @@ export class Mailer {
     const { from, log } = this.#options;
     try {
       const mail = { ...content, from, to: [...to], html: content.html || undefined };
-      await this.#open().sendMail({ ...mail, disableFileAccess: true, disableUrlAccess: true });
+      const transport = await this.#open();
+      await transport.sendMail({ ...mail, disableFileAccess: true, disableUrlAccess: true });
     } catch (thrown) {
       if (thrown instanceof PlatformError) throw thrown;
       log.warn("email.failed", { error: coerceError(thrown) });
@@ -50,13 +51,15 @@ export class Mailer {
     this.#transport?.close();
   }
 
-  #open(): Transporter {
+  /** The library is loaded with the first mail: most houses send none. */
+  async #open(): Promise<Transporter> {
     const { url, timeoutMs } = this.#options;
     if (url === undefined) {
       const message = "This house has no mail server: its operator sets MILLRACE_SMTP_URL";
       throw new PlatformError("FailedPrecondition", "EMAIL_NOT_CONFIGURED", message);
     }
     const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs };
+    const { createTransport } = await import("nodemailer");
     this.#transport ??= createTransport({ url, pool: true, maxConnections: CONNECTIONS_MAX, ...timeouts });
     return this.#transport;
   }

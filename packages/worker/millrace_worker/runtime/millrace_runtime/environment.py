@@ -187,7 +187,7 @@ class Environment:
             }
         ends = failure is not None or record.exit is not None
         pauses = record.pause is not None and not ends
-        if pauses:
+        if pauses and record.pause is not None:
             self._note(record.pause.text())
         ends = ends or (header["last"] and not pauses)
         finished = self._finished(record, failure, None if ends else self._changed_tmp(run))

@@ -22,6 +22,11 @@ _BUFFER_MAX = 256 << 10
 _BODILESS = (204, 205, 304)
 
 
+def _ask(method: str, request: Any = None, data: bytes = b"") -> Any:
+    """Apart from other calls: how many of these there are depends on the client."""
+    return call(method, request, data, apart=True)[0]
+
+
 class Sender:
     """Hands pieces over. `over` is set when nobody wants any more, `gone` when that is because the client has left."""
 
@@ -40,7 +45,7 @@ class Sender:
     def open(self, answer: Answer) -> None:
         """Sends status and headers."""
         header = {"status": answer.status, "headers": [{"name": name, "value": value} for name, value in answer.headers]}
-        said = call("respond.open", header)[0]
+        said = _ask("respond.open", header)
         self.gone, self.over = said["gone"], not said["wanted"]
         self._opened = True
         if not self.over:
@@ -69,7 +74,7 @@ class Sender:
         if self._error is not None:
             raise self._error
         if not self.over:
-            self.gone = call("respond.end", {"index": self._index})[0]["gone"]
+            self.gone = _ask("respond.end")["gone"]
 
     def cut(self) -> None:
         """Breaks the body off, so that the client sees that it is not whole."""
@@ -81,7 +86,7 @@ class Sender:
         if not self._opened:
             return
         try:
-            call("respond.cut")
+            _ask("respond.cut")
         except Exception:  # What led here is the error that counts, and the end of the step cuts it as well.
             pass
 
@@ -101,7 +106,7 @@ class Sender:
     def _write(self, data: bytes) -> bool:
         """Hands one piece over; while the client has no room for it, the same piece again, which is known by its number."""
         while True:
-            said = call("respond.write", {"index": self._index}, data)[0]
+            said = _ask("respond.write", {"index": self._index}, data)
             if said["gone"]:
                 self.gone = True
             if self.gone or self.over:
