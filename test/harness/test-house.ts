@@ -10,6 +10,7 @@ import { openApiClient, runDocument, type ApiClient, type RunDocument } from "@m
 import type { workflowApi } from "@millrace/protocol";
 import { pickFreePort } from "@millrace/provision";
 import { scratchFolder } from "@millrace/testkit";
+import pg from "pg";
 
 import type { OtherUser } from "./other-user.ts";
 
@@ -51,6 +52,12 @@ export interface CommandOutcome {
   readonly json: unknown;
 }
 
+/** How a house is started. */
+export interface TestHouseOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly user?: OtherUser;
+}
+
 /** A whole house, started as people start it: `millrace dev` on a data folder and a port of its own. */
 export class TestHouse {
   readonly data: string;
@@ -58,10 +65,16 @@ export class TestHouse {
   readonly grpc: string;
   readonly apiKey: string;
   readonly client: ApiClient;
+  readonly #options: TestHouseOptions;
   readonly #process: ChildProcess;
   readonly #log: () => string;
 
-  private constructor(parts: Pick<TestHouse, "data" | "url" | "grpc" | "apiKey" | "client">, dev: StartedDev) {
+  private constructor(
+    parts: Pick<TestHouse, "data" | "url" | "grpc" | "apiKey" | "client">,
+    options: TestHouseOptions,
+    dev: StartedDev,
+  ) {
+    this.#options = options;
     this.data = parts.data;
     this.url = parts.url;
     this.grpc = parts.grpc;
@@ -72,17 +85,38 @@ export class TestHouse {
   }
 
   /** Starts a house and waits until everything in it answers. */
-  static async start(
-    options: { environment?: Readonly<Record<string, string>>; user?: OtherUser } = {},
-  ): Promise<TestHouse> {
+  static async start(options: TestHouseOptions = {}): Promise<TestHouse> {
     const data = await mkdtemp(join(scratch, "house-"));
     if (options.user !== undefined) chownSync(data, options.user.uid, options.user.uid);
-    const dev = await startDev(data, { ...options.environment, ...options.user?.environment }, options.user?.uid);
+    return TestHouse.#open(data, await pickFreePort("127.0.0.1"), options);
+  }
+
+  static async #open(data: string, port: number, options: TestHouseOptions): Promise<TestHouse> {
+    const environment = { ...options.environment, ...options.user?.environment };
+    const dev = await startDev(data, port, environment, options.user?.uid);
     const [, url, , grpc] = dev.readyLine.split(" ");
     assert.ok(url !== undefined && grpc !== undefined, `unexpected ready line: ${dev.readyLine}`);
     const apiKey = (await readFile(join(data, "api-key"), "utf8")).trim();
     const client = await openApiClient({ url, grpc, apiKey });
-    return new TestHouse({ data, url, grpc, apiKey, client }, dev);
+    return new TestHouse({ data, url, grpc, apiKey, client }, options, dev);
+  }
+
+  /** Stops everything and starts it again, on the same data and port. */
+  async restart(): Promise<TestHouse> {
+    await this.#end();
+    return TestHouse.#open(this.data, Number(new URL(this.url).port), this.#options);
+  }
+
+  /** A connection to the house's database. */
+  async connectDatabase(): Promise<pg.Client> {
+    const text = await readFile(join(this.data, "house.json"), "utf8");
+    const { databasePassword, ports } = JSON.parse(text) as { databasePassword: string; ports: { postgres: number } };
+    const client = new pg.Client({
+      ...{ host: "127.0.0.1", port: ports.postgres, user: "millrace", database: "millrace" },
+      password: databasePassword,
+    });
+    await client.connect();
+    return client;
   }
 
   /** What the supervisor has printed so far. */
@@ -97,13 +131,17 @@ export class TestHouse {
 
   /** Drains the house as Ctrl-C does, and removes its data. */
   async stop(): Promise<void> {
+    await this.#end();
+    await rm(this.data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  async #end(): Promise<void> {
     this.client.close();
     if (this.#process.exitCode === null) {
       const exited = once(this.#process, "exit", { signal: AbortSignal.timeout(STOP_MS) });
       this.#process.kill("SIGTERM");
       await exited;
     }
-    await rm(this.data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 
   /** Runs a command of the CLI against this house. */
@@ -180,10 +218,11 @@ interface StartedDev {
 
 async function startDev(
   data: string,
+  port: number,
   environment: Readonly<Record<string, string>>,
   uid: number | undefined,
 ): Promise<StartedDev> {
-  const args = [command, "dev", "--data", data, "--port", String(await pickFreePort("127.0.0.1"))];
+  const args = [command, "dev", "--data", data, "--port", String(port)];
   const child = spawn(process.execPath, args, {
     env: { ...process.env, XDG_STATE_HOME: stateHome, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

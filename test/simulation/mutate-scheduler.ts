@@ -13,7 +13,7 @@ import type { Random } from "./random.ts";
 /** The insides of an owner that a planted mistake reaches into; never used outside of planted mistakes. */
 interface Insides {
   state: {
-    owned: Map<number, { runs: Map<string, InsideRun> }>;
+    owned: Map<number, { runs: Map<string, InsideRun>; sleepers: { isFresh: () => boolean } }>;
     ownership: { isLeased: () => boolean };
     move(part: unknown, run: InsideRun, phase: string): void;
     giveUp(part: unknown, run: InsideRun): void;
@@ -46,6 +46,9 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   if (mutations.size === 0) return;
   const insides = brain as unknown as Insides;
   if (mutations.has("reuse_assignment")) reuseAssignments(insides);
+  if (mutations.has("page_of_the_past")) {
+    for (const part of insides.state.owned.values()) part.sleepers.isFresh = () => true;
+  }
   if (touched.has(brain)) return;
   touched.add(brain);
   if (mutations.has("renew_without_lease") || mutations.has("no_nats_grace"))

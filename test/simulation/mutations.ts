@@ -33,9 +33,22 @@ export const MUTATIONS = {
   answer_only_in_flight: "the answer is not part of the checkpoint: when runner or message dies it is gone",
   wake_lost_at_takeover: "a new owner does not ask when paused runs wake",
   outbox_forgotten: "a new owner does not send what the old one had in its outbox",
+  outbox_sent_once:
+    "a message to another partition is taken out of the record when it is sent, not when it is acknowledged",
+  suspend_keeps_assignment: "a suspend leaves its assignment open",
+  resume_applied_twice: "an owner ends a pause that has been ended already",
+  resume_always_done: "who follows a link of a pause that is over is told to have ended it",
+  resume_acked_early: "a resume is acknowledged before its commit",
+  page_of_the_past: "a paused run is taken from a page although it has moved on while the page was read",
+  wake_early: "an owner wakes paused runs a second before their time",
 } as const;
 
 /** Mistakes that take an unlucky order of several faults: found within 20,000 scenarios, not within 1,000. */
-export const RARE: ReadonlySet<string> = new Set(["refusal_reuses_number", "takeover_starts_limited"]);
+export const RARE: ReadonlySet<string> = new Set([
+  "refusal_reuses_number",
+  "takeover_starts_limited",
+  "restart_means_dead",
+  "resume_applied_twice",
+]);
 
 export type Mutation = keyof typeof MUTATIONS;

@@ -344,7 +344,7 @@ export class PostgresModel {
           const rest = later.filter((row) => row.wakeTimeMs! > end);
           pages.set(partition, { rows: rows.map(toLoadedRun), readToMs: end, nextWakeMs: earliest(rest) });
         }
-        answer(pages);
+        this.perhapsLate(() => answer(pages));
       },
       reply,
     );
@@ -361,10 +361,17 @@ export class PostgresModel {
         const row = this.history.get(runId) ?? this.hot.get(runId);
         const paused = row?.state === "SUSPENDED" ? toLoadedRun(row) : undefined;
         const resumedBy = this.resumedBy(runId, path);
-        answer({ state: row?.state, paused, resumedBy });
+        this.perhapsLate(() => answer({ state: row?.state, paused, resumedBy }));
       },
       reply,
     );
+  }
+
+  /** What was read in one moment may be under way for a while. */
+  private perhapsLate(answer: () => void): void {
+    const { random, queue, nowMs, faultsEndMs } = this.simulation;
+    if (nowMs < faultsEndMs && random.next() < 0.1) queue.at(random.uniform(50, 1500), answer);
+    else answer();
   }
 
   /** The request that ended a pause. */

@@ -1,9 +1,12 @@
 import {
+  isResumePath,
   OwnerBrain,
+  type Change,
   type CommitBatch,
   type CommitOutcome,
   type GatewayMessages,
   type messages,
+  type OutboxBody,
   type OutboxMessage,
   type OwnerPort,
   type RunnerMessages,
@@ -95,12 +98,14 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   }
 
   wallMs(): number {
-    return this.simulation.nowMs;
+    return this.simulation.nowMs + (this.simulation.has("wake_early") ? 1000 : 0);
   }
 
   submitSettled(): void {}
 
-  toGateway<K extends keyof GatewayMessages>(gateway: string, kind: K, message: GatewayMessages[K]): void {
+  toGateway<K extends keyof GatewayMessages>(gateway: string, kind: K, given: GatewayMessages[K]): void {
+    const over = this.simulation.has("resume_always_done") && "outcome" in given && given.outcome === "OVER";
+    const message = over ? { ...given, outcome: "DONE" as const } : given;
     const to = this.simulation.gateways.find(({ name }) => name === gateway);
     if (to) return this.simulation.send(this, to, kind, () => to.receive(kind, message));
     const owner = this.simulation.schedulers.find(({ lease }) => lease === gateway);
@@ -122,8 +127,12 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     this.later(0.2, () => this.brain.flush());
   }
 
-  commit(batch: CommitBatch): void {
+  commit(given: CommitBatch): void {
     const { simulation, brain } = this;
+    const batch = simulation.has("suspend_keeps_assignment")
+      ? { ...given, changes: given.changes.map(keepOpen) }
+      : given;
+    if (simulation.has("resume_acked_early")) this.acknowledgeResumes(batch);
     if (simulation.has("cancel_acked_early")) this.acknowledgeCancels(batch);
     const early = simulation.has("effects_before_commit");
     const finish = (outcome: CommitOutcome) => brain === this.brain && brain.onCommitted(outcome);
@@ -142,6 +151,17 @@ export class SimulatedScheduler extends Process implements OwnerPort {
       const owner = { scheduler: this.lease, partition, epoch: Number.MAX_SAFE_INTEGER };
       for (const { name } of this.simulation.gateways)
         this.toGateway(name, "cancelled", { owner, runId, state: "CANCELLED" });
+    }
+  }
+
+  private acknowledgeResumes({ changes }: CommitBatch): void {
+    for (const change of changes) {
+      const step = change.kind === "update" || change.kind === "end" ? change.step : null;
+      if (!step || !isResumePath(step.path)) continue;
+      const { partition, runId } = change;
+      const owner = { scheduler: this.lease, partition, epoch: Number.MAX_SAFE_INTEGER };
+      const message = { owner, runId, requestId: step.executionId, outcome: "DONE", state: undefined } as const;
+      for (const { name } of this.simulation.gateways) this.toGateway(name, "resumed", message);
     }
   }
 
@@ -195,6 +215,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   /** What a gateway would do for a caller, this scheduler does for its runs: it is addressed by its lease's name. */
   deliver({ id, body, payload }: OutboxMessage): void {
     const { simulation, lease: gateway } = this;
+    if (simulation.has("outbox_sent_once")) this.believeDelivered(id, body);
     if (body.kind === "START") {
       const message = simulation.childSubmit(body, payload, gateway);
       for (const to of simulation.schedulers) simulation.send(this, to, "start", () => to.onSubmit(message));
@@ -212,6 +233,17 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     }
   }
 
+  private believeDelivered(id: string, body: OutboxBody): void {
+    const owner = { scheduler: this.lease, partition: 0, epoch: 0 };
+    this.later(0.1, () => {
+      if (body.kind === "START") {
+        this.brain.onAccepted({ owner, runId: body.childId, actualRunId: body.childId, outcome: "ACCEPTED" });
+      } else {
+        this.brain.onResumed({ owner, runId: body.runId, requestId: id, outcome: "DONE", state: undefined });
+      }
+    });
+  }
+
   onResume(message: messages.Resume): void {
     this.brain.onResume(message);
   }
@@ -222,4 +254,10 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     else if (kind === "resumed") this.brain.onResumed(message as messages.Resumed);
     else if (kind === "cancelled") this.brain.onCancelled(message as messages.Cancelled);
   }
+}
+
+/** A suspend as it would be if it did not close its assignment. */
+function keepOpen(change: Change): Change {
+  if (change.kind !== "update" || change.state !== "SUSPENDED") return change;
+  return { ...change, assignment: change.assignment - 1 };
 }

@@ -13,6 +13,7 @@ import { toStepResult, type StepRow } from "./step-detail.ts";
 interface RunProgress {
   readonly state: RunState;
   readonly start_time: number | null;
+  readonly end_time: number | null;
 }
 
 /** The newest execution of each step, in order, with what ended its pause. */
@@ -61,7 +62,8 @@ function doneState({ state }: RunProgress, { failure, pause, path }: StepResult,
 }
 
 function openState(run: RunProgress, next: boolean, last: StepResult | undefined): StepRunState {
-  const paused = last?.pause !== undefined && last.resumption === undefined;
+  const wasPaused = last?.resumption === undefined || last.resumption.timeMs === run.end_time;
+  const paused = last?.pause !== undefined && wasPaused;
   if (isEndState(run.state)) {
     return next && !paused && run.state === "CANCELLED" && run.start_time !== null ? "CANCELLED" : "SKIPPED";
   }
