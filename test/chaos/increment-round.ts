@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TestHouse } from "../harness/test-house.ts";
+import { until } from "../harness/until.ts";
 import { awaitEnd, insist, killAndAwait, type Victim } from "./kill-round.ts";
 
 const WORKFLOW = "counting";
+const COUNT_MS = 180_000;
 
 /** Each run counts in a counter of its own and in one that all of them share, and keeps what it was told. */
 const SOURCE = `import time
@@ -58,9 +60,12 @@ export async function incrementRound(house: TestHouse, options: IncrementRoundOp
       return insist(async () => (await house.client.runs.createRun(request)).id, "a submit");
     }),
   );
-  for (const victim of options.order) {
+  for (const [index, victim] of options.order.entries()) {
+    // Each death comes in the middle of the work, at another place.
+    const enough = ((index + 0.5) / (options.order.length + 1)) * runs * times;
+    await until(async () => (await readTotal(house, round)) >= enough, COUNT_MS);
     await killAndAwait(house, victim, options.say);
-    options.say(`  ${(await readCounts(house, round)).total} of ${runs * times} increments`);
+    options.say(`  ${await readTotal(house, round)} of ${runs * times} increments`);
   }
   const ended = await Promise.all(ids.map((id) => awaitEnd(house, id)));
   for (const { id, state, failure } of ended) assert.equal(state, "SUCCEEDED", `run ${id}: ${JSON.stringify(failure)}`);
@@ -75,6 +80,12 @@ export async function incrementRound(house: TestHouse, options: IncrementRoundOp
     Object.fromEntries(ended.map(({ id, steps }) => [id, steps[0]!.returnValue])),
     "what was appended",
   );
+}
+
+/** The shared counter, over the API. */
+function readTotal(house: TestHouse, round: string): Promise<number> {
+  const request = { parent: "dataStores/default", key: round };
+  return insist(async () => Number((await house.client.dataStores.getDataStoreRecord(request)).valueJson), "a counter");
 }
 
 interface Counts {
