@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 
-import { runSteps, useHouse, valueOf } from "../../harness/shared-house.ts";
+import { deploySteps, runSteps, useHouse, valueOf } from "../../harness/shared-house.ts";
 import { TestSite } from "../../harness/test-site.ts";
+
+const LARGE = Buffer.alloc(5_000_000, "0123456789abcdef\n");
 
 describe("requests to other sites", () => {
   let site: TestSite;
@@ -11,6 +15,11 @@ describe("requests to other sites", () => {
   before(async () => {
     site = await TestSite.start();
     site.route("/slow", () => {});
+    site.route("/large", (_request, response) => response.writeHead(200).end(LARGE));
+    site.route("/zipped", (_request, response) => {
+      response.writeHead(200, { "content-type": "text/csv", "content-encoding": "gzip", "x-site": "yes" });
+      response.end(gzipSync("a,b\n".repeat(100_000)));
+    });
     site.route("/teapot", (_request, response) => response.writeHead(418, { "x-tea": "pot" }).end("short and stout"));
   });
   after(() => site?.stop());
@@ -56,6 +65,93 @@ describe("requests to other sites", () => {
       if (title.startsWith("auth")) assert.equal(seen.headers["authorization"], "Bearer abc");
     });
   }
+
+  const withRequests: [string, string][] = [
+    ["GET with a query", "return requests.get(URL + '/get', params={'a': '1 2'}).json()"],
+    ["POST of a form", "return requests.post(URL + '/form', data={'a': 'ü'}).json()"],
+    [
+      "POST of JSON",
+      "return requests.post(URL + '/json', data='{\"a\": [1]}', headers={'Content-Type': 'application/json'}).json()",
+    ],
+    ["authorization by a header", "return requests.get(URL + '/auth', headers={'Authorization': 'Bearer abc'}).json()"],
+  ];
+  for (const [title, call] of withRequests) {
+    test(`${title}, with requests`, async () => {
+      const seen = (await valueOfLines("import requests", call)) as { headers: Record<string, string> };
+      assert.deepEqual({ ...seen, headers: undefined }, { body: "", ...expected[title], headers: undefined });
+      if (title.startsWith("auth")) assert.equal(seen.headers["authorization"], "Bearer abc");
+    });
+  }
+
+  test("an error status that is raised, with requests", async () => {
+    const run = await runSteps(
+      `import requests\ndef handler(pd):\n    requests.get("${site.url}/teapot").raise_for_status()\n`,
+    );
+    assert.equal(run.failure?.type, "requests.exceptions.HTTPError");
+    assert.match(run.failure.message, /^418 Client Error/);
+    assert.equal(run.failure.line, 3);
+  });
+
+  test("a streamed download to /tmp, with requests", async () => {
+    const value = await valueOfLines(
+      "import hashlib, os, requests",
+      "with requests.get(URL + '/large', stream=True) as answer, open('/tmp/large', 'wb') as file:",
+      "    for chunk in answer.iter_content(chunk_size=65536):",
+      "        file.write(chunk)",
+      "return [os.path.getsize('/tmp/large'), hashlib.sha256(open('/tmp/large', 'rb').read()).hexdigest()]",
+    );
+    assert.deepEqual(value, [LARGE.length, createHash("sha256").update(LARGE).digest("hex")]);
+  });
+
+  test("a multipart upload with requests_toolbelt", async () => {
+    const value = await valueOfLines(
+      "import requests",
+      "from requests_toolbelt.multipart.encoder import MultipartEncoder",
+      "open('/tmp/note.txt', 'w').write('what I wanted to say')",
+      "form = MultipartEncoder(fields={'kind': 'note', 'file': ('note.txt', open('/tmp/note.txt', 'rb'), 'text/plain')})",
+      "return requests.post(URL + '/upload', data=form, headers={'Content-Type': form.content_type}).json()",
+    );
+    const { headers, body } = value as { headers: Record<string, string>; body: string };
+    assert.match(headers["content-type"]!, /^multipart\/form-data; boundary=/);
+    assert.match(body, /name="kind"\r\n\r\nnote\r\n/);
+    assert.match(body, /name="file"; filename="note.txt"\r\nContent-Type: text\/plain\r\n\r\nwhat I wanted to say\r\n/);
+  });
+
+  test("an answer of another site is streamed on with pd.respond, decoded, under its content type", async () => {
+    const { url } = await deploySteps(
+      [
+        "import requests",
+        "def handler(pd):",
+        `    answer = requests.get("${site.url}/zipped", stream=True)`,
+        "    pd.respond({'status': 200, 'headers': answer.headers, 'body': answer})",
+      ].join("\n"),
+    );
+    const response = await fetch(url);
+    assert.equal(response.headers.get("content-type"), "text/csv");
+    assert.equal(response.headers.get("content-encoding"), null);
+    assert.equal(response.headers.get("x-site"), "yes");
+    assert.equal(await response.text(), "a,b\n".repeat(100_000));
+  });
+
+  test("a package that is added by its comment, in the version that it says", async () => {
+    const source = [
+      "# pipedream add-package humanize==4.9.0",
+      "import humanize",
+      "def handler(pd):",
+      "    return [humanize.__version__, humanize.intcomma(1234567)]",
+    ].join("\n");
+    assert.deepEqual(valueOf(await runSteps(source)), ["4.9.0", "1,234,567"]);
+  });
+
+  test("an export of a requests answer says what to do", async () => {
+    const run = await runSteps(
+      `import requests\ndef handler(pd):\n    pd.export("answer", {"first": requests.get("${site.url}/x")})\n`,
+    );
+    assert.match(
+      run.failure?.message ?? "",
+      /^answer\.first: Response is not JSON serialisable \(use \.json\(\) or \.text\)/,
+    );
+  });
 
   describe("pd.send.http", () => {
     test("sends JSON, headers, a query and a password, and returns the answer", async () => {
