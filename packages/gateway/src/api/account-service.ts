@@ -17,6 +17,8 @@ const PAGE = { fallback: 100, max: 1000 };
 const FIELDS_MAX = 32;
 const SCOPES_MAX = 100;
 const VALUE_BYTES_MAX = 64 * 1024;
+/** All fields together: they travel in one answer. */
+const VALUES_BYTES_MAX = 256 * 1024;
 const CLIENT_LENGTH_MAX = 4_096;
 const DEFINITION_BYTES_MAX = 64 * 1024;
 const EMPTY = { refreshToken: "", scopes: [] as readonly string[] };
@@ -205,6 +207,8 @@ function keyChange(app: AppDefinition, given: readonly accountApi.AccountField[]
     values[name] = value;
     fields.push({ name, secret: known.get(name)?.secret ?? !plain });
   }
+  const bytes = Object.values(values).reduce((sum, value) => sum + Buffer.byteLength(value), 0);
+  if (bytes > VALUES_BYTES_MAX) throw invalid("INVALID_ACCOUNT", "the fields have more than 256 KiB together");
   // An app with OAuth may be connected with a token of any kind that a person has.
   const missing = app.auth === "key" ? app.fields.filter(({ name, optional }) => !optional && !(name in values)) : [];
   if (missing.length > 0) {

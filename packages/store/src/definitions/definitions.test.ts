@@ -210,4 +210,16 @@ describe("variables", () => {
       await assert.rejects(set, { kind: "InvalidArgument", reason: "INVALID_VARIABLE" });
     }
   });
+
+  it("are bounded as a whole, and what would be too much changes nothing", async () => {
+    await using house = await createScratchHouse();
+    const set = (n: number) => {
+      const variable = { name: `V${String(n).padStart(2, "0")}`, value: "x".repeat(65_536), secret: true };
+      return house.store.variables.set(house.projectId, variable);
+    };
+    for (let n = 0; n < 15; n++) await set(n);
+    await assert.rejects(set(15), { kind: "ResourceExhausted", reason: "VARIABLES_TOO_LARGE" });
+    await set(14);
+    assert.equal((await house.store.variables.load(house.projectId, -1))!.variables.length, 15);
+  });
 });

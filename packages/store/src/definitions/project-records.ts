@@ -63,7 +63,10 @@ export interface VariableSet {
 
 /** Environment variables of projects. */
 export interface Variables {
-  /** Makes or replaces one; returns it with the project's new generation. `INVALID_VARIABLE` for what cannot be kept. */
+  /**
+   * Makes or replaces one; returns it with the project's new generation. `INVALID_VARIABLE` for what cannot be kept,
+   * `TOO_MANY_VARIABLES`, `VARIABLES_TOO_LARGE`.
+   */
   set(
     projectId: string,
     variable: { name: string; value: string; secret: boolean },

@@ -1,15 +1,16 @@
 import { PlatformError } from "@millrace/core";
 import { sql, type Kysely } from "kysely";
 import type { Database } from "../database.ts";
-import type { SecretPlace, Vault } from "../secrets/vault.ts";
+import { SEAL_BYTES, type SecretPlace, type Vault } from "../secrets/vault.ts";
 import type { Tables } from "../tables.ts";
 import type { ListedVariable, VariableRecord, Variables, VariableSet } from "./project-records.ts";
 
 /** What a shell takes for a variable's name. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 const VALUE_MAX_BYTES = 64 * 1024;
-/** Loaded by every runner: bounded as a whole. */
+/** Loaded by every runner, handed to every run, and what Linux lets a child process have: bounded as a whole. */
 const VARIABLES_MAX = 1_000;
+const VARIABLES_BYTES_MAX = 1024 * 1024;
 
 /** Environment variables on Postgres, encrypted. */
 export function createVariables(database: Database, vault: Vault): Variables {
@@ -74,17 +75,24 @@ async function setVariable(database: Database, vault: Vault, projectId: string, 
 }
 
 async function refuseTooMany(transaction: Kysely<Tables>, projectId: string): Promise<void> {
-  const { count } = await transaction
+  const { count, bytes } = await transaction
     .selectFrom("variables")
     .select((expression) => expression.fn.countAll<number>().as("count"))
+    .select(
+      sql<number>`sum(octet_length(name) + coalesce(octet_length(sealed) - ${SEAL_BYTES}, octet_length(value)))`.as(
+        "bytes",
+      ),
+    )
     .where("project_id", "=", projectId)
     .executeTakeFirstOrThrow();
-  if (count <= VARIABLES_MAX) return;
-  throw new PlatformError(
-    "ResourceExhausted",
-    "TOO_MANY_VARIABLES",
-    `A project has at most ${VARIABLES_MAX} variables`,
-  );
+  if (count > VARIABLES_MAX) {
+    const message = `A project has at most ${VARIABLES_MAX} variables`;
+    throw new PlatformError("ResourceExhausted", "TOO_MANY_VARIABLES", message);
+  }
+  if (bytes > VARIABLES_BYTES_MAX) {
+    const message = `The variables of a project have at most ${VARIABLES_BYTES_MAX} bytes together`;
+    throw new PlatformError("ResourceExhausted", "VARIABLES_TOO_LARGE", message);
+  }
 }
 
 /** One statement, so that the generation belongs to the variables. */

@@ -22,6 +22,8 @@ const ID_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const PREFIX_BYTES = 1 + ID_BYTES;
+/** What a sealed text is longer than the text. */
+export const SEAL_BYTES = PREFIX_BYTES + NONCE_BYTES + TAG_BYTES;
 const KEY = /^[0-9a-fA-F]{64}$/;
 
 /**

@@ -359,7 +359,7 @@ export const VariableServiceService = {
   /**
    * Creates or replaces a variable; steps that start from now on see it, in environments that have never seen another value:
    * no redeploy is needed. It is kept encrypted. Fails with INVALID_ARGUMENT
-   * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`).
+   * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`; `VARIABLES_TOO_LARGE` beyond 1 MiB of all together).
    */
   setVariable: {
     path: "/millrace.api.v1.VariableService/SetVariable" as const,
@@ -398,7 +398,7 @@ export interface VariableServiceServer extends UntypedServiceImplementation {
   /**
    * Creates or replaces a variable; steps that start from now on see it, in environments that have never seen another value:
    * no redeploy is needed. It is kept encrypted. Fails with INVALID_ARGUMENT
-   * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`).
+   * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`; `VARIABLES_TOO_LARGE` beyond 1 MiB of all together).
    */
   setVariable: handleUnaryCall<SetVariableRequest, Variable>;
   /** Lists the project's variables, ordered by name. */
@@ -411,7 +411,7 @@ export interface VariableServiceClient extends Client {
   /**
    * Creates or replaces a variable; steps that start from now on see it, in environments that have never seen another value:
    * no redeploy is needed. It is kept encrypted. Fails with INVALID_ARGUMENT
-   * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`).
+   * (`INVALID_VARIABLE`) and RESOURCE_EXHAUSTED (`TOO_MANY_VARIABLES`; `VARIABLES_TOO_LARGE` beyond 1 MiB of all together).
    */
   setVariable(
     request: SetVariableRequest,
