@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { RunDocument } from "@millrace/cli";
 
@@ -285,5 +287,47 @@ process = context.Process(target=child, args=(queue,))
 process.start()
 return queue.get()`;
     assert.match(String(await value(body)), /only the step's own process can ask the platform/);
+  });
+
+  test("the command line shows, changes, exports and imports them", async () => {
+    await value(`ds["big"] = 2**70\nds.set("later", [1], ttl=600)\nds["text"] = "a"`);
+    const name = `stores-${count}`;
+    assert.deepEqual(await house.cliJson(["store", "get", name, "text"]), {
+      key: "text",
+      value: "a",
+      expireTime: null,
+    });
+    assert.equal((await house.cli(["store", "get", name, "big"])).stdout, "1180591620717411303424\n");
+    await house.cliJson(["store", "set", name, "user:1", '{"a": 1.0}']);
+    await house.cliJson(["store", "set", name, "user:2", "--text", "--ttl", "60"], { stdin: "plain\n" });
+    const listed = await house.cliJson<{ key: string }[]>(["store", "list", name, "--prefix", "user:"]);
+    assert.deepEqual(
+      listed.map(({ key }) => key),
+      ["user:1", "user:2"],
+    );
+    const stores = await house.cliJson<{ name: string; records: number }[]>(["store", "list"]);
+    assert.equal(stores.find((store) => store.name === name)?.records, 5);
+    const file = join(house.data, "export.jsonl");
+    const exported = await house.cliJson<{ exported: number }>(["store", "export", name, file]);
+    assert.equal(exported.exported, 5);
+    assert.match(await readFile(file, "utf8"), /^{"key":"user:1","value":{"a": 1.0}}$/m);
+    assert.equal((await house.cliJson<{ imported: number }>(["store", "import", `${name}-2`, file])).imported, 5);
+    assert.equal((await house.cli(["store", "get", `${name}-2`, "big"])).stdout, "1180591620717411303424\n");
+    const copied = await house.cliJson<{ expireTime: string | null }>(["store", "get", `${name}-2`, "later"]);
+    assert.ok(copied.expireTime !== null && Date.parse(copied.expireTime) > Date.now() + 300_000);
+    await house.cliJson(["store", "delete", name, "text"]);
+    await house.cliJson(["store", "delete", name, "--all"]);
+    const codes = await Promise.all(
+      [
+        ["get", name, "big"],
+        ["delete", name, "--all"],
+        ["delete", name],
+        ["set", name, "k", "no json"],
+        ["list", "no/name"],
+        ["import", name, join(house.data, "house.json")],
+        ["import", name, join(house.data, "none.jsonl")],
+      ].map(async (args) => (await house.cli(["store", ...args])).code),
+    );
+    assert.deepEqual(codes, [3, 3, 2, 2, 2, 2, 2]);
   });
 });

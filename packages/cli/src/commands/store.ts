@@ -1,6 +1,4 @@
-import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
-import { createInterface } from "node:readline";
 import { PlatformError } from "@millrace/core";
 import type { dataStoreApi } from "@millrace/protocol";
 import type { ApiClient } from "../api-client.ts";
@@ -184,34 +182,42 @@ export function storeExport(context: CommandContext, name: string, path: string)
 /** Writes the records of a file. */
 export function storeImport(context: CommandContext, name: string, path: string): Promise<CommandResult> {
   return withHouse(context, async (client) => {
-    const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
-    let batch: dataStoreApi.DataStoreRecord[] = [];
-    let bytes = 0;
     let imported = 0;
     let expired = 0;
-    const flush = async (): Promise<void> => {
-      if (batch.length > 0) await writeRecords(client, name, batch);
+    for await (const batch of readBatches(path, () => expired++)) {
+      await writeRecords(client, name, batch);
       imported += batch.length;
-      batch = [];
-      bytes = 0;
-    };
-    let number = 0;
-    for await (const line of lines) {
-      number++;
-      if (line.trim() === "") continue;
-      const record = readLine(line, number);
-      if (record === undefined) {
-        expired++;
-        continue;
-      }
-      if (batch.length === BATCH_RECORDS_MAX || bytes + line.length > BATCH_BYTES_MAX) await flush();
-      batch.push(record);
-      bytes += line.length;
     }
-    await flush();
     const gone = expired === 0 ? "" : `; ${expired} had expired`;
     return { json: { store: name, file: path, imported, expired }, text: `${imported} records are written${gone}` };
   });
+}
+
+/** The records of a file, as many at a time as one call may carry. */
+async function* readBatches(path: string, onExpired: () => void): AsyncGenerator<dataStoreApi.DataStoreRecord[]> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw new PlatformError("InvalidArgument", "FILE_NOT_FOUND", `${path} cannot be read.`, { cause });
+  });
+  let batch: dataStoreApi.DataStoreRecord[] = [];
+  let bytes = 0;
+  let number = 0;
+  for await (const line of file.readLines()) {
+    number++;
+    if (line.trim() === "") continue;
+    const record = readLine(line, number);
+    if (record === undefined) {
+      onExpired();
+      continue;
+    }
+    if (batch.length === BATCH_RECORDS_MAX || bytes + line.length > BATCH_BYTES_MAX) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(record);
+    bytes += line.length;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** A line of an exported file; undefined when the record has expired since. */
