@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { loadTools } from "@millrace/provision";
 
@@ -26,6 +26,8 @@ export function makeOtherUser(folder: string): OtherUser | undefined {
   if (python === undefined || packages === "") return undefined;
   const libraries = join(folder, "libraries");
   cpSync(packages, libraries, { recursive: true });
+  const uv = join(folder, "uv");
+  copyFileSync(join(dirname(tools.python), "uv"), uv);
   const wrapper = join(folder, "python");
   writeFileSync(wrapper, `#!/bin/sh\nPYTHONPATH="$PYTHONPATH:${libraries}" exec ${python} "$@"\n`);
   chmodSync(wrapper, 0o755);
@@ -33,7 +35,10 @@ export function makeOtherUser(folder: string): OtherUser | undefined {
   mkdirSync(home);
   writeFileSync(join(folder, "tools.json"), JSON.stringify({ ...tools, python: wrapper }));
   for (const path of [folder, home]) chownSync(path, UID, UID);
-  return { uid: UID, environment: { MILLRACE_TOOLS: folder, HOME: home, XDG_STATE_HOME: join(home, "state") } };
+  return {
+    uid: UID,
+    environment: { MILLRACE_TOOLS: folder, MILLRACE_UV: uv, HOME: home, XDG_STATE_HOME: join(home, "state") },
+  };
 }
 
 function ask(python: string, code: string): string {

@@ -237,6 +237,10 @@ export const runnerSettings = {
     min: 1,
     max: 100_000,
   }),
+  uv: optionalText({
+    env: "MILLRACE_UV",
+    description: "Path of `uv`. Default: the one beside the worker's Python, else the one found on PATH.",
+  }),
   packageIndexUrl: optionalText({
     env: "MILLRACE_PACKAGE_INDEX_URL",
     description:

@@ -25,7 +25,7 @@ export async function openPackages(settings: RunnerSettings, log: Logger): Promi
       command: {
         ...command,
         args: ["-m", "millrace_worker.packages"],
-        env: { ...command.env, ...Object.fromEntries(index) },
+        env: { ...command.env, ...Object.fromEntries(index), ...(settings.uv && { MILLRACE_UV: settings.uv }) },
       },
       indexUrl: settings.packageIndexUrl ?? "",
       network: settings.packageNetwork,

@@ -272,10 +272,10 @@ def _sync(folder: Path) -> None:
 
 
 def find_uv() -> Path:
-    """The uv that came with the worker, else the machine's."""
+    """The uv that was chosen, else the one that came with the worker, else the machine's."""
     beside = Path(sys.executable).parent / "uv"
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
+    found = os.environ.get("MILLRACE_UV") or (str(beside) if beside.exists() else shutil.which("uv"))
+    if found is None or not os.access(found, os.X_OK):
         raise BuildFailed("UV_MISSING", "uv was not found: install it beside the worker (it is one of its requirements)")
     return Path(found).resolve()
 
