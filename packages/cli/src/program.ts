@@ -164,9 +164,9 @@ function addRunCommands(program: Command, perform: Perform): void {
   program
     .command("resume <run>")
     .description("end a run's pause: it goes on at once")
-    .option("--data <json>", "what later steps find as $resume_data: JSON, @file, or - for stdin")
-    .addHelpText("after", examples(`millrace resume 01890a5d-ac96-774b-bcce-b302099a8057 --data '{"approved": true}'`))
-    .action((id: string, options: { data?: string }) => perform((context) => resume(context, id, options.data)));
+    .option("--value <json>", "what later steps find as $resume_data: JSON, @file, or - for stdin")
+    .addHelpText("after", examples(`millrace resume 01890a5d-ac96-774b-bcce-b302099a8057 --value '{"approved": true}'`))
+    .action((id: string, options: { value?: string }) => perform((context) => resume(context, id, options.value)));
   program
     .command("replay <run>")
     .description("start a new run with the event and the version of an earlier one, from its first step")

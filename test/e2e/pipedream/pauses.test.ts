@@ -339,7 +339,7 @@ def handler(pd):
     const listed = await house.cli(["runs", "--workflow", run.workflow]);
     assert.match(listed.stdout, /SUSPENDED .* until 20\d\d-/);
     assert.match((await house.cli(["runs", id])).stdout, /paused\s+in wait, until .*; then it is cancelled/);
-    const resumed = await house.cli(["resume", id, "--data", '{"name": "Linus"}', "--json"]);
+    const resumed = await house.cli(["resume", id, "--value", '{"name": "Linus"}', "--json"]);
     assert.equal(resumed.code, 0, resumed.stdout + resumed.stderr);
     const ended = await house.waitRun(id);
     assert.equal((valueOf(ended) as { name: string }).name, "Linus");

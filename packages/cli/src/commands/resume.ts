@@ -4,11 +4,11 @@ import { runText } from "../output/run-text.ts";
 import { readJson } from "../read-json.ts";
 import { loadRun, runName } from "../run-following.ts";
 
-const DATA = { reason: "INVALID_DATA", name: "The data", example: `--data '{"approved": true}'` };
+const VALUE = { reason: "INVALID_DATA", name: "The value", example: `--value '{"approved": true}'` };
 
-/** Ends a run's pause, with data for the steps to come. */
-export async function resume(context: CommandContext, id: string, data: string | undefined): Promise<CommandResult> {
-  const dataJson = data === undefined ? "" : await readJson(data, DATA);
+/** Ends a run's pause, with a value for the steps to come. */
+export async function resume(context: CommandContext, id: string, value: string | undefined): Promise<CommandResult> {
+  const dataJson = value === undefined ? "" : await readJson(value, VALUE);
   return withHouse(context, async (client) => {
     await client.runs.resumeRun({ name: runName(id), dataJson });
     const { run, entries } = await loadRun(client, id);

@@ -6,8 +6,12 @@ import {
   decideCheckpoint,
   decideMarkRunning,
   decidePoison,
+  decideResume,
+  decideWake,
   type RunFacts,
 } from "./decide.ts";
+import type { Resume } from "../messages.ts";
+import { childRunId } from "./children.ts";
 import type { Pause, StepResult } from "./step-result.ts";
 
 const NOTHING = new Uint8Array();
@@ -120,5 +124,107 @@ describe("commands", () => {
     assert.equal(change.state, "FAILED");
     assert.deepEqual([change.step?.path, change.step?.name], ["steps/1", "two"]);
     assert.match(change.step?.failure?.message ?? "", /died 3 times/);
+  });
+});
+
+describe("a paused run", () => {
+  const paused = (pause: Partial<Pause> = {}, fields: Partial<StepResult> = {}): RunFacts =>
+    facts({ state: "SUSPENDED", steps: [step(0, { pause: { ...PAUSE, ...pause }, ...fields })] });
+  const request = (fields: Partial<Resume> = {}): Resume => ({
+    ...{ partition: 3, runId: "run", path: "steps/0", requestId: "r", gateway: "g", action: "RESUME", reason: "" },
+    ...{ dataJson: Buffer.from("{}") },
+    ...fields,
+  });
+
+  it("merely waits for a runner when its time has come, and is cancelled where that was asked for", () => {
+    assert.equal(decideWake(paused(), 99), undefined);
+    const late = decideWake(paused({ kind: "SUSPEND", onTimeout: "CANCEL" }), 99);
+    assert.deepEqual([late?.change.kind, late?.change.state], ["end", "CANCELLED"]);
+  });
+
+  it("ends when no step is left behind the pause", () => {
+    const last = facts({ state: "SUSPENDED", steps: [step(0), step(1, { pause: PAUSE })] });
+    assert.equal(decideWake(last, 99)?.change.state, "SUCCEEDED");
+    assert.equal(decideResume(last, request({ path: "steps/1" }), 99).change.state, "SUCCEEDED");
+  });
+
+  it("takes what a request brings along into the same commit", () => {
+    const { change, then } = decideResume(paused(), request(), 99);
+    assert.deepEqual([change.kind, change.state, then], ["update", "PENDING", "NEXT"]);
+    assert.deepEqual([change.step?.path, change.step?.executionId], ["steps/0/resume", "r"]);
+    const cancelled = decideResume(paused(), request({ action: "CANCEL", reason: "why" }), 99).change;
+    assert.deepEqual([cancelled.state, cancelled.kind === "end" && cancelled.exitReason], ["CANCELLED", "why"]);
+  });
+
+  it("is no longer paused for a second request", () => {
+    assert.throws(() => decideResume({ ...paused(), state: "PENDING" }, request(), 99), { reason: "INVARIANT_BROKEN" });
+  });
+});
+
+describe("a step that asks to be run again", () => {
+  const rerun: Pause = { ...PAUSE, kind: "RERUN", maxRetries: 1 };
+
+  it("is the next step, under an address of its own, until its retries are used up", () => {
+    const once = facts({ steps: [step(0, { pause: rerun })] });
+    assert.throws(() => decideCheckpoint(once, step(1)), { reason: "INVARIANT_BROKEN" });
+    const again = decideCheckpoint(once, step(0, { path: "steps/0/runs/2", pause: rerun }));
+    assert.equal(again.then, "SUSPEND");
+    const twice = facts({ steps: [step(0, { path: "steps/0/runs/2", pause: rerun })] });
+    assert.equal(decideCheckpoint(twice, step(1)).then, "END");
+  });
+});
+
+describe("a step that starts other workflows", () => {
+  const child = {
+    number: 1,
+    workflowId: "w2",
+    workflowName: "other",
+    eventJson: NOTHING,
+    callTimeMs: 1_700_000_000_000,
+  };
+  const parent = (generation: number) =>
+    Buffer.from(
+      JSON.stringify({ parent: { run: "p", workflow_id: "w0", step_path: "steps/0", waits: true, generation } }),
+    );
+  const started = (generation: number): RunFacts => {
+    const run = facts();
+    return { ...run, input: { ...run.input, triggerKind: "workflow", contextJson: parent(generation) } };
+  };
+
+  it("sends their starts with its commit, and waits for the one that it names", () => {
+    const { change } = decideCheckpoint(facts(), step(0, { children: [child] }));
+    assert.deepEqual(
+      change.outbox?.map(({ body }) => body.kind),
+      ["START"],
+    );
+    assert.equal(change.step?.children, undefined);
+    const waiting = decideCheckpoint(
+      facts(),
+      step(0, { children: [child], pause: { ...PAUSE, kind: "CHILD", childNumber: 1 } }),
+    ).change;
+    const start = waiting.outbox?.[0]?.body;
+    assert.ok(start?.kind === "START" && start.parent.waits);
+    assert.equal(waiting.step?.pause?.child?.runId, start.childId);
+    assert.equal(childRunId("run", "steps/0", 1, child.callTimeMs), start.childId);
+  });
+
+  it("starts nothing when it failed", () => {
+    const failure = { cause: "EXCEPTION", type: "KeyError", message: "x", traceback: "", line: 1 } as const;
+    assert.equal(decideCheckpoint(facts(), step(0, { failure, children: [child] })).change.outbox, undefined);
+  });
+
+  it("tells its end to the run that waits for it", () => {
+    const done = { ...started(1), steps: [step(0)] };
+    const { change } = decideCheckpoint(done, step(1, { returnValueJson: Buffer.from("42") }));
+    const [message] = change.outbox ?? [];
+    assert.deepEqual([message?.body.kind, message?.id], ["RESUME", "result/run"]);
+    assert.deepEqual(JSON.parse(Buffer.from(message!.payload).toString()), {
+      $child: { run: "run", state: "SUCCEEDED", error: null, reason: "", result: 42 },
+    });
+  });
+
+  it("fails when too many have started each other", () => {
+    assert.equal(decideCheckpoint(started(31), step(0, { children: [child] })).then, "NEXT");
+    assert.equal(decideCheckpoint(started(32), step(0, { children: [child] })).change.state, "FAILED");
   });
 });
