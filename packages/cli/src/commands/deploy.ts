@@ -3,7 +3,7 @@ import type { workflowApi } from "@millrace/protocol";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { problemsOf } from "../output/report.ts";
 import { readWorkflowFolder, type WorkflowFolder } from "../workflow-folder.ts";
-import { workflowDocument } from "../output/workflow-document.ts";
+import { packagesDocument, workflowDocument } from "../output/workflow-document.ts";
 import { sanitizeLine } from "../output/sanitize.ts";
 import { DeployReport } from "../output/deploy-report.ts";
 
@@ -55,7 +55,12 @@ function deployed(
   changes: readonly workflowApi.PackageChange[],
   report: DeployReport,
 ): CommandResult {
-  const json = { ...workflowDocument(workflow), packageChanges: changes, notes: report.notes };
+  const json = {
+    ...workflowDocument(workflow),
+    packages: packagesDocument(workflow),
+    packageChanges: changes,
+    notes: report.notes,
+  };
   const lines = changes.map(({ name, oldVersion, newVersion }) => {
     if (oldVersion === "") return `  + ${name} ${newVersion}`;
     return newVersion === "" ? `  - ${name} ${oldVersion}` : `  ~ ${name} ${oldVersion} → ${newVersion}`;

@@ -4,7 +4,7 @@ import { withHouse, type CommandContext, type CommandResult } from "../command-c
 import { stateCell, timeCell } from "../output/run-text.ts";
 import { sanitizeLine } from "../output/sanitize.ts";
 import { table } from "../output/table.ts";
-import { workflowDocument, workflowStateName } from "../output/workflow-document.ts";
+import { packagesDocument, workflowDocument, workflowStateName } from "../output/workflow-document.ts";
 
 const PAGE_SIZE = 1_000;
 
@@ -14,7 +14,10 @@ export function workflows(context: CommandContext, name: string | undefined): Pr
     if (name !== undefined) {
       const request = { name: `workflows/${name}` };
       const workflow = await client.workflows.getWorkflow(request);
-      return { json: workflowDocument(workflow), text: workflowsText([workflow], context) };
+      const json = { ...workflowDocument(workflow), packages: packagesDocument(workflow) };
+      const packages = workflow.packages.map((one) => `  ${sanitizeLine(`${one.name} ${one.version}`)}`);
+      const text = [workflowsText([workflow], context), ...(packages.length > 0 ? ["packages:", ...packages] : [])];
+      return { json, text: text.join("\n") };
     }
     const found = await listAll(client);
     return { json: found.map(workflowDocument), text: workflowsText(found, context) };

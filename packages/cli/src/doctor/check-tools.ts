@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { coerceError } from "@millrace/core";
 import { loadTools, type Tools } from "@millrace/provision";
 import { bad, good, type Check } from "./check.ts";
@@ -19,6 +19,7 @@ export function checkTools(): { checks: Check[]; tools: SandboxTools } {
   const checks = [
     askVersion("Node", tools.node, ["--version"]),
     askVersion("Python", tools.python, ["--version"]),
+    askVersion("uv", join(dirname(tools.python), "uv"), ["--version"]),
     askVersion("nats-server", tools.natsServer, ["--version"]),
     askVersion("Postgres", join(tools.postgres, "bin/postgres"), ["--version"]),
     askVersion("worker's packages", tools.python, [

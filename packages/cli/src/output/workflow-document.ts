@@ -11,7 +11,6 @@ export interface WorkflowDocument {
   readonly state: string;
   readonly triggers: readonly { readonly kind: string; readonly url: string }[];
   readonly steps: readonly string[];
-  readonly packages: readonly { readonly name: string; readonly version: string }[];
   readonly createTime: string | null;
   readonly deployTime: string | null;
 }
@@ -30,8 +29,12 @@ export function workflowDocument(workflow: workflowApi.Workflow): WorkflowDocume
     state: workflowStateName(workflow.state),
     triggers: workflow.triggers.map(({ kind, url }) => ({ kind, url })),
     steps: workflow.stepNames,
-    packages: workflow.packages.map(({ name, version }) => ({ name, version })),
     createTime: timeText(workflow.createTime),
     deployTime: timeText(workflow.deployTime),
   };
+}
+
+/** The packages of a workflow that was asked for alone; a list is without them. */
+export function packagesDocument({ packages }: workflowApi.Workflow): readonly { name: string; version: string }[] {
+  return packages.map(({ name, version }) => ({ name, version }));
 }
