@@ -5,7 +5,7 @@ import { createRunId } from "./run-id.ts";
 import { parsePayloadReference } from "./payload-reference.ts";
 import type { RunInput, RunSpec } from "./run-spec.ts";
 import { isResumePath } from "./step-path.ts";
-import type { ChildRun, ChildStart, StepFailure, StepResult } from "./step-result.ts";
+import type { ChildRun, StepFailure, StepResult } from "./step-result.ts";
 import { parentOf } from "./trigger-context.ts";
 
 /** Most workflows that may start each other in a row: a workflow that triggers itself comes to an end. */
