@@ -26,6 +26,7 @@ from millrace_runtime import calls
 from pipedream import _current, _values
 from pipedream._errors import FlowExit, PlatformError
 from pipedream._inputs import PdInputs
+from pipedream._memory_files import MemoryFiles
 from pipedream._pd import Pipedream, Record, Run
 from pipedream._steps import Attributes, Event, Steps
 
@@ -75,11 +76,18 @@ class Result:
 
 
 class Platform:
-    """What answers in place of a house: data stores in memory, and mail that is kept instead of sent."""
+    """What answers in place of a house: data stores and files in memory, and mail that is kept instead of sent."""
 
-    def __init__(self, stores: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(
+        self,
+        stores: Mapping[str, Mapping[str, Any]] | None = None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
         #: Content of the data stores, by the stores' names; a step's undeclared `data_store` is `default`.
         self.stores: dict[str, dict[str, Any]] = {name: dict(content) for name, content in (stores or {}).items()}
+        self._files = MemoryFiles(files or {})
+        #: Content of the project's files, by path.
+        self.files: dict[str, bytes] = self._files.content
         #: Arguments of every `pd.send.email`.
         self.mails: list[dict[str, Any]] = []
         self.streamed = bytearray()
@@ -95,6 +103,7 @@ class Platform:
             "respond.write": self._respond,
             "respond.end": lambda request, _: ({"full": False, "gone": False}, b""),
             "respond.cut": lambda request, _: (None, b""),
+            **self._files.methods,
         }
 
     def call(self, method: str, request: Any = None, body: bytes = b"", _apart: bool = False) -> tuple[Any, bytes]:
