@@ -351,9 +351,9 @@ class Sandbox:
             start = self._starts.get(process)
             if start is not None:
                 if now >= start.deadline:
-                    self._fail_start(
-                        process, SandboxUnavailable(f"The sandbox did not start in {self.settings.start_timeout_s} s.")
-                    )
+                    late = SandboxUnavailable(f"The sandbox did not start in {self.settings.start_timeout_s} s.")
+                    self._fail_start(process, late)
+                    process.end_stuck_start()
                 soonest = min(soonest, start.deadline)
             elif process.looked_at and process.table is not None:
                 if now >= process.next_look:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REAP_ROUNDS = 100
-_STOP_TIMEOUT_S = 0.2
 _NICENESS = 10
 _NO_STRAYS: tuple[list[int], set[int]] = ([], set())
 
@@ -194,7 +193,25 @@ class SandboxedProcess:
                     # SIGKILL to the init of a pid namespace is SIGKILL to all of it.
                     signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
                 elif self.popen is not None:
-                    kill_starting(self.popen)
+                    self._end_start()
+
+    def _end_start(self) -> None:
+        """End what bubblewrap is still about to make. Never by a signal to bubblewrap: whatever it has cloned by then would wait
+        for it for ever. Its init ends at once, or as soon as it looks at its lifeline, and bubblewrap with it."""
+        if self.lifeline_fd >= 0:
+            os.close(self.lifeline_fd)
+            self.lifeline_fd = -1
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(json.loads(os.read(self.info_fd, 4096))["child-pid"])
+            if self.popen is not None and pid in children_of(self.popen.pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def end_stuck_start(self) -> None:
+        """After a start that has taken far too long: whatever bubblewrap has cloned, then bubblewrap itself."""
+        if self.popen is not None and self.popen.poll() is None:
+            for pid in (*children_of(self.popen.pid), self.popen.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def abandon(self) -> None:
         """Kill what nobody will ever hold; its descriptors are closed when it is gone, not under the thread that reads them."""
@@ -358,33 +375,11 @@ def kill_tree(pid: int) -> None:
             os.kill(victim, signal.SIGKILL)
 
 
-def kill_starting(popen: subprocess.Popen[bytes]) -> None:
-    """bubblewrap and what it has cloned: for a moment that does not die with it yet, and would wait for it for ever.
-
-    Stopped first, so that nothing more is cloned while its children are looked up.
-    """
-    if popen.poll() is not None:
-        return
-    pid = popen.pid
-    os.kill(pid, signal.SIGSTOP)
-    deadline = time.monotonic() + _STOP_TIMEOUT_S
-    while _state(pid) not in ("T", "Z", "X", "") and time.monotonic() < deadline:
-        time.sleep(0.001)
-    children: list[int] = []
+def children_of(pid: int) -> list[int]:
+    """Children of a process that has one thread; none when it is gone."""
     with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{pid}/children") as file:
-        children = [int(child) for child in file.read().split()]
-    for victim in (*children, pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(victim, signal.SIGKILL)
-
-
-def _state(pid: int) -> str:
-    """The letter that the kernel shows, nothing when there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""
+        return [int(child) for child in file.read().split()]
+    return []
 
 
 def too_many_files(count: int, limit: int) -> ExitInfo:
