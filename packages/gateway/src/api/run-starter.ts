@@ -4,6 +4,8 @@ import type { RunRecord, WorkflowRecord } from "@millrace/store";
 import { createTraceId, parseTraceparent, spanNames, TRACEPARENT_HEADER, type Tracer } from "@millrace/telemetry";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
 import type { UploadDoor } from "../files/upload-door.ts";
+import { isLargeBody } from "../http/decode-body.ts";
+import { isLargeJson } from "../http/json-scan.ts";
 import { checkJsonText } from "../http/json-text.ts";
 import { buildSubmit, type RunStart, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
@@ -41,7 +43,12 @@ export class RunStarter {
   }
 
   /** Starts a run of a workflow's newest version. */
-  create(idOrName: string, request: runApi.CreateRunRequest, waitMs: number, context: ApiContext): Promise<StartedRun> {
+  async create(
+    idOrName: string,
+    request: runApi.CreateRunRequest,
+    waitMs: number,
+    context: ApiContext,
+  ): Promise<StartedRun> {
     const workflow = this.#enabledWorkflow(context.principal.projectId, idOrName);
     if (workflow.version === null) {
       const message = `"${workflow.name}" has no version yet; deploy one first`;
@@ -49,7 +56,7 @@ export class RunStarter {
     }
     const start: ApiStart = {
       spec: workflow.version.spec,
-      eventJson: checkedEvent(request.eventJson),
+      eventJson: await checkedEvent(request.eventJson),
       fallsBackToBody: false,
       triggerKind: "api",
     };
@@ -129,8 +136,11 @@ export class RunStarter {
   }
 }
 
-function checkedEvent(eventJson: string): Buffer {
+/** Large events are looked at a slice at a time. */
+async function checkedEvent(eventJson: string): Promise<Buffer> {
   const text = eventJson === "" ? "{}" : eventJson;
-  if (!checkJsonText(text)) throw new PlatformError("InvalidArgument", "INVALID_EVENT", "event_json is not JSON");
-  return Buffer.from(text);
+  const bytes = Buffer.from(text);
+  const isJson = isLargeBody(bytes) ? await isLargeJson(bytes) : checkJsonText(text);
+  if (!isJson) throw new PlatformError("InvalidArgument", "INVALID_EVENT", "event_json is not JSON");
+  return bytes;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
+import { decodeBody, decodeLargeBody } from "./decode-body.ts";
 
 function request(given: Partial<TriggerRequest> & { text?: string | Buffer; type?: string }): TriggerRequest {
   const { text, type, ...rest } = given;
@@ -150,5 +151,25 @@ describe("buildHttpEvent", () => {
   it("does not take brackets and digits inside of strings for nesting and numbers", () => {
     const sent = JSON.stringify(["[".repeat(1000), "9".repeat(6000), '\\"', "\\\\", '"[{'.repeat(300)]);
     assert.deepEqual(eventOf({ type: JSON_TYPE, text: sent })["body"], JSON.parse(sent));
+  });
+});
+
+describe("decodeLargeBody", () => {
+  const cases: [title: string, type: string, text: string][] = [
+    ["JSON", JSON_TYPE, '{ "n": 9007199254740993, "a": 1, "a": 2 }'],
+    ["JSON behind a byte order mark", JSON_TYPE, "\ufeff[1]"],
+    ["JSON that is none", JSON_TYPE, "{oops"],
+    ["text", "text/plain", "grüße"],
+    ["a form", "application/x-www-form-urlencoded", "a=1&b=x+y&a=2"],
+  ];
+  for (const [title, type, text] of cases) {
+    it(`reads ${title} as it is read when it is small`, async () => {
+      assert.deepEqual(await decodeLargeBody(Buffer.from(text), type), decodeBody(Buffer.from(text), type));
+    });
+  }
+
+  it("refuses a form that would be a map of millions", async () => {
+    const form = Buffer.alloc(5 * 1024 ** 2, "a=1&");
+    await assert.rejects(decodeLargeBody(form, "application/x-www-form-urlencoded"), { reason: "FORM_TOO_LARGE" });
   });
 });

@@ -1,3 +1,5 @@
+import { PlatformError } from "@millrace/core";
+import { isLargeJson } from "./json-scan.ts";
 import { checkJsonText, encodePairs } from "./json-text.ts";
 
 /** A request's body as it goes into the event. */
@@ -9,6 +11,12 @@ export interface DecodedBody {
   /** True when `json` is a string of base64, because the body is not text. */
   readonly isBase64: boolean;
 }
+
+/** Larger bodies are decoded with care for those who wait meanwhile. */
+const LARGE_BYTES = 1024 * 1024;
+/** A form becomes a map of many small values. */
+const FORM_BYTES_MAX = 4 * 1024 * 1024;
+const FORM_TYPE = "application/x-www-form-urlencoded";
 
 const NONE: DecodedBody = { json: "null", hasFields: false, isBase64: false };
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -22,17 +30,47 @@ export function decodeBody(body: Buffer, contentType: string | undefined): Decod
   const { type, charset } = parseContentType(contentType ?? "");
   if (isJsonType(type)) return decodeJson(body);
   const text = decodeText(body, charset);
-  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), hasFields: false, isBase64: true };
-  if (type !== "application/x-www-form-urlencoded") return { ...NONE, json: JSON.stringify(text) };
+  if (text === undefined) return asBase64(body);
+  if (type !== FORM_TYPE) return { ...NONE, json: JSON.stringify(text) };
   return { ...NONE, json: encodePairs(new URLSearchParams(text)) };
+}
+
+/** True for bodies that `decodeLargeBody` is for. */
+export function isLargeBody(body: Buffer): boolean {
+  return body.length > LARGE_BYTES;
+}
+
+/**
+ * Reads a large body as `decodeBody` would, but checks JSON a slice at a time, so that other callers do not wait for it.
+ *
+ * @throws PlatformError `FORM_TOO_LARGE`
+ */
+export async function decodeLargeBody(body: Buffer, contentType: string | undefined): Promise<DecodedBody> {
+  const { type } = parseContentType(contentType ?? "");
+  if (type === FORM_TYPE && body.length > FORM_BYTES_MAX) {
+    throw new PlatformError(
+      "InvalidArgument",
+      "FORM_TOO_LARGE",
+      `a form has at most ${FORM_BYTES_MAX} bytes; send JSON`,
+    );
+  }
+  if (!isJsonType(type)) return decodeBody(body, contentType);
+  const text = decodeText(body, "utf-8");
+  return text === undefined ? asBase64(body) : jsonOrText(text, await isLargeJson(body));
 }
 
 function decodeJson(body: Buffer): DecodedBody {
   // The decoder drops a byte order mark, which JSON does not know.
   const text = decodeText(body, "utf-8");
-  if (text === undefined) return { json: JSON.stringify(body.toString("base64")), hasFields: false, isBase64: true };
-  if (!checkJsonText(text)) return { ...NONE, json: JSON.stringify(text) };
-  return { json: text, hasFields: true, isBase64: false };
+  return text === undefined ? asBase64(body) : jsonOrText(text, checkJsonText(text));
+}
+
+function jsonOrText(text: string, isJson: boolean): DecodedBody {
+  return isJson ? { json: text, hasFields: true, isBase64: false } : { ...NONE, json: JSON.stringify(text) };
+}
+
+function asBase64(body: Buffer): DecodedBody {
+  return { json: JSON.stringify(body.toString("base64")), hasFields: false, isBase64: true };
 }
 
 function decodeText(body: Buffer, charset: string): string | undefined {

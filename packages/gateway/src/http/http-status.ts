@@ -5,6 +5,7 @@ import { httpStatusOf as statusOfKind } from "@millrace/rpc";
 const BY_REASON: Readonly<Record<string, number>> = {
   BODY_TOO_LARGE: 413,
   EVENT_TOO_LARGE: 413,
+  FORM_TOO_LARGE: 413,
   TOO_MANY_PARTS: 413,
   // The workflow's queue is the caller's own business (429), the gateway's room is the house's.
   GATEWAY_BUSY: 503,

@@ -1,8 +1,8 @@
 import { PlatformError } from "@millrace/core";
 
 /** Bounds of JSON that is handed on as it is: what Python's reader could not take is refused at the door. */
-const DEPTH_MAX = 200;
-const DIGITS_MAX = 4000;
+export const JSON_DEPTH_MAX = 200;
+export const JSON_DIGITS_MAX = 4000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -30,13 +30,15 @@ function checkBounds(text: string): void {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code >= 0x30 && code <= 0x39) {
-      if (++digits > DIGITS_MAX) throw invalid("JSON_NUMBER_TOO_LONG", `a number has more than ${DIGITS_MAX} digits`);
+      if (++digits > JSON_DIGITS_MAX)
+        throw invalidJson("JSON_NUMBER_TOO_LONG", `a number has more than ${JSON_DIGITS_MAX} digits`);
       continue;
     }
     digits = 0;
     if (code === QUOTE) i = endOfString(text, i);
     else if (code === 0x5b || code === 0x7b) {
-      if (++depth > DEPTH_MAX) throw invalid("JSON_TOO_DEEP", `JSON is nested more than ${DEPTH_MAX} levels deep`);
+      if (++depth > JSON_DEPTH_MAX)
+        throw invalidJson("JSON_TOO_DEEP", `JSON is nested more than ${JSON_DEPTH_MAX} levels deep`);
     } else if (code === 0x5d || code === 0x7d) depth--;
   }
 }
@@ -54,7 +56,8 @@ function isEscaped(text: string, position: number): boolean {
   return backslashes % 2 === 1;
 }
 
-function invalid(reason: string, message: string): PlatformError {
+/** JSON that is valid and of no use. */
+export function invalidJson(reason: string, message: string): PlatformError {
   return new PlatformError("InvalidArgument", reason, message);
 }
 

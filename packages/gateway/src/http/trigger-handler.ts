@@ -16,6 +16,7 @@ import { buildSubmit, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
 import type { ByteBudget } from "./byte-budget.ts";
+import { decodeLargeBody, isLargeBody } from "./decode-body.ts";
 import { clientIpOf } from "./client-ip.ts";
 import { httpStatusOf } from "./http-status.ts";
 import {
@@ -72,7 +73,9 @@ export class TriggerHandler {
     try {
       const body = await this.#readBody(request, response, trigger);
       const [content, upload] = Buffer.isBuffer(body) ? [body, undefined] : [body.body, body];
-      await this.#run(request, response, trigger, this.#describe(request, target, place, content), upload);
+      const large = Buffer.isBuffer(content) && isLargeBody(content);
+      const ready = large ? await decodeLargeBody(content, request.headers["content-type"]) : content;
+      await this.#run(request, response, trigger, this.#describe(request, target, place, ready), upload);
     } catch (thrown) {
       this.#fail(request, response, coerceError(thrown));
     }
