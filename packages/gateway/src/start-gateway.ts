@@ -221,7 +221,13 @@ class Gateway {
       bytesMax: settings.objectBytesMax,
     });
     this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, callsMax: settings.callsMax });
-    this.#calls.register(storeCalls({ dataStores: store.dataStores, storeBytesMax: settings.dataStoreBytesMax }));
+    this.#calls.register(
+      storeCalls({
+        dataStores: store.dataStores,
+        storeBytesMax: settings.dataStoreBytesMax,
+        writesMax: Math.ceil(settings.databasePoolSize / 2),
+      }),
+    );
     const { streamStallMs: stallMs, streamBytesMax: bytesMax } = settings;
     this.#calls.register(new RespondCalls({ desk: this.#desk, stallMs, bytesMax }).handlers);
     this.#accounts = openAccountRoom({ ...parts, versions: this.#versions, publicUrl: this.#publicUrl });

@@ -29,7 +29,7 @@ export function addStoreCommands(program: Command, perform: Perform, examples: (
     .action((name: string, key: string) => perform((context) => storeGet(context, name, key)));
   store
     .command("set <store> <key> [value]")
-    .description("write a key; the value is JSON, from the argument or from stdin")
+    .description("write a key; the value is JSON, @file, or from stdin")
     .option("--text", "take the value as text, without quotes", false)
     .addOption(new Option("--ttl <seconds>", "how long the record lives").argParser(parseSeconds))
     .addHelpText(

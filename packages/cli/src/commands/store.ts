@@ -3,6 +3,7 @@ import { PlatformError } from "@millrace/core";
 import type { dataStoreApi } from "@millrace/protocol";
 import type { ApiClient } from "../api-client.ts";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
+import { readJson } from "../read-json.ts";
 import { readStdin } from "../read-stdin.ts";
 import { lastPart, timeText } from "../output/run-document.ts";
 import { timeCell } from "../output/run-text.ts";
@@ -106,30 +107,17 @@ export async function storeSet(
   given: string | undefined,
   { text, ttl }: StoreSetOptions,
 ): Promise<CommandResult> {
-  const value = given ?? (await readValue());
-  const valueJson = text ? JSON.stringify(value) : checkJson(value);
+  const argument = { reason: "VALUE_NOT_JSON", name: "The value", example: `'{"name": "Ada"}', or text with --text` };
+  const valueJson = text ? JSON.stringify(given ?? (await readValue())) : await readJson(given ?? "-", argument);
   return withHouse(context, async (client) => {
     await writeRecords(client, name, [toRecord(key, valueJson, ttl)]);
     return { json: { store: name, key }, text: `${key} is written` };
   });
 }
 
+/** What is piped in, without the line end that `echo` and editors put behind it. */
 async function readValue(): Promise<string> {
-  if (process.stdin.isTTY) {
-    const message = 'Give the value behind the key, or on stdin: "millrace store set crm key < value.json".';
-    throw new PlatformError("InvalidArgument", "VALUE_MISSING", message);
-  }
   return (await readStdin(VALUE_BYTES_MAX + 2)).replace(/\r?\n$/, "");
-}
-
-function checkJson(value: string): string {
-  try {
-    JSON.parse(value);
-    return value;
-  } catch {
-    const message = "The value is not JSON: text stands in double quotes, or comes with --text.";
-    throw new PlatformError("InvalidArgument", "VALUE_NOT_JSON", message);
-  }
 }
 
 function toRecord(key: string, valueJson: string, seconds: number | undefined): dataStoreApi.DataStoreRecord {

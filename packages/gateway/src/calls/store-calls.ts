@@ -9,11 +9,14 @@ import {
 import { DATA_STORE_NAME } from "../data-store-name.ts";
 import { CallFields, invalidCall } from "./call-fields.ts";
 import type { CallHandler, HostAnswer, HostCall } from "./host-calls.ts";
+import { Turns } from "./turns.ts";
 
 export interface StoreCallsOptions {
   readonly dataStores: DataStores;
   /** Most bytes of keys and values in one store. */
   readonly storeBytesMax: number;
+  /** Writes of one store under way at the same time: those of a key that all want wait here, not in connections to the database. */
+  readonly writesMax: number;
 }
 
 /** Longer than anybody will wait, and far from what Postgres' clock can hold. */
@@ -25,8 +28,12 @@ const STORE_BYTES_MAX = 256;
 /** The data stores of user code's own project. Values pass as the bytes that they are, once it is sure that they are JSON. */
 export function storeCalls(options: StoreCallsOptions): Record<string, CallHandler> {
   const { dataStores } = options;
+  const turns = new Turns(options.writesMax);
   return {
-    "store.write": (claims, call) => write(options, claims, call),
+    "store.write": (claims, call) => {
+      const name = storeOf(new CallFields(call.request));
+      return turns.take(`${claims.projectId} ${name}`, () => write(options, claims, call));
+    },
     "store.read": async ({ projectId }, { request }) => {
       const fields = new CallFields(request);
       const keys = fields
