@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PACKAGE / "millrace_worker/runtime"))
 
-from pipedream.testing import Platform, run_step  # noqa: E402
+from pipedream.testing import PausedRun, Platform, run_step  # noqa: E402
 
 
 def test_a_file_is_run_with_what_it_is_given(tmp_path: Path) -> None:
@@ -163,6 +163,18 @@ def test_exit_in_a_thread_is_an_error_that_says_what_to_do() -> None:
     assert (result.returned, result.exit_reason) == ("went on", None)
     assert isinstance(errors[0], RuntimeError)
     assert "only the thread that runs the step" in str(errors[0])
+
+
+def test_pauses_and_starts_of_workflows_are_told() -> None:
+    def handler(pd: Any) -> Any:
+        pd.flow.trigger("other", {"n": 1})
+        return pd.flow.rerun(1000, context={"seen": pd.context["run"]["runs"]}, maxRetries=3)["resume_url"]
+
+    result = run_step(handler, context={"runs": 2})
+    assert result.started == [("other", {"n": 1})]
+    assert result.pause == PausedRun("rerun", 1000, "resume", {"seen": 2}, 3)
+    assert result.returned.startswith("https://")
+    assert run_step(lambda pd: pd.flow.suspend() and None).pause == PausedRun("suspend", 86_400_000, "cancel")
 
 
 def test_what_a_test_cannot_have_is_said() -> None:

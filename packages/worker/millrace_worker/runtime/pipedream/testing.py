@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipedream._response import Answer
 
-__all__ = ["Platform", "Result", "SentAnswer", "run_step"]
+__all__ = ["PausedRun", "Platform", "Result", "SentAnswer", "run_step"]
 
 _RESULT_BYTES_MAX = 50 << 20
 _PAGE = 100
@@ -60,6 +60,20 @@ class SentAnswer:
 
 
 @dataclass
+class PausedRun:
+    """How the run would pause at the end of the step."""
+
+    #: `delay`, `suspend`, `rerun`, or `child` for `pd.flow.trigger` with `wait`.
+    kind: str
+    ms: float
+    #: Of a suspend: `cancel` or `resume`.
+    on_timeout: str
+    #: Of a rerun.
+    context: Any = None
+    max_retries: int = 0
+
+
+@dataclass
 class Result:
     """What one execution of a step has come to."""
 
@@ -71,6 +85,10 @@ class Result:
     answer: SentAnswer | None = None
     #: The reason of `pd.flow.exit`, which may be empty; None when the run goes on.
     exit_reason: str | None = None
+    #: The pause that the step asked for; None when the run does not pause.
+    pause: PausedRun | None = None
+    #: Workflows started with `pd.flow.trigger`: their names and events.
+    started: list[tuple[str, Any]] = field(default_factory=list)
     #: What the platform would have said in the step's log.
     notes: list[str] = field(default_factory=list)
 
@@ -99,6 +117,11 @@ class Platform:
             "store.clear": self._clear,
             "store.write": self._write,
             "email.send": self._email,
+            "link.create": lambda request, _: (
+                {"resume_url": "https://house.invalid/resume", "cancel_url": "https://house.invalid/cancel"},
+                b"",
+            ),
+            "trigger.find": lambda request, _: ({"id": request["workflow"], "name": request["workflow"]}, b""),
             "respond.open": lambda request, _: ({"wanted": True, "gone": False}, b""),
             "respond.write": self._respond,
             "respond.end": lambda request, _: ({"full": False, "gone": False}, b""),
@@ -218,6 +241,12 @@ def run_step(
             pass
     result.exports = json.loads(record.exports_json() or b"{}")
     result.exit_reason = record.exit
+    result.started = [(child.workflow["name"], json.loads(child.event)) for child in record.children]
+    if record.pause is not None and record.exit is None:
+        pause = record.pause
+        context_then = json.loads(pause.context) if pause.context else None
+        kind, on_timeout = pause.kind.lower(), pause.on_timeout.lower()
+        result.pause = PausedRun(kind, pause.ms, on_timeout, context_then, pause.max_retries)
     if record.answer is not None:
         body = bytes(platform.streamed) or record.answer.body
         result.answer = SentAnswer(record.answer.status, dict(record.answer.headers), body)
