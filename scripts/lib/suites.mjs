@@ -82,7 +82,15 @@ export const suites = [
       [python, "-m", "mypy"],
       // Inside the sandbox the same files have other names.
       ["env", "MYPYPATH=millrace_worker/runtime", python, "-m", "mypy", "-p", "millrace_runtime", "-p", "pipedream"],
-      ["env", "MYPYPATH=millrace_worker/runtime", python, "-m", "mypy", "--strict", "../sdk-python/tests/typed_step.py"],
+      [
+        "env",
+        "MYPYPATH=millrace_worker/runtime",
+        python,
+        "-m",
+        "mypy",
+        "--strict",
+        "../sdk-python/tests/typed_step.py",
+      ],
     ],
     timeoutMs: 5 * minute,
   },
