@@ -57,6 +57,7 @@ export class OauthServer implements AsyncDisposable {
     };
     const provider = new Provider(this.url, {
       clients: [client],
+      clockTolerance: 0,
       cookies: { keys: ["of the test"] },
       features: { clientCredentials: { enabled: true }, devInteractions: { enabled: true } },
       findAccount: (_context, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
