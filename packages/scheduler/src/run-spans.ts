@@ -44,8 +44,8 @@ export class RunSpans {
     run.submit.end(nowMs);
   }
 
-  /** A run is handed to a runner; returns the trace parent for what happens there. */
-  assigned({ runId, assignment, input }: messages.Assign, nowMs: number): string {
+  /** A run is handed to a runner, for the first time or after a pause; returns the trace parent for what happens there. */
+  assigned({ runId, assignment, input, turn }: messages.Assign, nowMs: number): string {
     if (!this.#tracer.enabled) return "";
     const run = this.#runs.get(runId) ?? {};
     if (run.assign?.number === assignment) return run.assign.span.traceparent;
@@ -54,7 +54,9 @@ export class RunSpans {
       run.assign.span.end(nowMs);
     }
     const parent = run.submit?.traceparent ?? input.traceParent;
-    const waitedFromMs = run.assign === undefined ? (run.acceptedAtMs ?? input.createTimeMs) : nowMs;
+    // How long a run has rested is no time in a queue.
+    const isFirst = run.assign === undefined && turn === undefined;
+    const waitedFromMs = isFirst ? (run.acceptedAtMs ?? input.createTimeMs) : nowMs;
     const queue = this.#start(spanNames.runQueue, parent, input.traceId, runId, waitedFromMs);
     queue.end(nowMs);
     const span = this.#start(spanNames.runAssign, queue.traceparent, input.traceId, runId, nowMs);

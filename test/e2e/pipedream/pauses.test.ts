@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import type { RunDocument } from "@millrace/cli";
@@ -58,9 +61,9 @@ async function reasonOf(response: Response): Promise<string> {
   return ((await response.json()) as { error: { reason: string } }).error.reason;
 }
 
-describe("pauses", () => {
-  useHouse();
+useHouse();
 
+describe("pauses", () => {
   test("a delay lets the run go on by itself, later", async () => {
     const run = await runSteps({
       wait: `
@@ -226,8 +229,14 @@ def handler(pd):
       assert.equal(answer.status, 404, url);
       assert.equal(await reasonOf(answer), "LINK_NOT_FOUND");
     }
+    const { tokenKey } = JSON.parse(await readFile(join(house.data, "house.json"), "utf8")) as { tokenKey: string };
+    const late = `mrl1.${Buffer.from(JSON.stringify([...fields.slice(0, 4), Date.now() - 1])).toString("base64url")}`;
+    const sign = createHmac("sha256", Buffer.from(tokenKey, "hex")).update(late).digest("base64url");
+    const expired = await fetch(`${house.url}/r/${late}.${sign}`);
+    assert.equal(expired.status, 410);
+    assert.equal(await reasonOf(expired), "LINK_EXPIRED");
     assert.equal((await house.getRun(id)).state, "SUSPENDED");
-    await fetch(links.cancel_url);
+    assert.equal((await fetch(links.cancel_url)).status, 200);
   });
 
   test("a link that is followed while its step still runs waits for the pause", async () => {
@@ -350,8 +359,6 @@ def handler(pd):
 });
 
 describe("workflows that start workflows", () => {
-  useHouse();
-
   const double = 'def handler(pd): return pd.steps["trigger"]["event"]["n"] * 2';
 
   test("a run starts another one and goes on, or waits for its result", async () => {
