@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 
-import { deploySteps, house, useHouse, valueOf } from "../harness/shared-house.ts";
+import { deploySteps, house, restartHouse, useHouse, valueOf } from "../harness/shared-house.ts";
 import { TestSite } from "../harness/test-site.ts";
+import { until } from "../harness/until.ts";
 
 const FILE = Buffer.from("millrace ".repeat(600_000)).subarray(0, 5_000_000);
 const digest = createHash("sha256").update(FILE).digest("hex");
@@ -26,6 +27,8 @@ def handler(pd):
     with open("/tmp/report.bin", "rb") as file:
         return [hashlib.sha256(file.read()).hexdigest(), pd.context["run"]["resumed"], len(pd.steps["save"]["text"])]
 `;
+
+const POSTED = 'def handler(pd):\n    return pd.steps["wait"]["$resume_data"]\n';
 
 describe("what a run has in /tmp", () => {
   let site: TestSite;
@@ -55,6 +58,15 @@ describe("what a run has in /tmp", () => {
     return house.waitRun(run);
   }
 
+  /** The clock goes on while nothing lives: for what is kept, that is the same as having begun earlier. */
+  async function passTime(interval: string): Promise<void> {
+    const database = await house.connectDatabase();
+    await database.query("UPDATE runs SET wake_time = wake_time - $1::interval", [interval]);
+    await database.query("UPDATE object_retainers SET retain_time = retain_time - $1::interval", [interval]);
+    await database.query("UPDATE objects SET unretained_time = unretained_time - $1::interval", [interval]);
+    await database.end();
+  }
+
   test("is there again after its runner has died between two steps, and so are large exports", async () => {
     const steps = { save: SAVE, wait: waitAt(`${site.url}/saved`), read: READ };
     const run = await runThroughDeath(steps, "/saved");
@@ -68,6 +80,25 @@ describe("what a run has in /tmp", () => {
     assert.equal(run.failure?.type, "FileNotFoundError");
     assert.match(run.failure.message, /\/tmp\/report\.bin is missing: the run went on in another environment/);
     assert.match(run.failure.message, /its files have 6\.7 MiB; up to 6 MiB are saved/);
+  });
+
+  test("is there again after a pause through which everything was stopped, with what was posted to end it", async () => {
+    const suspend = 'def handler(pd):\n    pd.export("links", pd.flow.suspend(timeout_ms=86_400_000))\n';
+    const { displayName } = await deploySteps({ save: SAVE, wait: suspend, read: READ, posted: POSTED });
+    const wait = { seconds: 0, nanos: 0 };
+    const parent = `workflows/${displayName}`;
+    const { id } = await house.client.runs.createRun({ parent, eventJson: "", requestId: "", waitTimeout: wait });
+    await until(async () => (await house.getRun(id)).state === "SUSPENDED", 60_000);
+    const links = (await house.getRun(id)).steps[1]?.exports as { links: { resume_url: string } };
+    await passTime("23 hours");
+    await restartHouse();
+    const body = JSON.stringify({ name: "Ada" });
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(links.links.resume_url, { method: "POST", headers, body });
+    assert.equal(answer.status, 200, await answer.text());
+    const run = await house.waitRun(id);
+    assert.deepEqual(valueOf(run), { name: "Ada" });
+    assert.deepEqual(run.steps[2]?.returnValue, [digest, true, 3_000_000]);
   });
 
   test("moves nowhere while its run stays", async () => {
