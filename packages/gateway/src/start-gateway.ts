@@ -422,7 +422,7 @@ class Gateway {
       runners: this.#runners,
       readSchedulers: () => readLeases(bus),
       isBrokerConnected: () => bus.connected,
-      checkDurability: () => store.housekeeping.checkDurability(),
+      checkDurability: async () => [...(await store.housekeeping.checkDurability()), ...(await store.secrets.check())],
     });
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createScratchHouse, MASTER_KEY } from "../../test/scratch-house.ts";
-import { createVault, openStore } from "../index.ts";
+import { createVault, openStore, type Store } from "../index.ts";
 
 const NEXT_KEY = "12".repeat(32);
 
@@ -63,6 +63,9 @@ describe("secrets in the record", () => {
     try {
       const failed = await lost.secrets.reseal();
       assert.deepEqual([failed.count, failed.failed, failed.error?.reason], [0, 3, "MASTER_KEY_UNKNOWN"]);
+      const reasons = async (store: Store) => [...new Set((await store.secrets.check()).map(({ reason }) => reason))];
+      assert.deepEqual(await reasons(house.store), []);
+      assert.deepEqual([await reasons(lost), await reasons(both)], [["SECRETS_LOCKED"], ["SECRETS_UNDER_OLD_KEY"]]);
       assert.deepEqual(await both.secrets.reseal(), { count: 3, failed: 0, error: undefined });
       assert.deepEqual(await both.secrets.reseal(), { count: 0, failed: 0, error: undefined });
       assert.equal((await next.variables.load(house.projectId, -1))!.variables[0]!.value, "one");

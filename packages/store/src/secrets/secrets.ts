@@ -3,6 +3,7 @@ import pg from "pg";
 import { accountPlace, clientPlace } from "../accounts/places.ts";
 import type { Database } from "../database.ts";
 import { variablePlace } from "../definitions/variables.ts";
+import type { DurabilityFinding } from "../ports.ts";
 import type { SecretPlace, Vault } from "./vault.ts";
 
 /** What `reseal` did. */
@@ -18,6 +19,8 @@ export interface Resealed {
 export interface Secrets {
   /** Encrypts what is still plain, and what is under another key than the first, anew. Several processes may do it at once. */
   reseal(): Promise<Resealed>;
+  /** What is not under the first key; empty when all is well. */
+  check(): Promise<readonly DurabilityFinding[]>;
 }
 
 /** A column of sealed texts. */
@@ -51,7 +54,33 @@ export function createSecrets(database: Database, vault: Vault): Secrets {
       }
       return total;
     },
+    check: async () => (await Promise.all(VESSELS.map((vessel) => countOthers(database, vault, vessel)))).flat(),
   };
+}
+
+/** Secrets that no key here opens are lost until it is given; those under a later key hold up that key's removal. */
+async function countOthers(database: Database, vault: Vault, vessel: Vessel): Promise<DurabilityFinding[]> {
+  const [table, column] = [pg.escapeIdentifier(vessel.table), pg.escapeIdentifier(vessel.column)];
+  const [row] = await database.query<{ locked: number; old: number }>(
+    `SELECT count(*) FILTER (WHERE NOT prefix = ANY ($1)) AS locked,
+            count(*) FILTER (WHERE prefix = ANY ($1) AND prefix <> $2) AS old
+     FROM (SELECT substr(${column}, 1, ${PREFIX_LENGTH}) AS prefix FROM ${table} WHERE ${column} IS NOT NULL) AS sealed`,
+    [vault.knownPrefixes, vault.currentPrefix],
+  );
+  const { locked, old } = row!;
+  const where = `the database's ${vessel.table}`;
+  return [
+    ...(locked > 0
+      ? [finding("SECRETS_LOCKED", `${locked} secrets in ${where} are under no master key of this gateway`)]
+      : []),
+    ...(old > 0
+      ? [finding("SECRETS_UNDER_OLD_KEY", `${old} secrets in ${where} are not under the first master key yet`)]
+      : []),
+  ];
+}
+
+function finding(reason: string, message: string): DurabilityFinding {
+  return { reason, fatal: false, message };
 }
 
 async function resealVessel(database: Database, vault: Vault, vessel: Vessel): Promise<Resealed> {
