@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+
+import { scratchFolder } from "@millrace/testkit";
 
 import { deploySteps, house, runSteps, useHouse, valueOf } from "../../harness/shared-house.ts";
 import { TestSite } from "../../harness/test-site.ts";
@@ -159,6 +163,28 @@ def handler(pd):
     assert.equal(response.headers.get("facts"), "[1300000, True, 'p.png', 1300000, 'image/png']");
   });
 
+  test("requests reads a file by its address, and sends one of the store as an upload to another trigger", async () => {
+    const { url: receiver } = await deploySteps(ANSWER_BODY);
+    const { url } = await deploySteps(`import requests
+def handler(pd):
+    sent = pd.steps["trigger"]["event"]["file"]
+    content = requests.get(sent["url"]).content
+    stored = pd.files.open("sent/" + sent["filename"]).from_bytes(content)
+    with stored.open() as source:
+        answer = requests.post("${receiver}", files={"again": (stored.name, source, "text/csv")}, data={"kind": "copy"})
+    received = answer.json()["body"]
+    again = pd.files.open(received["again"])
+    received["again"].pop("url")
+    pd.respond({"status": 200, "body": {"body": [received, again.to_bytes() == content]}})
+`);
+    const form = new FormData();
+    form.append("file", new Blob(["a,b\n".repeat(200_000)], { type: "text/csv" }), "rows.csv");
+    assert.deepEqual(await ask(url, { body: form }), [
+      { kind: "copy", again: { filename: "rows.csv", mimetype: "text/csv", size: 800_000 } },
+      true,
+    ]);
+  });
+
   test("a large binary body is a file, a small one and a text are as they were", async () => {
     const { url } = await deploySteps(ANSWER_BODY);
     const content = picture(2_500_000);
@@ -247,7 +273,7 @@ def handler(pd):
     with file.open() as source:
         copy.from_stream(source, "application/x-copy")
     listed = [(entry.path, entry.is_directory()) for entry in pd.files.dir("reports")]
-    below = [(entry.path, entry.size) for entry in pd.files.dir("/", recursive=True)]
+    below = [(entry.path, entry.size) for entry in pd.files.dir("/reports/", recursive=True)]
     file.delete()
     file.delete()
     return {
@@ -391,5 +417,50 @@ def handler(pd):
     ];
     assert.equal(said.length, expected.length);
     for (const [index, pattern] of expected.entries()) assert.match(said[index]!, pattern);
+  });
+});
+
+describe("millrace files", () => {
+  test("stores, lists, shows, copies and deletes a file that steps read", async () => {
+    const content = picture(700_000);
+    const folder = scratchFolder();
+    await writeFile(join(folder, "logo.png"), content);
+    const saved = await house.cliJson<object>([
+      "files",
+      "put",
+      join(folder, "logo.png"),
+      "cli/logo.png",
+      "--type",
+      "image/png",
+    ]);
+    assert.deepEqual(
+      { ...saved, createTime: "", updateTime: "" },
+      {
+        ...{ path: "cli/logo.png", directory: false, size: content.length, contentType: "image/png" },
+        ...{ createTime: "", updateTime: "" },
+      },
+    );
+    const run = await runSteps(`import hashlib
+def handler(pd):
+    return hashlib.sha256(pd.files.open("cli/logo.png").to_bytes()).hexdigest()
+`);
+    assert.equal(valueOf(run), hash(content));
+    assert.deepEqual(await house.cliJson(["files", "list", "cli", "--recursive"]), [saved]);
+    const target = join(folder, "copy.png");
+    await house.cliJson(["files", "get", "cli/logo.png", target]);
+    assert.equal(hash(await readFile(target)), hash(content));
+    const { url } = await house.cliJson<{ url: string }>(["files", "url", "cli/logo.png", "--for", "1m"]);
+    assert.equal(hash(Buffer.from(await (await fetch(url)).arrayBuffer())), hash(content));
+    await house.cliJson(["files", "delete", "cli/logo.png"]);
+    const gone = await house.cli(["files", "get", "cli/logo.png", target]);
+    assert.deepEqual([gone.code, gone.stderr.includes("FILE_NOT_FOUND")], [3, true]);
+    assert.equal(hash(await readFile(target)), hash(content));
+    const refused = await house.cli(["files", "put", join(folder, "none"), "x"]);
+    assert.deepEqual([refused.code, refused.stderr.includes("NO_SUCH_FILE")], [2, true]);
+  });
+
+  test("reads from stdin and writes to stdout", async () => {
+    assert.equal((await house.cli(["files", "put", "-", "cli/note.txt"], { stdin: "piped" })).code, 0);
+    assert.equal((await house.cli(["files", "get", "cli/note.txt", "-"])).stdout, "piped");
   });
 });

@@ -9,7 +9,7 @@ import { isFileType, readStart } from "./read-start.ts";
 /** A body that is larger and no text becomes a file. */
 export const INLINE_BODY_BYTES_MAX = 256 * 1024;
 
-const TOKEN_IN_TEXT = new RegExp(`${FILE_PATH}([A-Za-z0-9_-]+\\.[A-Za-z0-9_-]{32})`, "g");
+const TOKEN_IN_TEXT = new RegExp(`${FILE_PATH}([A-Za-z0-9_-]+\\.[A-Za-z0-9_-]{32})(?![A-Za-z0-9_-])`, "g");
 
 export interface UploadDoorOptions {
   readonly objects: Pick<Objects, "write" | "retain">;
