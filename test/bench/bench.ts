@@ -8,6 +8,7 @@ import { TestHouse } from "../harness/test-house.ts";
 import { measureDataStore } from "./data-store.ts";
 import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
+import { measureLogs } from "./logs.ts";
 import { measurePackages } from "./packages.ts";
 import { memoryByRole } from "./process-usage.ts";
 import { round } from "./quantiles.ts";
@@ -69,6 +70,8 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const packages = await measurePackages(house, Math.max(3, 20 * scale));
   say("data stores");
   const dataStore = await measureDataStore(house, 1000 * scale);
+  say("logs");
+  const logs = await measureLogs(house, 1000 * scale);
   const durable = async (workflows: number, steps: number) => {
     say(`durable runs: ${workflows} workflows, ${steps} steps`);
     return measureThroughput(house, db, await deployMany(house, workflows, steps), 4000 * scale);
@@ -89,6 +92,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     cold_start_ms: cold,
     packages_ms: packages,
     data_store_p50_ms: dataStore,
+    logs,
     cpu_s_per_1000_runs: one.cpuSecondsPer1000Runs,
     cpu_ms_per_run_by_process: one.cpuMsPerRunByRole,
     idle_pss_mb: round([...idle.values()].reduce((sum, mb) => sum + mb, 0)),

@@ -1,3 +1,4 @@
+import type { LogFigures } from "./logs.ts";
 import type { PackageFigures } from "./packages.ts";
 import type { DataStoreFigures } from "./data-store.ts";
 import type { Quantiles } from "./quantiles.ts";
@@ -14,6 +15,7 @@ export interface Figures {
   readonly cold_start_ms: { readonly p50: number; readonly p99: number };
   readonly packages_ms: PackageFigures;
   readonly data_store_p50_ms: DataStoreFigures;
+  readonly logs: LogFigures;
   readonly cpu_s_per_1000_runs: number;
   readonly cpu_ms_per_run_by_process: Readonly<Record<string, number>>;
   readonly idle_pss_mb: number;
@@ -55,6 +57,11 @@ export function renderTable(figures: Figures): string {
     ["deploy of known packages", `p50 ${packages.deploy_known_set} ms`],
     ["deploy of new packages", `p50 ${packages.deploy_new_set} ms`],
     ["data store, from user code", `p50 ${list({ ...figures.data_store_p50_ms })} ms`],
+    ["log lines/s of one step", String(figures.logs.lines_per_s)],
+    [
+      "warm answer p50, by what is logged",
+      `nothing ${figures.logs.answer_p50_ms}, 10 lines ${figures.logs.answer_with_10_lines_p50_ms}, beside a flood ${figures.logs.answer_beside_a_flood_p50_ms} ms`,
+    ],
     ["CPU per 1,000 one-step runs", `${figures.cpu_s_per_1000_runs} s`],
     ["CPU ms per run", list(figures.cpu_ms_per_run_by_process)],
     ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],

@@ -11,7 +11,6 @@ def handler(pd):
         "workflows.delete",
         "admin.key",
         "token.sign",
-        "store",
         "version.get",
         "run.cancel",
     ):
