@@ -255,6 +255,9 @@ describe("what runners ask for", () => {
       steps: [{ path: "steps/0", name: "one", fileName: "one.py", source: "print(1)", inputs: [] }],
       memoryBytes: 128 * 1024 ** 2,
       stepTimeout: { seconds: 1, nanos: 500_000_000 },
+      limits: { tmpBytes: 0, cpuMillis: 0, processesMax: 0, logBytesMax: 0 },
+      modules: [],
+      packages: undefined,
     });
     const variables = variablesOf();
     await variables.setVariable({
