@@ -1,9 +1,4 @@
-import {
-  coerceError,
-  encodePayloadReference,
-  INLINE_BYTES_MAX,
-  parsePayloadReference,
-} from "@millrace/core";
+import { coerceError, encodePayloadReference, INLINE_BYTES_MAX, parsePayloadReference } from "@millrace/core";
 import { control, type session, type step } from "@millrace/protocol";
 import type { Logger } from "@millrace/telemetry";
 
@@ -120,12 +115,13 @@ export class RunPayloads {
     return this.#options.objects.read(reference, asker);
   }
 
-  /** True when something of a result has to be stored before it is reported; counts what is not. */
+  /** True when something of a result has to be stored before it is reported; if not, counts what travels with it. */
   concerns(run: ActiveRun, { exportsJson, returnValueJson, response, tmp }: step.StepResult): boolean {
     const bytes = exportsJson.length + (returnValueJson?.length ?? 0) + (response?.body.length ?? 0);
     const large = bytes > INLINE_BYTES_MAX || run.inlineBytes + bytes > RUN_INLINE_BYTES;
-    if (!large) run.inlineBytes += bytes;
-    return large || (tmp !== undefined && tmp.content.length > 0);
+    if (large || (tmp !== undefined && tmp.content.length > 0)) return true;
+    run.inlineBytes += bytes;
+    return false;
   }
 
   /** The result with references in place of what is large; undefined when the run has left meanwhile. */
