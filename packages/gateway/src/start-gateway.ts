@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
+import type { RunTokenMac } from "@millrace/core";
 import {
   accountApi,
   dataStoreApi,
@@ -38,7 +39,7 @@ import { PackagePreparation } from "./deploy/package-preparation.ts";
 import { SourceCheck } from "./deploy/source-check.ts";
 import { VariableService } from "./api/variable-service.ts";
 import { WorkflowService } from "./api/workflow-service.ts";
-import { HostCalls } from "./calls/host-calls.ts";
+import { HostCalls, type CallHandler } from "./calls/host-calls.ts";
 import { linkCalls } from "./calls/link-calls.ts";
 import { storeCalls } from "./calls/store-calls.ts";
 import { RespondCalls } from "./calls/respond-calls.ts";
@@ -221,24 +222,10 @@ class Gateway {
       bytesMax: settings.objectBytesMax,
     });
     this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, callsMax: settings.callsMax });
-    this.#calls.register(
-      storeCalls({
-        dataStores: store.dataStores,
-        storeBytesMax: settings.dataStoreBytesMax,
-        writesMax: Math.ceil(settings.databasePoolSize / 2),
-      }),
-    );
-    const { streamStallMs: stallMs, streamBytesMax: bytesMax } = settings;
-    this.#calls.register(new RespondCalls({ desk: this.#desk, stallMs, bytesMax }).handlers);
     this.#accounts = openAccountRoom({ ...parts, versions: this.#versions, publicUrl: this.#publicUrl });
-    this.#calls.register(this.#accounts.calls);
     this.#files = openFileRoom({ ...parts, key, publicUrl: this.#publicUrl });
-    this.#calls.register(this.#files.calls);
-    const { partitionCount } = parts;
-    this.#calls.register(linkCalls({ mac, publicUrl: this.#publicUrl, partitionCount }));
-    this.#calls.register(triggerCalls(this.#cache));
     this.#mail = openMailRoom({ settings, projects: store.projects, log });
-    this.#calls.register(this.#mail.calls);
+    for (const handlers of this.#callHandlers(mac)) this.#calls.register(handlers);
     this.#links = new LinkDoor({
       ...{ desk: this.#desk, runs: store.runs, mac, publicUrl: this.#publicUrl, log, budget: this.#budget },
       bodyLimitBytes: settings.bodyLimitBytes,
@@ -247,6 +234,25 @@ class Gateway {
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
+  }
+
+  /** What user code may ask for, by topic. */
+  #callHandlers(mac: RunTokenMac): Readonly<Record<string, CallHandler>>[] {
+    const { store, settings, partitionCount } = this.#parts;
+    const { streamStallMs: stallMs, streamBytesMax: bytesMax } = settings;
+    return [
+      storeCalls({
+        dataStores: store.dataStores,
+        storeBytesMax: settings.dataStoreBytesMax,
+        writesMax: Math.ceil(settings.databasePoolSize / 2),
+      }),
+      new RespondCalls({ desk: this.#desk, stallMs, bytesMax }).handlers,
+      this.#accounts.calls,
+      this.#files.calls,
+      linkCalls({ mac, publicUrl: this.#publicUrl, partitionCount }),
+      triggerCalls(this.#cache),
+      this.#mail.calls,
+    ];
   }
 
   /** Loads what is served and opens the doors, the inner ones first. */
