@@ -28,6 +28,7 @@ from pipedream._steps import Attributes, Event, Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from millrace_runtime.tmp_files import TmpFiles
@@ -290,21 +291,7 @@ class Environment:
             return None
         if isinstance(error, SystemExit) and error.code in (None, 0, False):
             return None
-        from millrace_runtime.failures import describe
-
-        try:
-            missing = self._explain_missing(error)
-            failure = describe(error, step)
-            return {**failure, "message": f"{failure['message']} ({missing})"} if missing else failure
-        except BaseException as trouble:  # Out of memory, most likely; the type is better than nothing.
-            kind = type(error).__name__
-            return {
-                "cause": "EXCEPTION",
-                "type": kind,
-                "message": f"(no details: {type(trouble).__name__})",
-                "traceback": "",
-                "line": 0,
-            }
+        return _described(error, step, self._explain_missing)
 
     def _explain_missing(self, error: BaseException) -> str:
         """Why a path in /tmp is not there, for a run that has had another /tmp before."""
@@ -350,6 +337,38 @@ class Environment:
 def _files_in_tmp() -> int:
     status = os.statvfs(_TMP)
     return status.f_files - status.f_ffree
+
+
+def _described(error: BaseException, step: Step, explain: Callable[[BaseException], str]) -> dict[str, Any]:
+    try:
+        return _describe(error, step, explain)
+    except BaseException:  # Out of memory or of open files, most likely: what the author's frames hold is needed no longer.
+        _let_go(error)
+    try:
+        return _describe(error, step, explain)
+    except BaseException as trouble:  # The type is better than nothing.
+        kind = type(error).__name__
+        message = f"(no details: {type(trouble).__name__})"
+        return {"cause": "EXCEPTION", "type": kind, "message": message, "traceback": "", "line": 0}
+
+
+def _describe(error: BaseException, step: Step, explain: Callable[[BaseException], str]) -> dict[str, Any]:
+    # The import, too, may find that nothing is left to open a file with.
+    from millrace_runtime.failures import describe
+
+    missing = explain(error)
+    failure = describe(error, step)
+    return {**failure, "message": f"{failure['message']} ({missing})"} if missing else failure
+
+
+def _let_go(error: BaseException) -> None:
+    entry = error.__traceback__
+    while entry is not None:
+        try:
+            entry.tb_frame.clear()
+        except RuntimeError:  # It is still running.
+            pass
+        entry = entry.tb_next
 
 
 def _only_exits(error: BaseException) -> bool:

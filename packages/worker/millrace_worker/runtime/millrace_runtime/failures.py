@@ -8,6 +8,7 @@ import sys
 import traceback
 from types import CodeType, TracebackType
 
+from millrace_runtime.limit_hints import limit_hint
 from millrace_runtime.modules import PREFIX, Step
 from pipedream._errors import PayloadTooLarge
 
@@ -43,9 +44,18 @@ def type_name(kind: type) -> str:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error) + _forgotten_import(error)
+        return str(error) + _hint(error)
     except BaseException as trouble:
         return f"<its text cannot be had: {type(trouble).__name__}>"
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, NameError):
+        return _forgotten_import(error)
+    try:
+        return limit_hint(error)
+    except OSError:
+        return ""
 
 
 def _forgotten_import(error: BaseException) -> str:
@@ -63,7 +73,7 @@ def _traceback(error: BaseException, step: Step) -> str:
         _strip(made)
         if not made.stack:
             made.stack.extend(_handler_frame(step))
-        text = "".join(made.format()).rstrip("\n") + _forgotten_import(error)
+        text = "".join(made.format()).rstrip("\n") + _hint(error)
     except BaseException as trouble:
         text = f"{type_name(type(error))}: {_text(error)}\n(no traceback: {type(trouble).__name__})"
     return _OWN_TYPE.sub(r"\1", text).rstrip("\n")
