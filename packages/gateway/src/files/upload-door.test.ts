@@ -99,6 +99,23 @@ describe("a body that may be a file", () => {
 });
 
 describe("the files of an upload", () => {
+  it("are received for so many requests at the same time, and no more", async () => {
+    const { door } = createDoor();
+    const type = { "content-type": "multipart/form-data; boundary=x", "transfer-encoding": "chunked" };
+    const slow = new Readable({ read: () => {} }) as unknown as IncomingMessage;
+    slow.headers = type;
+    const first = door.read(slow, "p", () => {});
+    const part = '--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--';
+    await assert.rejects(
+      door.read(requestOf(type, part), "p", () => {}),
+      { reason: "GATEWAY_BUSY" },
+    );
+    slow.destroy();
+    await assert.rejects(first, { reason: "REQUEST_ABORTED" });
+    const read = (await door.read(requestOf(type, part), "p", () => {})) as ReceivedUpload;
+    assert.equal(read.body.json, '{"a":"1"}');
+  });
+
   it("are told by addresses that show them, and kept for the run", async () => {
     const { door, tokens, objects } = createDoor();
     const part =
