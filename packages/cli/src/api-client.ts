@@ -1,5 +1,14 @@
 import { PlatformError } from "@millrace/core";
-import { accountApi, dataStoreApi, fileApi, houseApi, projectApi, runApi, variableApi, workflowApi } from "@millrace/protocol";
+import {
+  accountApi,
+  dataStoreApi,
+  fileApi,
+  houseApi,
+  projectApi,
+  runApi,
+  variableApi,
+  workflowApi,
+} from "@millrace/protocol";
 import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;

@@ -33,8 +33,8 @@ const remove = (key: string): DataStoreOperation => ({ ...plain, kind: "delete",
 const expire = (key: string, ttl: number | null): DataStoreOperation => ({ ...plain, kind: "expire", key, ttl });
 
 interface Shelf {
-  write(...operations: DataStoreOperation[]): Promise<unknown[]>;
-  all(prefix?: string): Promise<Record<string, unknown>>;
+  readonly write: (...operations: DataStoreOperation[]) => Promise<unknown[]>;
+  readonly all: (prefix?: string) => Promise<Record<string, unknown>>;
 }
 
 const BYTES_MAX = 10_000_000;
