@@ -306,6 +306,21 @@ describe("accounts at a real OAuth server, behind two gateways", () => {
     assert.equal(await reasonOf(accounts().deleteApp({ name: "apps/own" })), "FailedPrecondition APP_IN_USE");
   });
 
+  test("an app that begins to ask somebody else takes no client and no tokens along", async () => {
+    const set = (definition: unknown) => accounts().setApp({ definitionJson: JSON.stringify(definition) });
+    const elsewhere = (name: string) => {
+      const app = server.app(name);
+      return { ...app, oauth: { ...(app["oauth"] as object), tokenUrl: "http://127.0.0.1:1/token" } };
+    };
+    assert.equal(await reasonOf(set(elsewhere("own"))), "FailedPrecondition APP_IN_USE");
+    assert.equal((await set({ ...server.app("own"), title: "Renamed" })).clientSet, true);
+    await accounts().setAppClient({ name: "apps/github", clientId: "x", clientSecret: "of-github" });
+    assert.equal((await set(elsewhere("github"))).clientSet, false);
+    await accounts().deleteApp({ name: "apps/github" });
+    const { apps } = await accounts().listApps({});
+    assert.equal(apps.find(({ name }) => name === "apps/github")?.custom, false);
+  });
+
   test("what cannot be right is refused with a reason", async () => {
     const base = {
       name: "accounts/x",

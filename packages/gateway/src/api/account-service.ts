@@ -52,7 +52,9 @@ export class AccountService {
     const definition = parseAppDefinition(parseJson(request.definitionJson));
     const { name } = definition;
     if (name === CUSTOM_APP.name) throw invalid("INVALID_APP", `${name} stands for what is no known app`);
-    await this.#options.apps.setDefinition(caller.projectId, name, JSON.parse(request.definitionJson) as object);
+    const isSame = await this.#asksTheSame(caller.projectId, definition);
+    const kept = JSON.parse(request.definitionJson) as object;
+    await this.#options.apps.setDefinition(caller.projectId, name, kept, isSame);
     return this.#appMessage(await this.#options.directory.get(caller.projectId, name));
   }
 
@@ -156,6 +158,22 @@ export class AccountService {
   ): Promise<Record<string, never>> {
     await this.#options.accounts.delete(caller.projectId, parseAccountName(request.name));
     return {};
+  }
+
+  /**
+   * Whether an app goes on asking whom it asked. If not, the client's secret and refresh tokens, which nobody can read,
+   * would be sent to whoever defines the app: it loses its client, and there may be no accounts.
+   */
+  async #asksTheSame(projectId: string, app: AppDefinition): Promise<boolean> {
+    const { accounts, directory } = this.#options;
+    const before = (await directory.list(projectId)).find(({ name }) => name === app.name);
+    if (before === undefined || before.oauth?.tokenUrl === app.oauth?.tokenUrl) return true;
+    const user = (await accounts.list(projectId)).find(
+      (account) => account.app === app.name && account.kind === "oauth",
+    );
+    if (user === undefined) return false;
+    const message = `The account "${user.name}" has tokens of "${app.name}"; remove it before the app asks for them elsewhere`;
+    throw new PlatformError("FailedPrecondition", "APP_IN_USE", message);
   }
 
   #appMessage(app: ProjectApp): accountApi.App {

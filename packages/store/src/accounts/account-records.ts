@@ -135,8 +135,8 @@ export interface Apps {
   list(projectId: string): Promise<readonly AppRecord[]>;
   /** Undefined when the project says nothing about the app. */
   get(projectId: string, name: string): Promise<AppRecord | undefined>;
-  /** Makes or replaces a custom app. `TOO_MANY_APPS`. */
-  setDefinition(projectId: string, name: string, definition: object): Promise<void>;
+  /** Makes or replaces a custom app, with or without the client that it had. `TOO_MANY_APPS`. */
+  setDefinition(projectId: string, name: string, definition: object, keepClient: boolean): Promise<void>;
   setClient(projectId: string, name: string, client: OauthClient): Promise<void>;
   /** Undefined when there is none. */
   openClient(projectId: string, name: string): Promise<OauthClient | undefined>;

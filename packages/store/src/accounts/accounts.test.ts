@@ -115,7 +115,7 @@ describe("apps of a project", () => {
     await using house = await createScratchHouse();
     const { apps, accounts } = house.store;
     await apps.setClient(house.projectId, "slack", { id: "client", secret: "hush" });
-    await apps.setDefinition(house.projectId, "own", { name: "own" });
+    await apps.setDefinition(house.projectId, "own", { name: "own" }, true);
     assert.deepEqual(await apps.list(house.projectId), [
       { name: "own", definition: { name: "own" }, hasClient: false },
       { name: "slack", definition: undefined, hasClient: true },
@@ -125,6 +125,10 @@ describe("apps of a project", () => {
       ...{ name: "own", definition: { name: "own" }, hasClient: true },
     });
     assert.deepEqual(await apps.openClient(house.projectId, "own"), { id: "mine", secret: "" });
+    await apps.setDefinition(house.projectId, "own", { name: "own" }, true);
+    assert.ok(await apps.openClient(house.projectId, "own"));
+    await apps.setDefinition(house.projectId, "own", { name: "own", title: "x" }, false);
+    assert.equal(await apps.openClient(house.projectId, "own"), undefined);
     assert.equal(await apps.openClient(house.projectId, "github"), undefined);
     assert.equal(await apps.get((await house.store.projects.ensure("other")).id, "own"), undefined);
     await create(house);

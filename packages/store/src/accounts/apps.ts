@@ -13,8 +13,11 @@ export function createApps(database: Database, vault: Vault): Apps {
   return {
     list: (projectId) => listApps(database, projectId),
     get: (projectId, name) => findApp(database, projectId, name),
-    setDefinition: (projectId, name, definition) =>
-      setApp(database, projectId, name, { definition: JSON.stringify(definition) }),
+    setDefinition: (projectId, name, definition, keepClient) =>
+      setApp(database, projectId, name, {
+        definition: JSON.stringify(definition),
+        ...(!keepClient && { sealed_client: null }),
+      }),
     setClient: (projectId, name, client) =>
       setApp(database, projectId, name, {
         sealed_client: vault.seal(clientPlace(projectId, name), JSON.stringify(client)),
@@ -55,7 +58,7 @@ function setApp(
   database: Database,
   projectId: string,
   name: string,
-  change: { definition: string } | { sealed_client: Buffer },
+  change: { definition?: string; sealed_client?: Buffer | null },
 ): Promise<void> {
   return database.transaction(async (transaction) => {
     await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`apps ${projectId}`}, 0))`.execute(transaction);

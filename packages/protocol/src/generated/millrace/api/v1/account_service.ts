@@ -1497,8 +1497,9 @@ export const AccountServiceService = {
     responseDeserialize: (value: Buffer): ListAppsResponse => ListAppsResponse.decode(value),
   },
   /**
-   * Creates or replaces an app of the project's own; it hides a built-in one of the same name. Fails with INVALID_ARGUMENT
-   * (`INVALID_APP`) and RESOURCE_EXHAUSTED (`TOO_MANY_APPS`).
+   * Creates or replaces an app of the project's own; it hides a built-in one of the same name. Where its `tokenUrl` becomes
+   * another one, it loses its client. Fails with INVALID_ARGUMENT (`INVALID_APP`), RESOURCE_EXHAUSTED (`TOO_MANY_APPS`) and,
+   * with another `tokenUrl`, FAILED_PRECONDITION (`APP_IN_USE`) while there are accounts with tokens of it.
    */
   setApp: {
     path: "/millrace.api.v1.AccountService/SetApp" as const,
@@ -1629,8 +1630,9 @@ export interface AccountServiceServer extends UntypedServiceImplementation {
   /** Lists the apps that accounts can be of: built-in ones and the project's own, ordered by name. */
   listApps: handleUnaryCall<ListAppsRequest, ListAppsResponse>;
   /**
-   * Creates or replaces an app of the project's own; it hides a built-in one of the same name. Fails with INVALID_ARGUMENT
-   * (`INVALID_APP`) and RESOURCE_EXHAUSTED (`TOO_MANY_APPS`).
+   * Creates or replaces an app of the project's own; it hides a built-in one of the same name. Where its `tokenUrl` becomes
+   * another one, it loses its client. Fails with INVALID_ARGUMENT (`INVALID_APP`), RESOURCE_EXHAUSTED (`TOO_MANY_APPS`) and,
+   * with another `tokenUrl`, FAILED_PRECONDITION (`APP_IN_USE`) while there are accounts with tokens of it.
    */
   setApp: handleUnaryCall<SetAppRequest, App>;
   /**
@@ -1692,8 +1694,9 @@ export interface AccountServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListAppsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Creates or replaces an app of the project's own; it hides a built-in one of the same name. Fails with INVALID_ARGUMENT
-   * (`INVALID_APP`) and RESOURCE_EXHAUSTED (`TOO_MANY_APPS`).
+   * Creates or replaces an app of the project's own; it hides a built-in one of the same name. Where its `tokenUrl` becomes
+   * another one, it loses its client. Fails with INVALID_ARGUMENT (`INVALID_APP`), RESOURCE_EXHAUSTED (`TOO_MANY_APPS`) and,
+   * with another `tokenUrl`, FAILED_PRECONDITION (`APP_IN_USE`) while there are accounts with tokens of it.
    */
   setApp(request: SetAppRequest, callback: (error: ServiceError | null, response: App) => void): ClientUnaryCall;
   setApp(
