@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { loadTools } from "@millrace/provision";
@@ -10,8 +10,8 @@ export interface OtherUser {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Nobody's: an ordinary user needs no entry in /etc/passwd. */
-const UID = 54_322;
+/** Users of the system's own that no program runs as: Postgres wants one that has a name. */
+const NAMES = ["games", "news", "uucp", "man"];
 
 /**
  * An ordinary user with tools below `folder`: root's own Python often lies where others cannot go, so the system's is taken,
@@ -23,7 +23,8 @@ export function makeOtherUser(folder: string): OtherUser | undefined {
   const packages = ask(tools.python, "import sysconfig; print(sysconfig.get_path('purelib'))");
   const version = ask(tools.python, "import sys; print('python%d.%d' % sys.version_info[:2])");
   const python = ["/usr/bin", "/usr/local/bin"].map((place) => join(place, version)).find((path) => existsSync(path));
-  if (python === undefined || packages === "") return undefined;
+  const uid = NAMES.map((name) => uidOf(name)).find((found) => found !== undefined);
+  if (python === undefined || packages === "" || uid === undefined) return undefined;
   const libraries = join(folder, "libraries");
   cpSync(packages, libraries, { recursive: true });
   const uv = join(folder, "uv");
@@ -34,11 +35,16 @@ export function makeOtherUser(folder: string): OtherUser | undefined {
   const home = join(folder, "home");
   mkdirSync(home);
   writeFileSync(join(folder, "tools.json"), JSON.stringify({ ...tools, python: wrapper }));
-  for (const path of [folder, home]) chownSync(path, UID, UID);
+  for (const path of [folder, home]) chownSync(path, uid, uid);
   return {
-    uid: UID,
+    uid,
     environment: { MILLRACE_TOOLS: folder, MILLRACE_UV: uv, HOME: home, XDG_STATE_HOME: join(home, "state") },
   };
+}
+
+function uidOf(name: string): number | undefined {
+  const line = new RegExp(`^${name}:[^:]*:(\\d+):`, "m").exec(readFileSync("/etc/passwd", "utf8"));
+  return line === null ? undefined : Number(line[1]);
 }
 
 function ask(python: string, code: string): string {

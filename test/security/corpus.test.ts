@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -45,8 +45,9 @@ function titleOf({ name, tries }: HostileStep): string {
 }
 
 function otherUser(): OtherUser {
-  const folder = mkdtempSync(join(scratchFolder(), "user-"));
-  mkdirSync(folder, { recursive: true });
+  const scratch = scratchFolder();
+  chmodSync(scratch, 0o711);
+  const folder = mkdtempSync(join(scratch, "user-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const user = makeOtherUser(folder);
   if (user === undefined) throw new TypeError("there is no Python that another user could run");
