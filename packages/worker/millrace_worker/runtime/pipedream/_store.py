@@ -20,7 +20,7 @@ _KEY_BYTES_MAX = 1024
 _VALUE_BYTES_MAX = 1 << 20
 _OPERATIONS_MAX = 1000
 #: Arguments of one call may have 256 KiB; keys count several times their size when they have to be escaped.
-_KEY_BYTES_OF_CALL_MAX = 40_000
+_KEY_BYTES_OF_CALL_MAX = 30_000
 _ABSENT: Any = object()
 
 
