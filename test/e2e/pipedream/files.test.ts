@@ -359,6 +359,20 @@ def handler(pd):
     assert.equal((await fetch(url, { method: "POST" })).status, 405);
   });
 
+  test("a file is the body of an answer, with its type", async () => {
+    const { url } = await deploySteps(`def handler(pd):
+    file = pd.files.open("page.html").from_bytes(b"<p>hello</p>" * 100_000)
+    pd.respond({"status": 200, "body": file})
+`);
+    const response = await fetch(url);
+    assert.equal(response.headers.get("content-type"), "text/html");
+    assert.equal(await response.text(), "<p>hello</p>".repeat(100_000));
+    const { url: missing } = await deploySteps(`def handler(pd):
+    pd.respond({"status": 200, "body": pd.files.open("missing.html")})
+`);
+    assert.equal((await fetch(missing)).status, 500);
+  });
+
   test("what fails while a file is written leaves the file as it was", async () => {
     const run = await runSteps(`def handler(pd):
     file = pd.files.open("kept.txt").from_bytes(b"before")

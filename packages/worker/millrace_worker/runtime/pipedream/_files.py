@@ -149,6 +149,16 @@ class File:
 
     to_buffer = to_bytes
 
+    def iter_bytes(self) -> Iterator[bytes]:
+        """The content in pieces; with `headers`, it makes a file a body for `pd.respond`."""
+        with self.open("rb") as source:
+            yield from _pieces(source)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What an answer says that has the file as its body."""
+        return {"content-type": self.content_type}
+
     def to_file(self, path: str | os.PathLike[str]) -> str:
         """Copies the content to a file in /tmp and returns its path."""
         with self.open("rb") as source, open(path, "wb") as target:
