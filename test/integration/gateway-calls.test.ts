@@ -138,6 +138,8 @@ describe("what runners ask gateways on behalf of user code", () => {
       const asked = ask(token, "store.write", request, { body: Buffer.from(body) });
       await assert.rejects(asked, refused("INVALID_CALL"), JSON.stringify(request).slice(0, 200));
     }
+    const late = ask(token, "store.write", increment, { number: 1_000_001 });
+    await assert.rejects(late, refused("TOO_MANY_WRITES"));
     assert.equal(await counted(), before);
   });
 });

@@ -57,6 +57,8 @@ test("a runner says and hears what runners do", async () => {
     "",
     "PUB millrace.schedulers.heartbeat 0",
     "",
+    "PUB millrace.svc.call 0",
+    "",
     "SUB millrace.r.me.assign 1",
   ];
   assert.doesNotMatch(await say("runner", "r", ...said), /-ERR/);

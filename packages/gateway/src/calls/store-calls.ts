@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { RunTokenClaims } from "@millrace/core";
+import { PlatformError, type RunTokenClaims } from "@millrace/core";
 import {
   DATA_STORE_BOUNDS as BOUNDS,
   type DataStoreEntry,
@@ -24,6 +24,8 @@ const TTL_MAX_S = 100 * 366 * 86_400;
 /** A number that Postgres adds exactly; its exponent is bounded, since it is written out. */
 const AMOUNT = /^-?\d{1,310}(\.\d{1,350})?([eE][+-]?\d{1,3})?$/;
 const STORE_BYTES_MAX = 256;
+/** Writes of one execution of a step: each is remembered until its run is over. */
+const WRITES_MAX = 1_000_000;
 
 /** The data stores of user code's own project. Values pass as the bytes that they are, once it is sure that they are JSON. */
 export function storeCalls(options: StoreCallsOptions): Record<string, CallHandler> {
@@ -72,6 +74,10 @@ async function write(
   const operations = readOperations(fields, call.body);
   const { runId, assignment, projectId } = claims;
   const { path, execution, number } = call;
+  if (number > WRITES_MAX) {
+    const message = `a step makes at most ${WRITES_MAX} calls that write; set_many and transactions write many keys in one`;
+    throw new PlatformError("ResourceExhausted", "TOO_MANY_WRITES", message);
+  }
   const digest = createHash("sha256").update(JSON.stringify(call.request)).update("\0").update(call.body).digest();
   const origin = { runId, assignment, path, execution, number, digest };
   const results = await dataStores.write(projectId, storeOf(fields), operations, { bytesMax, origin });
