@@ -83,15 +83,13 @@ def handler(pd):
 
 test("PIL resizes an uploaded image and the answer is the PNG", async () => {
   const source = `
-import base64
 import io
 from PIL import Image
 
 def handler(pd):
-    body = pd.steps["trigger"]["event"]["body"]
-    with open("/tmp/in.png", "wb") as file:
-        file.write(base64.b64decode(body["image"]))
-    small = Image.open("/tmp/in.png").resize((8, 8))
+    upload = pd.files.open(pd.steps["trigger"]["event"]["body"]["image"])
+    with upload.open() as file:
+        small = Image.open(file).resize((8, 8))
     out = io.BytesIO()
     small.save(out, "PNG")
     pd.respond({"status": 200, "headers": {"content-type": "image/png"}, "body": out.getvalue()})
@@ -99,11 +97,9 @@ def handler(pd):
   const trigger = { http: { respond: "workflow" } };
   const { workflow } = await watchDeploy(house, { name: "image", trigger, steps: { image: source } });
   const image = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-  const response = await fetch(workflow.triggers[0]!.url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ image }),
-  });
+  const form = new FormData();
+  form.set("image", new Blob([Buffer.from(image, "base64")], { type: "image/png" }), "pixel.png");
+  const response = await fetch(workflow.triggers[0]!.url, { method: "POST", body: form });
   const bytes = Buffer.from(await response.arrayBuffer());
   assert.equal(response.headers.get("content-type"), "image/png");
   assert.equal(bytes.subarray(1, 4).toString(), "PNG");

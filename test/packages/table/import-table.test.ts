@@ -12,6 +12,7 @@ import { scratchFolder } from "@millrace/testkit";
 
 const run = promisify(execFile);
 const uv = join(dirname(loadTools().python), "uv");
+const scratch = scratchFolder();
 const AT_ONCE = 3;
 
 /** Packages that come as source and want libraries of the machine: what they hold is known only once they are built. */
@@ -28,7 +29,7 @@ async function hasModule(folder: string, importName: string): Promise<boolean> {
 
 /** Says what is wrong with the rows of one package; nothing when each import is in it. */
 async function problemsOf(requirement: string, imports: readonly string[]): Promise<string[]> {
-  const folder = await mkdtemp(join(scratchFolder(), "row-"));
+  const folder = await mkdtemp(join(scratch, "row-"));
   const name = packageNameOf(requirement);
   try {
     await run(uv, [

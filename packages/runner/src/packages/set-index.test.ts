@@ -6,11 +6,12 @@ import { test } from "node:test";
 import { scratchFolder } from "@millrace/testkit";
 import { SetIndex } from "./set-index.ts";
 
+const scratch = scratchFolder();
 const HOUR_MS = 3_600_000;
 const NEVER = { bytesMax: Number.MAX_SAFE_INTEGER, idleMs: Number.MAX_SAFE_INTEGER, protectMs: 0 };
 
 async function openIndex(folder?: string): Promise<{ folder: string; index: SetIndex }> {
-  const made = folder ?? (await mkdtemp(join(scratchFolder(), "sets-")));
+  const made = folder ?? (await mkdtemp(join(scratch, "sets-")));
   const index = new SetIndex(made);
   await index.open();
   return { folder: made, index };
