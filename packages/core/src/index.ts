@@ -95,9 +95,9 @@ export {
 } from "./workflow/workflow-definition.ts";
 export { WORKFLOW_SCHEMA } from "./workflow/workflow-schema.ts";
 export { parseDirectoryPath, parseFilePath } from "./files/file-path.ts";
-export { findPackage, type ProvidingPackage } from "./packages/find-package.ts";
-export { IMPORT_TABLE } from "./packages/import-table.ts";
-export { lockedPackages, packageChanges, type LockedPackage, type PackageChange } from "./packages/lock.ts";
+export { findPackage, type ProvidingPackage } from "./requirements/find-package.ts";
+export { IMPORT_TABLE } from "./requirements/import-table.ts";
+export { lockedPackages, packageChanges, type LockedPackage, type PackageChange } from "./requirements/lock.ts";
 export {
   planPackages,
   type AskedRequirement,
@@ -105,5 +105,5 @@ export {
   type PackageWishes,
   type PlannedRequirement,
   type SourceImport,
-} from "./packages/plan-packages.ts";
-export { normalizePackageName, packageNameOf, parseRequirement, type Requirement } from "./packages/requirement.ts";
+} from "./requirements/plan-packages.ts";
+export { normalizePackageName, packageNameOf, parseRequirement, type Requirement } from "./requirements/requirement.ts";

@@ -1,4 +1,4 @@
-import { parseRequirement } from "../packages/requirement.ts";
+import { parseRequirement } from "../requirements/requirement.ts";
 import { describe, type DefinitionProblem, type FieldReader } from "./field-reader.ts";
 import { WORKFLOW_BOUNDS as BOUNDS, WORKFLOW_PATTERNS as PATTERNS } from "./workflow-definition.ts";
 
