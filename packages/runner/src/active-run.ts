@@ -1,13 +1,13 @@
 import type { wire } from "@millrace/bus";
 import type { messages } from "@millrace/core";
-import type { session } from "@millrace/protocol";
+import type { session, step } from "@millrace/protocol";
 
 import type { CallingRun } from "./calls/call-relay.ts";
 import type { Environment } from "./definitions/environment-cache.ts";
 import type { GrantedSecrets } from "./logs/granted-secrets.ts";
 import type { LogSource } from "./logs/log-shipper.ts";
 import { RunSecrets } from "./logs/run-secrets.ts";
-import { inlineBytesOf, tmpObjectsOf, type LoadedPayloads } from "./payloads/run-payloads.ts";
+import { inlineBytesOf, tmpOf, type LoadedPayloads } from "./payloads/run-payloads.ts";
 
 /** An assignment as the brain sees it, with what it has no use for. */
 export type WiredAssign = ReturnType<typeof wire.assignFromWire>;
@@ -33,6 +33,8 @@ export interface ActiveRun {
   killed: boolean;
   /** Bytes of its payloads that travel in messages and rows. */
   inlineBytes: number;
+  /** What was said last of its /tmp, as checkpoints carry it. */
+  tmp: step.TmpSnapshot | undefined;
   /** Objects with what it had in /tmp, the newest last. */
   tmpObjects: string[];
   /** What the references of its assignment stand for, until a worker has it. */
@@ -67,7 +69,7 @@ export function activeRun(assign: WiredAssign, nowMs: number, lifeMs: number, ki
     silentUntilMs: Infinity,
     killed: false,
     inlineBytes: inlineBytesOf(assign),
-    tmpObjects: tmpObjectsOf(assign),
+    ...tmpOf(assign),
   };
 }
 

@@ -143,6 +143,23 @@ describe("results of steps", () => {
   });
 });
 
+describe("a further execution of a step", () => {
+  it("says again what is in /tmp, since the one before it is not looked at any more", async () => {
+    const objects = new ObjectsInMemory();
+    const payloads = payloadsOf(objects);
+    const run = runOf({ tmp: { content: objects.put("saved"), unsaved: "" } });
+    const again = { ...resultOf({ returned: 1 }), path: "steps/0/runs/2" };
+    assert.equal(payloads.concerns(run, again), false);
+    assert.deepEqual(again.tmp?.content, run.assign.tmp?.content);
+    const large = await payloads.store(run, { ...resultOf({ returned: 300 * KIB }), path: "steps/0/runs/3" }, held);
+    assert.deepEqual(large?.tmp?.content, run.assign.tmp?.content);
+    const next = { ...resultOf({ returned: 1 }), path: "steps/1" };
+    payloads.concerns(run, next);
+    assert.equal(next.tmp, undefined);
+    assert.equal(objects.contents.size, 2);
+  });
+});
+
 describe("assignments", () => {
   it("with references get what these stand for, and the room is given back once", async () => {
     const objects = new ObjectsInMemory();

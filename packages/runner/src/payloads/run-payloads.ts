@@ -25,6 +25,7 @@ export interface RunPayloadsOptions {
 const RUN_INLINE_BYTES = 4 * 1024 * 1024;
 /** A reference saves nothing here. */
 const TINY_BYTES = 1024;
+const FURTHER_EXECUTION = /\/runs\/\d+$/;
 const PAYLOAD: ObjectPurpose = { use: control.ObjectUse.PAYLOAD, superseded: [] };
 
 /** Bytes that an assignment carries in its messages. */
@@ -116,20 +117,30 @@ export class RunPayloads {
   }
 
   /** True when something of a result has to be stored before it is reported; if not, counts what travels with it. */
-  concerns(run: ActiveRun, { exportsJson, returnValueJson, response, tmp }: step.StepResult): boolean {
+  concerns(run: ActiveRun, result: step.StepResult): boolean {
+    const { exportsJson, returnValueJson, response, tmp } = result;
     const bytes = exportsJson.length + (returnValueJson?.length ?? 0) + (response?.body.length ?? 0);
     const large = bytes > INLINE_BYTES_MAX || run.inlineBytes + bytes > RUN_INLINE_BYTES;
     if (large || (tmp !== undefined && tmp.content.length > 0)) return true;
     run.inlineBytes += bytes;
+    this.#rememberTmp(run, result);
     return false;
+  }
+
+  /** A further execution of a step takes the place of the one before it, and of what that one has said of /tmp. */
+  #rememberTmp(run: ActiveRun, result: step.StepResult): void {
+    if (result.tmp !== undefined) run.tmp = result.tmp;
+    else if (run.tmp !== undefined && FURTHER_EXECUTION.test(result.path)) result.tmp = run.tmp;
   }
 
   /** The result with references in place of what is large; undefined when the run has left meanwhile. */
   async store(run: ActiveRun, result: step.StepResult, held: () => boolean): Promise<step.StepResult | undefined> {
     const asker = { runToken: run.assign.runToken, held };
     try {
-      const small = await this.#storeLargest(run, result, asker);
-      return small.tmp === undefined ? small : { ...small, tmp: await this.#storeTmp(run, small.tmp, asker) };
+      const small = { ...(await this.#storeLargest(run, result, asker)) };
+      if (small.tmp !== undefined) small.tmp = await this.#storeTmp(run, small.tmp, asker);
+      this.#rememberTmp(run, small);
+      return small;
     } catch (thrown) {
       const error = coerceError(thrown);
       if (error.reason === "RUN_LEFT") return undefined;
@@ -182,10 +193,12 @@ export class RunPayloads {
   }
 }
 
-/** The objects with a run's /tmp that its assignment names. */
-export function tmpObjectsOf({ tmp }: WiredAssign): string[] {
-  const reference = tmp && parsePayloadReference(tmp.content);
-  return reference ? [reference.objectId] : [];
+/** What an assignment says of a run's /tmp: the snapshot, and the object that holds it. */
+export function tmpOf({ tmp }: WiredAssign): Pick<ActiveRun, "tmp" | "tmpObjects"> {
+  if (tmp === undefined) return { tmp, tmpObjects: [] };
+  const reference = parsePayloadReference(tmp.content);
+  const { unsaved, content } = tmp;
+  return { tmp: { content: asBuffer(content), unsaved }, tmpObjects: reference ? [reference.objectId] : [] };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
