@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 
+import { PlatformError } from "@millrace/core";
 import { control, session } from "@millrace/protocol";
 import type { startScratchNats } from "@millrace/testkit";
 
@@ -32,6 +33,30 @@ test("a run goes through its steps as their checkpoints are committed, and leave
   await until(() => house.beats.length > beats + 1, "two beats");
   assert.deepEqual(house.beats.at(-1)!.held, []);
   assert.equal(house.beats.at(-1)!.slotsFree, house.beats.at(-1)!.slotsTotal);
+});
+
+test("what user code asks for goes to a gateway with the run's token, again after a silence, and comes back", async () => {
+  const asked: control.CallRequest[] = [];
+  house.channels.call().serve(async (request) => {
+    asked.push(request);
+    if (asked.length === 1) await new Promise(() => {});
+    if (request.method === "test.refuse") throw new PlatformError("PermissionDenied", "NOT_YOURS", "not yours");
+    return { responseJson: Buffer.from("[1]"), body: request.body, error: undefined, secrets: [] };
+  });
+  house.startRunner(nats, { MILLRACE_CALL_TRY_MS: "100" });
+  await house.ready();
+  const answer = async (method: string) => {
+    const { result } = await house.checkpoint(house.assign({ event: { ask: method } }), "steps/0");
+    return JSON.parse(result!.exportsJson.toString()).answer as unknown;
+  };
+  assert.deepEqual(await answer("test.echo"), { text: "[1]body" });
+  assert.equal(asked.length, 2, "the first copy was not answered");
+  assert.deepEqual(asked[0], asked[1]);
+  const { runToken, path, number, execution, requestJson } = asked[0]!;
+  assert.deepEqual([runToken, path, number, execution], ["token:v1", "steps/0", 7, 1]);
+  assert.equal(requestJson.toString(), '{"key":"k"}');
+  const error = { type: "PermissionError", reason: "NOT_YOURS", message: "not yours" };
+  assert.deepEqual(await answer("test.refuse"), { text: "", error });
 });
 
 test("a checkpoint is repeated until it is committed", async () => {

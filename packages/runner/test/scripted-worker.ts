@@ -1,6 +1,7 @@
 /**
  * A worker without environments, for tests: speaks the session's contract and does to each run what the run's event says.
- * Events are `{"steps": n, "lines": [...], "fail": text, "silent": true, "die": true, "refuse": true}`; all keys optional.
+ * Events are `{"steps": n, "lines": [...], "fail": text, "silent": true, "die": true, "refuse": true,
+ * "ask": method}`; all keys optional. With `ask`, a step asks the platform and ends with the answer among its exports.
  */
 import { credentials, Metadata } from "@grpc/grpc-js";
 import { session, step } from "@millrace/protocol";
@@ -13,6 +14,7 @@ interface Script {
   silent?: boolean;
   die?: boolean;
   refuse?: boolean;
+  ask?: string;
 }
 
 const { MILLRACE_RUNNER_SOCKET, MILLRACE_WORKER_TOKEN, MILLRACE_WORKER_ID, SCRIPTED_PROTOCOL, SCRIPTED_DEAF } =
@@ -27,7 +29,7 @@ const metadata = new Metadata();
 metadata.set("authorization", `Bearer ${MILLRACE_WORKER_TOKEN}`);
 const stream = client.session(metadata);
 const versions = new Map<string, session.LoadVersion>();
-const runs = new Map<string, { start: session.StartRun; sequence: number }>();
+const runs = new Map<string, { start: session.StartRun; sequence: number; answer?: session.HostCallResult }>();
 let draining = false;
 
 function say(...frames: Frame[]): void {
@@ -45,6 +47,7 @@ function runStep(start: session.StartRun, index: number): void {
   const now = new Date();
   say({ $case: "stepStarted", value: { assignment, path: code.path, startTime: now, warm: false } });
   if (script.silent) return;
+  if (script.ask !== undefined && run.answer === undefined) return ask(assignment, code.path, script.ask);
   const texts = [...(script.lines ?? []), ...(script.fail === undefined ? [] : [script.fail])];
   const lines = texts.map((text) => ({
     sequence: ++run.sequence,
@@ -58,6 +61,18 @@ function runStep(start: session.StartRun, index: number): void {
   say({ $case: "stepFinished", value: { assignment, result: result(start, code, script, run.sequence) } });
 }
 
+function ask(assignment: session.Assignment | undefined, path: string, method: string): void {
+  const call = { assignment, path, number: 7, execution: 1, method };
+  say({ $case: "call", value: { ...call, requestJson: Buffer.from('{"key":"k"}'), body: Buffer.from("body") } });
+}
+
+/** The step goes on where it asked. */
+function answered(answer: session.HostCallResult): void {
+  const run = runs.get(answer.assignment!.runId)!;
+  run.answer = answer;
+  runStep(run.start, run.start.doneSteps.length);
+}
+
 function result(
   start: session.StartRun,
   code: session.StepCode,
@@ -68,6 +83,7 @@ function result(
     environment: start.environment,
     done: start.doneSteps.map((done) => done.name),
     source: code.source,
+    answer: describe(runs.get(start.assignment!.runId)?.answer),
   };
   const { fail } = script;
   return {
@@ -96,6 +112,10 @@ function result(
   };
 }
 
+function describe(answer: session.HostCallResult | undefined): unknown {
+  return answer && { text: answer.responseJson.toString() + answer.body.toString(), error: answer.error };
+}
+
 function gone(assignment: session.Assignment, cause: session.GoneCause): void {
   runs.delete(assignment.runId);
   say({ $case: "runGone", value: { assignment, cause, message: "as scripted" } });
@@ -121,6 +141,8 @@ function handle(frame: NonNullable<session.RunnerFrame["frame"]>): void {
       const { start } = runs.get(frame.value.assignment!.runId)!;
       return runStep(start, Number(frame.value.path.slice("steps/".length)) + 1);
     }
+    case "callResult":
+      return answered(frame.value);
     case "endRun":
       return gone(frame.value.assignment!, session.GoneCause.ENDED);
     case "killRun":
