@@ -168,6 +168,7 @@ export class Pauses {
     if (request.kind === "cancel" || isInFlight(run)) return;
     const { message } = request;
     if (isMeant(run, message)) return this.resume(part, run, message);
+    if (isOutdated(run, message, found)) return;
     const isOver = message.path === "" || isBehind(run, message.path);
     const outcome = found.resumedBy === message.requestId ? "DONE" : isOver ? "OVER" : "EARLY";
     this.answer(part, message, outcome, run.state);
@@ -196,4 +197,13 @@ export class Pauses {
 /** True when the run is in the very pause that a request wants to end. */
 function isMeant(run: OwnedRun, { path }: Resume): boolean {
   return run.phase === "SUSPENDED" && (path === "" || run.steps.at(-1)?.path === path);
+}
+
+/**
+ * True when what was read shows a pause that is over by now: who has ended it is for the sender's next copy to find out. One
+ * that the clock has ended is over in the record only with the next assignment, and nobody has ended it.
+ */
+function isOutdated(run: OwnedRun, { path }: Resume, { paused }: FoundRun): boolean {
+  const wokenByClock = run.phase === "PENDING" && run.state === "SUSPENDED";
+  return paused !== undefined && !wokenByClock && (path === "" || paused.steps.at(-1)?.path === path);
 }
