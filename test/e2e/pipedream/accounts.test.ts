@@ -77,6 +77,24 @@ def handler(pd):
     assert.ok(text.includes("the key is ****") && text.includes("org-in-the-open"), text);
   });
 
+  test("an account with several fields has its secret one from stdin, and new fields count at once", async () => {
+    const plain = ["host=db.local", "port=5432", "database=shop", "user=me"].flatMap((field) => ["--plain", field]);
+    const fields = [...plain, "--field", "password"];
+    await house.cliJson(["account", "add", "postgresql", "shop", ...fields], { stdin: "first-password\n" });
+    const source =
+      "def handler(pd):\n    auth = pd.inputs['db']['$auth']\n    print(auth)\n    return [auth['host'], auth['password'][::-1]]\n";
+    const { displayName } = await deploySteps({ code: source }, { inputs: { code: { db: { account: "shop" } } } });
+    assert.deepEqual(valueOf(await house.run(displayName)), ["db.local", "drowssap-tsrif"]);
+    await house.cliJson(["account", "update", "shop", ...fields], { stdin: "second-password\n" });
+    const done = await house.run(displayName);
+    assert.deepEqual(valueOf(done), ["db.local", "drowssap-dnoces"]);
+    assert.ok(linesOf(done).join().includes("'password': '****'"), linesOf(done).join());
+    const missing = await house.cli(["account", "add", "postgresql", "half", "--plain", "host=x", "--json"], {
+      stdin: "",
+    });
+    assert.equal((missing.json as { error: { reason: string } }).error.reason, "FIELD_MISSING");
+  });
+
   test("a token is masked in lines, errors and in later runs of the same code that still hold it", async () => {
     const source = `
 import base64
