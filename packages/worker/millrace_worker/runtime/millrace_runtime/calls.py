@@ -8,7 +8,6 @@ and number name an operation, and the platform can tell a second copy of it from
 from __future__ import annotations
 
 import json
-import os
 from _thread import allocate_lock
 
 from millrace_runtime import frames
@@ -36,7 +35,6 @@ class Calls:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lock = allocate_lock()
-        self._owner = os.getpid()
         #: By number, whether somebody still wants the answer.
         self._waiting: dict[int, bool] = {}
         self._results: dict[int, bytes] = {}
@@ -64,7 +62,7 @@ class Calls:
         A question that changes nothing, and that depends on the time, is asked apart: it takes no number of the others, which
         would mean another operation when the step has to be run again.
         """
-        if os.getpid() != self._owner:
+        if not self._channel.owned:
             raise RuntimeError(
                 f"{method}: this is a child process of the step; only the step's own process can ask the platform "
                 "(start the child with data that it needs, or use threads)"

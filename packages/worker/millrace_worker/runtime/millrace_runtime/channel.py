@@ -106,9 +106,14 @@ class Channel:
             except OSError:
                 self.lost()
 
+    @property
+    def owned(self) -> bool:
+        """Whether this is the environment's own process, not one that user code has forked."""
+        return os.getpid() == self._owner
+
     def leave_in_child(self) -> None:
         """A child that user code has forked, and that comes back to the runtime, must neither speak nor clean up."""
-        if os.getpid() != self._owner:
+        if not self.owned:
             os._exit(0)
 
     def lost(self) -> NoReturn:
