@@ -11,7 +11,6 @@ import { readCorpus, type HostileStep } from "./read-corpus.ts";
 const SAMPLE: ReadonlySet<string> = new Set([
   "calls/methods_that_are_none",
   "channel/forged_end_of_run",
-  "escape/clone_into_a_user_namespace",
   "escape/control_groups",
   "exhaust/heap",
   "files/links_in_tmp",
@@ -19,6 +18,7 @@ const SAMPLE: ReadonlySet<string> = new Set([
   "logs/secrets_in_pieces",
   "others/environment_of_the_platform",
   "others/kill_everything",
+  "packages/pth_file",
 ]);
 
 const wanted = process.env["MILLRACE_CORPUS"] ?? "sample";

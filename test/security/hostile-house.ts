@@ -7,6 +7,8 @@ import { join } from "node:path";
 import type { RunDocument } from "@millrace/cli";
 import { TestHouse } from "../harness/test-house.ts";
 import type { OtherUser } from "../harness/other-user.ts";
+import { PackageIndex } from "../harness/package-index.ts";
+import { HOSTILE_PACKAGES } from "./hostile-packages.ts";
 import { escapedFiles, groupsOf, machineState, strayProcesses } from "./machine-state.ts";
 import type { HostileStep } from "./read-corpus.ts";
 
@@ -26,19 +28,28 @@ const SECRET = "hostile-secret-4f1c9e77";
 const NEIGHBOUR_MARK = "neighbour-mark-b81d22c5";
 const CLOUD_KEY = "cloud-key-of-the-operator-77aa12";
 
+interface Parts {
+  readonly house: TestHouse;
+  readonly index: PackageIndex;
+  readonly abstract: Server;
+  readonly user: OtherUser | undefined;
+}
+
 /** A house with hostile steps in it, and a neighbour that must not notice. */
 export class HostileHouse {
   readonly #house: TestHouse;
   readonly #before = machineState();
   readonly #canaries: readonly string[];
   readonly #seen: Record<string, unknown>;
+  readonly #index: PackageIndex;
   readonly #abstract: Server;
   readonly #uids: { from: number; to: number };
   readonly #processes: string;
   #neighbourRuns = 0;
 
-  private constructor(house: TestHouse, abstract: Server, processes: string, user: OtherUser | undefined) {
+  private constructor({ house, index, abstract, user }: Parts, processes: string) {
     this.#house = house;
+    this.#index = index;
     this.#abstract = abstract;
     this.#processes = processes;
     const state = readFileSync(join(house.data, "house.json"), "utf8");
@@ -50,8 +61,10 @@ export class HostileHouse {
   }
 
   static async start(user?: OtherUser): Promise<HostileHouse> {
+    const index = await PackageIndex.start();
+    index.add(...HOSTILE_PACKAGES);
     const house = await TestHouse.start({
-      environment: { AWS_SECRET_ACCESS_KEY: CLOUD_KEY },
+      environment: { AWS_SECRET_ACCESS_KEY: CLOUD_KEY, MILLRACE_PACKAGE_INDEX_URL: index.url },
       ...(user !== undefined && { user }),
     });
     // As a daemon of the machine would: a socket by an abstract name.
@@ -61,7 +74,7 @@ export class HostileHouse {
     abstract.address = () => name;
     await house.cli(["env", "set", "HOSTILE_SECRET", SECRET]);
     await house.deploy({ name: "neighbour", trigger: { http: {} }, steps: { work: NEIGHBOUR } });
-    const made = new HostileHouse(house, abstract, await pids(house), user);
+    const made = new HostileHouse({ house, index, abstract, user }, await pids(house));
     await made.checkNeighbour();
     return made;
   }
@@ -81,7 +94,11 @@ export class HostileHouse {
   async checkNeighbour(): Promise<void> {
     this.#neighbourRuns++;
     const run = await this.#house.run("neighbour", { mark: NEIGHBOUR_MARK });
-    assert.deepEqual(run.steps[0]?.returnValue, [this.#neighbourRuns, ["mine"], true], run.failure?.message ?? run.state);
+    assert.deepEqual(
+      run.steps[0]?.returnValue,
+      [this.#neighbourRuns, ["mine"], true],
+      run.failure?.message ?? run.state,
+    );
   }
 
   /** What only shows at the end: the machine, the house's processes, and nothing left of any environment. */
@@ -96,6 +113,7 @@ export class HostileHouse {
 
   async stop(): Promise<void> {
     this.#abstract.close();
+    this.#index.stop();
     const workers = (await this.#house.processes()).filter(({ role }) => role === "worker");
     await this.#house.stop();
     for (const { pid } of workers) assert.deepEqual(await eventually(() => groupsOf(pid ?? 0)), []);

@@ -348,8 +348,15 @@ def _described(error: BaseException, step: Step, explain: Callable[[BaseExceptio
         return _describe(error, step, explain)
     except BaseException as trouble:  # The type is better than nothing.
         kind = type(error).__name__
-        message = f"(no details: {type(trouble).__name__})"
+        message = f"{_text_of(error)}(no details: {type(trouble).__name__})"
         return {"cause": "EXCEPTION", "type": kind, "message": message, "traceback": "", "line": 0}
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return f"{str(error)[:1024]} "
+    except BaseException:
+        return ""
 
 
 def _describe(error: BaseException, step: Step, explain: Callable[[BaseException], str]) -> dict[str, Any]:
