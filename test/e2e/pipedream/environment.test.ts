@@ -5,8 +5,13 @@ import { deploySteps, house, linesOf, runSteps, useHouse, valueOf } from "../../
 
 const SECRET = "s3cr3t/of mine+ünd=more";
 
-/** Sets a secret variable. */
-const setSecret = (name: string, value: string) => house.cliJson(["env", "set", name], { stdin: value });
+/** Sets a secret variable, or a plain one. */
+function set(name: string, value: string, secret = true) {
+  const variable = { name: `variables/${name}`, value, secret, updateTime: undefined };
+  return house.client.variables.setVariable({ variable });
+}
+
+const unset = (name: string) => house.client.variables.deleteVariable({ name: `variables/${name}` });
 
 describe("environment variables, from the code of steps", () => {
   useHouse();
@@ -19,8 +24,8 @@ describe("environment variables, from the code of steps", () => {
   });
 
   test("one that is set is there, in code of the module too, for children too, and in each step", async () => {
-    await setSecret("API_TOKEN", SECRET);
-    await house.cliJson(["env", "set", "REGION", "eu-west", "--plain"]);
+    await set("API_TOKEN", SECRET);
+    await set("REGION", "eu-west", false);
     const run = await runSteps({
       one: "import os\nTOKEN = os.environ['API_TOKEN']\ndef handler(pd):\n    os.environ['REGION'] = 'changed'\n    return len(TOKEN)\n",
       two: "import os, subprocess\ndef handler(pd):\n    region = subprocess.run(['sh', '-c', 'printf %s $REGION'], capture_output=True, text=True).stdout\n    return [len(os.environ['API_TOKEN']), region]\n",
@@ -34,21 +39,21 @@ describe("environment variables, from the code of steps", () => {
   });
 
   test("a change is seen without a redeploy, by what was read when the module was loaded too", async () => {
-    await setSecret("MODE", "the-old-mode");
+    await set("MODE", "the-old-mode");
     const source =
       "import os\nMODE = os.environ.get('MODE')\ndef handler(pd):\n    return [MODE, os.environ.get('MODE')]\n";
     const { displayName } = await deploySteps(source);
     const values = async () => valueOf(await house.run(displayName));
     assert.deepEqual(await values(), ["the-old-mode", "the-old-mode"]);
     assert.deepEqual(await values(), ["the-old-mode", "the-old-mode"]);
-    await setSecret("MODE", "the-new-mode");
+    await set("MODE", "the-new-mode");
     assert.deepEqual(await values(), ["the-new-mode", "the-new-mode"]);
-    await house.cliJson(["env", "unset", "MODE"]);
+    await unset("MODE");
     assert.deepEqual(await values(), [null, null]);
   });
 
   test("a secret is in no log line, in whatever way it is printed", async () => {
-    await setSecret("API_TOKEN", SECRET);
+    await set("API_TOKEN", SECRET);
     const run = await runSteps(`
 import base64, json, logging, os, sys, time, urllib.parse, warnings
 
@@ -79,7 +84,7 @@ def handler(pd):
   });
 
   test("a secret is in no error: its message, its type, its traceback, or what it is chained to", async () => {
-    await setSecret("API_TOKEN", SECRET);
+    await set("API_TOKEN", SECRET);
     const failing = `
 import os
 TOKEN = os.environ["API_TOKEN"]
@@ -102,7 +107,7 @@ def handler(pd):
   });
 
   test("no door shows a secret again, and the data folder has none in the clear", async () => {
-    await setSecret("HIDDEN", "hidden-value-of-mine");
+    await set("HIDDEN", "hidden-value-of-mine");
     for (const args of [
       ["env", "list"],
       ["env", "list", "--json"],
@@ -119,22 +124,15 @@ def handler(pd):
   });
 
   test("names and values that cannot be are refused", async () => {
-    const cases: [string[], string][] = [
-      [["env", "set", "1X", "v"], "INVALID_VARIABLE"],
-      [["env", "set", "A-B", "v"], "INVALID_VARIABLE"],
-      [["env", "set", "MILLRACE_X", "v"], "INVALID_VARIABLE"],
-      [["env", "unset", "1X"], "INVALID_VARIABLE"],
-      [["env", "unset", "NOT_THERE"], "VARIABLE_NOT_FOUND"],
-    ];
-    for (const [args, reason] of cases) {
-      const { json } = await house.cli([...args, "--json"]);
-      assert.equal((json as { error: { reason: string } }).error.reason, reason, args.join(" "));
-    }
-    const large = await house.cli(["env", "set", "LARGE", "--json"], { stdin: "x".repeat(65_537) });
-    assert.equal((large.json as { error: { reason: string } }).error.reason, "INVALID_VARIABLE");
-    await house.cliJson(["env", "set", "LARGE"], { stdin: "x".repeat(65_536) });
+    const refused = async (asked: Promise<unknown>, reason: string) => assert.rejects(asked, { reason });
+    for (const name of ["1X", "A-B", "MILLRACE_X", "PIPEDREAM_X", ""])
+      await refused(set(name, "v"), "INVALID_VARIABLE");
+    await refused(unset("1X"), "INVALID_VARIABLE");
+    await refused(unset("NOT_THERE"), "VARIABLE_NOT_FOUND");
+    await refused(set("LARGE", "x".repeat(65_537)), "INVALID_VARIABLE");
+    await set("LARGE", "x".repeat(65_536));
     assert.equal(valueOf(await runSteps("import os\ndef handler(pd):\n    return len(os.environ['LARGE'])\n")), 65_536);
-    await house.cliJson(["env", "unset", "LARGE"]);
+    await unset("LARGE");
   });
 
   /** Nothing that gives a secret away: it as it is, its larger parts, or its encodings. */
