@@ -248,9 +248,10 @@ export const runnerSettings = {
   }),
   packageNetwork: choice({
     env: "MILLRACE_PACKAGE_NETWORK",
-    description: "What a build of packages reaches: the host's network, or nothing.",
-    words: ["open", "none"],
-    default: "open",
+    description:
+      "What a build of packages reaches: the same as user code, the host's network, public addresses only (with MILLRACE_NETWORK_ALLOW and MILLRACE_NETWORK_DENY), or nothing.",
+    words: ["same", "open", "internet", "none"],
+    default: "same",
   }),
   packageSdists: choice({
     env: "MILLRACE_PACKAGE_SDISTS",

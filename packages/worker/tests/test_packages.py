@@ -78,6 +78,8 @@ def install(folder: Path, backend: str, **bounds: Any) -> dict[str, Any]:
             "folder": str(folder),
             "index_url": url,
             "network": "open",
+            "network_allow": [],
+            "network_deny": [],
             "sdists": True,
             "memory_bytes": 512 << 20,
             "bytes_max": 1 << 30,

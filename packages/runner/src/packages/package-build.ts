@@ -13,7 +13,10 @@ export interface BuildSettings {
   readonly command: WorkerCommand;
   /** Index of packages; empty for what the machine's uv or pip is told. */
   readonly indexUrl: string;
+  /** Mode of the sandbox's network, with the ranges that are let through and kept out beside what the mode says. */
   readonly network: string;
+  readonly networkAllow: readonly string[];
+  readonly networkDeny: readonly string[];
   /** Whether packages may come as source, which runs code of theirs. */
   readonly sdists: boolean;
   readonly memoryBytes: number;
@@ -82,6 +85,8 @@ export class PackageBuild {
       folder,
       index_url: settings.indexUrl,
       network: settings.network,
+      network_allow: settings.networkAllow,
+      network_deny: settings.networkDeny,
       sdists: settings.sdists,
       memory_bytes: settings.memoryBytes,
       bytes_max: settings.bytesMax,

@@ -1,7 +1,7 @@
 """`python -m millrace_worker.packages`: one build, told by JSON lines on standard input, telling by JSON lines.
 
-First line: `{"folder", "index_url", "network", "sdists", "memory_bytes", "bytes_max", "seconds_max"}`. Then any of
-`{"do": "resolve", "requirements": [...], "preferred_lock"}` and `{"do": "install", "lock"}`; each is answered by progress
+First line: `{"folder", "index_url", "network", "network_allow", "network_deny", "sdists", "memory_bytes", "bytes_max",
+"seconds_max"}`. Then one of `{"do": "resolve", "requirements": [...], "preferred_lock"}` and `{"do": "install", "lock"}`; each is answered by progress
 (`{"stage", "done", "total"}`) and then `{"result": {...}}` or `{"error": {"reason", "message"}}`. The end of the input ends the
 build and everything of it. An installed set lies in `<folder>/set`, complete, owned by whoever runs this.
 """
@@ -72,6 +72,8 @@ async def build(job: dict[str, Any]) -> None:
         work_dir=work,
         read_only_binds=((uv, _UV),),
         network=job["network"],
+        network_allow=tuple(job["network_allow"]),
+        network_deny=tuple(job["network_deny"]),
         memory_limit_bytes=job["memory_bytes"],
         process_limit=_PROCESSES,
         open_files_total=1 << 16,
@@ -146,8 +148,7 @@ class Conversation:
             elif isinstance(answer.get("result"), dict):
                 return answer["result"]
             elif "error" in answer:
-                reason = "PACKAGES_BUILD_FAILED" if answer.get("ours") or command["do"] == "install" else "PACKAGES_UNRESOLVABLE"
-                raise BuildFailed(reason, str(answer["error"]))
+                raise BuildFailed(reason_of(command["do"], answer), str(answer["error"]))
 
     def _tell(self, progress: dict[str, Any]) -> None:
         if progress != self._told:
@@ -198,6 +199,13 @@ class Conversation:
             if not data:
                 self._loop.remove_reader(descriptor)
             self._tail = (self._tail + data)[-4096:]
+
+
+def reason_of(command: str, answer: dict[str, Any]) -> str:
+    """Whose fault a failure is: the index's, the build's, or that of what was asked for."""
+    if answer.get("unreachable"):
+        return "PACKAGE_INDEX_UNREACHABLE"
+    return "PACKAGES_BUILD_FAILED" if answer.get("ours") or command == "install" else "PACKAGES_UNRESOLVABLE"
 
 
 async def guard_time(process: SandboxedProcess, seconds_max: float) -> None:

@@ -22,6 +22,11 @@ _ERROR_CHARACTERS_MAX = 6000
 class Failed(Exception):
     """uv could not do it; what it said."""
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether it did not even get an answer."""
+        return "Failed to fetch" in str(self) or "error sending request" in str(self)
+
 
 class Build:
     """One resolution and, perhaps, one installation."""
@@ -52,7 +57,7 @@ class Build:
             try:
                 return {"lock": self._compile(wanted, job["preferred_lock"]) if wanted else "", "dropped": dropped}
             except Failed as error:
-                blamed = blame(wanted, str(error))
+                blamed = [] if error.unreachable else blame(wanted, str(error))
                 if not blamed:
                     raise
                 dropped += [{"requirement": one["requirement"], "message": "cannot be had"} for one in blamed]
@@ -183,7 +188,7 @@ def main() -> None:
                 result = build.install(job) if job["do"] == "install" else build.resolve(job)
                 say(result=result, seconds=round(time.monotonic() - started, 2))
             except Failed as error:
-                say(error=str(error))
+                say(error=str(error), unreachable=error.unreachable)
             except OSError as error:
                 say(error=f"{type(error).__name__}: {error}", ours=True)
 

@@ -1472,7 +1472,8 @@ export const WorkflowServiceService = {
    * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
    * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`, `INVALID_REQUIREMENT`, `PACKAGES_UNRESOLVABLE` for
    * packages that cannot be had) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
-   * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
+   * no runner could check the code, (`PACKAGE_INDEX_UNREACHABLE`, `PACKAGES_BUILD_FAILED`) when the packages could not be
+   * installed, DEADLINE_EXCEEDED (`PACKAGES_TIMEOUT`). The metadata of the `ErrorInfo` lists every mistake under the keys
    * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
    * `.message`, as far as each is known. A failed deploy changes nothing.
    */
@@ -1554,7 +1555,8 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
    * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
    * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`, `INVALID_REQUIREMENT`, `PACKAGES_UNRESOLVABLE` for
    * packages that cannot be had) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
-   * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
+   * no runner could check the code, (`PACKAGE_INDEX_UNREACHABLE`, `PACKAGES_BUILD_FAILED`) when the packages could not be
+   * installed, DEADLINE_EXCEEDED (`PACKAGES_TIMEOUT`). The metadata of the `ErrorInfo` lists every mistake under the keys
    * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
    * `.message`, as far as each is known. A failed deploy changes nothing.
    */
@@ -1633,7 +1635,8 @@ export interface WorkflowServiceClient extends Client {
    * not compile, `SOURCE_MISSING` for a file that the definition names and nobody sent, `SOURCE_UNUSED` for one that it
    * does not name, `SOURCE_TOO_LARGE`, `WORKFLOW_NAME_DIFFERS`, `INVALID_REQUIREMENT`, `PACKAGES_UNRESOLVABLE` for
    * packages that cannot be had) and with UNAVAILABLE (`NO_RUNNER`, `CHECK_FAILED`) when
-   * no runner could check the code. The metadata of the `ErrorInfo` lists every mistake under the keys
+   * no runner could check the code, (`PACKAGE_INDEX_UNREACHABLE`, `PACKAGES_BUILD_FAILED`) when the packages could not be
+   * installed, DEADLINE_EXCEEDED (`PACKAGES_TIMEOUT`). The metadata of the `ErrorInfo` lists every mistake under the keys
    * `problems.<n>.file`, `.line`, `.column`, `.path` (a place in the definition, such as `steps[1].python`) and
    * `.message`, as far as each is known. A failed deploy changes nothing.
    */
