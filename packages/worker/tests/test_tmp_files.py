@@ -197,6 +197,20 @@ def test_a_snapshot_that_is_none_does_not_stop_the_run(runner: ScriptedRunner, c
     assert "it could not be put back" in outcome.failure.message
 
 
+@pytest.mark.parametrize("segments", ["b'', b'1', b'', bytes(17 << 20)", "b'', b'\"' + b'x' * (2 << 20) + b'\"', b'', b''"])
+def test_a_forged_frame_has_the_same_bounds(runner: ScriptedRunner, segments: str) -> None:
+    forged = f"""
+        import os
+        from millrace_runtime import frames
+        view = memoryview(frames.encode(frames.FINISHED, {{"returned": True, "tmp": ""}}, [{segments}]))
+        while view:
+            view = view[os.write(frames.CONTROL_OUT, view) :]
+        """
+    outcome = run(runner, forged, "pass")
+    assert outcome.failure.type == "ProcessKilled"
+    assert "something impossible (more o" in outcome.failure.message
+
+
 @pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", "a//b", "."])
 def test_a_snapshot_puts_nothing_elsewhere(tmp_path: Path, path: str) -> None:
     import json

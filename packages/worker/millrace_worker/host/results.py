@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from millrace_worker.generated import step_pb2 as pb
+from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import signal_name
 from millrace_worker.host.malformed import Malformed, check_json
 from millrace_worker.host.pauses import children_from, pause_from
@@ -44,6 +45,15 @@ def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[by
             raise Malformed(f"{len(rest)} segments too many")
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from None
+
+
+def check_sizes(result: pb.StepResult, bounds: Bounds) -> None:
+    """Raises Malformed for more than the runtime would have let pass; a frame as such may hold both at once."""
+    body = len(result.response.body) if result.HasField("response") else 0
+    if len(result.exports_json) + len(result.return_value_json) + body > bounds.result_bytes_max:
+        raise Malformed("more output than a step may have")
+    if len(result.tmp.content) > bounds.tmp_saved_bytes:
+        raise Malformed("more of /tmp than is saved")
 
 
 def response_from(header: dict[str, Any], body: bytes) -> pb.Response:

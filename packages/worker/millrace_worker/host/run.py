@@ -26,6 +26,7 @@ from millrace_worker.host.lines import RunLines
 from millrace_worker.host.malformed import Malformed
 from millrace_worker.host.outbox import LAZY_SECONDS
 from millrace_worker.host.results import (
+    check_sizes,
     failure_from_death,
     failure_text,
     fill_result,
@@ -270,6 +271,7 @@ class Run:
             if kind == frames.FINISHED and self.state is State.STEP:
                 if not self._timed_out:
                     fill_result(self._result, header, segments)
+                    check_sizes(self._result, self._worker.bounds)
                     self._finish()
             elif kind == frames.RESPOND:
                 self._respond(header, segments)
