@@ -128,7 +128,14 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             pass
         return self.wait(found, seconds)
 
-    def load(self, *sources: str, version_id: str = "", memory_bytes: int = 0, step_timeout: float = 0) -> str:
+    def load(
+        self,
+        *sources: str,
+        version_id: str = "",
+        memory_bytes: int = 0,
+        step_timeout: float = 0,
+        limits: dict[str, int] | None = None,
+    ) -> str:
         """Makes a version known; its steps are called one, two, …"""
         version_id = version_id or uuid.uuid4().hex
         names = ("one", "two", "three", "four", "five")
@@ -137,6 +144,8 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             for index, source in enumerate(sources)
         ]
         version = pb.LoadVersion(version_id=version_id, steps=steps, memory_bytes=memory_bytes)
+        if limits:
+            version.limits.CopyFrom(pb.EnvironmentLimits(**limits))
         if step_timeout:
             version.step_timeout.CopyFrom(duration(step_timeout))
         self.say(load_version=version)
