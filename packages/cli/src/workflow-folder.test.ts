@@ -65,6 +65,30 @@ describe("reading a workflow's folder", () => {
     await assert.rejects(readWorkflowFolder(folder), { reason: "NOT_A_FILE" });
   });
 
+  test("takes the modules beside the steps along, and those of shared folders, but nothing of tools", async () => {
+    const put = async (path: string, text = "x = 1"): Promise<void> => {
+      await mkdir(join(folder, path, ".."), { recursive: true });
+      await writeFile(join(folder, path), text);
+    };
+    for (const path of ["helper.py", "steps/beside.py", "lib/deep/module.py", "notes.txt"]) await put(path);
+    for (const path of [".venv/lib/a.py", "odd-name/pyvenv.cfg", "odd-name/lib/b.py", "__pycache__/c.py"])
+      await put(path);
+    await put("shared/helper.py", "x = 'the folder’s own counts'");
+    await put("shared/text.py");
+    await symlink("/etc/passwd", join(folder, "outside.py"));
+    await mkdir(join(folder, "flow"));
+    await writeFile(join(folder, "flow/helper.py"), "x = 2");
+    const yaml = "name: w\nmodules: [../shared]\nsteps: [{name: a, python: a.py}]\n";
+    await writeFile(join(folder, "flow/workflow.yaml"), yaml);
+    const own = Object.keys((await readWorkflowFolder(folder)).modules).sort();
+    const expected = ["flow/helper.py", "helper.py", "lib/deep/module.py", "shared/helper.py", "shared/text.py"];
+    assert.deepEqual(own, [...expected, "steps/beside.py"]);
+    const { modules } = await readWorkflowFolder(join(folder, "flow"));
+    assert.deepEqual(modules, { "helper.py": "x = 2", "text.py": "x = 1" });
+    await writeFile(join(folder, "flow/workflow.yaml"), yaml.replace("../shared", "../nowhere"));
+    await assert.rejects(readWorkflowFolder(join(folder, "flow")), { reason: "MODULES_MISSING" });
+  });
+
   test("names the place of a mistake in the YAML", async () => {
     await writeFile(join(folder, "workflow.yaml"), "name: w\nname: x\n");
     await assert.rejects(readWorkflowFolder(folder), { reason: "INVALID_YAML", message: /workflow\.yaml:2:1/ });

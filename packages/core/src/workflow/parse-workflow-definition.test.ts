@@ -175,6 +175,33 @@ describe("encodeWorkflowDefinition", () => {
   });
 });
 
+describe("what steps import", () => {
+  const base = { name: "w", steps: [{ name: "a", python: "a.py" }] };
+
+  it("is requirements and folders of modules, none by default", () => {
+    const { requirements, modules } = parseWorkflowDefinition(base);
+    assert.deepEqual([requirements, modules], [[], []]);
+    const given = { ...base, requirements: [" pandas>=2 "], modules: ["../shared", "lib"] };
+    const read = parseWorkflowDefinition(given);
+    assert.deepEqual([read.requirements, read.modules], [["pandas>=2"], ["../shared", "lib"]]);
+    assert.deepEqual(parseWorkflowDefinition(JSON.parse(encodeWorkflowDefinition(read))), read);
+  });
+
+  it("is refused with its place when it is neither", () => {
+    const given = { ...base, requirements: ["pandas", "-r x"], modules: ["/etc", "a\0b"] };
+    assert.throws(
+      () => parseWorkflowDefinition(given),
+      (error: PlatformError) => {
+        assert.deepEqual(
+          [0, 1, 2].map((index) => error.metadata[`problems.${index}.path`]),
+          ["requirements[1]", "modules[0]", "modules[1]"],
+        );
+        return true;
+      },
+    );
+  });
+});
+
 describe("WORKFLOW_SCHEMA", () => {
   it("is what docs/reference/workflow.schema.json offers to editors", () => {
     const file = new URL("../../../../docs/reference/workflow.schema.json", import.meta.url);
