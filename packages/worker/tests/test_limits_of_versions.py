@@ -67,8 +67,7 @@ def test_log_lines_beyond_the_versions_own_limit_are_dropped(runner: ScriptedRun
 def test_tmp_is_shared_by_steps_and_not_charged_to_memory(patient: ScriptedRunner) -> None:
     write = handler("with open('/tmp/x', 'wb') as file:", "    for _ in range(200): file.write(bytes(1 << 20))")
     read = handler("return os.path.getsize('/tmp/x')")
-    version = patient.load(write, read, memory_bytes=64 * MIB)
-    assert patient.finish(version).value == 200 * MIB
+    assert patient.run(write, read, memory_bytes=64 * MIB).value == 200 * MIB
 
 
 def test_tmp_may_survive_to_the_next_run_of_the_version_and_goes_with_an_idle_environment(patient: ScriptedRunner) -> None:
