@@ -76,6 +76,20 @@ def handler(pd):
     assert.equal(sha256((await readValue(run.id, ANSWER, "steps/1")).toString()), sha256(reversed));
   });
 
+  test("the command line says how large a value is that it leaves out, and writes it out whole", async () => {
+    const run = await runSteps("def handler(pd):\n    pd.export('n', 1)\n    return 'x' * 3_000_000\n");
+    assert.deepEqual(run.largeValues, [{ kind: "return_value", step: "code", bytes: 3_000_002 }]);
+    assert.match((await house.cli(["runs", run.id])).stdout, /\{"n":1\} \(2\.9 MiB, see "millrace value"\)/);
+    const whole = await house.cli(["value", run.id, "--step", "code", "--returned"]);
+    assert.deepEqual([whole.code, whole.stdout], [0, JSON.stringify("x".repeat(3_000_000))]);
+    assert.equal((await house.cli(["value", run.id, "--step", "code"])).stdout, '{"n":1}');
+    const unknown = await house.cli(["value", run.id, "--step", "nobody", "--to", "nowhere", "--json"]);
+    assert.match(unknown.stdout, /STEP_NOT_FOUND.*it has: code/);
+    const none = await house.cli(["value", run.id, "--step", "code", "--answer", "--to", "nowhere", "--json"]);
+    assert.match(none.stdout, /VALUE_NOT_FOUND/);
+    assert.notEqual((await house.cli(["value", run.id])).code, 0);
+  });
+
   test("values of some size are shown with the run", async () => {
     const run = await runSteps({
       give: "def handler(pd):\n    pd.export('list', list(range(60_000)))\n    return 'x' * 400_000\n",
