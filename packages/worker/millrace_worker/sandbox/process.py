@@ -97,21 +97,27 @@ class SandboxedProcess:
         with self._lock:
             self.pid, self.pidfd, self.table = pid, pidfd, table
             self._tmp = TmpBound(pidfd, tmp_descriptor)
-        self.set_limits(self.limits)
+            self._apply_limits()
 
     def set_limits(self, limits: Limits) -> None:
         """The limits of the version that this EE is bound to, before any code of it runs; they hold from now on."""
         with self._lock:
-            self.limits = limits
-            self.next_look = 0.0
-            if self.unsafe or self.table is None or self._tmp is None:
-                return
-            self.tmp_held = self._tmp.set(limits.tmp_bytes)
-            if self.group is not None:
-                self.group.set_memory(limits.memory_bytes, limits.tmp_bytes, self._sandbox.settings.shm_bytes)
-                self.group.set_processes(limits.processes)
-            if limits.cpu_millis:
-                self._limit_cpu(limits.cpu_millis)
+            # Most are bound to a version that says nothing, on the way of a cold start.
+            if limits != self.limits:
+                self.limits = limits
+                self._apply_limits()
+
+    def _apply_limits(self) -> None:
+        limits = self.limits
+        self.next_look = 0.0
+        if self.unsafe or self.table is None or self._tmp is None:
+            return
+        self.tmp_held = self._tmp.set(limits.tmp_bytes)
+        if self.group is not None:
+            self.group.set_memory(limits.memory_bytes, limits.tmp_bytes, self._sandbox.settings.shm_bytes)
+            self.group.set_processes(limits.processes)
+        if limits.cpu_millis:
+            self._limit_cpu(limits.cpu_millis)
 
     def _limit_cpu(self, millis: int) -> None:
         """By the EE's control group, else by the watchdog, which makes it stand still."""
