@@ -29,7 +29,9 @@ export function natsUsers(passwords: HouseState["natsPasswords"]): readonly Nats
           ],
         },
         // It hears that definitions have changed (not what), so that changed variables count at the next start.
-        subscribe: { allow: [replies, "millrace.r.>", "millrace.pools.>", "millrace.svc.check", "millrace.definitions"] },
+        subscribe: {
+          allow: [replies, "millrace.r.>", "millrace.pools.>", "millrace.svc.check", "millrace.definitions"],
+        },
         allow_responses: true,
       },
     },
