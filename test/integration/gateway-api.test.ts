@@ -178,7 +178,8 @@ describe("the API", () => {
         "variables/a-b",
         "variables/",
       ]) {
-        assert.equal(await reasonOf(call(name)), "InvalidArgument INVALID_NAME", name);
+        const reason = title === "a variable" ? "INVALID_VARIABLE" : "INVALID_NAME";
+        assert.equal(await reasonOf(call(name)), `InvalidArgument ${reason}`, name);
       }
     });
   }
