@@ -193,6 +193,8 @@ export class Owner {
       if (run.phase === "ACCEPTING") state.move(part, run, "PENDING");
     } else {
       state.forget(part, run, false);
+      // While it stood here as a new run, the page that brings it may have come by.
+      if (outcome.kind === "exists" && !outcome.ended) part.sleepers.restart();
     }
     if (outcome?.kind === "rejected") return this.turnAway(part, submit, "UNAVAILABLE");
     // Whoever waits for the answer hears by it that the run is in the record, or asks with a second copy of the submit.

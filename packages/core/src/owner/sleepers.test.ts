@@ -26,6 +26,17 @@ describe("paused runs in the record", () => {
     assert.equal(sleepers.nextWakeMs, 9000);
   });
 
+  it("are read from the beginning when one may have been passed over, whatever page is under way", () => {
+    const sleepers = new Sleepers();
+    sleepers.beginPage(9000);
+    sleepers.restart();
+    sleepers.endPage({ rows: [], readToMs: 9000, nextWakeMs: 20_000 });
+    assert.deepEqual([sleepers.nextWakeMs, sleepers.readToMs], [0, 0]);
+    sleepers.beginPage(9500);
+    sleepers.endPage({ rows: [], readToMs: 9500, nextWakeMs: 20_000 });
+    assert.deepEqual([sleepers.nextWakeMs, sleepers.readToMs], [20_000, 9500]);
+  });
+
   it("are not taken from a read that is older than what happened since", () => {
     const sleepers = new Sleepers();
     sleepers.left("a");

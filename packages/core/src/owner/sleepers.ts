@@ -2,6 +2,7 @@ import type { WakePage } from "./record.ts";
 
 /** Runs that wake sooner than this after their pause stay in memory: reading them back would cost more. */
 const NEAR_MS = 5000;
+const FROM_THE_BEGINNING = { readToMs: 0, nextWakeMs: 0 } as const;
 
 /**
  * Which of a partition's paused runs are in memory: those that wake up to `readToMs`, and no others but by chance. The
@@ -17,8 +18,10 @@ export class Sleepers {
   /** Reads of single runs and of pages that are under way. */
   private reads = 0;
   private readonly gone = new Set<string>();
+  /** Set when the page under way must not count. */
+  private restarted = false;
   /** What held before the page that is being read. */
-  private before = { readToMs: 0, nextWakeMs: Infinity };
+  private before: Pick<WakePage, "readToMs" | "nextWakeMs"> = { readToMs: 0, nextWakeMs: null };
 
   /** True when a run that is paused may leave the memory. */
   mayLeave(wakeTimeMs: number, wallMs: number): boolean {
@@ -49,17 +52,25 @@ export class Sleepers {
     if (this.reads === 0) this.gone.clear();
   }
 
+  /** Some paused run may have been passed over: all that is due is read once more. */
+  restart(): void {
+    this.readToMs = FROM_THE_BEGINNING.readToMs;
+    this.nextWakeMs = FROM_THE_BEGINNING.nextWakeMs;
+    this.restarted = true;
+  }
+
   /** From now on nothing leaves the memory that this page might lack. */
   beginPage(untilMs: number): void {
     this.beginRead();
     this.before = { readToMs: this.readToMs, nextWakeMs: this.nextWakeMs };
+    this.restarted = false;
     this.readToMs = Math.max(this.readToMs, untilMs);
     this.nextWakeMs = Infinity;
   }
 
   /** Undefined: it could not be read. */
   endPage(page: WakePage | undefined): void {
-    const { readToMs, nextWakeMs } = page ?? this.before;
+    const { readToMs, nextWakeMs } = this.restarted ? FROM_THE_BEGINNING : (page ?? this.before);
     this.readToMs = readToMs;
     this.expect(nextWakeMs ?? Infinity);
     this.endRead();
