@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import type { Accepted, Release, Submit } from "../messages.ts";
+import type { Accepted, Release, Resume, Resumed, Submit } from "../messages.ts";
 import type { StepResponse } from "../run/step-result.ts";
 import { Waiting, WAITING_DEFAULT, type RunListener } from "./waiting.ts";
 
@@ -23,7 +23,7 @@ function desk(settings: Partial<typeof WAITING_DEFAULT> = {}): Waiting {
       nowMs: () => nowMs,
       submit: ({ runId }) => void sent.push(runId),
       cancel: ({ runId }) => void sent.push(`cancel ${runId}`),
-      resume: () => undefined,
+      resume: ({ requestId }) => void sent.push(`resume ${requestId}`),
       read: (runIds) => void asked.push(...runIds),
     },
     { ...WAITING_DEFAULT, ...settings },
@@ -60,6 +60,41 @@ function response(text: string): StepResponse {
 }
 
 const handing = { partition: 1, runId: "a", assignment: 1 };
+
+const resume = (requestId: string): Resume => ({
+  ...{ partition: 1, runId: "a", path: "steps/0", requestId, gateway: "g", action: "RESUME", reason: "" },
+  dataJson: new Uint8Array(),
+});
+
+describe("Waiting for what becomes of a pause", () => {
+  it("repeats a request until its owner has said what became of it, and no longer than its caller waits", () => {
+    const waiting = desk();
+    const done = (outcome: Resumed | "TIMEOUT") => void told.push(outcome === "TIMEOUT" ? outcome : outcome.outcome);
+    waiting.resume(resume("r1"), 10_000, done);
+    waiting.resume(resume("r2"), 1000, done);
+    nowMs = 600;
+    waiting.onTick();
+    waiting.onResumed({ owner, runId: "a", requestId: "r1", outcome: "DONE", state: "PENDING" });
+    waiting.onResumed({ owner, runId: "a", requestId: "r1", outcome: "OVER", state: "PENDING" });
+    nowMs = 1200;
+    waiting.onTick();
+    assert.deepEqual(sent, ["resume r1", "resume r2", "resume r1", "resume r2"]);
+    assert.deepEqual([told, waiting.size], [["DONE", "TIMEOUT"], 0]);
+  });
+
+  it("tells who waits for an answer that the run has paused, also when only the record says so", () => {
+    const waiting = desk();
+    for (const runId of ["a", "b", "c"]) {
+      waiting.submit(submit(runId, runId === "c" ? { end: true } : { answer: true }), 10_000, listener(runId));
+      waiting.onAccepted(accepted(runId));
+    }
+    told = [];
+    waiting.onEnded({ owner, runId: "a", state: "SUSPENDED", responsePath: "" });
+    waiting.onRead("b", { state: "SUSPENDED", response: undefined });
+    waiting.onRead("c", { state: "SUSPENDED", response: undefined });
+    assert.deepEqual([told, waiting.size], [["a ended SUSPENDED", "b ended SUSPENDED"], 1]);
+  });
+});
 
 describe("Waiting", () => {
   it("repeats a submit until it is acknowledged and then has nothing left to do", () => {

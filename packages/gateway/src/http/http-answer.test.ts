@@ -111,6 +111,7 @@ describe("other answers", () => {
 
   const causes = [
     ["NO_RESPONSE", 400],
+    ["RUN_PAUSED", 400],
     ["RUN_FAILED", 500],
     ["RUN_CANCELLED", 400],
     ["WAIT_OVER", 504],
