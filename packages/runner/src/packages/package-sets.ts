@@ -148,8 +148,14 @@ export class PackageSets {
   }
 
   async #collect(): Promise<void> {
-    const removed = await this.#index.collect(this.#options.keep);
-    if (removed.length > 0) this.#options.log.info("packages.collected", { sets: removed.length });
+    const { keep, log } = this.#options;
+    try {
+      const removed = await this.#index.collect(keep);
+      if (removed.length > 0) log.info("packages.collected", { sets: removed.length });
+    } catch (thrown) {
+      // What is not removed now is removed an hour later; nobody's packages depend on it.
+      log.warn("packages.not_collected", { error: coerceError(thrown) });
+    }
   }
 }
 

@@ -85,3 +85,10 @@ test("beyond the size, those unused for longest go, and none that was used a mom
   assert.deepEqual(await next.collect({ ...NEVER, bytesMax: 0, protectMs: HOUR_MS }), ["a"]);
   assert.equal(next.use("c"), true);
 });
+
+test("two collections at the same time remove a set once", async () => {
+  const { index } = await openIndex();
+  await addSet(index, "a");
+  const removed = await Promise.all([index.collect({ ...NEVER, idleMs: 0 }), index.collect({ ...NEVER, idleMs: 0 })]);
+  assert.deepEqual(removed.flat(), ["a"]);
+});

@@ -93,7 +93,8 @@ export class SetIndex {
     for (const [hash, set] of [...this.#sets].sort(([, a], [, b]) => a.usedMs - b.usedMs)) {
       const idleMs = now - set.usedMs;
       if (idleMs < limits.protectMs || (idleMs < limits.idleMs && bytes <= limits.bytesMax)) continue;
-      this.#sets.delete(hash);
+      // Another collection, at the same time, may have taken it.
+      if (!this.#sets.delete(hash)) continue;
       bytes -= set.bytes;
       removed.push(hash);
       await this.#remove(set.name);
