@@ -92,3 +92,13 @@ test("two collections at the same time remove a set once", async () => {
   const removed = await Promise.all([index.collect({ ...NEVER, idleMs: 0 }), index.collect({ ...NEVER, idleMs: 0 })]);
   assert.deepEqual(removed.flat(), ["a"]);
 });
+
+test("a set whose record was lost is built again in its place", async () => {
+  const { folder, index } = await openIndex();
+  await addSet(index, "a");
+  await writeFile(join(folder, "index", `${index.nameOf("a")}.json`), "");
+  const next = (await openIndex(folder)).index;
+  assert.equal(next.use("a"), false);
+  await addSet(next, "a");
+  assert.equal(next.use("a"), true);
+});

@@ -78,7 +78,10 @@ export class SetIndex {
   async add(hash: string, folder: string, bytes: number): Promise<void> {
     const name = this.nameOf(hash);
     await writeFile(this.#recordOf(name), JSON.stringify({ hash, bytes }));
-    await rename(folder, join(this.setsFolder, name));
+    const place = join(this.setsFolder, name);
+    // A set whose record was lost is unknown, but still there.
+    await rm(place, { recursive: true, force: true });
+    await rename(folder, place);
     this.#sets.set(hash, { name, bytes, usedMs: Date.now(), notedMs: Date.now() });
   }
 
