@@ -30,12 +30,13 @@ async function untilPaused(id: string, runs = 1): Promise<RunDocument> {
   return run;
 }
 
-/** Deploys steps, starts a run and waits until it is paused; returns it with the links that its first step exported. */
+/** Deploys steps, starts a run and waits until it is paused; returns it with the links that the step exported. */
 async function paused(steps: Record<string, string>): Promise<{ id: string; run: RunDocument; links: Links }> {
   const { displayName } = await deploySteps(steps);
   const id = await start(displayName);
   const run = await untilPaused(id);
-  return { id, run, links: (run.steps[0]!.exports as { links: Links }).links };
+  const step = run.steps.find(({ state }) => state === "SUSPENDED");
+  return { id, run, links: (step?.exports as { links: Links }).links };
 }
 
 const waits = (call: string): string => `
@@ -316,7 +317,20 @@ def handler(pd):
   });
 
   test("everything stops and starts again while runs are paused: a day later they go on where they were", async () => {
-    const resumed = await paused({ wait: waits("suspend()"), then: looks });
+    const resumed = await paused({
+      save: `
+import os
+def handler(pd):
+    with open("/tmp/saved.bin", "wb") as file:
+        file.write(os.urandom(5 * 1024 * 1024))
+`,
+      wait: waits("suspend()"),
+      then: `
+import os
+def handler(pd):
+    return [os.path.getsize("/tmp/saved.bin"), pd.steps["wait"]["$resume_data"]["name"], pd.context["run"]["resumed"]]
+`,
+    });
     const delayed = await paused({ wait: waits("delay(24 * 3600_000)"), then: "def handler(pd): return 'woken'" });
     const late = await paused({ wait: waits("suspend()"), then: looks });
     const child = await paused({
@@ -330,11 +344,12 @@ def handler(pd):
     const database = await house.connectDatabase();
     const moved = [delayed.id, late.id];
     await database.query("UPDATE runs SET wake_time = wake_time - interval '25 hours' WHERE id = ANY ($1)", [moved]);
+    await database.query("UPDATE runs SET wake_time = wake_time - interval '23 hours' WHERE id = $1", [resumed.id]);
     await database.end();
     await restartHouse();
     const answer = await post(resumed.links.resume_url, { name: "Barbara" });
     assert.equal(answer.status, 200, await answer.text());
-    assert.equal((valueOf(await house.waitRun(resumed.id)) as { name: string }).name, "Barbara");
+    assert.deepEqual(valueOf(await house.waitRun(resumed.id)), [5 * 1024 * 1024, "Barbara", true]);
     assert.equal(valueOf(await house.waitRun(delayed.id)), "woken");
     const cancelled = await house.waitRun(late.id);
     assert.deepEqual([cancelled.state, cancelled.steps[1]!.state], ["CANCELLED", "SKIPPED"]);
