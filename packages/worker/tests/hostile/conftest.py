@@ -22,6 +22,10 @@ _SAMPLE = {
     "test_memory_without_end_ends_the_ee_with_the_figures",
     "test_tmp_is_bounded",
     "test_a_fork_loop_is_refused_and_nothing_of_it_is_left",
+    "test_tmp_has_its_own_size",
+    "test_processors_are_shared_out",
+    "test_groups_that_a_killed_worker_left_are_swept",
+    "test_version_2_is_written_as_it_wants_it",
 }
 
 
