@@ -154,9 +154,11 @@ class Uplink:
         try:
             self.rules = self._start_nft(tools, settings)
             self.carrier = self._start_slirp(tools, ready, exit_reader)
+        except BaseException:
+            self._close(self.ready_fd, self._exit, self._namespace, self._owner)
+            raise
         finally:
-            os.close(ready)
-            os.close(exit_reader)
+            self._close(ready, exit_reader)
         self.rules_pidfd, self.carrier_pidfd = os.pidfd_open(self.rules.pid), os.pidfd_open(self.carrier.pid)
 
     def _start_nft(self, tools: Tools, settings: SandboxSettings) -> subprocess.Popen[bytes]:
@@ -216,6 +218,10 @@ class Uplink:
             if program.poll() is None:
                 program.kill()
                 program.wait()
-        for descriptor in (self.ready_fd, self.rules_pidfd, self.carrier_pidfd, self._exit, self._namespace, self._owner):
+        self._close(self.ready_fd, self.rules_pidfd, self.carrier_pidfd, self._exit, self._namespace, self._owner)
+
+    @staticmethod
+    def _close(*descriptors: int) -> None:
+        for descriptor in descriptors:
             if descriptor >= 0:
                 os.close(descriptor)

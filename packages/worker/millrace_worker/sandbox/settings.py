@@ -18,6 +18,8 @@ UNSAFE_CONSENT = "yes-i-understand"
 PACKAGES = "/millrace/packages"
 NETWORKS = ("open", "internet", "none")
 PROCESSES_MAX = 4096
+_RANGES_MAX = 1000
+"""The rules of a network are handed over in one write to a pipe."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,10 @@ class SandboxSettings:
         ]
         if self.network not in NETWORKS:
             problems.append(f"network is {self.network!r}, must be one of {', '.join(NETWORKS)}")
-        problems += [problem for one in (*self.network_allow, *self.network_deny) if (problem := _problem_of_range(one))]
+        ranges = (*self.network_allow, *self.network_deny)
+        problems += [problem for one in ranges if (problem := _problem_of_range(one))]
+        if len(ranges) > _RANGES_MAX:
+            problems.append(f"{len(ranges)} ranges of addresses are allowed or denied, more than {_RANGES_MAX}")
         if problems:
             raise InvalidSandboxSetting(problems)
 
