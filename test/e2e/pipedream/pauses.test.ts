@@ -35,8 +35,8 @@ async function paused(steps: Record<string, string>): Promise<{ id: string; run:
   const { displayName } = await deploySteps(steps);
   const id = await start(displayName);
   const run = await untilPaused(id);
-  const step = run.steps.find(({ state }) => state === "SUSPENDED");
-  return { id, run, links: (step?.exports as { links: Links }).links };
+  const step = run.steps.find(({ state }) => state === "SUSPENDED")!;
+  return { id, run, links: (step.exports as { links: Links }).links };
 }
 
 const waits = (call: string): string => `
