@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createInterface, type Interface } from "node:readline";
 
 import { PlatformError } from "@millrace/core";
 
 import type { WorkerCommand } from "../worker-host/worker-process.ts";
+import { removeTree } from "./remove-tree.ts";
 
 /** What bounds a build, and where it gets packages. */
 export interface BuildSettings {
@@ -138,7 +139,7 @@ export class PackageBuild {
       this.#child.kill("SIGKILL");
       await exited;
     }
-    await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    await removeTree(this.#folder);
   }
 
   async #do(command: object, onProgress: (progress: BuildProgress) => void): Promise<Record<string, unknown>> {

@@ -2,6 +2,8 @@ import { createHmac, randomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { removeTree } from "./remove-tree.ts";
+
 /** A set that is installed. */
 interface InstalledSet {
   readonly name: string;
@@ -44,7 +46,7 @@ export class SetIndex {
 
   /** Reads what is there and removes what a crash left. */
   async open(): Promise<void> {
-    await rm(join(this.#folder, "building"), { recursive: true, force: true });
+    await removeTree(join(this.#folder, "building"));
     for (const name of ["building", "index", "sets"]) await mkdir(join(this.#folder, name), { recursive: true });
     this.#secret = await this.#readSecret();
     for (const file of await readdir(join(this.#folder, "index"))) await this.#read(file);
@@ -80,7 +82,7 @@ export class SetIndex {
     await writeFile(this.#recordOf(name), JSON.stringify({ hash, bytes }));
     const place = join(this.setsFolder, name);
     // A set whose record was lost is unknown, but still there.
-    await rm(place, { recursive: true, force: true });
+    await removeTree(place);
     await rename(folder, place);
     this.#sets.set(hash, { name, bytes, usedMs: Date.now(), notedMs: Date.now() });
   }
@@ -110,7 +112,7 @@ export class SetIndex {
     const rubbish = this.newBuildFolder();
     await rename(join(this.setsFolder, name), rubbish);
     await rm(this.#recordOf(name), { force: true });
-    await rm(rubbish, { recursive: true, force: true });
+    await removeTree(rubbish);
   }
 
   #recordOf(name: string): string {
