@@ -22,6 +22,8 @@ test("nothing else is taken for one", () => {
     `-r other \\\n${HASH}\n`,
     `a @ file:///etc \\\n${HASH}\n`,
     `a==1 \\\n${HASH} \\\n--extra-index-url x\n`,
+    // For uv a line ends there, too.
+    `a==1 ; x\r--index-url=http://elsewhere \\\n${HASH}\n`,
     HASH,
   ];
   for (const lock of bad) assert.throws(() => assertLock(lock), { reason: "PACKAGES_BUILD_FAILED" }, lock);

@@ -2,7 +2,7 @@ import { PlatformError } from "@millrace/core";
 
 const BYTES_MAX = 4 * 1024 * 1024;
 const PACKAGE =
-  /^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]*\])?(==[A-Za-z0-9.!+_-]+| @ https:\/\/[^\s\\]+)( ; [^\\#$]+)? \\$/;
+  /^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]*\])?(==[A-Za-z0-9.!+_-]+| @ https:\/\/[^\s\\]+)( ; [^\\#$\p{Cc}]+)? \\$/u;
 const HASH = /^ {4}--hash=sha256:[0-9a-f]{64}( \\)?$/;
 
 /** Refuses what is not pinned packages with hashes: a lock was written by a process that runs code of strangers. */
