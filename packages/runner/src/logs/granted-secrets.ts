@@ -28,7 +28,9 @@ export class GrantedSecrets {
     const secrets = known?.secrets ?? new Set<string>();
     const news = given.filter((secret) => !secrets.has(secret));
     this.#versions.delete(versionId);
-    for (const secret of news) secrets.add(secret);
+    // What is given again and again, beside a token that is another one each hour, is among the last to be forgotten.
+    for (const secret of given) secrets.delete(secret);
+    for (const secret of given) secrets.add(secret);
     while (secrets.size > SECRETS_MAX) secrets.delete(secrets.values().next().value!);
     const matcher = known === undefined || news.length > 0 ? new SecretMatcher(secrets) : known.matcher;
     this.#versions.set(versionId, { secrets, matcher });

@@ -75,6 +75,15 @@ test("remembers the newest of very many", () => {
   assert.equal(granted.matcherOf("v"), undefined);
 });
 
+test("remembers what is given again and again beside tokens that change", () => {
+  const granted = new GrantedSecrets();
+  for (let n = 0; n < 200; n++) {
+    granted.add("v", ["the key that stays"]);
+    granted.add("v", [`token number ${n}`]);
+    assert.equal(granted.matcherOf("v")!.mask("the key that stays"), MASK, `after token ${n}`);
+  }
+});
+
 test("a project's secrets and a version's are masked together where they meet", () => {
   const both = new RunSecrets(new SecretMatcher(["abcdefgh-shared"]), () => new SecretMatcher(["shared-ijklmnop"]));
   assert.equal(both.maskPieces(["abcdefgh-sha", "red-ijklmnop!"], {}).join(""), `${MASK}!`);
