@@ -23,7 +23,10 @@ export class Requests<Message, Outcome> {
     return this.entries.size;
   }
 
-  /** Sends a message; a second one under the same key takes the place of the first, whose caller is told the same. */
+  /**
+   * Sends a message; a second one under the same key takes the place of the first, whose caller is told the same. One that
+   * cannot be sent at all, such as one larger than any message may be, is not kept: it would be sent again in vain.
+   */
   add(key: string, message: Message, nowMs: number, ackMs: number, done: Done<Outcome>): void {
     const before = this.entries.get(key);
     const both: Done<Outcome> = (outcome) => {
@@ -31,7 +34,13 @@ export class Requests<Message, Outcome> {
       done(outcome);
     };
     this.entries.set(key, { message, done: both, deadlineMs: nowMs + ackMs, resendAtMs: nowMs + this.resendMs });
-    this.send(message);
+    try {
+      this.send(message);
+    } catch (thrown) {
+      if (before === undefined) this.entries.delete(key);
+      else this.entries.set(key, before);
+      throw thrown;
+    }
   }
 
   /** The receiver has said what became of it. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
+import { PlatformError } from "../errors.ts";
 import type { Accepted, Release, Resume, Resumed, Submit } from "../messages.ts";
 import type { StepResponse } from "../run/step-result.ts";
 import { Waiting, WAITING_DEFAULT, type RunListener } from "./waiting.ts";
@@ -80,6 +81,25 @@ describe("Waiting for what becomes of a pause", () => {
     waiting.onTick();
     assert.deepEqual(sent, ["resume r1", "resume r2", "resume r1", "resume r2"]);
     assert.deepEqual([told, waiting.size], [["DONE", "TIMEOUT"], 0]);
+  });
+
+  it("does not keep what cannot be sent at all", () => {
+    let tooLarge = true;
+    const send = (): void => {
+      if (tooLarge) throw new PlatformError("InvalidArgument", "PAYLOAD_TOO_LARGE", "too large");
+    };
+    const waiting = new Waiting({ nowMs: () => nowMs, submit: send, cancel: send, resume: send, read: () => undefined });
+    const done = (outcome: Resumed | "TIMEOUT") => void told.push(outcome === "TIMEOUT" ? outcome : outcome.outcome);
+    const reason = { reason: "PAYLOAD_TOO_LARGE" };
+    assert.throws(() => waiting.resume(resume("r1"), 10_000, done), reason);
+    assert.throws(() => waiting.submit(submit("a"), 10_000, listener("x")), reason);
+    assert.equal(waiting.size, 0);
+    tooLarge = false;
+    waiting.resume(resume("r2"), 10_000, done);
+    tooLarge = true;
+    assert.throws(() => waiting.resume(resume("r2"), 10_000, done), reason);
+    waiting.onResumed({ owner, runId: "a", requestId: "r2", outcome: "DONE", state: "PENDING" });
+    assert.deepEqual([waiting.size, told], [0, ["DONE"]]);
   });
 
   it("tells who waits for an answer that the run has paused, also when only the record says so", () => {

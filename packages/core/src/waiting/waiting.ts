@@ -128,7 +128,13 @@ export class Waiting {
     entry.deadlineMs = this.port.nowMs() + ackMs;
     entry.readAtMs = this.port.nowMs() + this.settings.readMs;
     this.entries.set(message.runId, entry);
-    this.send(entry);
+    try {
+      this.send(entry);
+    } catch (thrown) {
+      // It would be sent again in vain, by a timer that nobody listens to.
+      this.remove(message.runId);
+      throw thrown;
+    }
   }
 
   /** Nobody waits for this run any more (its caller has gone or has waited long enough). */
