@@ -88,7 +88,13 @@ describe("Waiting for what becomes of a pause", () => {
     const send = (): void => {
       if (tooLarge) throw new PlatformError("InvalidArgument", "PAYLOAD_TOO_LARGE", "too large");
     };
-    const waiting = new Waiting({ nowMs: () => nowMs, submit: send, cancel: send, resume: send, read: () => undefined });
+    const waiting = new Waiting({
+      nowMs: () => nowMs,
+      submit: send,
+      cancel: send,
+      resume: send,
+      read: () => undefined,
+    });
     const done = (outcome: Resumed | "TIMEOUT") => void told.push(outcome === "TIMEOUT" ? outcome : outcome.outcome);
     const reason = { reason: "PAYLOAD_TOO_LARGE" };
     assert.throws(() => waiting.resume(resume("r1"), 10_000, done), reason);

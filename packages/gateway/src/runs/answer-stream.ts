@@ -44,6 +44,8 @@ export class AnswerStream implements StreamedAnswer {
   readonly #attached = Promise.withResolvers<boolean>();
   #response: ServerResponse | undefined;
   #next = 0;
+  /** Bytes of pieces that are counted in the budget. */
+  #held = 0;
   #over = false;
   #gone = false;
   #stall: NodeJS.Timeout | undefined;
@@ -85,13 +87,14 @@ export class AnswerStream implements StreamedAnswer {
    * @throws PlatformError `STREAM_OUT_OF_ORDER`
    */
   async write(index: number, piece: Uint8Array): Promise<PieceOutcome> {
-    if (index > this.#next) {
-      const message = `piece ${index} of a body came before piece ${this.#next}`;
+    if (index > this.#next || (this.#response === undefined && !this.#over)) {
+      const before = this.#response === undefined ? "the client had the headers" : `piece ${this.#next}`;
+      const message = `piece ${index} of a body came before ${before}`;
       throw new PlatformError("InvalidArgument", "STREAM_OUT_OF_ORDER", message);
     }
     if (index === this.#next && !this.#over && this.#admit(piece.length)) {
       this.#next++;
-      const flowing = this.#response!.write(piece, () => this.#budget.give(piece.length));
+      const flowing = this.#response!.write(piece, () => this.#release(piece.length));
       if (!flowing) this.#stall ??= setTimeout(() => this.cut(), this.#limits.stallMs);
     }
     if (this.#isFull(index)) await this.#changed();
@@ -100,8 +103,15 @@ export class AnswerStream implements StreamedAnswer {
 
   /** The body is complete. */
   end(): PieceOutcome {
-    if (!this.#over) this.#finish(() => this.#response?.end());
+    if (!this.#over) this.#finish(() => this.#sendRest());
     return { full: false, gone: this.#gone };
+  }
+
+  /** What the client has not taken yet stays counted, so it may not take its time for ever. */
+  #sendRest(): void {
+    const response = this.#response;
+    response?.setTimeout(this.#limits.stallMs, () => response.destroy());
+    response?.end();
   }
 
   /** Nobody will send the rest. */
@@ -119,10 +129,17 @@ export class AnswerStream implements StreamedAnswer {
   #admit(bytes: number): boolean {
     try {
       this.#budget.take(bytes);
+      this.#held += bytes;
       return true;
     } catch {
       return false;
     }
+  }
+
+  #release(bytes: number): void {
+    const given = Math.min(bytes, this.#held);
+    this.#held -= given;
+    this.#budget.give(given);
   }
 
   #changed(): Promise<void> {
@@ -144,7 +161,9 @@ export class AnswerStream implements StreamedAnswer {
     for (const done of this.#wake) done();
   }
 
+  /** What a client has pipelined behind another answer is dropped with the connection, and nobody told of its pieces. */
   #onClose(): void {
+    this.#release(this.#held);
     if (this.#over) return;
     this.#gone = true;
     this.#finish(() => {});

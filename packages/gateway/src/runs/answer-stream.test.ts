@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import { connect, type AddressInfo } from "node:net";
+import { describe, it } from "node:test";
+import { AnswerStream } from "./answer-stream.ts";
+
+const LIMITS = { patienceMs: 10, stallMs: 60_000 };
+
+/** What is taken of a budget now. */
+function budget() {
+  const counted = {
+    bytes: 0,
+    take: (bytes: number) => void (counted.bytes += bytes),
+    give: (bytes: number) => void (counted.bytes -= bytes),
+  };
+  return counted;
+}
+
+/** A server that answers nothing, and a client that has sent it so many requests. */
+async function connectClient(text: string, requests: number) {
+  const responses: ServerResponse[] = [];
+  const server = createServer((_request, response) => void responses.push(response.on("error", () => {})));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1").on("error", () => {});
+  socket.write(text);
+  while (responses.length < requests) await once(server, "request");
+  const close = async (): Promise<void> => {
+    socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { responses, socket, [Symbol.asyncDispose]: close };
+}
+
+describe("AnswerStream", () => {
+  it("refuses a piece for a client that has no headers yet, and counts nothing for it", async () => {
+    const counted = budget();
+    const stream = new AnswerStream({ status: 200, headers: [] }, LIMITS, counted);
+    await assert.rejects(stream.write(0, Buffer.alloc(1000)), { reason: "STREAM_OUT_OF_ORDER" });
+    assert.equal(counted.bytes, 0);
+  });
+
+  it("gives back the room of pieces that a connection takes away with it", async () => {
+    await using client = await connectClient("GET /a HTTP/1.1\r\nhost: x\r\n\r\nGET /b HTTP/1.1\r\nhost: x\r\n\r\n", 2);
+    const second = client.responses[1]!;
+    const closed = once(second, "close");
+    const counted = budget();
+    const stream = new AnswerStream({ status: 200, headers: [] }, LIMITS, counted);
+    stream.attach(second, true);
+    assert.deepEqual(await stream.write(0, Buffer.alloc(100_000)), { full: true, gone: false });
+    assert.equal(counted.bytes, 100_000);
+    client.socket.destroy();
+    await closed;
+    assert.equal(counted.bytes, 0);
+  });
+
+  it("gives up a client that does not take the rest of a body that is complete", async () => {
+    await using client = await connectClient("GET /a HTTP/1.1\r\nhost: x\r\n\r\n", 1);
+    client.socket.pause();
+    const response = client.responses[0]!;
+    const closed = once(response, "close");
+    const counted = budget();
+    const stream = new AnswerStream({ status: 200, headers: [] }, { ...LIMITS, stallMs: 50 }, counted);
+    stream.attach(response, true);
+    // More than the kernel takes for a client that does not read.
+    const written = stream.write(0, Buffer.alloc(32 * 1024 * 1024));
+    stream.end();
+    await written;
+    assert.notEqual(counted.bytes, 0);
+    await closed;
+    assert.equal(counted.bytes, 0);
+  });
+});
