@@ -163,6 +163,18 @@ describe("a commit", () => {
     assert.equal(second.failed.get(run.runId)?.reason, "RUN_NOT_IN_RECORD");
   });
 
+  it("tells of a step beside word of a message of the same run, also when it has to look", async () => {
+    await using house = await createScratchHouse();
+    const writer = await house.createWriter([3]);
+    const [run, other] = [createAccept(house.spec), createAccept(house.spec)];
+    await writer.commit(run, other);
+    const delivered = { kind: "delivered", partition: 3, runId: run.runId, id: "start/child" } as const;
+    // The second copy of an accept writes nothing, so that the record is asked what became of each change.
+    const again = { ...other, sequence: other.sequence + 1 };
+    const { failed } = await writer.commit(createUpdate(run, { step: createStep(0) }), delivered, again);
+    assert.deepEqual([...failed], []);
+  });
+
   it("holds user data byte by byte, whatever it is", async () => {
     await using house = await createScratchHouse();
     const writer = await house.createWriter([3]);

@@ -1,4 +1,10 @@
-import { PlatformError, type AcceptChange, type AcceptOutcome, type Change } from "@millrace/core";
+import {
+  PlatformError,
+  type AcceptChange,
+  type AcceptOutcome,
+  type Change,
+  type DeliveredChange,
+} from "@millrace/core";
 import type { ClientBase } from "pg";
 import { encodeArray } from "./binary.ts";
 import { dayOf } from "./columns.ts";
@@ -25,6 +31,9 @@ LEFT JOIN run_steps s ON s.run_id = c.id AND s.path = c.path
 LEFT JOIN idempotency_keys k ON k.workflow_id = c.workflow_id AND k.key = c.key`,
 };
 
+/** A change of a run itself. */
+type RunChange = Exclude<Change, DeliveredChange>;
+
 /** What `readOutcomes` found. */
 export interface Outcomes {
   readonly accepts: Map<string, AcceptOutcome>;
@@ -33,10 +42,12 @@ export interface Outcomes {
 
 /**
  * Tells from the record what became of changes: after a commit that was repeated, or that wrote fewer rows than it had
- * changes. The writer's sequence tells its own accept from an earlier copy of the same run.
+ * changes. The writer's sequence tells its own accept from an earlier copy of the same run. Of messages that were delivered there
+ * is nothing to tell, and each run has at most one other change.
  */
-export async function readOutcomes(client: ClientBase, changes: readonly Change[]): Promise<Outcomes> {
+export async function readOutcomes(client: ClientBase, all: readonly Change[]): Promise<Outcomes> {
   const outcomes: Outcomes = { accepts: new Map(), failed: new Map() };
+  const changes = all.filter((change) => change.kind !== "delivered");
   if (changes.length === 0) return outcomes;
   const { rows } = await client.query<Standing>({ ...STANDING, values: toParameters(changes) });
   const standings = new Map(rows.map((row) => [row.id, row]));
@@ -49,7 +60,7 @@ export async function readOutcomes(client: ClientBase, changes: readonly Change[
   return outcomes;
 }
 
-function toParameters(changes: readonly Change[]): Buffer[] {
+function toParameters(changes: readonly RunChange[]): Buffer[] {
   const accepts = changes.map((change) => (change.kind === "accept" ? change : null));
   const paths = changes.map((change) => (change.kind === "update" ? (change.step?.path ?? null) : null));
   return [
@@ -78,12 +89,10 @@ function toAcceptOutcome(change: AcceptChange, standing: Standing): AcceptOutcom
   return standing.key_run_id === null ? undefined : { kind: "key", runId: standing.key_run_id };
 }
 
-function isWritten(change: Change, standing: Standing): boolean {
+function isWritten(change: RunChange, standing: Standing): boolean {
   switch (change.kind) {
     case "accept":
       return false;
-    case "delivered":
-      return true;
     case "update":
       return standing.sequence !== null && (change.step === null || standing.has_step);
     case "end":
