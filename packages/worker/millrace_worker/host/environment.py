@@ -28,6 +28,8 @@ _FRAME_OVERHEAD_BYTES = 1 << 18
 _CLOSED_SECONDS = 0.3
 _LISTEN_SECONDS = 0.01
 _DRAIN_READS_MAX = 32
+# Headers are parsed here, where every other run of the worker waits for it; what may be large travels in segments.
+_HEADER_BYTES_MAX = 4 << 20
 _TAIL_BYTES_MAX = 1 << 16
 # Largest thing that an environment may send beside results, whatever the bound of these is.
 _CALL_BYTES_MAX = frames.CALL_REQUEST_MAX + frames.CALL_BODY_MAX
@@ -210,7 +212,7 @@ class Environment:
             return True
         try:
             for kind, body in self._frames.feed(data):
-                self._dispatch(kind, *frames.decode(body))
+                self._dispatch(kind, *frames.decode(body, _HEADER_BYTES_MAX))
         except frames.FrameError as error:
             self._broken = str(error)
             self._keep_tail(error.tail)
@@ -240,8 +242,10 @@ class Environment:
     def _bury(self, info: ExitInfo) -> None:
         self.dead = True
         self._loop.remove_writer(self.process.control_writer)
-        while self._read_control():
-            pass
+        # As with output: user code may have handed its end of the pipe to a process that lives on and writes.
+        for _ in range(_DRAIN_READS_MAX):
+            if not self._read_control():
+                break
         self.drain_output()
         for descriptor in (self.process.control_reader, *self._outputs):
             self._loop.remove_reader(descriptor)

@@ -68,10 +68,12 @@ def encode(kind: int, header: dict[str, Any], segments: Sequence[bytes] = ()) ->
     return _HEAD.pack(kind, len(body)) + body
 
 
-def decode(body: bytes) -> tuple[dict[str, Any], list[bytes]]:
+def decode(body: bytes, header_max: int = 1 << 32) -> tuple[dict[str, Any], list[bytes]]:
     """Takes a frame's body apart; raises FrameError when it contradicts itself."""
     try:
         size = _SIZE.unpack_from(body)[0]
+        if size > header_max:
+            raise ValueError(f"it has {size} bytes, at most {header_max} are read")
         header = json.loads(body[4 : 4 + size])
         sizes = header.get("sizes", ())
         position = 4 + size

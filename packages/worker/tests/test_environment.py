@@ -1,0 +1,102 @@
+"""What an environment's channel may carry, without a sandbox around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from millrace_worker.host.bounds import Bounds
+from millrace_worker.host.environment import Environment
+from millrace_worker.runtime.millrace_runtime import frames
+from millrace_worker.sandbox import ExitInfo
+
+
+class Process:
+    """The pipes of one, and somebody who keeps the ends that were inside."""
+
+    def __init__(self) -> None:
+        self.control_reader, self.said = os.pipe()
+        self.told, self.control_writer = os.pipe()
+        self.stdout, self.other_out = os.pipe()
+        self.stderr, self.other_err = os.pipe()
+        self.killed = threading.Event()
+        self.cause = ""
+        self.dead = asyncio.Event()
+
+    async def wait(self) -> ExitInfo:
+        await self.dead.wait()
+        return ExitInfo("killed", "killed")
+
+    def kill(self, cause: str) -> None:
+        self.cause = self.cause or cause
+        self.dead.set()
+
+    def close_fds(self) -> None:
+        for descriptor in (self.control_reader, self.control_writer, self.stdout, self.stderr):
+            os.close(descriptor)
+
+
+def test_the_end_of_one_does_not_wait_for_who_writes_into_its_channel() -> None:
+    """User code can hand its end of the pipe to a process of another environment, which then outlives it and writes on."""
+    frame = frames.encode(frames.STACK, {})
+    over = time.monotonic() + 5
+
+    def flood(descriptor: int) -> None:
+        try:
+            while time.monotonic() < over:
+                os.write(descriptor, frame * 4096)
+        except BrokenPipeError:
+            pass
+
+    async def end() -> float:
+        process = Process()
+        environment = Environment(process, Bounds())  # type: ignore[arg-type]
+        writer = threading.Thread(target=flood, args=(process.said,))
+        writer.start()
+        began = time.monotonic()
+        process.kill("its time has come")
+        while not environment.dead:
+            await asyncio.sleep(0)
+        took = time.monotonic() - began
+        await asyncio.to_thread(writer.join)
+        return took
+
+    assert asyncio.run(end()) < 4
+
+
+@pytest.mark.parametrize(
+    ("header", "lives"),
+    [({"stack": "x" * (1 << 20)}, True), ({"stack": "x" * (5 << 20)}, False)],
+)
+def test_headers_are_bounded(header: dict[str, Any], lives: bool) -> None:
+    """They are parsed where all runs of the worker wait for it, and a frame may be as large as the largest result."""
+
+    def write(descriptor: int, data: bytes, then: Callable[[], None]) -> None:
+        try:
+            os.write(descriptor, data)
+        finally:
+            then()
+
+    async def send() -> str:
+        process = Process()
+        environment = Environment(process, Bounds())  # type: ignore[arg-type]
+        data = frames.encode(frames.STACK, header) + frames.encode(frames.READY, {})
+        sent = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=write, args=(process.said, data, lambda: loop.call_soon_threadsafe(sent.set))).start()
+        await sent.wait()
+        ended = asyncio.create_task(process.dead.wait())
+        await asyncio.wait((environment.ready, ended), timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        process.kill("")
+        while not environment.dead:
+            await asyncio.sleep(0)
+        return process.cause
+
+    cause = asyncio.run(send())
+    assert ("header" not in cause) if lives else ("bytes, at most 4194304 are read" in cause), cause
