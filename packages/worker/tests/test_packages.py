@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import http.server
@@ -19,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from millrace_worker.packages.__main__ import BuildFailed, adopt, size_of
+from millrace_worker.packages.__main__ import BuildFailed, Conversation, adopt, size_of, without_users
 from millrace_worker.packages.settings import build_environment, pip_index
 
 WORKER = Path(__file__).parents[1]
@@ -148,6 +149,41 @@ def test_a_build_is_bounded(tmp_path: Path, name: str, code: str, bounds: dict[s
     last = install(tmp_path, MAKE_WHEEL + f"def before():\n    {code}\n", **bounds)
     assert said in last["error"]["message"], name
     assert not (tmp_path / "set").exists()
+
+
+def test_an_index_keeps_its_password() -> None:
+    said = "error sending request for url (https://house:pass-word@index.example/simple/thing/), a@b"
+    assert without_users(said) == "error sending request for url (https://index.example/simple/thing/), a@b"
+
+
+def test_a_build_that_says_too_much_is_ended() -> None:
+    """Nobody looks at its lines between two commands; until then they may take some megabytes, and no more."""
+
+    class Process:
+        killed = ""
+
+        def __init__(self) -> None:
+            self.control_reader, self.writer = os.pipe()
+
+        async def wait(self) -> None:
+            await asyncio.Event().wait()
+
+        def kill(self, cause: str) -> None:
+            self.killed = cause
+
+    async def flood() -> int:
+        process = Process()
+        conversation = Conversation(process, {})  # type: ignore[arg-type]
+        lines = 0
+        while not process.killed and lines < 4096:
+            os.write(process.writer, b"x" * 49_151 + b"\n")
+            conversation._read()
+            lines += 1
+        os.close(process.control_reader)
+        os.close(process.writer)
+        return lines
+
+    assert asyncio.run(flood()) < 1024
 
 
 def test_what_leads_out_of_a_set_is_not_adopted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -33,6 +34,9 @@ _MIB = 1 << 20
 _PROCESSES = 512
 _LINE_BYTES_MAX = 8 * _MIB
 _LINES_MAX = 10_000
+# Of lines that nobody has looked at yet.
+_WAITING_BYTES_MAX = 4 * _LINE_BYTES_MAX
+_USER_OF_URL = re.compile(r"://[^/\s@]*@")
 _SIZE_LOOK_SECONDS = 1.0
 _PR_SET_PDEATHSIG = 1
 
@@ -108,6 +112,7 @@ class Conversation:
         self._first = first
         self._loop = asyncio.get_running_loop()
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+        self._waiting_bytes = 0
         self._text = b""
         self._commands: asyncio.Queue[str] = asyncio.Queue()
         self._tail = b""
@@ -148,7 +153,7 @@ class Conversation:
             elif isinstance(answer.get("result"), dict):
                 return answer["result"]
             elif "error" in answer:
-                raise BuildFailed(reason_of(command["do"], answer), str(answer["error"]))
+                raise BuildFailed(reason_of(command["do"], answer), without_users(str(answer["error"])))
 
     def _tell(self, progress: dict[str, Any]) -> None:
         if progress != self._told:
@@ -171,13 +176,14 @@ class Conversation:
             reading.cancel()
             raise self._death(self._dead.result())
         with contextlib.suppress(ValueError):
+            self._waiting_bytes -= len(reading.result())
             answer = json.loads(reading.result())
             if isinstance(answer, dict):
                 return answer
         raise BuildFailed("PACKAGES_BUILD_FAILED", "the build said something impossible")
 
     def _death(self, info: ExitInfo) -> BuildFailed:
-        said = self._tail.decode("utf-8", "replace").strip()[-500:]
+        said = without_users(self._tail.decode("utf-8", "replace")).strip()[-500:]
         return BuildFailed("PACKAGES_BUILD_FAILED", f"the build {info.message}" + (f"; it said {said!r}" if said else ""))
 
     def _read(self) -> None:
@@ -189,7 +195,9 @@ class Conversation:
             *lines, self._text = (self._text + data).split(b"\n")
             for line in lines:
                 self._lines.put_nowait(line)
-            if len(self._text) > _LINE_BYTES_MAX or self._lines.qsize() > _LINES_MAX:
+                self._waiting_bytes += len(line)
+            too_much = self._waiting_bytes > _WAITING_BYTES_MAX or self._lines.qsize() > _LINES_MAX
+            if len(self._text) > _LINE_BYTES_MAX or too_much:
                 self._process.kill("it said too much")
                 self._loop.remove_reader(self._process.control_reader)
 
@@ -206,6 +214,11 @@ def reason_of(command: str, answer: dict[str, Any]) -> str:
     if answer.get("unreachable"):
         return "PACKAGE_INDEX_UNREACHABLE"
     return "PACKAGES_BUILD_FAILED" if answer.get("ours") or command == "install" else "PACKAGES_UNRESOLVABLE"
+
+
+def without_users(text: str) -> str:
+    """What a build said, without names and passwords in addresses: those of the index are the house's, not its users'."""
+    return _USER_OF_URL.sub("://", text)
 
 
 async def guard_time(process: SandboxedProcess, seconds_max: float) -> None:
@@ -245,11 +258,12 @@ def adopt(built: Path, target: Path) -> None:
     if not os.path.lexists(built) or not stat.S_ISDIR(os.lstat(built).st_mode):
         raise BuildFailed("PACKAGES_BUILD_FAILED", "the build left no folder")
     root = built.resolve()
+    # First of all: a folder that cannot be listed would hide what is in it.
+    _adopt_one(str(built), root)
     for folder, folders, names in os.walk(built, topdown=True):
         for name in [*folders, *names]:
             _adopt_one(os.path.join(folder, name), root)
         folders[:] = [name for name in folders if not os.path.islink(os.path.join(folder, name))]
-    _adopt_one(str(built), root)
     os.rename(built, target)
     _sync(target.parent)
 
