@@ -12,6 +12,7 @@ const STATE = /^[A-Za-z0-9_-]{43}$/;
 const CODE_LENGTH_MAX = 4_096;
 
 const OVER = "This link does not work any more, or it was opened in another browser. Begin again.";
+const FOREIGN = "Another page has sent you here. Open the link that you were given, and go on from there.";
 
 /** The pages of OAuth: one before the provider's, one after it. */
 export class OauthDoor {
@@ -40,7 +41,9 @@ export class OauthDoor {
     try {
       if (!STATE.test(state)) return page(400, OVER);
       if (path === "/oauth/start" && request.method === "GET") return await this.#ask(state);
-      if (path === "/oauth/start" && request.method === "POST") return await this.#send(state);
+      if (path === "/oauth/start" && request.method === "POST") {
+        return isFromElsewhere(request) ? page(403, FOREIGN) : await this.#send(state);
+      }
       if (path === "/oauth/callback" && request.method === "GET") {
         return await this.#finish(state, cookieOf(request), parameters);
       }
@@ -80,6 +83,12 @@ export class OauthDoor {
     if (problem !== "") return page(400, `"${account}" is not connected: ${problem}.`);
     return page(200, `"${account}" is connected. You can close this page.`);
   }
+}
+
+/** A page elsewhere that presses the button for a person: browsers say so where the house has TLS, or is on this machine. */
+function isFromElsewhere({ headers }: IncomingMessage): boolean {
+  const site = headers["sec-fetch-site"];
+  return site !== undefined && site !== "same-origin";
 }
 
 function cookieOf({ headers }: IncomingMessage): string | undefined {
