@@ -167,17 +167,18 @@ export class RunService {
       const message = `data_json is JSON of at most ${RESUME_BYTES_MAX} bytes`;
       throw new PlatformError("InvalidArgument", "INVALID_DATA", message);
     }
-    const { id: runId, partition } = await this.#find(principal, request.name);
+    const { id: runId, partition, state, steps } = await this.#find(principal, request.name);
+    // Of one pause, not of whichever the run is in by then: a second copy of the request must not end the next one.
+    const path = state === "SUSPENDED" ? steps.findLast(({ result }) => result?.pause)?.path : undefined;
+    if (path === undefined) throw notPaused(runId);
     const dataJson = Buffer.from(`{"$resume_data":${data}}`);
-    const about = { partition, runId, path: "", reason: "", action: "RESUME", requestId: randomUUID() } as const;
+    const about = { partition, runId, path, reason: "", action: "RESUME", requestId: randomUUID() } as const;
     const { outcome } = await this.#options.desk.resume({ ...about, dataJson });
     if (outcome === "UNKNOWN") throw runNotFound(runId);
     if (outcome === "TOO_LARGE") {
       throw new PlatformError("InvalidArgument", "PAYLOAD_TOO_LARGE", "the run has no room for that much data");
     }
-    if (outcome !== "DONE") {
-      throw new PlatformError("FailedPrecondition", "RUN_NOT_PAUSED", `run ${runId} is not paused`);
-    }
+    if (outcome !== "DONE") throw notPaused(runId);
     return this.#load(principal, runId);
   }
 
@@ -218,6 +219,10 @@ export class RunService {
 /** Everything about a run that changes while it goes on. */
 function fingerprintOf({ state, assignment, startTimeMs, steps }: RunRecord): string {
   return [state, assignment, startTimeMs, ...steps.map((step) => `${step.state}${step.runs}`)].join(" ");
+}
+
+function notPaused(runId: string): PlatformError {
+  return new PlatformError("FailedPrecondition", "RUN_NOT_PAUSED", `run ${runId} is not paused`);
 }
 
 function runNotFound(runId: string): PlatformError {
