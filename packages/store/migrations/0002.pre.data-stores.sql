@@ -188,6 +188,7 @@ DECLARE
   done record;
   more_records bigint := 0;
   more_bytes bigint := 0;
+  result_bytes bigint := 0;
 BEGIN
   results := '{}';
   store := data_store_id(in_project, in_store, in_stores_max);
@@ -227,6 +228,11 @@ BEGIN
     ELSE
       SELECT * INTO done FROM data_store_apply(
         store, in_kinds[i], in_keys[i], in_values[i], in_amounts[i], in_ttls[i], in_value_max);
+      -- What is found and removed fits an answer, and what is remembered of a write stays small.
+      result_bytes := result_bytes + COALESCE(octet_length(done.result), 0);
+      IF result_bytes > in_value_max THEN
+        RAISE EXCEPTION 'RESULTS_TOO_LARGE' USING ERRCODE = 'MR001';
+      END IF;
       results := array_append(results, done.result);
       more_records := more_records + done.records;
       more_bytes := more_bytes + done.bytes;

@@ -76,8 +76,8 @@ export interface DataStores {
    * Writes all of it or nothing; returns what each operation brings. For a run, a second copy of the same write brings what the
    * first one did and changes nothing, and so does the same write of a step that is run again.
    *
-   * Throws `DATA_STORE_CONFLICT` (a check failed), `NOT_A_NUMBER`, `NOT_A_LIST`, `VALUE_TOO_LARGE`, `STORE_FULL`,
-   * `TOO_MANY_STORES`, `ASSIGNMENT_STALE`, `OPERATION_REUSED`.
+   * Throws `DATA_STORE_CONFLICT` (a check failed), `NOT_A_NUMBER`, `NOT_A_LIST`, `VALUE_TOO_LARGE`,
+   * `RESULTS_TOO_LARGE`, `STORE_FULL`, `TOO_MANY_STORES`, `ASSIGNMENT_STALE`, `OPERATION_REUSED`.
    */
   write(
     projectId: string,

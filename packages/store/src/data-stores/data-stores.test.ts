@@ -181,6 +181,18 @@ describe("a data store", () => {
     await assert.rejects(writeLarge(append("a", "1")), refused("VALUE_TOO_LARGE"));
   });
 
+  it("brings no more at once than an answer holds", async () => {
+    await using house = await createScratchHouse();
+    const { write, all } = shelf(house);
+    await write(set("a", "x".repeat(600_000)), set("b", "x".repeat(600_000)));
+    await assert.rejects(write(remove("a"), remove("b")), refused("RESULTS_TOO_LARGE"));
+    await assert.rejects(write(insert("a", 1), remove("b")), refused("RESULTS_TOO_LARGE"));
+    assert.deepEqual(Object.keys(await all()), ["a"], "the first page of what is still there");
+    await write(remove("a"));
+    await write(remove("b"));
+    assert.deepEqual(await all(), {});
+  });
+
   it("is read in pages, by prefix and bounded in bytes, and stays right while it is written", async () => {
     await using house = await createScratchHouse();
     const { dataStores } = house.store;

@@ -18,6 +18,12 @@ const REFUSALS: Record<string, readonly [ErrorKind, string, (key: string, store:
     "VALUE_TOO_LARGE",
     (key) => `the value of ${key} would be larger than ${BOUNDS.valueBytes / 1024} KiB`,
   ],
+  RESULTS_TOO_LARGE: [
+    "InvalidArgument",
+    "RESULTS_TOO_LARGE",
+    (key) =>
+      `what this write finds and removes, up to ${key}, is more than ${BOUNDS.valueBytes / 1024} KiB; write fewer keys at once`,
+  ],
   STORE_FULL: ["ResourceExhausted", "STORE_FULL", (_, store) => `the data store ${store} is full`],
   TOO_MANY_STORES: [
     "ResourceExhausted",
