@@ -101,7 +101,8 @@ export class Pauses {
       this.state.drop(partition);
       lost = true;
     }
-    this.patrol();
+    // Where there was more than a page, the next one follows at once; what failed is tried again with the next tick.
+    if (pages) this.patrol();
     return lost;
   }
 
