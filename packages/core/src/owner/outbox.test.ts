@@ -113,4 +113,21 @@ describe("the outbox of an owner", () => {
     outbox.patrol();
     assert.equal(sent.length, 2001);
   });
+
+  it("reads on for what there was no room for while it read", () => {
+    const { outbox, part, reads } = outboxOf();
+    part.outboxMore = true;
+    outbox.patrol();
+    outbox.add(
+      part,
+      Array.from({ length: 2001 }, (_, n) => start(String(n), false)),
+    );
+    outbox.onRead(part, { messages: [start("0", false)], more: false });
+    for (let n = 0; n < 1500; n++) outbox.onAccepted({ owner, runId: String(n), actualRunId: "", outcome: "ACCEPTED" });
+    outbox.patrol();
+    assert.deepEqual(reads, [1, 1]);
+    outbox.onRead(part, undefined);
+    outbox.patrol();
+    assert.deepEqual(reads, [1, 1, 1], "one that failed is read again");
+  });
 });

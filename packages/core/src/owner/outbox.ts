@@ -46,9 +46,9 @@ export class Outbox {
   /** The beginning of a partition's outbox was read; undefined when that failed. */
   onRead(part: PartitionState, page: OutboxPage | undefined): void {
     part.outboxReading = false;
-    if (!page) return;
-    part.outboxMore = page.more;
-    this.add(part, page.messages);
+    // What there was no room for while the page was read may be behind it: that is known already, and stays so.
+    part.outboxMore ||= page?.more ?? true;
+    if (page) this.add(part, page.messages);
   }
 
   /** Sends again what is due, and reads on where there was no room. */
@@ -61,6 +61,7 @@ export class Outbox {
     for (const part of this.state.owned.values()) {
       if (!part.outboxMore || part.outboxReading || this.entries.size > MESSAGES_MAX / 2) continue;
       part.outboxReading = true;
+      part.outboxMore = false;
       this.state.port.readOutbox(part.partition, part.stamp.epoch);
     }
   }
