@@ -119,7 +119,7 @@ export class OwnerState {
   insert(part: PartitionState, run: OwnedRun): void {
     part.runs.set(run.runId, run);
     const queue = part.queueOf(run.spec.workflowId);
-    queue.concurrencyLimit = run.spec.concurrencyLimit;
+    queue.follow(run);
     if (isWaiting(run.phase)) queue.waiting += 1;
     if (holdsPlace(run)) queue.live.add(run);
   }

@@ -55,4 +55,13 @@ describe("a workflow's queue", () => {
     queue.linger.set("run8/1", 10);
     assert.ok(!queue.hasPlace());
   });
+
+  it("keeps the limit of its newest run when one of an earlier version wakes", () => {
+    const queue = new WorkflowQueue("w");
+    queue.add(run(10, 1));
+    queue.add(run(5, 0));
+    assert.equal(queue.concurrencyLimit, 1);
+    queue.add(run(11, 3));
+    assert.equal(queue.concurrencyLimit, 3);
+  });
 });

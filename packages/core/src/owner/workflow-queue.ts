@@ -7,7 +7,7 @@ import type { OwnedRun } from "./owned-run.ts";
  */
 export class WorkflowQueue {
   readonly workflowId: string;
-  /** Most live assignments, from the newest version seen; 0 means no limit. */
+  /** Most live assignments, as the run says that was accepted last; 0 means no limit. */
   concurrencyLimit = 0;
   queueLimit = QUEUE_LIMIT_DEFAULT;
   /** Runs being accepted or waiting: what `queueLimit` bounds. */
@@ -18,6 +18,8 @@ export class WorkflowQueue {
   readonly linger = new Map<string, number>();
   private items: (OwnedRun | undefined)[] = [];
   private head = 0;
+  /** Of the run whose limits hold. */
+  private newest = -Infinity;
 
   constructor(workflowId: string) {
     this.workflowId = workflowId;
@@ -27,10 +29,17 @@ export class WorkflowQueue {
     return this.items.length - this.head;
   }
 
+  /** Takes the limits of a run's version. One that comes back from a long pause does not bring back those of its time. */
+  follow({ sequence, spec }: OwnedRun): void {
+    if (sequence < this.newest) return;
+    this.newest = sequence;
+    this.concurrencyLimit = spec.concurrencyLimit;
+    this.queueLimit = spec.queueLimit || QUEUE_LIMIT_DEFAULT;
+  }
+
   /** Adds a waiting run in its place: at the end when new, near the front when it comes back. */
   add(run: OwnedRun): void {
-    this.concurrencyLimit = run.spec.concurrencyLimit;
-    this.queueLimit = run.spec.queueLimit || QUEUE_LIMIT_DEFAULT;
+    this.follow(run);
     let low = this.head;
     let high = this.items.length;
     if (high > low && this.items[high - 1]!.sequence < run.sequence) low = high;
