@@ -5,6 +5,11 @@ import type { HttpAnswer } from "./http-answer.ts";
 /** Statuses that HTTP gives no body. */
 const BODILESS = new Set([204, 205, 304]);
 
+/** What the kernel takes at once for a client that does not read. */
+const SMALL_BYTES = 64 * 1024;
+/** A client that takes nothing of a larger answer for so long is given up: until then its bytes are in memory. */
+const STALL_MS = 60_000;
+
 /** Writes an answer whole; what a client that left would have got is dropped. */
 export function writeAnswer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
   if (response.headersSent || response.destroyed) return;
@@ -14,6 +19,7 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
     return;
   }
   response.writeHead(answer.status, [...answer.headers, "content-length", String(answer.body.length)]);
+  if (answer.body.length > SMALL_BYTES) response.setTimeout(STALL_MS, () => response.destroy());
   response.end(request.method === "HEAD" ? undefined : answer.body);
 }
 
