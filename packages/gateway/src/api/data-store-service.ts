@@ -15,6 +15,8 @@ const PAGE = { fallback: 100, max: BOUNDS.page };
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 const PREFIX = "dataStores/";
 const SHOWN_MAX = 120;
+/** Longer than anybody will wait, and far from what Postgres' clock can hold. */
+const TTL_MAX_S = 100 * 366 * 86_400;
 
 export interface DataStoreServiceOptions {
   readonly dataStores: DataStores;
@@ -141,6 +143,9 @@ function toOperation({ key, valueJson, ttl }: dataStoreApi.DataStoreRecord): Dat
   }
   const seconds = ttl === undefined ? null : ttl.seconds + ttl.nanos / 1e9;
   if (seconds !== null && seconds <= 0) throw invalidRecord(`the time to live of ${shown(key)} is over already`);
+  if (seconds !== null && seconds > TTL_MAX_S) {
+    throw invalidRecord(`the time to live of ${shown(key)} is longer than ${TTL_MAX_S} s`);
+  }
   return { kind: "set", key: checkKey(key), value, amount: null, ttl: seconds };
 }
 
