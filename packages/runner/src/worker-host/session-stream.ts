@@ -109,7 +109,11 @@ function roughBytes(frame: Frame): number {
     return bytes;
   }
   if (frame.$case === "loadVersion" || frame.$case === "checkVersion") {
-    return frame.value.steps.reduce((sum, step) => sum + step.source.length, SMALL_FRAME_BYTES);
+    const sources = [...frame.value.steps, ...frame.value.modules];
+    return sources.reduce((sum, { source }) => sum + source.length, SMALL_FRAME_BYTES);
+  }
+  if (frame.$case === "callResult") {
+    return SMALL_FRAME_BYTES + frame.value.responseJson.length + frame.value.body.length;
   }
   return frame.$case === "renew" ? SMALL_FRAME_BYTES * frame.value.lives.length : SMALL_FRAME_BYTES;
 }
