@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { encodePayloadReference } from "./payload-reference.ts";
-import { boundResult, RUN_BYTES_MAX, RUN_INLINE_BYTES_MAX } from "./run-size.ts";
+import { boundResult, hasRoom, RUN_BYTES_MAX, RUN_INLINE_BYTES_MAX } from "./run-size.ts";
 import type { StepResult } from "./step-result.ts";
 
 const result = (bytes: number): StepResult => ({
@@ -61,4 +61,10 @@ test("a body that only looks like a reference is a body", () => {
   const body = encodePayloadReference({ objectId, size: RUN_BYTES_MAX * 2 });
   const answering = { ...result(0), response: { status: 200, headers: [], body, immediate: false } };
   assert.equal(boundResult({ input, steps: [] }, answering), answering);
+});
+
+test("what ends a pause has to fit the next assignment twice", () => {
+  const run = { input, steps: [] };
+  assert.ok(hasRoom(run, RUN_INLINE_BYTES_MAX / 2 - 200));
+  assert.ok(!hasRoom(run, RUN_INLINE_BYTES_MAX / 2 + 1));
 });

@@ -52,9 +52,12 @@ function tooLarge(result: StepResult, limit: number, bytes: number, what: string
   };
 }
 
-/** True when the run has room for that many bytes more in its messages and rows. */
+/**
+ * True when the run has room for so many bytes that end its pause. They go to its next runner twice: with the step that has
+ * paused, and for the one to come.
+ */
 export function hasRoom(run: SizedRun, bytes: number): boolean {
-  return sizeOf(run).inline + bytes <= RUN_INLINE_BYTES_MAX;
+  return sizeOf(run).inline + 2 * bytes <= RUN_INLINE_BYTES_MAX;
 }
 
 /** Bytes in messages and rows, and of all that they stand for. */
