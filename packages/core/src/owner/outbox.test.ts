@@ -92,6 +92,8 @@ describe("the outbox of an owner", () => {
     outbox.add(part, [{ id: "result/c", partition: 1, runId: "c", body, payload: Buffer.alloc(1000) }]);
     outbox.onResumed({ owner, runId: "parent", requestId: "result/c", outcome: "TOO_LARGE", state: "SUSPENDED" });
     assert.match(Buffer.from(sent.at(-1)!.payload).toString(), /has no room in run parent/);
+    outbox.onResumed({ owner, runId: "parent", requestId: "result/c", outcome: "TOO_LARGE", state: "SUSPENDED" });
+    assert.equal(sent.length, 2, "not even room for that: not at once again");
   });
 
   it("holds a bounded number, reads on when there is room, and forgets what another owner has", () => {

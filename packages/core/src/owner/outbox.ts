@@ -75,6 +75,8 @@ export class Outbox {
     if (!entry || outcome === "EARLY") return;
     if (outcome !== "TOO_LARGE") return this.delivered(requestId);
     const payload = failedChild(entry.message.runId, "PayloadTooLarge", `its result has no room in run ${runId}`);
+    // One that has no room even for that is asked again in its time, not at once for ever.
+    if (entry.message.payload.length <= payload.length) return;
     entry.message = { ...entry.message, payload };
     this.send(entry);
   }
