@@ -6,6 +6,8 @@ import { inTransaction, markUnretained } from "./retainers.ts";
 
 /** Rows of one transaction: none holds locks for long. */
 const BATCH = 500;
+/** Rows of content of one statement: some 64 MiB. */
+const CHUNKS_BATCH = 128;
 
 /** Gives up what runs of days before one retain, but for those that are still unfinished; returns how many objects. */
 export function releaseRunsBefore(database: Database, day: string): Promise<number> {
@@ -46,20 +48,44 @@ export async function settleRuns(database: Database, graceMs: number): Promise<n
 const DAY_OF_RUN = `(to_timestamp(('x' || lpad(left(replace(r.owner_id, '-', ''), 12), 16, '0'))::bit(64)::int8 / 1000.0)
   AT TIME ZONE 'UTC')::date`;
 
-/** Removes objects that nobody has retained for the grace, with their content; returns how many. */
+/**
+ * Removes objects that nobody has retained for the grace, with their content; returns how many. Content goes first and in
+ * batches, however large it is: a statement that takes longer than statements may would be tried in vain for ever.
+ */
 export async function collectObjects(database: Database, graceMs: number): Promise<number> {
   let collected = 0;
   for (;;) {
-    const count = await database.change(
-      `DELETE FROM objects o USING (
-         SELECT id FROM objects WHERE unretained_time < now() - $1 * interval '1 millisecond'
-         ORDER BY unretained_time LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
-       ) old
-       WHERE o.id = old.id AND NOT EXISTS (SELECT FROM object_retainers r WHERE r.object_id = o.id)`,
-      [graceMs],
+    const ids = await spoilObjects(database, graceMs);
+    await removeContent(database, ids);
+    collected += await database.change(
+      `DELETE FROM objects o WHERE id = ANY ($2::uuid[]) AND size IS NULL AND ${UNRETAINED}`,
+      [graceMs, ids],
     );
-    collected += count;
-    if (count < BATCH) return collected;
+    if (ids.length < BATCH) return collected;
+  }
+}
+
+const UNRETAINED = `unretained_time < now() - $1 * interval '1 millisecond'
+  AND NOT EXISTS (SELECT FROM object_retainers r WHERE r.object_id = o.id)`;
+
+/** From here on nobody reads or retains them; should the collecting end in between, they are found again. */
+async function spoilObjects(database: Database, graceMs: number): Promise<string[]> {
+  const rows = await database.query<{ id: string }>(
+    `UPDATE objects SET size = NULL WHERE id IN (
+       SELECT id FROM objects o WHERE ${UNRETAINED} ORDER BY unretained_time LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)
+     RETURNING id`,
+    [graceMs],
+  );
+  return rows.map(({ id }) => id);
+}
+
+async function removeContent(database: Database, ids: readonly string[]): Promise<void> {
+  for (let removed = CHUNKS_BATCH; removed === CHUNKS_BATCH;) {
+    removed = await database.change(
+      `DELETE FROM object_chunks WHERE (object_id, position) IN (
+         SELECT object_id, position FROM object_chunks WHERE object_id = ANY ($1::uuid[]) LIMIT ${CHUNKS_BATCH})`,
+      [ids],
+    );
   }
 }
 

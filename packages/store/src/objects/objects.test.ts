@@ -134,6 +134,24 @@ describe("an object", () => {
     assert.equal(await chunkCount(house), 0);
   });
 
+  it("is collected in statements of bounded size, however large it is", async () => {
+    await using house = await createScratchHouse();
+    const client = await house.connect();
+    const { id } = await write(house, randomBytes(10));
+    await client.query("INSERT INTO object_chunks SELECT $1, n, 'x' FROM generate_series(10, 500) n", [id]);
+    const other = await write(house, randomBytes(10), upload());
+    await client.query(`
+      CREATE FUNCTION refuse_many() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF (SELECT count(*) FROM gone) > 200 THEN RAISE 'too many rows for one statement'; END IF;
+        RETURN NULL;
+      END $$;
+      CREATE TRIGGER few AFTER DELETE ON object_chunks REFERENCING OLD TABLE AS gone
+        FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()`);
+    assert.equal(await house.store.housekeeping.collectObjects(30, 0), 1);
+    assert.equal(await chunkCount(house), 1);
+    assert.equal((await read(house, other.id)).length, 10);
+  });
+
   it("half-written is collected, but not while its content still comes", async () => {
     await using house = await createScratchHouse();
     const { projectId, store } = house;
