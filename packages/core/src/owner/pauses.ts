@@ -11,8 +11,8 @@ import type { FoundRun, LoadedRun, WakePage } from "./record.ts";
 
 /** Paused runs are read this long before they wake. */
 const AHEAD_MS = 500;
-/** With more runs than this in memory no further ones are woken. */
-const RUNS_MAX = 20_000;
+/** With more paused and woken runs than this in memory no further ones are read. Other runs that wait do not count. */
+const SLEEPERS_MAX = 20_000;
 
 /** What ends of pauses lead to elsewhere. */
 export interface PauseHooks {
@@ -52,14 +52,15 @@ export class Pauses {
   /** Wakes what is due and reads what soon will be. */
   patrol(): void {
     const wallMs = this.state.port.wallMs();
-    let runs = 0;
+    let sleepers = 0;
     for (const part of this.state.owned.values()) {
-      runs += part.runs.size;
       for (const run of part.runs.values()) {
+        // So the record says until the next assignment, also of one that is awake.
+        if (run.state === "SUSPENDED") sleepers += 1;
         if (run.phase === "SUSPENDED" && (run.wakeTimeMs ?? 0) <= wallMs) this.wake(part, run, wallMs);
       }
     }
-    if (!this.paging && runs < RUNS_MAX) this.pageDue(wallMs + AHEAD_MS);
+    if (!this.paging && sleepers < SLEEPERS_MAX) this.pageDue(wallMs + AHEAD_MS);
   }
 
   private wake(part: PartitionState, run: OwnedRun, wallMs: number): void {
