@@ -107,6 +107,17 @@ def _basic(auth: Any) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows an answer elsewhere, but takes no credentials to a site that they were not given for."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        further = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if further is not None and urllib.parse.urlsplit(newurl)[:2] != urllib.parse.urlsplit(req.full_url)[:2]:
+            for name in ("Authorization", "Cookie"):
+                further.remove_header(name)
+        return further
+
+
 def _exchange(request: urllib.request.Request) -> dict[str, Any]:
     end = time.monotonic() + _SECONDS
     try:
@@ -126,7 +137,7 @@ def _exchange(request: urllib.request.Request) -> dict[str, Any]:
 
 def _open(request: urllib.request.Request) -> Any:
     try:
-        return urllib.request.urlopen(request, timeout=_SECONDS)
+        return urllib.request.build_opener(_Redirects).open(request, timeout=_SECONDS)
     except urllib.error.HTTPError as error:  # An answer like any other.
         return error
     except urllib.error.URLError as error:
