@@ -225,11 +225,12 @@ export class PostgresModel {
     row.deaths = change.deaths;
   }
 
-  /** The execution's name tells the assignment that it belongs to. What ends a pause belongs to none. */
+  /** The execution's name tells the assignment that it belongs to, also of a run given up. What ends a pause belongs to none. */
   private addStep(row: Row, step: StepResult): void {
     const { simulation } = this;
     if (isResumePath(step.path)) return this.addResumption(row, step);
-    const assignment = Number(step.executionId.split("/")[1]);
+    const [, given] = /^poison-(\d+)$/.exec(step.executionId) ?? step.executionId.split("/");
+    const assignment = Number(given);
     if (assignment !== row.assignment) {
       simulation.fail(
         "stale checkpoint: run",
