@@ -31,12 +31,12 @@ function open(handlers: Record<string, CallHandler>, callsMax = 100): HostCalls 
 
 function ask(
   calls: HostCalls,
-  given: { number?: number; method?: string; text?: string; runId?: string; token?: string } = {},
+  given: { number?: number; method?: string; text?: string; runId?: string; token?: string; path?: string } = {},
 ) {
-  const { number = 1, method = "test.echo", text = "{}", runId = "r1" } = given;
+  const { number = 1, method = "test.echo", text = "{}", runId = "r1", path = "steps/0" } = given;
   return calls.answer({
     runToken: given.token ?? encodeRunToken({ ...claims, runId }, mac),
-    path: "steps/0",
+    path,
     execution: 1,
     number,
     method,
@@ -73,6 +73,13 @@ describe("calls of user code", () => {
       call: { path: "steps/0", execution: 1, number: 7 },
     });
     assert.equal(body.toString(), "body");
+  });
+
+  it("belong to the execution that their address says, whatever user code says", async () => {
+    const { responseJson } = await ask(open({ "test.echo": echo }), { path: "steps/0/runs/3" });
+    const { call } = JSON.parse(responseJson.toString()) as { call: object };
+    assert.deepEqual(call, { path: "steps/0/runs/3", execution: 3, number: 1 });
+    await assert.rejects(ask(open({ "test.echo": echo }), { path: "steps" }), refused("INVALID_STEP_PATH"));
   });
 
   it("are refused without a token of this house, without a handler, or when they make no sense", async () => {

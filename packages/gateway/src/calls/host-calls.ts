@@ -1,5 +1,5 @@
 import type { BusSubscription, Channels } from "@millrace/bus";
-import { PlatformError, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
+import { parseStepRun, PlatformError, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
 import type { control } from "@millrace/protocol";
 
 /** What user code asks for. Everything in it was written by user code. */
@@ -114,11 +114,13 @@ export class HostCalls {
   }
 }
 
-function readCall({ path, execution, number, requestJson, body }: control.CallRequest): HostCall {
+/** Which execution it is says the address, which the worker gives: user code has no say in what its writes are known by. */
+function readCall({ path, number, requestJson, body }: control.CallRequest): HostCall {
   const { byteLength } = requestJson;
   if (byteLength > REQUEST_MAX_BYTES || body.byteLength > BODY_MAX_BYTES || path.length > PATH_MAX) {
     throw new PlatformError("InvalidArgument", "CALL_TOO_LARGE", "The call is larger than calls may be");
   }
+  const { runs: execution } = parseStepRun(path);
   return { path, execution, number, request: parseRequest(requestJson), body };
 }
 
