@@ -1,4 +1,4 @@
-"""What an environment's channel may carry, without a sandbox around it."""
+"""What an environment's channel may carry, and what becomes of those that do not start, without a sandbox around them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import Environment
+from millrace_worker.host.pool import Pool
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo
 
@@ -100,3 +101,39 @@ def test_headers_are_bounded(header: dict[str, Any], lives: bool) -> None:
 
     cause = asyncio.run(send())
     assert ("header" not in cause) if lives else ("bytes, at most 4194304 are read" in cause), cause
+
+
+def test_environments_that_do_not_start_are_tried_again_with_pauses() -> None:
+    class Log:
+        errors = 0
+
+        def error(self, _message: str, **_fields: Any) -> None:
+            self.errors += 1
+
+    log = Log()
+
+    class Sandbox:
+        def __init__(self) -> None:
+            self.processes: list[Process] = []
+
+        async def spawn(self) -> Process:
+            self.processes.append(Process())
+            return self.processes[-1]
+
+    async def open_pool() -> int:
+        sandbox = Sandbox()
+        pool = Pool(sandbox, Bounds(), log, lambda _: None, lambda _: None)  # type: ignore[arg-type]
+        pool.open()
+        # Of the two that start at the same time one ends first.
+        for number in range(2):
+            while len(sandbox.processes) <= number:
+                await asyncio.sleep(0)
+            sandbox.processes[number].kill("it does not start")
+            while log.errors <= number:
+                await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await pool.close()
+        return len(sandbox.processes)
+
+    assert asyncio.run(open_pool()) == 2

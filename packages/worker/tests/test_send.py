@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "millrace_worker/runtime"))
 
-from pipedream._send import Send  # noqa: E402
+from pipedream._send import Send
 
 SECRETS = {"Authorization": "Bearer token", "Cookie": "a=b", "X-Other": "1"}
 

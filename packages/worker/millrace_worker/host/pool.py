@@ -290,6 +290,7 @@ class Pool:
         return _BACKOFF_SECONDS[min(self._failures, len(_BACKOFF_SECONDS)) - 1]
 
     def _on_end(self, environment: Environment) -> None:
+        started = environment in self._alive
         for group in (self._alive, self._dying, self._outdated):
             group.discard(environment)
         blank = environment in self._blank
@@ -301,7 +302,7 @@ class Pool:
         self._changed()
         if blank:
             self._later("refill", self._pause(), self._refill)
-        else:
+        elif started:  # What has ended before it was ready is tried again a while later.
             self._refill()
 
     def _expire(self) -> None:
