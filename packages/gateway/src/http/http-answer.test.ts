@@ -143,5 +143,7 @@ describe("other answers", () => {
   it("keep the house's insides to itself", () => {
     const answer = platformAnswer(new PlatformError("Internal", "INTERNAL", "postgres://user:password@host"), 500);
     assert.doesNotMatch(answer.body.toString(), /password/);
+    const away = new PlatformError("Unavailable", "DATABASE_UNAVAILABLE", "connect ECONNREFUSED 10.1.2.3:5432");
+    assert.doesNotMatch(platformAnswer(away, 503).body.toString(), /10\.1/);
   });
 });

@@ -60,10 +60,15 @@ const RETRY_AFTER_S = 2;
 
 /** The answer to a request that the house could not take. */
 export function platformAnswer(error: PlatformError, status: number, runId?: string): HttpAnswer {
-  const message = error.kind === "Internal" ? "the house failed; its log says why" : error.message;
-  const answer = errorAnswer(status, error.reason, message, runId);
+  const answer = errorAnswer(status, error.reason, publicMessage(error), runId);
   if (status !== 429 && status !== 503) return answer;
   return { ...answer, headers: [...answer.headers, "retry-after", String(RETRY_AFTER_S)] };
+}
+
+/** Where the house keeps what it knows, and under which names, is nothing for clients that anybody may be. */
+export function publicMessage({ kind, reason, message }: PlatformError): string {
+  if (reason === "DATABASE_UNAVAILABLE") return "the house's database does not answer at the moment; try again";
+  return kind === "Internal" ? "the house failed; its log says why" : message;
 }
 
 /** An error as every HTTP door of the house shows it: `{error: {reason, message, run}}`. */

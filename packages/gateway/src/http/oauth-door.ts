@@ -3,7 +3,7 @@ import { coerceError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
 import type { AccountAuthorizer } from "../accounts/account-authorizer.ts";
 import { escapeHtml, housePage } from "./house-page.ts";
-import type { HttpAnswer } from "./http-answer.ts";
+import { publicMessage, type HttpAnswer } from "./http-answer.ts";
 import type { RequestTarget } from "./parse-target.ts";
 import { writeAnswer } from "./write-answer.ts";
 
@@ -51,8 +51,8 @@ export class OauthDoor {
     } catch (thrown) {
       const error = coerceError(thrown);
       this.#log.warn("oauth.failed", { reason: error.reason, error });
-      if (error.kind === "Internal") return page(500, "The house failed; its log says why.");
-      return page(error.kind === "Unavailable" ? 503 : 400, error.message);
+      const status = error.kind === "Unavailable" ? 503 : 400;
+      return page(error.kind === "Internal" ? 500 : status, publicMessage(error));
     }
   }
 
