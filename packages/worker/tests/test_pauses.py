@@ -87,6 +87,7 @@ def test_forged_children_are_found_out() -> None:
         ({"name": "w" * 300}, [b"{}"]),
         ({}, [b"{"]),
         ({}, [b"NaN"]),
+        ({}, [b'"' + b"x" * (1 << 20) + b'"']),
         ({}, []),
     ]:
         with pytest.raises((Malformed, ValueError)):

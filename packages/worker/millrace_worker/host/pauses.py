@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _YEAR_MS = 365 * 24 * 3600 * 1000
 _RETRIES_MAX = 10_000
 _CHILDREN_MAX = 100
+# As the runtime counts them: a larger event could start a run that no message can hand to a runner.
+_EVENTS_BYTES_MAX = 1 << 20
 _NAME_MAX = 256
 _CONTEXT_BYTES_MAX = 1 << 20
 _CLOCK_SLACK_MS = 1000
@@ -43,6 +45,8 @@ def children_from(headers: list[dict[str, Any]], events: Sequence[bytes], start:
     """The workflows that a step starts; the clock of the call is the environment's, within that of the step."""
     if len(headers) != len(events) or len(headers) > _CHILDREN_MAX:
         raise Malformed("workflows to be started and events do not agree")
+    if sum(map(len, events)) > _EVENTS_BYTES_MAX:
+        raise Malformed("larger events than workflows are started with")
     children = []
     for number, (header, event) in enumerate(zip(headers, events, strict=True), 1):
         time_ms = header["time_ms"]
