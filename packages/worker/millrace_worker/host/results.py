@@ -15,6 +15,8 @@ from millrace_worker.sandbox import ExitInfo
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _REASON_MAX = 500
+# The runtime cuts earlier; these are for who pretends to be it.
+_TYPE_MAX, _MESSAGE_MAX, _TRACEBACK_MAX, _EXIT_REASON_MAX = 1 << 10, 1 << 15, 1 << 16, 1 << 12
 
 
 def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[bytes]) -> None:
@@ -36,7 +38,7 @@ def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[by
         if (failure := header.get("failure")) is not None:
             result.failure.CopyFrom(_failure_from(failure))
         elif (reason := header.get("exit")) is not None:
-            result.exit.reason = reason
+            result.exit.reason = reason[:_EXIT_REASON_MAX]
         elif "pause" in header:
             result.pause.CopyFrom(pause_from(header["pause"]))
         if "children" in header:
@@ -75,9 +77,9 @@ def _failure_from(failure: dict[str, Any]) -> pb.StepFailure:
     too_large = failure["cause"] == "PAYLOAD_TOO_LARGE"
     return pb.StepFailure(
         cause=pb.FAILURE_CAUSE_PAYLOAD_TOO_LARGE if too_large else pb.FAILURE_CAUSE_EXCEPTION,
-        type=failure["type"],
-        message=failure["message"],
-        traceback=failure["traceback"],
+        type=failure["type"][:_TYPE_MAX],
+        message=failure["message"][:_MESSAGE_MAX],
+        traceback=failure["traceback"][:_TRACEBACK_MAX],
         line=failure["line"],
     )
 

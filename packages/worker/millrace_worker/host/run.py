@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _FOREVER = float("inf")
 _EAGER_LOG_BYTES = 64 * 1024
+# What was sent may be quoted in the words about it.
+_CAUSE_MAX = 500
 # The environment gives threads 2 s to end; then it is replaced, and here is why that cannot be waited out.
 _CLEAN_SECONDS = 4.0
 
@@ -285,7 +287,7 @@ class Run:
                 raise Malformed(f"frame {kind:#x} at the wrong time")
         except (Malformed, KeyError, TypeError, ValueError) as error:
             assert self.environment is not None
-            self.environment.kill(f"it sent the platform something impossible ({error})")
+            self.environment.kill(f"it sent the platform something impossible ({str(error)[:_CAUSE_MAX]})")
 
     def _respond(self, header: dict[str, Any], segments: list[bytes]) -> None:
         response = response_from(header, segments[0] if segments else b"")
