@@ -25,7 +25,7 @@ export class Housekeeper {
 
   start(): void {
     const round = () => {
-      this.running = this.round().catch((thrown: unknown) => this.log.warn("housekeeping.failed", { error: thrown }));
+      this.running = this.round();
     };
     round();
     this.timer = setInterval(round, INTERVAL_MS);
@@ -39,13 +39,23 @@ export class Housekeeper {
   private async round(): Promise<void> {
     const { housekeeping } = this.store;
     const { historyDays, objectGraceMs } = this.settings;
-    await housekeeping.ensureHistoryPartitions();
-    const dropped = await housekeeping.dropExpired(historyDays);
-    const keys = await housekeeping.pruneKeys();
-    await housekeeping.pruneCommitters();
-    const objects = await housekeeping.collectObjects(historyDays, objectGraceMs);
-    const records = await housekeeping.collectDataStores();
+    await this.attempt("days", () => housekeeping.ensureHistoryPartitions());
+    const dropped = (await this.attempt("history", () => housekeeping.dropExpired(historyDays))) ?? [];
+    const keys = (await this.attempt("keys", () => housekeeping.pruneKeys())) ?? 0;
+    await this.attempt("committers", () => housekeeping.pruneCommitters());
+    const objects = (await this.attempt("objects", () => housekeeping.collectObjects(historyDays, objectGraceMs))) ?? 0;
+    const records = (await this.attempt("data stores", () => housekeeping.collectDataStores())) ?? 0;
     const removed = { dropped, keys, objects, records };
     if (dropped.length + keys + objects + records > 0) this.log.info("housekeeping.done", removed);
+  }
+
+  /** A task that fails, for want of a lock or of time, keeps no other from being done. */
+  private async attempt<T>(task: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (thrown) {
+      this.log.warn("housekeeping.failed", { task, error: thrown });
+      return undefined;
+    }
   }
 }

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { PlatformError } from "@millrace/core";
+import type { Store } from "@millrace/store";
+import type { Logger } from "@millrace/telemetry";
+import { Housekeeper } from "./housekeeper.ts";
+
+describe("the housekeeping", () => {
+  it("does everything else when one task fails, and says which", async () => {
+    const done: string[] = [];
+    const logged: unknown[] = [];
+    const task = (name: string, count: number) => (): Promise<number> => {
+      done.push(name);
+      return Promise.resolve(count);
+    };
+    const housekeeping = {
+      ensureHistoryPartitions: task("days", 0),
+      dropExpired: () => Promise.reject(new PlatformError("Unavailable", "DATABASE_UNAVAILABLE", "no lock")),
+      pruneKeys: task("keys", 1),
+      pruneCommitters: task("committers", 0),
+      collectObjects: task("objects", 2),
+      collectDataStores: task("records", 3),
+    };
+    const log = {
+      info: (_event: string, fields: object) => void logged.push(fields),
+      warn: (event: string, { task }: { task: string }) => void logged.push([event, task]),
+    } as Partial<Logger> as Logger;
+    const store = { housekeeping } as unknown as Store;
+    const keeper = new Housekeeper(store, log, { historyDays: 30, objectGraceMs: 1000 });
+    keeper.start();
+    await keeper.stop();
+    assert.deepEqual(done, ["days", "keys", "committers", "objects", "records"]);
+    assert.deepEqual(logged, [["housekeeping.failed", "history"], { dropped: [], keys: 1, objects: 2, records: 3 }]);
+  });
+});
