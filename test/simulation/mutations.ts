@@ -40,6 +40,7 @@ export const MUTATIONS = {
   resume_always_done: "who follows a link of a pause that is over is told to have ended it",
   resume_acked_early: "a resume is acknowledged before its commit",
   page_of_the_past: "a paused run is taken from a page although it has moved on while the page was read",
+  executions_forgotten: "a new owner counts the executions of a step anew, so that a committed one runs again",
   wake_early: "an owner wakes paused runs a second before their time",
 } as const;
 

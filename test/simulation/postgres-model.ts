@@ -1,8 +1,10 @@
 import {
   isResumePath,
   nextStepPath,
+  parseStepPath,
   placeStep,
   resumePath,
+  stepPath,
   type AcceptChange,
   type AcceptOutcome,
   type Change,
@@ -308,10 +310,16 @@ export class PostgresModel {
     const rows = this.rowsOf(partition);
     const wakes = this.simulation.has("wake_lost_at_takeover") ? [] : rows.filter((row) => row.state === "SUSPENDED");
     return {
-      rows: rows.filter((row) => row.state !== "SUSPENDED").map(toLoadedRun),
+      rows: rows.filter((row) => row.state !== "SUSPENDED").map((row) => this.loaded(row)),
       nextWakeMs: earliest(wakes),
       outbox: this.outboxPage(partition),
     };
+  }
+
+  private loaded(row: Row): LoadedRun {
+    const run = toLoadedRun(row);
+    if (!this.simulation.has("executions_forgotten")) return run;
+    return { ...run, steps: run.steps.map((step) => ({ ...step, path: stepPath(parseStepPath(step.path)) })) };
   }
 
   private rowsOf(partition: number): Row[] {
@@ -343,7 +351,11 @@ export class PostgresModel {
           const rows = due.slice(0, WAKE_PAGE);
           const end = due.length > WAKE_PAGE ? rows.at(-1)!.wakeTimeMs! : untilMs;
           const rest = later.filter((row) => row.wakeTimeMs! > end);
-          pages.set(partition, { rows: rows.map(toLoadedRun), readToMs: end, nextWakeMs: earliest(rest) });
+          pages.set(partition, {
+            rows: rows.map((row) => this.loaded(row)),
+            readToMs: end,
+            nextWakeMs: earliest(rest),
+          });
         }
         this.perhapsLate(() => answer(pages));
       },
@@ -360,7 +372,7 @@ export class PostgresModel {
       process,
       (answer) => {
         const row = this.history.get(runId) ?? this.hot.get(runId);
-        const paused = row?.state === "SUSPENDED" ? toLoadedRun(row) : undefined;
+        const paused = row?.state === "SUSPENDED" ? this.loaded(row) : undefined;
         const resumedBy = this.resumedBy(runId, path);
         this.perhapsLate(() => answer({ state: row?.state, paused, resumedBy }));
       },
