@@ -13,6 +13,8 @@ CREATE TABLE files (
   update_time timestamptz NOT NULL DEFAULT now(),
   UNIQUE (project_id, path)
 );
+-- Whoever removes an object asks whether it is a file's.
+CREATE INDEX files_by_object ON files (object_id);
 
 -- What a project's files take together, so that a bound costs no count. One row is one order of a project's changes.
 CREATE TABLE file_usage (

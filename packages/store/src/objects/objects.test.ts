@@ -152,6 +152,17 @@ describe("an object", () => {
     assert.equal((await read(house, other.id)).length, 10);
   });
 
+  it("is removed without a look at all that could refer to one", async () => {
+    await using house = await createScratchHouse();
+    const { rows } = await (
+      await house.connect()
+    ).query<{ name: string }>(
+      `SELECT conrelid::regclass::text AS name FROM pg_constraint c WHERE contype = 'f' AND confrelid = 'objects'::regclass
+         AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1])`,
+    );
+    assert.deepEqual(rows, []);
+  });
+
   it("half-written is collected, but not while its content still comes", async () => {
     await using house = await createScratchHouse();
     const { projectId, store } = house;
