@@ -225,6 +225,13 @@ def test_what_has_several_names_counts_once(tmp_path: Path) -> None:
     assert size_of(tmp_path) == 1 << 20
 
 
+def test_what_is_empty_takes_room_too(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"folder {number}").mkdir()
+        (tmp_path / f"folder {number}" / "file").touch()
+    assert size_of(tmp_path) >= 20 * 4096
+
+
 def test_the_index_is_the_houses_then_uvs_then_pips(tmp_path: Path) -> None:
     config = tmp_path / "pip.conf"
     config.write_text("[global]\nindex-url = http://from-file/simple\n")

@@ -38,6 +38,8 @@ _LINES_MAX = 10_000
 _WAITING_BYTES_MAX = 4 * _LINE_BYTES_MAX
 _USER_OF_URL = re.compile(r"://[^/\s@]*@")
 _SIZE_LOOK_SECONDS = 1.0
+# What a file or a folder takes at least: there may be no end of empty ones either.
+_ENTRY_BYTES = 4096
 _PR_SET_PDEATHSIG = 1
 
 
@@ -239,16 +241,18 @@ async def guard_size(process: SandboxedProcess, work: Path, bytes_max: int) -> N
 
 
 def size_of(folder: Path) -> int:
-    """Bytes on disk below a folder; what has several names counts once."""
+    """Bytes on disk below a folder; what has several names counts once, and what is empty is not free."""
     total = 0
     seen: set[tuple[int, int]] = set()
-    for root, _, names in os.walk(folder):
+    for root, folders, names in os.walk(folder):
+        total += _ENTRY_BYTES * len(folders)
         for name in names:
             with contextlib.suppress(OSError):
                 found = os.lstat(os.path.join(root, name))
-                if (found.st_dev, found.st_ino) not in seen:
+                if found.st_nlink == 1 or (found.st_dev, found.st_ino) not in seen:
+                    total += max(found.st_blocks * 512, _ENTRY_BYTES)
+                if found.st_nlink > 1:
                     seen.add((found.st_dev, found.st_ino))
-                    total += found.st_blocks * 512
     return total
 
 
