@@ -4,7 +4,8 @@ import type { OwnedRun } from "./owned-run.ts";
 import type { WakeQuery } from "./owner-port.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
-import { Pauses } from "./pauses.ts";
+import { Pauses, type PauseHooks } from "./pauses.ts";
+import type { LoadedRun } from "./record.ts";
 
 /** The pauses of a partition in whose record a run is due. */
 function pausesOf() {
@@ -13,8 +14,13 @@ function pausesOf() {
   const asked: ReadonlyMap<number, WakeQuery>[] = [];
   const port = { wallMs: () => 5000, page: (queries: ReadonlyMap<number, WakeQuery>) => void asked.push(queries) };
   const state = { owned: new Map([[1, part]]), port };
-  const hooks = { finish: () => {}, cancel: () => {}, cancelled: () => {} };
-  return { part, asked, pauses: new Pauses(state as unknown as OwnerState, hooks) };
+  const cancelled: unknown[] = [];
+  const hooks: PauseHooks = {
+    finish: () => {},
+    cancel: () => assert.fail("no run of this partition"),
+    cancelled: (_part, _message, end) => void cancelled.push(end),
+  };
+  return { part, asked, cancelled, pauses: new Pauses(state as unknown as OwnerState, hooks) };
 }
 
 describe("paused runs whose time has come", () => {
@@ -40,5 +46,14 @@ describe("paused runs whose time has come", () => {
       pauses.patrol();
       assert.equal(asked.length, pages, state);
     }
+  });
+
+  it("are not found in another partition than their own", () => {
+    const { part, cancelled, pauses } = pausesOf();
+    const message = { partition: 1, runId: "run", gateway: "g", reason: "" };
+    const paused = { partition: 2, runId: "run", state: "SUSPENDED" } as LoadedRun;
+    part.sleepers.beginRead();
+    pauses.onFound(1, 1, { kind: "cancel", message }, { state: "SUSPENDED", paused, resumedBy: undefined });
+    assert.deepEqual([cancelled, part.runs.size], [[undefined], 0]);
   });
 });

@@ -14,6 +14,8 @@ const AHEAD_MS = 500;
 /** With more paused and woken runs than this in memory no further ones are read. Other runs that wait do not count. */
 const SLEEPERS_MAX = 20_000;
 
+const NO_RUN: FoundRun = { state: undefined, paused: undefined, resumedBy: undefined };
+
 /** What ends of pauses lead to elsewhere. */
 export interface PauseHooks {
   /** The end of a run is committed. */
@@ -146,13 +148,15 @@ export class Pauses {
   }
 
   /** What was looked up; undefined when that failed, which the sender's next copy makes good. */
-  onFound(partition: number, epoch: number, request: RunRequest, found: FoundRun | undefined): void {
+  onFound(partition: number, epoch: number, request: RunRequest, given: FoundRun | undefined): void {
     const part = this.partOf(partition, epoch);
     if (!part) return;
     const { runId } = request.message;
     const isFresh = part.sleepers.isFresh(runId);
     part.sleepers.endRead();
-    if (!found) return;
+    if (!given) return;
+    // Who names a run with another partition than its own (user code may have forged a workflow's id) finds none here.
+    const found = (given.paused?.partition ?? partition) === partition ? given : NO_RUN;
     const run = part.runs.get(runId);
     if (run) return this.tellOfMemory(part, run, request, found);
     if (!isFresh) return;
