@@ -18,16 +18,18 @@ const call: session.HostCall = {
 
 function relay(answers: Answer[], callsPerSecond = 1000) {
   const asked: control.CallRequest[] = [];
+  const waits: number[] = [];
   const question = {
-    request: async (request: control.CallRequest) => {
+    request: async (request: control.CallRequest, { timeoutMs }: { timeoutMs: number }) => {
       asked.push(request);
+      waits.push(timeoutMs);
       const answer = answers.length > 1 ? answers.shift()! : answers[0]!;
       const empty = { responseJson: Buffer.from("1"), body: Buffer.alloc(0), error: undefined, secrets: [] };
       return { ...empty, ...answer(request) };
     },
   };
   const made = new CallRelay({ question, tryMs: 100, timeoutMs: 400, callsPerSecond });
-  return { asked, ask: (run = held(), given = call) => made.ask(run, given) };
+  return { asked, waits, ask: (run = held(), given = call) => made.ask(run, given) };
 }
 
 function held(isHeld = () => true, secrets: string[] = []) {
@@ -66,6 +68,13 @@ describe("a call on its way to a gateway", () => {
     assert.equal((await ask()).error, undefined);
     assert.equal(asked.length, 4);
     assert.equal(new Set(asked.map(({ number, path, execution }) => `${path} ${execution} ${number}`)).size, 1);
+  });
+
+  it("is sent again later when a copy would do it all again, as with mail", async () => {
+    const { waits, ask } = relay([() => ({})]);
+    await ask();
+    await ask(held(), { ...call, method: "email.send" });
+    assert.deepEqual(waits, [100, 200]);
   });
 
   it("fails for good with Python's exception for it", async () => {
