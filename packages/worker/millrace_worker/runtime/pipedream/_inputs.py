@@ -36,7 +36,7 @@ class PdInputs(dict):  # type: ignore[type-arg]
         """Takes name, kind and target of each; without any data store the project's default one is there."""
         super().__init__((name, _Declared(kind, target)) for name, kind, target in declared)
         if all(kind != "store" for _, kind, _ in declared):
-            self.setdefault(_DEFAULT_KEY, _Declared("store", _DEFAULT_STORE))
+            super().setdefault(_DEFAULT_KEY, _Declared("store", _DEFAULT_STORE))
 
     def __getitem__(self, name: str) -> Any:
         value = dict.__getitem__(self, name)
@@ -56,6 +56,25 @@ class PdInputs(dict):  # type: ignore[type-arg]
         if name in self:
             return self[name]
         return default
+
+    def __iter__(self) -> Any:
+        """As ever; but since it is here, `dict(pd.inputs)` and `**pd.inputs` look at the inputs, too, and copy no declarations."""
+        return super().__iter__()
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dict of the inputs."""
+        return dict(self)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """The input, and removes it."""
+        if name in self:
+            self[name]
+        return super().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """The input, else `default`, which is there from then on."""
+        super().setdefault(name, default)
+        return self[name]
 
     def values(self) -> Any:
         """The inputs themselves."""
