@@ -57,8 +57,11 @@ export class FileDoor {
     } catch (thrown) {
       const error = coerceError(thrown);
       if (error.kind === "Internal") this.#options.log.error("file.failed", { error });
-      if (response.headersSent) response.destroy();
-      else writeAnswer(request, response, platformAnswer(error, httpStatusOf(error)));
+      if (response.headersSent) {
+        // The client sees that it is cut; why is known here alone.
+        this.#options.log.warn("file.cut", { reason: error.reason, error });
+        response.destroy();
+      } else writeAnswer(request, response, platformAnswer(error, httpStatusOf(error)));
     }
   }
 
@@ -113,7 +116,7 @@ export class FileDoor {
       await pipeline(Readable.from(objects.read(objectId, range), { highWaterMark: 1 }), response);
     } catch (thrown) {
       // A client that leaves is no failure.
-      if (!response.destroyed) throw thrown;
+      if (!response.destroyed || thrown instanceof PlatformError) throw thrown;
     } finally {
       this.#open--;
     }
