@@ -302,3 +302,27 @@ def test_who_never_reads_gets_no_more_than_the_channel_holds(runner: ScriptedRun
         )
     assert "it sent the platform something impossible" in outcome.failure.message
     assert len(platform.calls) <= 34
+
+
+def test_a_timeout_of_the_steps_own_ends_its_wait_and_nothing_else(runner: ScriptedRunner) -> None:
+    """The usual way: a signal handler that raises TimeoutError, which is an OSError like those of a channel that is lost."""
+    with Platform(runner, lambda call: {} if call.method == "store.slow" else echo(call)):
+        outcome = run(
+            runner,
+            """
+            import signal
+            from millrace_runtime.calls import call
+
+            def late(*_):
+                raise TimeoutError("too late")
+
+            def handler(pd):
+                signal.signal(signal.SIGALRM, late)
+                signal.setitimer(signal.ITIMER_REAL, 0.05)
+                try:
+                    call("store.slow")
+                except TimeoutError as error:
+                    return [str(error), call("store.get", 1)[0]]
+            """,
+        )
+    assert json.loads(outcome.results[0].return_value_json) == ["too late", 1]

@@ -81,8 +81,8 @@ class Channel:
     def _read(self) -> None:
         try:
             data = os.read(frames.CONTROL_IN, 1 << 18)
-        except OSError:
-            self.lost()
+        except OSError as error:
+            self.lost_by(error)
         if not data:
             os._exit(0)
         for kind, body in self._reader.feed(data):
@@ -103,8 +103,8 @@ class Channel:
             try:
                 while view:
                     view = view[os.write(frames.CONTROL_OUT, view) :]
-            except OSError:
-                self.lost()
+            except OSError as error:
+                self.lost_by(error)
 
     @property
     def owned(self) -> bool:
@@ -115,6 +115,12 @@ class Channel:
         """A child that user code has forked, and that comes back to the runtime, must neither speak nor clean up."""
         if not self.owned:
             os._exit(0)
+
+    def lost_by(self, error: OSError) -> NoReturn:
+        """What a signal handler of the author's has raised goes on: TimeoutError is an OSError, too, and says no number."""
+        if error.errno is None or isinstance(error, TimeoutError):
+            raise error
+        self.lost()
 
     def lost(self) -> NoReturn:
         """Ends the process, in a way that the worker recognises."""
