@@ -13,7 +13,10 @@ import type { Random } from "./random.ts";
 /** The insides of an owner that a planted mistake reaches into; never used outside of planted mistakes. */
 interface Insides {
   state: {
-    owned: Map<number, { runs: Map<string, InsideRun>; sleepers: { isFresh: () => boolean } }>;
+    owned: Map<
+      number,
+      { runs: Map<string, InsideRun>; sleepers: { isFresh: () => boolean; isFreshInPage: () => boolean } }
+    >;
     ownership: { isLeased: () => boolean };
     move(part: unknown, run: InsideRun, phase: string): void;
     giveUp(part: unknown, run: InsideRun): void;
@@ -47,7 +50,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   const insides = brain as unknown as Insides;
   if (mutations.has("reuse_assignment")) reuseAssignments(insides);
   if (mutations.has("page_of_the_past")) {
-    for (const part of insides.state.owned.values()) part.sleepers.isFresh = () => true;
+    for (const { sleepers } of insides.state.owned.values()) sleepers.isFresh = sleepers.isFreshInPage = () => true;
   }
   if (touched.has(brain)) return;
   touched.add(brain);

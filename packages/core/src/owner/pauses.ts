@@ -110,7 +110,7 @@ export class Pauses {
   }
 
   private pageIn(part: PartitionState, row: LoadedRun): void {
-    if (!part.runs.has(row.runId) && part.sleepers.isFresh(row.runId)) this.state.insert(part, loadRun(row));
+    if (!part.runs.has(row.runId) && part.sleepers.isFreshInPage(row.runId)) this.state.insert(part, loadRun(row));
   }
 
   // Requests

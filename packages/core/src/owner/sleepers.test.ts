@@ -49,4 +49,16 @@ describe("paused runs in the record", () => {
     sleepers.endRead();
     assert.ok(sleepers.isFresh("a"));
   });
+
+  it("are taken from a page that began after they left, however long another read hangs", () => {
+    const sleepers = new Sleepers();
+    sleepers.beginRead();
+    sleepers.left("a");
+    sleepers.beginPage(9000);
+    assert.ok(sleepers.isFreshInPage("a"), "no further page would bring it");
+    sleepers.left("b");
+    assert.ok(!sleepers.isFreshInPage("b"));
+    sleepers.endPage(undefined);
+    assert.ok(sleepers.isFreshInPage("b") && !sleepers.isFresh("a"));
+  });
 });

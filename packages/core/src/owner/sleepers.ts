@@ -15,9 +15,12 @@ export class Sleepers {
   readToMs = 0;
   /** When the next one wakes that is not in memory; Infinity when there is none. */
   nextWakeMs = Infinity;
-  /** Reads of single runs and of pages that are under way. */
+  /** Reads of single runs that are under way. */
   private reads = 0;
   private readonly gone = new Set<string>();
+  private paging = false;
+  /** Apart from the others: a read that hangs must not keep a later page from bringing what left before the page began. */
+  private readonly goneSincePage = new Set<string>();
   /** Set when the page under way must not count. */
   private restarted = false;
   /** What held before the page that is being read. */
@@ -36,11 +39,17 @@ export class Sleepers {
   /** Some run has left the memory. */
   left(runId: string): void {
     if (this.reads > 0) this.gone.add(runId);
+    if (this.paging) this.goneSincePage.add(runId);
   }
 
   /** False when what a read says of a run may be of the past. Ask before the read's end is told. */
   isFresh(runId: string): boolean {
     return !this.gone.has(runId);
+  }
+
+  /** The same of the page under way. */
+  isFreshInPage(runId: string): boolean {
+    return !this.goneSincePage.has(runId);
   }
 
   beginRead(): void {
@@ -61,7 +70,7 @@ export class Sleepers {
 
   /** From now on nothing leaves the memory that this page might lack. */
   beginPage(untilMs: number): void {
-    this.beginRead();
+    this.paging = true;
     this.before = { readToMs: this.readToMs, nextWakeMs: this.nextWakeMs };
     this.restarted = false;
     this.readToMs = Math.max(this.readToMs, untilMs);
@@ -73,6 +82,7 @@ export class Sleepers {
     const { readToMs, nextWakeMs } = this.restarted ? FROM_THE_BEGINNING : (page ?? this.before);
     this.readToMs = readToMs;
     this.expect(nextWakeMs ?? Infinity);
-    this.endRead();
+    this.paging = false;
+    this.goneSincePage.clear();
   }
 }
