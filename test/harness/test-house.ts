@@ -145,7 +145,7 @@ export class TestHouse {
   }
 
   /** Runs a command of the CLI against this house. */
-  cli(args: readonly string[], options: { stdin?: string; cwd?: string } = {}): Promise<CommandOutcome> {
+  cli(args: readonly string[], options: CliOptions = {}): Promise<CommandOutcome> {
     return runCli(["--data", this.data, ...args], options);
   }
 
@@ -248,10 +248,18 @@ async function startDev(
   throw new Error(`the house did not become ready:\n${log}`);
 }
 
+/** How a command is run. */
+export interface CliOptions {
+  readonly stdin?: string;
+  readonly cwd?: string;
+  /** Told what the command has said on stderr so far, whenever it says more. */
+  readonly onStderr?: (text: string) => void;
+}
+
 /** Runs a command of the CLI in a process of its own. */
 export async function runCli(
   args: readonly string[],
-  options: { stdin?: string; cwd?: string; environment?: Readonly<Record<string, string>> } = {},
+  options: CliOptions & { environment?: Readonly<Record<string, string>> } = {},
 ): Promise<CommandOutcome> {
   const child = spawn(process.execPath, [command, ...args], {
     cwd: options.cwd ?? checkout,
@@ -261,7 +269,10 @@ export async function runCli(
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+    options.onStderr?.(stderr);
+  });
   child.stdin.on("error", () => {});
   child.stdin.end(options.stdin ?? "");
   const [code] = (await once(child, "close")) as [number | null];
