@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 
 import type { RunDocument } from "@millrace/cli";
+import { PlatformError } from "@millrace/core";
 
 import { deploySteps, house, linesOf, restartHouse, runSteps, useHouse, valueOf } from "../../harness/shared-house.ts";
 import { until } from "../../harness/until.ts";
@@ -20,9 +21,22 @@ async function start(workflow: string, event: unknown = {}): Promise<string> {
   return (await house.client.runs.createRun({ ...request, waitTimeout: undefined })).id;
 }
 
+/** A run that another one starts is there when its owner has accepted it: a moment after the other one's commit. */
+async function untilThere(id: string): Promise<RunDocument> {
+  let run: RunDocument | undefined;
+  await until(async () => {
+    run = await house.getRun(id).catch((error: unknown) => {
+      if (error instanceof PlatformError && error.reason === "RUN_NOT_FOUND") return undefined;
+      throw error;
+    });
+    return run !== undefined;
+  }, 60_000);
+  return run!;
+}
+
 /** Waits until a run is paused, in which execution of the step whatsoever. */
 async function untilPaused(id: string, runs = 1): Promise<RunDocument> {
-  let run = await house.getRun(id);
+  let run = await untilThere(id);
   await until(async () => {
     run = await house.getRun(id);
     return run.state === "SUSPENDED" && run.steps.some((step) => step.runs === runs && step.state === "SUSPENDED");
