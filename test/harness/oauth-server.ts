@@ -19,6 +19,8 @@ export class OauthServer implements AsyncDisposable {
   lifeS = 3_600;
   /** Answers token requests with 503 while it is set. */
   isDown = false;
+  /** Requests to the token endpoint so far, whatever came of them. */
+  asked = 0;
   /** Requests to the token endpoint under way wait until it resolves. */
   delay: Promise<unknown> = Promise.resolve();
   readonly #server: Server;
@@ -31,6 +33,7 @@ export class OauthServer implements AsyncDisposable {
     const answer = provider.callback();
     server.on("request", (request, response) => {
       if (request.url?.startsWith("/token") !== true) return void answer(request, response);
+      this.asked += 1;
       void this.delay.then(() => {
         if (!this.isDown) return void answer(request, response);
         response.writeHead(503).end("busy");

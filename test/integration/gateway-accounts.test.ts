@@ -152,8 +152,10 @@ describe("accounts at a real OAuth server, behind two gateways", () => {
     server.lifeS = 3_600;
     let release = (): void => undefined;
     server.delay = new Promise<void>((resolve) => (release = resolve));
+    const requests = server.asked;
     const asked = Promise.all(Array.from({ length: 24 }, () => get("busy")));
-    setTimeout(release, 300);
+    await until(() => server.asked > requests);
+    release();
     const tokens = new Set((await asked).map(({ token }) => token));
     server.delay = Promise.resolve();
     assert.equal(tokens.size, 1);

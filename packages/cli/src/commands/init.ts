@@ -62,7 +62,7 @@ export async function init(_context: CommandContext, path: string): Promise<Comm
   for (const [file, text] of Object.entries(files)) {
     if (!present.includes(file)) await writeFile(join(folder, file), text, { flag: "wx" });
   }
-  const text = `made ${path}. Next:\n  millrace deploy ${quote(path)}\n  millrace run ${quote(name)} --event '{"name": "Ada"}'`;
+  const text = `made ${path}. Next:\n  npx millrace deploy ${quote(path)}\n  npx millrace run ${quote(name)} --event '{"name": "Ada"}'`;
   return { json: { folder, files: Object.keys(files) }, text };
 }
 

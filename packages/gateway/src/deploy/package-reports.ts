@@ -65,11 +65,15 @@ function problemOf(
   return { ...place, message: `the package "${requirement}", ${wish}${who}, cannot be had` };
 }
 
-/** The resolver's words without its drawing. */
+/** What the resolver says before every reason. */
+const RESOLVER_OPENING = /^error: (?:no solution found when resolving dependencies:? )?(?:cause: )?/i;
+
+/** The resolver's words without its drawing and its opening. */
 function readableDetail(text: string): string {
   const line = text
     .replaceAll(/[×╰│├─▶╭╯╮┬·]+/gu, " ")
     .replaceAll(/\s+/g, " ")
-    .trim();
+    .trim()
+    .replace(RESOLVER_OPENING, "");
   return line.length > DETAIL_LENGTH_MAX ? `${line.slice(0, DETAIL_LENGTH_MAX)}…` : line;
 }
