@@ -32,8 +32,12 @@ function generateTypeScript(into) {
   const template = readFileSync(join(root, "buf.gen.yaml"), "utf8").replace(relative(root, generated), into);
   const templateFile = join(into, "buf.gen.yaml");
   writeFileSync(templateFile, template.replace("clean: true", "clean: false"));
-  run(buf, ["generate", "--template", templateFile]);
+  run(buf, ["generate", "--path", "proto/millrace", "--template", templateFile]);
   rmSync(templateFile);
+  // The options of the contracts are read from the descriptors; nothing uses them as types.
+  for (const unused of ["google/api", "google/protobuf/descriptor.ts"]) {
+    rmSync(join(into, unused), { recursive: true, force: true });
+  }
 }
 
 /** The public contract as descriptors with their comments: what reflection answers from. Such sets are joined end to end. */
