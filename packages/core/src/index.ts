@@ -12,6 +12,7 @@ export {
   type AppTest,
 } from "./accounts/app-definition.ts";
 export { PARTITION_COUNT_DEFAULT, partitionOf, preferredOwner } from "./partition.ts";
+export { OLDEST_BESIDE, RELEASE, RELEASE_UNSAID, compareReleases } from "./release.ts";
 export { createRunId, isRunId, runIdDay, runIdTimeMs } from "./run/run-id.ts";
 export { isEndState, mayMove, type EndState, type RunState, type StepRunState } from "./run/run-state.ts";
 export {
