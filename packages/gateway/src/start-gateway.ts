@@ -14,7 +14,7 @@ import {
   workflowApi,
 } from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
-import { createVault, openStore, type Store } from "@millrace/store";
+import { createVault, openStore, sessionName, type Store } from "@millrace/store";
 import {
   createMetrics,
   createTracer,
@@ -101,7 +101,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   });
   const store = await openStore({
     url: settings.databaseUrl,
-    applicationName: `millrace gateway ${name}`,
+    applicationName: sessionName("gateway", name),
     connectionsMax: settings.databasePoolSize,
     statementTimeoutMs: settings.databaseTimeoutMs,
     vault: createVault(settings.masterKey),

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type Bus, connectBus, openChannels, openLeases, openLogStream } from "@millrace/bus";
 import { processName, type SchedulerSettings } from "@millrace/config";
 import { PlatformError, TIMING_DEFAULT, validateTiming, type Timing } from "@millrace/core";
-import { openCommitter, openStore, type Store } from "@millrace/store";
+import { openCommitter, openStore, sessionName, type Store } from "@millrace/store";
 import {
   createMetrics,
   createTracer,
@@ -31,13 +31,17 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   parts.bus = bus;
   const store = await openStore({
     url: settings.databaseUrl,
-    applicationName: `millrace scheduler ${name}`,
+    applicationName: sessionName("scheduler", name),
     connectionsMax: settings.databasePoolSize,
     statementTimeoutMs: settings.databaseTimeoutMs,
   });
   await warnOfUnsafeDatabase(store, log);
   await store.partitions.registerCommitter(name);
-  const committer = openCommitter({ url: settings.databaseUrl, statementTimeoutMs: settings.databaseTimeoutMs });
+  const committer = openCommitter({
+    url: settings.databaseUrl,
+    applicationName: sessionName("commit", name),
+    statementTimeoutMs: settings.databaseTimeoutMs,
+  });
   const logStream = openLogStream(bus, {
     streamBytesMax: settings.logStreamBytesMax,
     ageMaxMs: settings.logStreamAgeMs,

@@ -26,6 +26,8 @@ export class Database {
       connectionString: options.url,
       application_name: options.applicationName,
       max: options.connectionsMax,
+      // One stays open while nothing is asked: a migration sees by it that a process of this release lives.
+      min: 1,
       statement_timeout: options.statementTimeoutMs,
       query_timeout: options.statementTimeoutMs + CLIENT_GRACE_MS,
       idle_in_transaction_session_timeout: options.statementTimeoutMs,

@@ -78,7 +78,8 @@ export {
 } from "./data-stores/data-store-records.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";
-export { migrate, type MigrateOptions } from "./migrate.ts";
+export { migrate, type MigrateOptions, type MigrateOutcome, type MigrationPhase } from "./migrate.ts";
+export { sessionName, type HouseSession } from "./sessions.ts";
 export { hashApiKey } from "./definitions/api-keys.ts";
 export { createVault, type SecretPlace, type Vault } from "./secrets/vault.ts";
 export type { Resealed, Secrets } from "./secrets/secrets.ts";

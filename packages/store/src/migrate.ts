@@ -1,73 +1,179 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { PARTITION_COUNT_DEFAULT, PlatformError } from "@millrace/core";
+import { OLDEST_BESIDE, PARTITION_COUNT_DEFAULT, PlatformError, RELEASE, compareReleases } from "@millrace/core";
+import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 import { attempt } from "./database-error.ts";
 import { ensureDays } from "./housekeeping/day-partitions.ts";
+import { readMigrations, type Migration } from "./migration-files.ts";
+import { readApplied, refuseNewer } from "./schema-check.ts";
+import { readSessions, type HouseSession } from "./sessions.ts";
 import { typeParsers } from "./type-parsers.ts";
+
+/** Which migrations: those before the new release's processes start, those after the last old one has gone, or both. */
+export type MigrationPhase = "pre" | "post" | "all";
 
 /** What `migrate` is told. */
 export interface MigrateOptions {
   /** Partitions of a house that is created now; default 256, fixed from then on. */
   readonly partitionCount?: number;
+  /** Default `all`: for a house none of whose processes are at work. */
+  readonly phase?: MigrationPhase;
+  /** How long `post` waits for processes of older releases to leave; default 30,000 ms. */
+  readonly waitMs?: number;
+  /** How long no older process may have been seen before `post` begins; default 15,000 ms. */
+  readonly quietMs?: number;
+  /** Told what is waited for. */
+  readonly onWait?: (sessions: readonly HouseSession[]) => void;
+  /** Folder of the migrations; default: those of this release. */
+  readonly folder?: URL;
 }
 
-interface Migration {
-  readonly number: number;
-  /** `pre`: before the new release's processes start, the old ones work on. `post`: after the last old one has gone. */
-  readonly kind: "pre" | "post";
-  readonly name: string;
-  readonly sql: string;
+/** What `migrate` did. */
+export interface MigrateOutcome {
+  readonly applied: readonly string[];
+  /** What is left for the phase `post`. */
+  readonly pending: readonly string[];
 }
 
-const FOLDER = new URL("../migrations/", import.meta.url);
-const FILE = /^(\d{4})\.(pre|post)\.([a-z0-9-]+)\.sql$/;
 /** Any number, but the same in every release: two processes that migrate wait for each other. */
 const LOCK = 0x6d696c6c;
-
-function readMigrations(): Migration[] {
-  const files = readdirSync(FOLDER).sort();
-  return files.flatMap((file) => {
-    const match = FILE.exec(file);
-    if (!match) return [];
-    const sql = readFileSync(new URL(file, FOLDER), "utf8");
-    return [{ number: Number(match[1]), kind: match[2] as Migration["kind"], name: match[3]!, sql }];
-  });
-}
+const WAIT_DEFAULT_MS = 30_000;
+/** Longer than a gateway lets pass between two looks at its definitions, and than a connection takes to come back. */
+const QUIET_DEFAULT_MS = 15_000;
+const LOOK_MS = 1_000;
 
 /** Brings a database to this release's schema. Several processes may do it at the same time; a newer schema is refused. */
-export async function migrate(url: string, options: MigrateOptions = {}): Promise<void> {
-  await attempt(async () => {
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<MigrateOutcome> {
+  return attempt(async () => {
     const client = new pg.Client({ connectionString: url, application_name: "millrace migrate", types: typeParsers });
     client.on("error", () => undefined);
     await client.connect();
     try {
       await client.query("SELECT pg_advisory_lock($1)", [LOCK]);
-      await applyMigrations(client);
-      await createHouse(client, options.partitionCount ?? PARTITION_COUNT_DEFAULT);
-      await ensureDays(client);
+      return await runPhases(client, options);
     } finally {
       await client.end();
     }
   });
 }
 
-async function applyMigrations(client: pg.Client): Promise<void> {
+async function runPhases(client: pg.Client, options: MigrateOptions): Promise<MigrateOutcome> {
+  await createTable(client);
+  const known = readMigrations(options.folder);
+  const applied = await readApplied(client);
+  refuseNewer(applied, known);
+  const missing = known.filter(({ number }) => !applied.has(number));
+  // Nobody is at work on a database that is made now.
+  const phase = applied.size === 0 ? "all" : (options.phase ?? "all");
+  const done = missing.filter(({ kind }) => phase === "all" || kind === phase);
+  const left = missing.filter((one) => !done.includes(one));
+  if (done.length > 0) await prepare(client, phase, { done, left }, options);
+  await applyAll(client, done);
+  if (phase !== "post") {
+    await createHouse(client, options.partitionCount ?? PARTITION_COUNT_DEFAULT);
+    await ensureDays(client);
+  }
+  return { applied: titles(done), pending: titles(left) };
+}
+
+/** Sees to it that nobody at work needs what the migrations take away. */
+async function prepare(
+  client: pg.Client,
+  phase: MigrationPhase,
+  { done, left }: { done: readonly Migration[]; left: readonly Migration[] },
+  options: MigrateOptions,
+): Promise<void> {
+  if (phase === "post") {
+    refuseUnbegun(left);
+    await waitForOlder(client, options);
+  } else {
+    refuseUnfinished(left.filter(({ number }) => number < done.at(-1)!.number));
+    await refuseTooOldBeside(client);
+  }
+}
+
+function titles(migrations: readonly Migration[]): string[] {
+  return migrations.map(({ number, kind, name }) => `${String(number).padStart(4, "0")} ${kind} ${name}`);
+}
+
+async function createTable(client: pg.Client): Promise<void> {
   await client.query(
     `CREATE TABLE IF NOT EXISTS migrations (
        number integer PRIMARY KEY, kind text NOT NULL, name text NOT NULL, apply_time timestamptz NOT NULL DEFAULT now()
      )`,
   );
-  const applied = await readApplied(client);
-  const known = readMigrations();
-  refuseNewer(applied, known);
-  for (const migration of known.filter(({ number }) => !applied.has(number))) {
+  await client.query(
+    `ALTER TABLE migrations ADD COLUMN IF NOT EXISTS release text, ADD COLUMN IF NOT EXISTS oldest_beside text`,
+  );
+}
+
+function refuseUnbegun(left: readonly Migration[]): void {
+  if (left.length === 0) return;
+  throw new PlatformError(
+    "FailedPrecondition",
+    "SCHEMA_TOO_OLD",
+    `The database lacks migrations that come before (${titles(left).join(", ")}); run "millrace migrate --phase pre" and roll the processes first`,
+  );
+}
+
+/** What a former upgrade left for its end has to be done before the next one begins. */
+function refuseUnfinished(left: readonly Migration[]): void {
+  if (left.length === 0) return;
+  throw new PlatformError(
+    "FailedPrecondition",
+    "UPGRADE_NOT_FINISHED",
+    `The upgrade before this one was not finished (${titles(left).join(", ")}); run "millrace migrate --phase post" of the release that brought them first`,
+  );
+}
+
+/** A migration changes what releases beside which this one cannot work rely on: they have to stop first. */
+async function refuseTooOldBeside(client: pg.Client): Promise<void> {
+  const tooOld = (await readSessions(client)).filter(({ release }) => compareReleases(release, OLDEST_BESIDE) < 0);
+  if (tooOld.length === 0) return;
+  throw new PlatformError(
+    "FailedPrecondition",
+    "UPGRADE_NEEDS_STOP",
+    `Release ${RELEASE} works beside ${OLDEST_BESIDE} and later, and older processes are at work (${describe(tooOld)}); stop all gateways, schedulers and runners, then migrate`,
+  );
+}
+
+/** Waits until no process of an older release has been seen for a while. */
+async function waitForOlder(client: pg.Client, options: MigrateOptions): Promise<void> {
+  const { waitMs = WAIT_DEFAULT_MS, quietMs = QUIET_DEFAULT_MS } = options;
+  const begun = performance.now();
+  let quietSince: number | undefined;
+  for (;;) {
+    const older = (await readSessions(client)).filter(({ release }) => compareReleases(release, RELEASE) < 0);
+    const now = performance.now();
+    quietSince = older.length > 0 ? undefined : (quietSince ?? now);
+    if (quietSince !== undefined && now - quietSince >= quietMs) return;
+    if (older.length > 0) {
+      options.onWait?.(older);
+      if (now - begun >= waitMs) throw stillAtWork(older);
+    }
+    await setTimeout(LOOK_MS);
+  }
+}
+
+function stillAtWork(older: readonly HouseSession[]): PlatformError {
+  return new PlatformError(
+    "FailedPrecondition",
+    "OLD_PROCESSES_AT_WORK",
+    `Processes of an older release are at work (${describe(older)}); roll them to ${RELEASE}, then run this again`,
+  );
+}
+
+function describe(sessions: readonly HouseSession[]): string {
+  return sessions.map(({ release, process }) => `${process} of ${release}`).join(", ");
+}
+
+async function applyAll(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
+  for (const migration of migrations) {
     await client.query("BEGIN");
     await client.query(migration.sql);
-    await client.query("INSERT INTO migrations (number, kind, name) VALUES ($1, $2, $3)", [
-      migration.number,
-      migration.kind,
-      migration.name,
-    ]);
+    await client.query(
+      "INSERT INTO migrations (number, kind, name, release, oldest_beside) VALUES ($1, $2, $3, $4, $5)",
+      [migration.number, migration.kind, migration.name, RELEASE, OLDEST_BESIDE],
+    );
     await client.query("COMMIT");
   }
 }
@@ -77,41 +183,5 @@ async function createHouse(client: pg.Client, partitionCount: number): Promise<v
   await client.query("INSERT INTO house (partition_count) VALUES ($1) ON CONFLICT DO NOTHING", [partitionCount]);
   await client.query(
     `INSERT INTO partitions (partition) SELECT generate_series(0, partition_count - 1) FROM house ON CONFLICT DO NOTHING`,
-  );
-}
-
-async function readApplied(client: pg.ClientBase): Promise<Map<number, string>> {
-  const { rows } = await client.query<{ number: number; name: string; kind: string }>(
-    "SELECT number, kind, name FROM migrations ORDER BY number",
-  );
-  return new Map(rows.map(({ number, kind, name }) => [number, `${number} ${kind} ${name}`]));
-}
-
-function refuseNewer(applied: ReadonlyMap<number, string>, known: readonly Migration[]): void {
-  const numbers = new Set(known.map(({ number }) => number));
-  const unknown = [...applied].filter(([number]) => !numbers.has(number)).map(([, title]) => title);
-  if (unknown.length === 0) return;
-  throw new PlatformError(
-    "FailedPrecondition",
-    "SCHEMA_TOO_NEW",
-    `The database was migrated by a newer release (${unknown.join(", ")}); start that release, or a newer one`,
-  );
-}
-
-/**
- * Checks that a process fits the database: no migration that this release does not know (`SCHEMA_TOO_NEW`), all `pre`
- * migrations that it knows (`SCHEMA_TOO_OLD`).
- */
-export async function checkSchema(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ known: boolean }>("SELECT to_regclass('migrations') IS NOT NULL AS known");
-  const applied = rows[0]!.known ? await readApplied(client) : new Map<number, string>();
-  const known = readMigrations();
-  refuseNewer(applied, known);
-  const missing = known.filter(({ number, kind }) => kind === "pre" && !applied.has(number));
-  if (missing.length === 0) return;
-  throw new PlatformError(
-    "FailedPrecondition",
-    "SCHEMA_TOO_OLD",
-    `The database lacks migrations of this release (${missing.map(({ name }) => name).join(", ")}); run the migration first`,
   );
 }

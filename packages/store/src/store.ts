@@ -17,7 +17,7 @@ import { createFiles } from "./files/files.ts";
 import type { Files } from "./files/file-records.ts";
 import { createObjects } from "./objects/objects.ts";
 import { createHousekeeping } from "./housekeeping/housekeeping.ts";
-import { checkSchema } from "./migrate.ts";
+import { checkSchema } from "./schema-check.ts";
 import { createPartitions } from "./partitions.ts";
 import type { Housekeeping, Partitions } from "./ports.ts";
 import type { Logs, Runs } from "./runs/run-records.ts";
