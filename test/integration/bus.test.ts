@@ -23,7 +23,7 @@ async function connectTo(url: string, name: string, limits: Partial<BusLimits> =
 const connect = (name: string, limits?: Partial<BusLimits>): Promise<Bus> => connectTo(nats.url, name, limits);
 
 function renewal(scheduler: string): control.Renew {
-  return { scheduler, owners: [], runnerIncarnation: "i", stampMs: 1, renew: [], kill: [] };
+  return { scheduler, owners: [], runnerIncarnation: "i", stampMs: 1, renew: [], kill: [], demand: [] };
 }
 
 before(async () => {

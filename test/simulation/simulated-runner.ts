@@ -48,7 +48,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     const { timing, random, mutations } = this.simulation;
     const forever = mutations.has("no_expiry") ? { limitedLifeMs: Infinity } : {};
     const incarnation = String(this.incarnation).padStart(6, "0");
-    const settings = { runner: this.name, incarnation, pool: "default", timing: { ...timing, ...forever } };
+    const settings = { runner: this.name, incarnation, pool: "default", labels: [], timing: { ...timing, ...forever } };
     this.wakeAtMs = Infinity;
     this.later(random.uniform(0, timing.heartbeatMs), () => this.tick());
     return new Holdings(settings, this);

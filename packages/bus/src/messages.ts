@@ -39,6 +39,16 @@ export interface Channels {
   assign(runner: string): Channel<control.Assign>;
   renew(runner: string): Channel<control.Renew>;
   committed(runner: string): Channel<control.Committed>;
+  /** What one runner offers to one scheduler. */
+  offer(scheduler: string, runner: string): Channel<control.Offer>;
+  /** What all runners offer to one scheduler; to listen to. */
+  offersTo(scheduler: string): Channel<control.Offer>;
+  /** To every gateway and runner. */
+  ownersMoved(): Channel<control.OwnersMoved>;
+  /** To one runner. */
+  drain(runner: string): Service<control.DrainRunnerRequest, control.DrainRunnerResponse>;
+  /** Asked of every scheduler. */
+  poolLoads(): Survey<control.GetPoolLoadsRequest, control.PoolLoads>;
   accepted(gateway: string): Channel<control.Accepted>;
   release(gateway: string): Channel<control.Release>;
   reassigned(gateway: string): Channel<control.Reassigned>;
@@ -58,6 +68,14 @@ export interface Channels {
   /** The same question to the runner that has answered it before. */
   preparePackagesOf(runner: string): Service<control.PreparePackagesRequest, control.PreparePackagesResponse>;
   definitions(): Definitions;
+}
+
+/** One kind of question to everybody who listens. */
+export interface Survey<Request, Response> {
+  /** `onResponse` gets each answer until it returns true or the time is over; resolves to whether it did. */
+  ask(request: Request, options: { timeoutMs: number; onResponse: (response: Response) => boolean }): Promise<boolean>;
+  /** Answers as one of them. */
+  serve(handler: (request: Request) => Response): BusSubscription;
 }
 
 /** Changes of definitions, told to every gateway and acknowledged by each. */
@@ -89,6 +107,18 @@ export function openChannels(bus: Bus): Channels {
     assign: one("assign", control.Assign, (runner: string) => subjects.runner(runner, "assign")),
     renew: one("renew", control.Renew, (runner: string) => subjects.runner(runner, "renew")),
     committed: one("committed", control.Committed, (runner: string) => subjects.runner(runner, "committed")),
+    offer: (scheduler, runner) => channel(bus, "offer", control.Offer, subjects.offer(scheduler, runner)),
+    offersTo: (scheduler) => channel(bus, "offer", control.Offer, subjects.offersTo(scheduler)),
+    ownersMoved: () => channel(bus, "ownersMoved", control.OwnersMoved, subjects.ownersMoved()),
+    drain: (runner) =>
+      serviceAt(
+        bus,
+        "drain",
+        { subject: subjects.runner(runner, "drain") },
+        control.DrainRunnerRequest,
+        control.DrainRunnerResponse,
+      ),
+    poolLoads: () => survey(bus, subjects.poolLoads(), control.GetPoolLoadsRequest, control.PoolLoads),
     accepted: one("accepted", control.Accepted, (gateway: string) => subjects.gateway(gateway, "accepted")),
     release: one("release", control.Release, (gateway: string) => subjects.gateway(gateway, "release")),
     reassigned: one("reassigned", control.Reassigned, (gateway: string) => subjects.gateway(gateway, "reassigned")),
@@ -242,6 +272,30 @@ const KINDS: Record<ErrorKind, true> = {
 function thrownThere(error: control.ControlError): PlatformError {
   const kind = Object.hasOwn(KINDS, error.kind) ? (error.kind as ErrorKind) : "Internal";
   return new PlatformError(kind, error.reason, error.message);
+}
+
+function survey<Request, Response>(
+  bus: Bus,
+  subject: string,
+  requests: Codec<Request>,
+  responses: Codec<Response>,
+): Survey<Request, Response> {
+  return {
+    ask: (request, options) =>
+      bus.gather(subject, requests.encode(request).finish(), {
+        timeoutMs: options.timeoutMs,
+        onReply: (data) => {
+          const response = decode(bus, subject, responses, data);
+          return response !== undefined && options.onResponse(response);
+        },
+      }),
+    serve: (handler) =>
+      bus.subscribe(subject, (data, meta) => {
+        const request = decode(bus, subject, requests, data);
+        if (request === undefined) return;
+        return guarded(bus, subject, () => bus.respond(meta.reply, responses.encode(handler(request)).finish()));
+      }),
+  };
 }
 
 function definitions(bus: Bus): Definitions {

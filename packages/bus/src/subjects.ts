@@ -15,11 +15,12 @@ function token(name: string): string {
 /** What is sent to the owner of a partition. */
 export type PartitionKind = "submit" | "cancel" | "resume" | "checkpoint" | "refused";
 /** What is sent to one runner. */
-export type RunnerKind = "assign" | "renew" | "committed" | "packages";
+export type RunnerKind = "assign" | "renew" | "committed" | "packages" | "drain";
 /** What is sent to one gateway. */
 export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "resumed" | "answer" | "call";
 /** Services that any member of a group answers. */
-export type ServiceKind = "version" | "environment" | "check" | "call" | "object.read" | "object.write" | "packages";
+export type ServiceKind =
+  "version" | "environment" | "check" | "call" | "object.read" | "object.write" | "packages" | "drain";
 
 /** Every subject of the house is made here; nothing else spells one. */
 export const subjects = {
@@ -33,6 +34,16 @@ export const subjects = {
   gateway: (gateway: string, kind: GatewayKind): string => `millrace.g.${token(gateway)}.${kind}`,
   /** To one member of a group that answers requests. */
   service: (kind: ServiceKind): string => `millrace.svc.${kind}`,
+  /** What a runner offers to one scheduler. */
+  offer: (scheduler: string, runner: string): string => `millrace.s.${token(scheduler)}.offer.${token(runner)}`,
+  /** What all runners offer to one scheduler. */
+  offersTo: (scheduler: string): string => `millrace.s.${token(scheduler)}.offer.*`,
+  /** A scheduler's lease names other partitions than before, or is gone; to every scheduler. */
+  leaseChanged: (): string => "millrace.schedulers.lease",
+  /** How much there is to do; asked of every scheduler. */
+  poolLoads: (): string => "millrace.schedulers.loads",
+  /** Partitions have a new owner; to every gateway and runner. */
+  ownersMoved: (): string => "millrace.owners",
   /** Heartbeats of runners, to every scheduler. */
   heartbeat: (): string => "millrace.schedulers.heartbeat",
   /** Changes of definitions, to every gateway. */

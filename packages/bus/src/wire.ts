@@ -60,7 +60,7 @@ function printable(text: string): string {
 // Parts
 
 export function specToWire(spec: RunSpec): control.RunSpec {
-  return { ...spec, stepNames: [...spec.stepNames] };
+  return { ...spec, stepNames: [...spec.stepNames], labels: [...(spec.labels ?? [])] };
 }
 
 export function inputToWire({ createTimeMs, ...input }: RunInput): control.RunInput {
@@ -299,6 +299,8 @@ export function heartbeatToWire(message: messages.Heartbeat): control.Heartbeat 
     ...message,
     pythonMinors: [...message.pythonMinors],
     held: [...message.held],
+    labels: [...message.labels],
+    offers: [...message.offers],
     gone: message.gone.map(({ handing, cause }) => ({ handing, cause: goneCauses.toWire(cause) as session.GoneCause })),
     warmVersions: [...message.warmVersions],
   };
@@ -316,7 +318,8 @@ export function heartbeatFromWire(message: control.Heartbeat): messages.Heartbea
 }
 
 export function renewToWire(message: messages.Renew): control.Renew {
-  return { ...message, owners: [...message.owners], renew: [...message.renew], kill: [...message.kill] };
+  const { owners, renew, kill, demand } = message;
+  return { ...message, owners: [...owners], renew: [...renew], kill: [...kill], demand: [...demand] };
 }
 
 export function checkpointToWire(message: messages.Checkpoint): control.Checkpoint {

@@ -1,6 +1,8 @@
 import { NAME_PATTERN, NAME_RANGE, commonSettings } from "./common-settings.ts";
 import { choice, integer, list, optionalText, requiredText, text } from "./setting.ts";
 
+const LABEL_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._=/-]{0,61}[A-Za-z0-9])?$/;
+const LABEL_RANGE = "labels of 1 to 63 letters, digits and . _ = / -";
 const CIDR = /^[0-9A-Fa-f:.]+\/\d{1,3}$/;
 const CIDR_RANGE = "ranges such as `10.1.0.0/16`";
 
@@ -13,6 +15,14 @@ export const runnerSettings = {
     default: "default",
     pattern: NAME_PATTERN,
     range: NAME_RANGE,
+  }),
+  labels: list({
+    env: "MILLRACE_LABELS",
+    description:
+      "Labels of this runner, such as `gpu` or `zone=eu`: a workflow that asks for labels runs only where all of them are.",
+    default: [],
+    pattern: LABEL_PATTERN,
+    range: LABEL_RANGE,
   }),
   slots: integer({
     env: "MILLRACE_SLOTS",

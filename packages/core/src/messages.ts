@@ -57,6 +57,8 @@ export interface Assign {
   readonly turn?: Turn | undefined;
   /** What the run had in /tmp; undefined when it had nothing there. */
   readonly tmp?: TmpSnapshot | undefined;
+  /** Further runs of the same project that wait at this owner for the runner's pool. */
+  readonly waiting: number;
 }
 
 /** What the first step after a pause is told. */
@@ -76,10 +78,12 @@ export interface Refused {
   readonly runner: string;
   readonly stampMs: number;
   readonly neverStarted: boolean;
+  /** What the owner's scheduler may use at this runner, as in `SlotOffer`. */
+  readonly slots: number;
 }
 
 /** Why a run is no longer executed at a runner. */
-export type GoneCause = "ENDED" | "KILLED" | "EXPIRED" | "REFUSED" | "ENVIRONMENT_DIED" | "WORKER_DIED";
+export type GoneCause = "ENDED" | "KILLED" | "EXPIRED" | "REFUSED" | "ENVIRONMENT_DIED" | "WORKER_DIED" | "HANDED_BACK";
 
 export interface HeldRun {
   readonly handing: Handing;
@@ -110,6 +114,36 @@ export interface Heartbeat {
   readonly gone: readonly GoneRun[];
   readonly warmVersions: readonly WarmVersion[];
   readonly draining: boolean;
+  readonly labels: readonly string[];
+  /** By scheduler; none for one that the runner does not know yet. */
+  readonly offers: readonly SlotOffer[];
+  /** False of releases before offers, where whoever comes first gets a slot. */
+  readonly offersSlots: boolean;
+}
+
+/** Slots of a runner that one scheduler may use, those in use included. */
+export interface SlotOffer {
+  readonly scheduler: string;
+  readonly slots: number;
+}
+
+/** What a scheduler may use has changed between two heartbeats. */
+export interface Offer {
+  readonly runner: string;
+  readonly incarnation: string;
+  readonly stampMs: number;
+  readonly slots: number;
+}
+
+/** Runs of one project that wait at a scheduler for the pool of a runner. */
+export interface Demand {
+  readonly projectId: string;
+  readonly waiting: number;
+}
+
+/** A scheduler owns these partitions from now on. */
+export interface OwnersMoved {
+  readonly owners: readonly Owner[];
 }
 
 export interface Renew {
@@ -120,6 +154,7 @@ export interface Renew {
   readonly stampMs: number;
   readonly renew: readonly Handing[];
   readonly kill: readonly Handing[];
+  readonly demand: readonly Demand[];
 }
 
 export interface Checkpoint {

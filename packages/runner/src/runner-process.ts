@@ -69,6 +69,7 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
       runner: name,
       incarnation: `${Date.now().toString(36).padStart(10, "0")}-${process.pid}`,
       pool: settings.pool,
+      labels: settings.labels,
       timing: { ...TIMING_DEFAULT, heartbeatMs, heartbeatResendMs },
     },
     slots: settings.slots,

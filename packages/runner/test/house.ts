@@ -100,7 +100,7 @@ export class House {
   renew(beat: control.Heartbeat, renew: control.Handing[], kill: control.Handing[]): void {
     const owners = [0, 1].map((partition) => ({ scheduler: "s1", partition, epoch: 1 }));
     const { incarnation, stampMs } = beat;
-    const message = { scheduler: "s1", owners, runnerIncarnation: incarnation, stampMs, renew, kill };
+    const message = { scheduler: "s1", owners, runnerIncarnation: incarnation, stampMs, renew, kill, demand: [] };
     this.channels.renew(beat.runner).send(message);
   }
 

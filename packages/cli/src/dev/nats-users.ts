@@ -21,7 +21,8 @@ export function natsUsers(passwords: HouseState["natsPasswords"]): readonly Nats
           allow: [
             "millrace.p.*.checkpoint",
             "millrace.p.*.refused",
-            "millrace.schedulers.>",
+            "millrace.schedulers.heartbeat",
+            "millrace.s.*.offer.*",
             "millrace.g.*.answer",
             "millrace.g.*.call",
             "millrace.svc.>",
@@ -30,7 +31,14 @@ export function natsUsers(passwords: HouseState["natsPasswords"]): readonly Nats
         },
         // It hears that definitions have changed (not what), so that changed variables count at the next start.
         subscribe: {
-          allow: [replies, "millrace.r.>", "millrace.pools.>", "millrace.svc.check", "millrace.definitions"],
+          allow: [
+            replies,
+            "millrace.r.>",
+            "millrace.pools.>",
+            "millrace.svc.check",
+            "millrace.definitions",
+            "millrace.owners",
+          ],
         },
         allow_responses: true,
       },

@@ -41,6 +41,7 @@ export interface HoldingsSettings {
   /** Unique for each start; later ones sort higher. */
   readonly incarnation: string;
   readonly pool: string;
+  readonly labels: readonly string[];
   readonly timing: Timing;
 }
 
@@ -136,7 +137,7 @@ export class Holdings {
     const before = this.refusals.get(key)?.stampMs ?? -1;
     this.refusals.set(key, { stampMs: Math.max(before, stampMs), atMs: this.port.nowMs() });
     const neverStarted = runnerIncarnation === this.settings.incarnation;
-    this.port.refuse({ handing, runner: this.settings.runner, stampMs, neverStarted });
+    this.port.refuse({ handing, runner: this.settings.runner, stampMs, neverStarted, slots: 0 });
   }
 
   onRenew(renew: Renew): void {
@@ -271,7 +272,7 @@ export class Holdings {
     const slotsFree = Math.max(0, slotsTotal - held.length);
     const draining = this.draining || !ready;
     const about = { runner, incarnation, stampMs, pool, slotsTotal, slotsFree, pythonMinors, warmVersions, draining };
-    return { ...about, held, gone };
+    return { ...about, held, gone, labels: this.settings.labels, offers: [], offersSlots: false };
   }
 
   private forget(nowMs: number): void {

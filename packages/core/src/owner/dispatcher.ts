@@ -98,6 +98,7 @@ export class Dispatcher {
       runTimeLeftMs: this.runTimeLeft(run),
       turn,
       tmp: run.steps.findLast(({ tmp }) => tmp !== undefined)?.tmp,
+      waiting: 0,
     });
   }
 

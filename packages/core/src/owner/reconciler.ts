@@ -112,6 +112,7 @@ export class Reconciler {
       stampMs,
       renew,
       kill,
+      demand: [],
     });
   }
 

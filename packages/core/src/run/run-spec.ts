@@ -13,6 +13,8 @@ export interface RunSpec {
   /** Most waiting runs; 0 means `QUEUE_LIMIT_DEFAULT`. */
   readonly queueLimit: number;
   readonly runTimeoutMs: number;
+  /** Labels that a runner must all have; undefined in the record of releases that knew none. */
+  readonly labels?: readonly string[] | undefined;
 }
 
 /** Most waiting runs of a workflow that sets no limit of its own. */

@@ -27,6 +27,7 @@ export function toRunSummary(run: RunSummary): runApi.Run {
     largeValues: [],
     pause: run.wakeTimeMs === null ? undefined : { ...UNKNOWN_PAUSE, wakeTime: new Date(run.wakeTimeMs) },
     parentRun: "",
+    wait: undefined,
   };
 }
 

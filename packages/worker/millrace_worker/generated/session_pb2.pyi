@@ -28,6 +28,7 @@ class GoneCause(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GONE_CAUSE_REFUSED: _ClassVar[GoneCause]
     GONE_CAUSE_ENVIRONMENT_DIED: _ClassVar[GoneCause]
     GONE_CAUSE_WORKER_DIED: _ClassVar[GoneCause]
+    GONE_CAUSE_HANDED_BACK: _ClassVar[GoneCause]
 NETWORK_MODE_UNSPECIFIED: NetworkMode
 NETWORK_MODE_OPEN: NetworkMode
 NETWORK_MODE_NONE: NetworkMode
@@ -39,6 +40,7 @@ GONE_CAUSE_EXPIRED: GoneCause
 GONE_CAUSE_REFUSED: GoneCause
 GONE_CAUSE_ENVIRONMENT_DIED: GoneCause
 GONE_CAUSE_WORKER_DIED: GoneCause
+GONE_CAUSE_HANDED_BACK: GoneCause
 
 class SessionRequest(_message.Message):
     __slots__ = ("frames",)

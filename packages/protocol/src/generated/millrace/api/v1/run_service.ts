@@ -187,6 +187,16 @@ export interface Run {
    * Empty in lists.
    */
   parentRun: string;
+  /** Why it does not start; absent unless the state is PENDING and no runner can take it. Set by GetRun only. */
+  wait: RunWait | undefined;
+}
+
+/** What a run waits for. */
+export interface RunWait {
+  /** Stable reason: `NO_RUNNER_IN_POOL`, `NO_RUNNER_WITH_LABELS`, `NO_RUNNER_WITH_PYTHON`, `RUNNERS_DRAINING` or `POOL_FULL`. */
+  reason: string;
+  /** For people. */
+  message: string;
 }
 
 /** A run that is paused. */
@@ -460,6 +470,7 @@ function createBaseRun(): Run {
     largeValues: [],
     pause: undefined,
     parentRun: "",
+    wait: undefined,
   };
 }
 
@@ -524,6 +535,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.parentRun !== "") {
       writer.uint32(178).string(message.parentRun);
+    }
+    if (message.wait !== undefined) {
+      RunWait.encode(message.wait, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -699,6 +713,71 @@ export const Run: MessageFns<Run> = {
             }
 
             message.parentRun = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.wait = RunWait.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunWait(): RunWait {
+  return { reason: "", message: "" };
+}
+
+export const RunWait: MessageFns<RunWait> = {
+  encode(message: RunWait, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.reason !== "") {
+      writer.uint32(10).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(18).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunWait {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunWait();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.message = reader.string();
             continue;
           }
         }

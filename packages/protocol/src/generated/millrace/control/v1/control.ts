@@ -210,6 +210,8 @@ export interface RunSpec {
   queueLimit: number;
   /** Time limit of a run in ms, without the time it was suspended. */
   runTimeoutMs: number;
+  /** Labels that a runner must all have to execute it. */
+  labels: string[];
 }
 
 /** What starts a run; fixed when it is accepted. */
@@ -331,7 +333,11 @@ export interface Assign {
     | Turn
     | undefined;
   /** What the run had in /tmp after the last step that changed it; absent when it had nothing there. */
-  tmp?: TmpSnapshot | undefined;
+  tmp?:
+    | TmpSnapshot
+    | undefined;
+  /** Further runs of the same project that wait at this owner for the runner's pool. */
+  waiting: number;
 }
 
 /** Runner to owner: an `Assign` was not taken. */
@@ -346,6 +352,8 @@ export interface Refused {
   stampMs: number;
   /** True when this incarnation of the runner never did and never will start this copy. */
   neverStarted: boolean;
+  /** Slots that the owner's scheduler may use at this runner, those in use included; as in `SlotOffer`. */
+  slots: number;
 }
 
 /** Runner to every scheduler, every second, and again after 300 ms without an answer. */
@@ -372,6 +380,88 @@ export interface Heartbeat {
   warmVersions: WarmVersion[];
   /** True when the runner takes no further runs. */
   draining: boolean;
+  /** Labels of the runner, such as `gpu` or `zone=eu`. */
+  labels: string[];
+  /** Slots by scheduler; none for a scheduler that the runner does not know yet. */
+  offers: SlotOffer[];
+  /**
+   * True when a scheduler uses no more slots than it is offered; false of releases before offers, where whoever comes
+   * first gets a slot.
+   */
+  offersSlots: boolean;
+}
+
+/** Slots of a runner that one scheduler may use. */
+export interface SlotOffer {
+  /** Name of the scheduler. */
+  scheduler: string;
+  /** Slots that its runs may take, those in use included. */
+  slots: number;
+}
+
+/** Runner to one scheduler, when what it may use changes between two heartbeats: only where several schedulers compete. */
+export interface Offer {
+  /** Name of the runner. */
+  runner: string;
+  /** Incarnation of the runner. */
+  incarnation: string;
+  /** When it was made, ms on the runner's monotonic clock: an older offer than the last one known changes nothing. */
+  stampMs: number;
+  /** Slots that the scheduler's runs may take, those in use included. */
+  slots: number;
+}
+
+/** Runs of one project that wait at a scheduler for the pool of a runner. */
+export interface Demand {
+  /** The project. */
+  projectId: string;
+  /** How many. */
+  waiting: number;
+}
+
+/**
+ * Scheduler to every gateway and runner: it owns these partitions from now on, so whatever waits for an answer from
+ * their owner may be sent again at once.
+ */
+export interface OwnersMoved {
+  /** The partitions, with the new owner's name and epochs. */
+  owners: Owner[];
+}
+
+/** Gateway to a runner (request): take no further runs, and end when those held are over or handed back. */
+export interface DrainRunnerRequest {
+  /** Incarnation that is meant; a runner that was started since goes on. */
+  incarnation: string;
+}
+
+/** What a runner that drains still holds. */
+export interface DrainRunnerResponse {
+  /** Runs held. */
+  runCount: number;
+  /** Set instead when it does not drain. */
+  error: ControlError | undefined;
+}
+
+/** Gateway to every scheduler: how much is there to do? Answered by each with `PoolLoads`. */
+export interface GetPoolLoadsRequest {
+}
+
+/** What the runs of one scheduler's partitions want of the pools. */
+export interface PoolLoads {
+  /** Name of the scheduler. */
+  scheduler: string;
+  /** Pools that have runs; at most 1,000. */
+  pools: PoolLoad[];
+}
+
+/** Runs of one pool. */
+export interface PoolLoad {
+  /** Name of the pool. */
+  pool: string;
+  /** Runs that wait for a runner, those held back by a concurrency limit included. */
+  waiting: number;
+  /** Runs that a runner has. */
+  running: number;
 }
 
 /** A run that a runner holds. */
@@ -410,6 +500,8 @@ export interface Renew {
   renew: Handing[];
   /** Assignments to end at once. */
   kill: Handing[];
+  /** Runs that wait at this scheduler for the runner's pool, by project; at most 64. */
+  demand: Demand[];
 }
 
 /** Runner to owner: a step has ended. Sent again with every heartbeat until `Committed`, or until a `Renew` kills it. */
@@ -843,6 +935,7 @@ function createBaseRunSpec(): RunSpec {
     concurrencyLimit: 0,
     queueLimit: 0,
     runTimeoutMs: 0,
+    labels: [],
   };
 }
 
@@ -874,6 +967,9 @@ export const RunSpec: MessageFns<RunSpec> = {
     }
     if (message.runTimeoutMs !== 0) {
       writer.uint32(72).uint64(message.runTimeoutMs);
+    }
+    for (const v of message.labels) {
+      writer.uint32(98).string(v!);
     }
     return writer;
   },
@@ -961,6 +1057,14 @@ export const RunSpec: MessageFns<RunSpec> = {
             }
 
             message.runTimeoutMs = longToNumber(reader.uint64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.labels.push(reader.string());
             continue;
           }
         }
@@ -1459,6 +1563,7 @@ function createBaseAssign(): Assign {
     runTimeLeftMs: 0,
     turn: undefined,
     tmp: undefined,
+    waiting: 0,
   };
 }
 
@@ -1505,6 +1610,9 @@ export const Assign: MessageFns<Assign> = {
     }
     if (message.tmp !== undefined) {
       TmpSnapshot.encode(message.tmp, writer.uint32(114).fork()).join();
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(120).uint32(message.waiting);
     }
     return writer;
   },
@@ -1634,6 +1742,14 @@ export const Assign: MessageFns<Assign> = {
             message.tmp = TmpSnapshot.decode(reader, reader.uint32());
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1648,7 +1764,7 @@ export const Assign: MessageFns<Assign> = {
 };
 
 function createBaseRefused(): Refused {
-  return { handing: undefined, runner: "", stampMs: 0, neverStarted: false };
+  return { handing: undefined, runner: "", stampMs: 0, neverStarted: false, slots: 0 };
 }
 
 export const Refused: MessageFns<Refused> = {
@@ -1664,6 +1780,9 @@ export const Refused: MessageFns<Refused> = {
     }
     if (message.neverStarted !== false) {
       writer.uint32(32).bool(message.neverStarted);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(40).uint32(message.slots);
     }
     return writer;
   },
@@ -1713,6 +1832,14 @@ export const Refused: MessageFns<Refused> = {
             message.neverStarted = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.slots = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1739,6 +1866,9 @@ function createBaseHeartbeat(): Heartbeat {
     gone: [],
     warmVersions: [],
     draining: false,
+    labels: [],
+    offers: [],
+    offersSlots: false,
   };
 }
 
@@ -1776,6 +1906,15 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.draining !== false) {
       writer.uint32(88).bool(message.draining);
+    }
+    for (const v of message.labels) {
+      writer.uint32(98).string(v!);
+    }
+    for (const v of message.offers) {
+      SlotOffer.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.offersSlots !== false) {
+      writer.uint32(112).bool(message.offersSlots);
     }
     return writer;
   },
@@ -1879,6 +2018,532 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.draining = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.labels.push(reader.string());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.offers.push(SlotOffer.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.offersSlots = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSlotOffer(): SlotOffer {
+  return { scheduler: "", slots: 0 };
+}
+
+export const SlotOffer: MessageFns<SlotOffer> = {
+  encode(message: SlotOffer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheduler !== "") {
+      writer.uint32(10).string(message.scheduler);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(16).uint32(message.slots);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SlotOffer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSlotOffer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheduler = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.slots = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOffer(): Offer {
+  return { runner: "", incarnation: "", stampMs: 0, slots: 0 };
+}
+
+export const Offer: MessageFns<Offer> = {
+  encode(message: Offer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runner !== "") {
+      writer.uint32(10).string(message.runner);
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(18).string(message.incarnation);
+    }
+    if (message.stampMs !== 0) {
+      writer.uint32(25).double(message.stampMs);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(32).uint32(message.slots);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Offer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOffer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.stampMs = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.slots = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDemand(): Demand {
+  return { projectId: "", waiting: 0 };
+}
+
+export const Demand: MessageFns<Demand> = {
+  encode(message: Demand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.projectId !== "") {
+      writer.uint32(10).string(message.projectId);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(16).uint32(message.waiting);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Demand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDemand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.projectId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwnersMoved(): OwnersMoved {
+  return { owners: [] };
+}
+
+export const OwnersMoved: MessageFns<OwnersMoved> = {
+  encode(message: OwnersMoved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.owners) {
+      Owner.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnersMoved {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnersMoved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owners.push(Owner.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDrainRunnerRequest(): DrainRunnerRequest {
+  return { incarnation: "" };
+}
+
+export const DrainRunnerRequest: MessageFns<DrainRunnerRequest> = {
+  encode(message: DrainRunnerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.incarnation !== "") {
+      writer.uint32(10).string(message.incarnation);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainRunnerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainRunnerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDrainRunnerResponse(): DrainRunnerResponse {
+  return { runCount: 0, error: undefined };
+}
+
+export const DrainRunnerResponse: MessageFns<DrainRunnerResponse> = {
+  encode(message: DrainRunnerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runCount !== 0) {
+      writer.uint32(8).uint32(message.runCount);
+    }
+    if (message.error !== undefined) {
+      ControlError.encode(message.error, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainRunnerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainRunnerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.runCount = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.error = ControlError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetPoolLoadsRequest(): GetPoolLoadsRequest {
+  return {};
+}
+
+export const GetPoolLoadsRequest: MessageFns<GetPoolLoadsRequest> = {
+  encode(_: GetPoolLoadsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoolLoadsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoolLoadsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePoolLoads(): PoolLoads {
+  return { scheduler: "", pools: [] };
+}
+
+export const PoolLoads: MessageFns<PoolLoads> = {
+  encode(message: PoolLoads, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheduler !== "") {
+      writer.uint32(10).string(message.scheduler);
+    }
+    for (const v of message.pools) {
+      PoolLoad.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PoolLoads {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePoolLoads();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheduler = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pools.push(PoolLoad.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePoolLoad(): PoolLoad {
+  return { pool: "", waiting: 0, running: 0 };
+}
+
+export const PoolLoad: MessageFns<PoolLoad> = {
+  encode(message: PoolLoad, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pool !== "") {
+      writer.uint32(10).string(message.pool);
+    }
+    if (message.waiting !== 0) {
+      writer.uint32(16).uint32(message.waiting);
+    }
+    if (message.running !== 0) {
+      writer.uint32(24).uint32(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PoolLoad {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePoolLoad();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waiting = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.running = reader.uint32();
             continue;
           }
         }
@@ -2020,7 +2685,7 @@ export const GoneRun: MessageFns<GoneRun> = {
 };
 
 function createBaseRenew(): Renew {
-  return { scheduler: "", owners: [], runnerIncarnation: "", stampMs: 0, renew: [], kill: [] };
+  return { scheduler: "", owners: [], runnerIncarnation: "", stampMs: 0, renew: [], kill: [], demand: [] };
 }
 
 export const Renew: MessageFns<Renew> = {
@@ -2042,6 +2707,9 @@ export const Renew: MessageFns<Renew> = {
     }
     for (const v of message.kill) {
       Handing.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.demand) {
+      Demand.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2105,6 +2773,14 @@ export const Renew: MessageFns<Renew> = {
             }
 
             message.kill.push(Handing.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.demand.push(Demand.decode(reader, reader.uint32()));
             continue;
           }
         }

@@ -62,6 +62,8 @@ export const GoneCause = {
   ENVIRONMENT_DIED: 5,
   /** WORKER_DIED - Its worker died; said by the runner on the worker's behalf. */
   WORKER_DIED: 6,
+  /** HANDED_BACK - Given back behind its last checkpoint by a runner that drains; said by the runner. */
+  HANDED_BACK: 7,
 } as const;
 
 export type GoneCause = typeof GoneCause[keyof typeof GoneCause];
@@ -74,6 +76,7 @@ export namespace GoneCause {
   export type REFUSED = typeof GoneCause.REFUSED;
   export type ENVIRONMENT_DIED = typeof GoneCause.ENVIRONMENT_DIED;
   export type WORKER_DIED = typeof GoneCause.WORKER_DIED;
+  export type HANDED_BACK = typeof GoneCause.HANDED_BACK;
 }
 
 /** From worker to runner. */
