@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createRunId } from "@millrace/core";
+import type pg from "pg";
 import {
   createAccept,
   createEnd,
@@ -285,6 +286,43 @@ describe("a change that cannot be kept", () => {
     assert.deepEqual((await writer.commit(fresh)).accepts.get(fresh.runId), { kind: "inserted" });
   });
 });
+
+describe("the plan of a commit", () => {
+  it("looks up what it changes, also when statistics were taken while the tables were empty", async () => {
+    await using house = await createScratchHouse();
+    const writer = await house.createWriter([3]);
+    const db = await house.connect();
+    const create = async () => {
+      const runs = Array.from({ length: 2000 }, () => createAccept(house.spec));
+      await writer.commit(...runs);
+      await writer.commit(...runs.map((run) => createUpdate(run, { step: createStep(0) })));
+      return runs;
+    };
+    await writer.commit(...(await create()).map((run) => createEnd(run)));
+    await db.query("ANALYZE");
+    const runs = await create();
+    await writer.committer.close();
+    const before = await readRows(db);
+
+    const again = await house.createWriter([3]);
+    for (const run of runs.slice(0, 20)) {
+      await again.commit(createUpdate(run, { step: createStep(1) }));
+      await again.commit(createEnd(run, { step: createStep(2) }));
+    }
+    await again.committer.close();
+    const read = (await readRows(db)) - before;
+    // Each of 40 commits needs the row of its run, and each end two rows of steps.
+    assert.ok(read >= 60 && read < 1000, `${read} rows read`);
+  });
+});
+
+/** Rows of unfinished runs and their steps that were read so far, by connections that are closed. */
+async function readRows(db: pg.Client): Promise<number> {
+  const { rows } = await db.query<{ read: number }>(
+    "SELECT (sum(idx_tup_fetch) + sum(seq_tup_read))::int AS read FROM pg_stat_user_tables WHERE relname IN ('runs', 'run_steps')",
+  );
+  return rows[0]!.read;
+}
 
 describe("run ids of other days", () => {
   it("are accepted and ended even when no partition was made for their day", async () => {

@@ -134,14 +134,27 @@ const keyPart = `claimed AS (
   RETURNING run_id
 )`;
 
+/**
+ * The rows that a part changes, each by one look-up. A change that joined its table by key could be planned the other way round:
+ * the whole table first, once statistics were taken while it was empty, and then for every commit (seen: 8 times the server's
+ * CPU). A subquery with a `LIMIT` or an `OFFSET` is not turned round, and by its place (`ctid`) a row is found in no other way.
+ */
+function findPart(name: string, source: string, columns: readonly string[]): string {
+  return `${name} AS MATERIALIZED (
+  SELECT c.*, r.* FROM fence, ${source} CROSS JOIN LATERAL (
+    SELECT ctid AS place, partition AS home, ${columns.join(", ")} FROM runs WHERE runs.id = c.id LIMIT 1
+  ) r
+  WHERE c.partition = ANY (fence.held) AND r.home = c.partition
+)`;
+}
+
 /** A step ran in the assignment that was current before: the change may close it (a suspend). */
 function updatePart(source: string): string {
-  return `updated AS (
+  return `${findPart("changing", source, ["assignment AS step_assignment"])}, updated AS (
   UPDATE runs r SET state = c.state, assignment = c.assignment, deaths = c.deaths, wake_time = c.wake_time,
     start_time = COALESCE(r.start_time, c.start_time), steps_done = r.steps_done + (c.path IS NOT NULL)::int4
-  FROM fence, ${source} LEFT JOIN LATERAL (SELECT assignment FROM runs WHERE id = c.id) before ON true
-  WHERE r.id = c.id AND r.partition = c.partition AND c.partition = ANY (fence.held)
-  RETURNING c.*, r.steps_done AS ordinal, before.assignment AS step_assignment
+  FROM changing c WHERE r.ctid = c.place
+  RETURNING c.*, r.steps_done AS ordinal
 ), stepped AS (
   INSERT INTO run_steps (run_id, ${STEP_COLUMNS})
   SELECT id, path, ordinal, step_assignment, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
@@ -151,16 +164,20 @@ function updatePart(source: string): string {
 
 function endPart(source: string): string {
   const kept = KEPT.split(", ");
-  return `ended AS (
-  DELETE FROM runs r USING fence, ${source}
-  WHERE r.id = c.id AND r.partition = c.partition AND c.partition = ANY (fence.held)
-  RETURNING c.*, r.steps_done + 1 AS ordinal, r.assignment AS step_assignment, r.start_time AS earlier_start_time, ${kept.map((name) => `r.${name}`).join(", ")}
+  const before = ["steps_done", "assignment AS step_assignment", "start_time AS earlier_start_time", ...kept];
+  return `${findPart("ending", source, before)}, ended AS (
+  DELETE FROM runs r USING ending e WHERE r.ctid = e.place
+  RETURNING e.*, e.steps_done + 1 AS ordinal
 ), archived AS (
   INSERT INTO history_runs (day, id, partition, state, assignment, start_time, end_time, exit_reason, ${KEPT})
   SELECT day, id, partition, state, assignment, COALESCE(earlier_start_time, start_time), end_time, exit_reason, ${KEPT}
   FROM ended
+), moving AS MATERIALIZED (
+  SELECT e.day, s.place FROM ended e CROSS JOIN LATERAL (
+    SELECT ctid AS place FROM run_steps WHERE run_id = e.id OFFSET 0
+  ) s WHERE e.steps_done > 0
 ), moved AS (
-  DELETE FROM run_steps s USING ended e WHERE s.run_id = e.id RETURNING e.day, s.*
+  DELETE FROM run_steps s USING moving m WHERE s.ctid = m.place RETURNING m.day, s.*
 ), kept AS (
   INSERT INTO history_steps (day, run_id, ${STEP_COLUMNS})
   SELECT day, run_id, ${STEP_COLUMNS} FROM moved
@@ -180,7 +197,11 @@ function outboxPart(source: string): string {
 }
 
 function deliveredPart(source: string): string {
-  return `delivered AS (
-  DELETE FROM outbox o USING fence, ${source} WHERE o.id = c.id AND c.partition = ANY (fence.held)
+  return `arrived AS MATERIALIZED (
+  SELECT o.place FROM fence, ${source} CROSS JOIN LATERAL (
+    SELECT ctid AS place FROM outbox WHERE outbox.id = c.id LIMIT 1
+  ) o WHERE c.partition = ANY (fence.held)
+), delivered AS (
+  DELETE FROM outbox o USING arrived a WHERE o.ctid = a.place
 )`;
 }
