@@ -51,7 +51,7 @@ export interface TestGateways {
 /** Starts as many gateways, and a scripted owner of all partitions. */
 export async function startTestGateways(count: number, settings: Record<string, string> = {}): Promise<TestGateways> {
   const postgres = await scratchPostgres();
-  const databaseUrl = await postgres.createDatabase((url) => migrate(url));
+  const databaseUrl = await postgres.createDatabase(async (url) => void (await migrate(url)));
   const nats = await startScratchNats();
   const store = await openStore({ url: databaseUrl, vault: createVault(MASTER_KEY) });
   const { id: projectId } = await store.projects.ensure("default");

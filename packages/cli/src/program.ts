@@ -14,6 +14,7 @@ import { cancel, runs } from "./commands/runs.ts";
 import { value, type ValueOptions } from "./commands/value.ts";
 import { status } from "./commands/status.ts";
 import { disable, enable, remove, workflows } from "./commands/workflows.ts";
+import { addOperatorCommands } from "./commands/operator-commands.ts";
 import { addStoreCommands } from "./commands/store-commands.ts";
 import { dev, doctor } from "./commands/house.ts";
 
@@ -47,6 +48,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addAccountCommands(program, perform, examples);
   addStoreCommands(program, perform, examples);
   addFileCommands(program, perform, examples);
+  addOperatorCommands(program, perform, examples);
   return program;
 }
 

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import {
   flagOf,
   gatewaySettings,
+  operatorSettings,
   runnerSettings,
   schedulerSettings,
   type Setting,
@@ -16,6 +17,11 @@ const processes: readonly (readonly [string, string, SettingTable])[] = [
   ["Gateway", "The door: HTTP triggers and the API.", gatewaySettings],
   ["Scheduler", "Owns partitions and decides.", schedulerSettings],
   ["Runner", "Executes runs. It has no credentials of the database.", runnerSettings],
+  [
+    "Commands of an operator",
+    "`millrace migrate` and `millrace create-key`: environment variables only.",
+    operatorSettings,
+  ],
 ];
 
 const head = `# Settings
