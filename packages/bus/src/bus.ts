@@ -59,6 +59,7 @@ export type BusStatus = LinkStatus;
 const DEFAULT_LIMITS: BusLimits = {
   pingIntervalMs: 500,
   pingsMissedMax: 4,
+  clusterPingsMissedMax: 2,
   reconnectDelayMinMs: 50,
   reconnectDelayMaxMs: 2_000,
   connectTimeoutMs: 2_000,
@@ -211,7 +212,7 @@ export class Bus {
   gather(
     subject: string,
     data: Uint8Array,
-    options: { timeoutMs: number; onReply: (data: Uint8Array) => boolean },
+    options: { timeoutMs: number; onReply: (data: Uint8Array, meta: MessageMeta) => boolean },
   ): Promise<boolean> {
     const inbox = createInbox();
     return new Promise((resolve) => {
@@ -222,8 +223,7 @@ export class Bus {
       };
       const timer = setTimeout(() => finish(false), options.timeoutMs);
       const subscription = this.subscribe(inbox, (reply, meta) => {
-        if (reply.length === 0 && meta.headers?.["Status"] === "503") return;
-        if (options.onReply(reply)) finish(true);
+        if (options.onReply(reply, meta)) finish(true);
       });
       this.#send(subject, data, inbox, undefined);
     });

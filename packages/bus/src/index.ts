@@ -21,6 +21,7 @@ export {
   type Definitions,
   type Service,
 } from "./messages.ts";
+export type { Replicas } from "./streams.ts";
 export {
   queueGroups,
   subjects,

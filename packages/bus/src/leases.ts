@@ -1,9 +1,8 @@
 import { PlatformError } from "@millrace/core";
-import { Kvm, type KV } from "@nats-io/kv";
-import { StorageType, type JetStreamManager } from "@nats-io/jetstream";
+import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connectionOf, type Bus } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
-import { isStreamMissing, streamsOf } from "./streams.ts";
+import { ensureStream, streamsOf, type Replicas } from "./streams.ts";
 
 /** What a renewal saw. */
 export interface LeaseView {
@@ -20,8 +19,8 @@ export interface LeaseOptions {
   ttlMs?: number;
   /** For each of the exchanges with NATS. Default 1,000. */
   timeoutMs?: number;
-  /** Copies of the bucket in a NATS cluster. Default 1. */
-  replicas?: number;
+  /** Copies of the bucket in a NATS cluster. Default: as many as fit, at most three. */
+  replicas?: Replicas;
 }
 
 /** This scheduler's lease, and its view of the others'. */
@@ -36,13 +35,18 @@ export interface Leases {
 const BUCKET = "millrace_leases";
 const STREAM = `KV_${BUCKET}`;
 const PREFIX = `$KV.${BUCKET}.`;
+/** A bucket with fewer copies than wanted is looked at again after this: the cluster may have grown. */
+const RAISE_AFTER_MS = 30_000;
+/** Pauses before a server that is behind is asked again. */
+const BEHIND_PAUSE_MS = { first: 1, max: 50 } as const;
 
 /**
  * Opens the leases. One entry per scheduler in a bucket in memory whose entries the server drops after the TTL.
  *
- * Whether another scheduler lives decides over a takeover, so stale reads do not count: reads go to the stream's leader
- * (`STREAM.INFO`, `STREAM.MSG.GET`; never the direct API, which any replica answers), and a listing counts only when
- * it has seen this very renewal. The bucket is gone when a NATS server without replicas restarts, and is then made again.
+ * Whether another scheduler lives decides over a takeover, so stale reads do not count: all entries are read in one
+ * batch, from one server, whichever it is, and the batch counts only when this very renewal is in it: that server
+ * has then seen everything that was written before. The bucket is gone when a NATS server without
+ * replicas restarts, and is then made again.
  */
 export function openLeases(bus: Bus, options: LeaseOptions): Leases {
   return new KvLeases(bus, options);
@@ -53,18 +57,13 @@ export function openLeases(bus: Bus, options: LeaseOptions): Leases {
  * takeover by it. Empty while no scheduler has ever been there.
  */
 export async function readLeases(bus: Bus, timeoutMs = 1_000): Promise<Map<string, readonly number[]>> {
-  const { client, manager } = await streamsOf(bus, "reading the leases", timeoutMs);
-  const living = new Map<string, readonly number[]>();
-  try {
-    const kv = await new Kvm(client).open(BUCKET);
-    for (const name of await livingNames(manager, 0)) {
-      const holds = await readHolds(kv, name);
-      if (holds !== undefined) living.set(name, holds);
-    }
-  } catch (thrown) {
-    if (!isStreamMissing(thrown)) throw translateNatsError(thrown, "reading the leases");
-  }
-  return living;
+  const entries = await readEntries(bus, timeoutMs);
+  return new Map([...entries].map(([name, { holds }]) => [name, holds]));
+}
+
+interface Entry {
+  readonly sequence: number;
+  readonly holds: readonly number[];
 }
 
 class KvLeases implements Leases {
@@ -72,29 +71,31 @@ class KvLeases implements Leases {
   #bus: Bus;
   #scheduler: string;
   #timeoutMs: number;
-  #replicas: number;
-  #bucket: { connection: object; kv: KV } | undefined;
+  #replicas: Replicas;
+  /** The connection on which the bucket was seen as it should be, and until when that counts. */
+  #seen: { connection: object; untilMs: number } | undefined;
 
   constructor(bus: Bus, options: LeaseOptions) {
     this.#bus = bus;
     this.#scheduler = options.scheduler;
     this.ttlMs = options.ttlMs ?? 2_000;
     this.#timeoutMs = options.timeoutMs ?? 1_000;
-    this.#replicas = options.replicas ?? 1;
+    this.#replicas = options.replicas ?? "auto";
   }
 
   async put(holds: readonly number[]): Promise<LeaseView> {
     try {
       return await this.#renew(holds);
     } catch (thrown) {
+      const error = translateNatsError(thrown, "renewing the lease");
+      this.#seen = undefined;
       // The bucket may have been lost since; a second try makes it. What is wrong with NATS itself fails again.
-      this.#bucket = undefined;
-      if (!this.#bus.connected) throw translateNatsError(thrown, "renewing the lease");
+      if (!this.#bus.connected || error.reason === "BUS_TIMEOUT") throw error;
     }
     try {
       return await this.#renew(holds);
     } catch (thrown) {
-      this.#bucket = undefined;
+      this.#seen = undefined;
       throw translateNatsError(thrown, "renewing the lease");
     }
   }
@@ -109,58 +110,71 @@ class KvLeases implements Leases {
   }
 
   async #renew(holds: readonly number[]): Promise<LeaseView> {
-    const kv = await this.#open();
-    const value = JSON.stringify(holds);
+    await this.#ensure();
+    const { client } = await streamsOf(this.#bus, "renewing the lease", this.#timeoutMs);
     const sentAtMs = performance.now();
-    const sequence = await kv.put(this.#scheduler, value, { timeout: this.#timeoutMs });
-    const { manager } = await streamsOf(this.#bus, "reading the leases");
-    const names = await livingNames(manager, sequence);
-    const living = new Map<string, readonly number[]>();
-    await Promise.all(
-      names.map(async (name) => {
-        const entry = name === this.#scheduler ? holds : await readHolds(kv, name);
-        if (entry !== undefined) living.set(name, entry);
-      }),
-    );
-    return { sentAtMs, living };
+    const options = { timeout: this.#timeoutMs, retries: 0 };
+    const { seq } = await client.publish(PREFIX + this.#scheduler, JSON.stringify(holds), options);
+    return { sentAtMs, living: await this.#readBehind(seq, sentAtMs + this.#timeoutMs) };
   }
 
-  async #open(): Promise<KV> {
+  /** What one server has that has seen our write: one that has not is asked again after a moment. */
+  async #readBehind(sequence: number, deadlineMs: number): Promise<Map<string, readonly number[]>> {
+    for (let pauseMs: number = BEHIND_PAUSE_MS.first; ; pauseMs = Math.min(2 * pauseMs, BEHIND_PAUSE_MS.max)) {
+      const entries = await readEntries(this.#bus, this.#timeoutMs);
+      if ((entries.get(this.#scheduler)?.sequence ?? 0) >= sequence)
+        return new Map([...entries].map(([name, { holds }]) => [name, holds]));
+      if (performance.now() > deadlineMs)
+        throw new PlatformError("Unavailable", "LEASES_STALE", "the leases were read from a server that is behind");
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
+  /** Makes the bucket, or brings one up to the settings: one that was made under another may drop leases before their time. */
+  async #ensure(): Promise<void> {
     const connection = connectionOf(this.#bus, "opening the leases");
-    if (this.#bucket?.connection === connection) return this.#bucket.kv;
-    const { client, manager } = await streamsOf(this.#bus, "opening the leases", this.#timeoutMs);
-    const kv = await new Kvm(client).create(BUCKET, {
-      history: 1,
-      ttl: this.ttlMs,
+    if (this.#seen?.connection === connection && performance.now() < this.#seen.untilMs) return;
+    const streams = await streamsOf(this.#bus, "opening the leases", this.#timeoutMs);
+    const enough = await ensureStream(streams, this.#config(), this.#replicas, (there) => ({
+      // One that keeps leases longer harms nobody.
+      max_age: Math.max(there.max_age, this.ttlMs * 1_000_000),
+    }));
+    this.#seen = { connection, untilMs: enough ? Infinity : performance.now() + RAISE_AFTER_MS };
+  }
+
+  #config() {
+    return {
+      name: STREAM,
+      subjects: [`${PREFIX}>`],
       storage: StorageType.Memory,
-      replicas: this.#replicas,
-      allow_direct: false,
-    });
-    await this.#lengthen(manager);
-    this.#bucket = { connection, kv };
-    return kv;
-  }
-
-  /** A bucket made under another setting may drop leases before their time; one that keeps them longer harms nobody. */
-  async #lengthen(manager: JetStreamManager): Promise<void> {
-    const { config } = await manager.streams.info(STREAM);
-    const ttlNanos = this.ttlMs * 1_000_000;
-    if (config.max_age >= ttlNanos) return;
-    await manager.streams.update(STREAM, { ...config, max_age: ttlNanos });
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_msgs_per_subject: 1,
+      max_age: this.ttlMs * 1_000_000,
+      duplicate_window: Math.min(this.ttlMs, 1_000) * 1_000_000,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+    };
   }
 }
 
-/** Keys of the leases that live; from a leader that has seen the write with this sequence, else the view is stale. */
-async function livingNames(manager: JetStreamManager, sequence: number): Promise<string[]> {
-  const info = await manager.streams.info(STREAM, { subjects_filter: `${PREFIX}>` });
-  if (info.state.last_seq < sequence) {
-    throw new PlatformError("Unavailable", "LEASES_STALE", "the leases were read from a server that is behind");
-  }
-  return Object.keys(info.state.subjects ?? {}).map((subject) => subject.slice(PREFIX.length));
-}
-
-/** Undefined when the lease has run out between the listing and this read. */
-async function readHolds(kv: KV, name: string): Promise<readonly number[] | undefined> {
-  const entry = await kv.get(name);
-  return entry === null || entry.operation !== "PUT" ? undefined : (entry.json() as number[]);
+/** All entries as one server has them, read in one batch. None while there is no bucket. */
+async function readEntries(bus: Bus, timeoutMs: number): Promise<Map<string, Entry>> {
+  const entries = new Map<string, Entry>();
+  const question = Buffer.from(JSON.stringify({ multi_last: [`${PREFIX}>`] }));
+  const complete = await bus.gather(`$JS.API.DIRECT.GET.${STREAM}`, question, {
+    timeoutMs,
+    onReply: (data, { headers }) => {
+      // 204 ends a batch, 404 is an empty one, 503 says that nobody has the bucket.
+      if (headers?.["Status"] !== undefined) return true;
+      const subject = headers?.["Nats-Subject"];
+      if (subject === undefined || !subject.startsWith(PREFIX)) return false;
+      const holds = data.length === 0 ? [] : (JSON.parse(Buffer.from(data).toString()) as number[]);
+      entries.set(subject.slice(PREFIX.length), { sequence: Number(headers?.["Nats-Sequence"]), holds });
+      return false;
+    },
+  });
+  if (!complete) throw new PlatformError("DeadlineExceeded", "BUS_TIMEOUT", "reading the leases: no answer in time");
+  return entries;
 }

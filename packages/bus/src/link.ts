@@ -1,13 +1,8 @@
-import { readFileSync } from "node:fs";
 import type { PlatformError } from "@millrace/core";
-import {
-  connect,
-  credsAuthenticator,
-  errors,
-  type ConnectionOptions,
-  type NatsConnection,
-} from "@nats-io/transport-node";
+import { errors, type NatsConnection } from "@nats-io/transport-node";
 import { translateNatsError, type BusLog } from "./bus-errors.ts";
+import { dial, serversOf, type Dialled } from "./dial.ts";
+import { Peers } from "./peers.ts";
 
 /** How to reach NATS and whom to be there. */
 export interface LinkOptions {
@@ -27,6 +22,8 @@ export interface LinkLimits {
   pingIntervalMs: number;
   /** Pings without an answer after which the connection counts as dead. Default 4: noticed before runners are given up. */
   pingsMissedMax: number;
+  /** The same where there are other servers to go to: leaving one costs little. Default 2. */
+  clusterPingsMissedMax: number;
   /** First pause before connecting again. Default 50. */
   reconnectDelayMinMs: number;
   /** Longest pause before connecting again. Default 2,000. */
@@ -64,6 +61,12 @@ export class Link {
   #wakeRetry: (() => void) | undefined;
   #onUp: (connection: NatsConnection) => void;
   #onStatus: (status: LinkStatus) => void;
+  readonly #peers = new Peers();
+  readonly #pingsMissedMax: number;
+  /** The server of the current connection; after its loss, the one that is tried last. */
+  #server: string | undefined;
+  #moving = false;
+  #nextMoveMs = 0;
 
   constructor(
     options: LinkOptions,
@@ -77,6 +80,8 @@ export class Link {
     this.#log = log;
     this.#onUp = onUp;
     this.#onStatus = onStatus;
+    const several = serversOf(options.url).length > 1;
+    this.#pingsMissedMax = several ? limits.clusterPingsMissedMax : limits.pingsMissedMax;
   }
 
   /** The living connection, if there is one. */
@@ -153,20 +158,18 @@ export class Link {
   /** One try; undefined when it worked. */
   async #dial(): Promise<unknown> {
     try {
-      const connection = await connect(connectionOptions(this.#options, this.#limits));
-      if (this.#closed) {
-        void connection.close();
-        return undefined;
-      }
-      this.#up(connection);
+      const dialled = await dial(this.#options, this.#limits, this.#server);
+      if (this.#closed) void dialled.connection.close();
+      else this.#up(dialled);
       return undefined;
     } catch (thrown) {
       return thrown ?? new Error("the connection was refused");
     }
   }
 
-  #up(connection: NatsConnection): void {
+  #up({ connection, server }: Dialled): void {
     this.#current = connection;
+    this.#server = server;
     this.#pingsMissed = 0;
     this.#lastHeardMs = performance.now();
     void connection
@@ -174,24 +177,57 @@ export class Link {
       .then((cause) => this.#lost(connection, cause instanceof Error ? cause.message : "connection closed"));
     clearInterval(this.#pingTimer);
     this.#pingTimer = setInterval(() => this.#beat(connection), this.#limits.pingIntervalMs);
+    void this.#watchPeers(connection);
     this.#onUp(connection);
     this.#onStatus({ connected: true, server: connection.getServer(), downMs: performance.now() - this.#downSinceMs });
   }
 
   /** Counts timer ticks, not time: a stall of this process itself says nothing about the server. */
   #beat(connection: NatsConnection): void {
-    if (this.#pingsMissed >= this.#limits.pingsMissedMax) {
+    if (this.#pingsMissed >= this.#pingsMissedMax) {
       this.#lost(connection, "the server has stopped answering");
       return;
     }
     this.#pingsMissed++;
+    void this.#leaveIfCutOff(connection);
     if (this.#pinging) return;
     this.#pinging = true;
     void this.ping().finally(() => (this.#pinging = false));
   }
 
+  /** A server says at once when it has lost others. */
+  async #watchPeers(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === "update") void this.#leaveIfCutOff(connection);
+    }
+  }
+
+  /** Leaves a server that is cut off from most others, if another one is not. */
+  async #leaveIfCutOff(connection: NatsConnection): Promise<void> {
+    if (connection !== this.#current || !this.#peers.isCutOff(connection)) return;
+    if (this.#moving || performance.now() < this.#nextMoveMs) return;
+    this.#moving = true;
+    this.#nextMoveMs = performance.now() + this.#limits.reconnectDelayMaxMs;
+    try {
+      const dialled = await dial(this.#options, this.#limits, this.#server);
+      const better = !this.#closed && connection === this.#current && !this.#peers.isCutOff(dialled.connection);
+      if (!better) return void dialled.connection.close();
+      this.#end(connection, "the server is cut off from the others");
+      this.#up(dialled);
+    } catch (thrown) {
+      this.#log.warn("bus.cut_off", { server: connection.getServer(), error: thrown });
+    } finally {
+      this.#moving = false;
+    }
+  }
+
   #lost(connection: NatsConnection, cause: string): void {
     if (connection !== this.#current) return;
+    this.#end(connection, cause);
+    void this.#reconnect();
+  }
+
+  #end(connection: NatsConnection, cause: string): void {
     this.#current = undefined;
     this.#downSinceMs = performance.now();
     clearInterval(this.#pingTimer);
@@ -199,7 +235,6 @@ export class Link {
     void connection.close().catch(() => {});
     for (const settle of this.#waitingPings) settle(false);
     this.#onStatus({ connected: false, cause });
-    void this.#reconnect();
   }
 
   async #reconnect(): Promise<void> {
@@ -220,22 +255,4 @@ export class Link {
       this.#retryTimer = setTimeout(resolve, full * (0.5 + Math.random() / 2));
     });
   }
-}
-
-function connectionOptions(options: LinkOptions, limits: LinkLimits): ConnectionOptions {
-  const authentication =
-    options.credentialsFile === undefined
-      ? {
-          ...(options.user !== undefined && { user: options.user }),
-          ...(options.password !== undefined && { pass: options.password }),
-        }
-      : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) };
-  return {
-    servers: options.url.split(",").map((server) => server.trim()),
-    name: options.name,
-    timeout: limits.connectTimeoutMs,
-    reconnect: false,
-    noAsyncTraces: true,
-    ...authentication,
-  };
 }

@@ -5,26 +5,24 @@ import type { LogLosses, LogStreamLimits } from "./log-types.ts";
 import { streamsOf } from "./streams.ts";
 import { subjects } from "./subjects.ts";
 
-const RETRY_DELAY_MS = 200;
+const RETRY_DELAY_MS = { first: 200, max: 2_000 } as const;
 
 /**
  * Hands log batches to the stream. Nobody waits for an acknowledgement, but each batch is held until it has one, at most
- * `inFlightMax` of them: beyond that, or after `publishTriesMax` refusals, a batch is lost and counted. While there is no
- * connection batches wait for the next one.
+ * `inFlightMax` of them: beyond that, or when it was refused for `publishForMs`, a batch is lost and counted. While there is
+ * no connection batches wait for the next one. A stream that is gone is made again by those who consume it.
  */
 export class LogPublisher {
   readonly losses: LogLosses = { batches: 0, lines: 0 };
   #bus: Bus;
   #limits: LogStreamLimits;
-  #ensure: () => Promise<void>;
   #inFlight = 0;
   #inFlightBytes = 0;
   #idle = new Set<() => void>();
 
-  constructor(bus: Bus, limits: LogStreamLimits, ensure: () => Promise<void>) {
+  constructor(bus: Bus, limits: LogStreamLimits) {
     this.#bus = bus;
     this.#limits = limits;
-    this.#ensure = ensure;
   }
 
   publish(batch: control.LogBatch): boolean {
@@ -64,24 +62,19 @@ export class LogPublisher {
   }
 
   async #deliver(subject: string, data: Uint8Array, lines: number): Promise<void> {
-    for (let tries = 1; ; tries++) {
+    const untilMs = performance.now() + this.#limits.publishForMs;
+    for (let pauseMs: number = RETRY_DELAY_MS.first; ; pauseMs = Math.min(2 * pauseMs, RETRY_DELAY_MS.max)) {
       if (!(await this.#bus.untilConnected())) return this.#lose(lines, "the bus was closed");
       try {
         const { client } = await streamsOf(this.#bus, "publishing log lines");
         await client.publish(subject, data, { timeout: this.#limits.publishTimeoutMs, retries: 0 });
         return;
       } catch (thrown) {
-        if (tries >= this.#limits.publishTriesMax)
+        if (performance.now() > untilMs)
           return this.#lose(lines, translateNatsError(thrown, "publishing log lines").message);
-        await this.#repair(tries);
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }
-  }
-
-  /** The stream may be gone; making it is harmless when it is not. */
-  async #repair(tries: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS * tries));
-    if (this.#bus.connected) await this.#ensure().catch(() => {});
   }
 
   #lose(lines: number, cause: string): void {

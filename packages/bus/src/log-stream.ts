@@ -19,11 +19,11 @@ import { subjects } from "./subjects.ts";
 const DEFAULT_LIMITS: LogStreamLimits = {
   streamBytesMax: 1024 ** 3,
   ageMaxMs: 24 * 3_600_000,
-  replicas: 1,
+  replicas: "auto",
   inFlightMax: 1_024,
   inFlightBytesMax: 16 * 1024 * 1024,
   publishTimeoutMs: 2_000,
-  publishTriesMax: 5,
+  publishForMs: 30_000,
   consumeBatchMax: 512,
   ackWaitMs: 30_000,
   ackPendingMax: 2_048,
@@ -31,7 +31,7 @@ const DEFAULT_LIMITS: LogStreamLimits = {
 
 /** The stream of log lines. */
 export interface LogStream {
-  /** Makes the stream, or brings it up to the settings. Called once at the start by processes that use it. */
+  /** Makes the stream, or brings it up to the settings; for those who consume it. */
   ensure(): Promise<void>;
   /** Hands a batch over without waiting; false when it is lost because too much waits already. */
   publish(batch: control.LogBatch): boolean;
@@ -44,17 +44,19 @@ export interface LogStream {
   tail(filter: LogFilter, onBatch: (batch: control.LogBatch) => void): LogReader;
 }
 
-/** Opens the stream; nothing is sent before `ensure` or the first use. */
+/** Opens the stream; nothing is sent before the first use. */
 export function openLogStream(bus: Bus, limits: Partial<LogStreamLimits> = {}): LogStream {
   const settings = { ...DEFAULT_LIMITS, ...limits };
+  let lacking = false;
   const ensure = async (): Promise<void> => {
     try {
-      await ensureStream(await streamsOf(bus, "making the log stream"), streamConfig(settings));
+      const streams = await streamsOf(bus, "making the log stream");
+      lacking = !(await ensureStream(streams, streamConfig(settings), settings.replicas));
     } catch (thrown) {
       throw translateNatsError(thrown, "making the log stream");
     }
   };
-  const publisher = new LogPublisher(bus, settings, ensure);
+  const publisher = new LogPublisher(bus, settings);
   return {
     ensure,
     publish: (batch) => publisher.publish(batch),
@@ -62,8 +64,8 @@ export function openLogStream(bus: Bus, limits: Partial<LogStreamLimits> = {}): 
     get losses() {
       return publisher.losses;
     },
-    consume: (writer) => consumeLogs(bus, settings, ensure, writer),
-    tail: (filter, onBatch) => tailLogs(bus, ensure, filter, onBatch),
+    consume: (writer) => consumeLogs(bus, settings, { ensure, lacksCopies: () => lacking }, writer),
+    tail: (filter, onBatch) => tailLogs(bus, filter, onBatch),
   };
 }
 
@@ -76,7 +78,6 @@ function streamConfig(limits: LogStreamLimits) {
     discard: DiscardPolicy.Old,
     max_bytes: limits.streamBytesMax,
     max_age: limits.ageMaxMs * 1_000_000,
-    num_replicas: limits.replicas,
     // Copies are recognised by assignment and sequence; the server need not remember message ids for minutes.
     duplicate_window: 1_000_000_000,
   };

@@ -10,12 +10,7 @@ import { subjects } from "./subjects.ts";
  * Reads lines as they come, in the order of the stream, each batch once: a publisher that did not hear the acknowledgement
  * sends a batch again, and after a lost connection reading goes on behind the last message seen.
  */
-export function tailLogs(
-  bus: Bus,
-  ensure: () => Promise<void>,
-  filter: LogFilter,
-  onBatch: (batch: control.LogBatch) => void,
-): LogReader {
+export function tailLogs(bus: Bus, filter: LogFilter, onBatch: (batch: control.LogBatch) => void): LogReader {
   let lastSequence = 0;
   const seen = new RecentBatches();
   const receive = (message: JsMsg): void => {
@@ -30,7 +25,6 @@ export function tailLogs(
     }
   };
   const attachment = keepAttached(bus, "reading log lines", async () => {
-    await ensure();
     const { client } = await streamsOf(bus, "reading log lines");
     const consumer = await client.consumers.get(LOG_STREAM, startAt(filter, lastSequence));
     const messages = await consumer.consume({ callback: receive });

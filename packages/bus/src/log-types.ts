@@ -1,4 +1,5 @@
 import type { control } from "@millrace/protocol";
+import type { Replicas } from "./streams.ts";
 
 /** Name of the stream that carries log lines from runners to Postgres and to live readers. */
 export const LOG_STREAM = "LOGS";
@@ -9,16 +10,16 @@ export interface LogStreamLimits {
   streamBytesMax: number;
   /** Age at which lines leave the stream. Default 24 h. */
   ageMaxMs: number;
-  /** Copies of the stream in a NATS cluster. Default 1. */
-  replicas: number;
+  /** Copies of the stream in a NATS cluster. Default: as many as fit, at most three. */
+  replicas: Replicas;
   /** Batches that may wait for NATS at a publisher; more are lost and counted. Default 1,024. */
   inFlightMax: number;
   /** Bytes that may wait for NATS at a publisher; more are lost and counted. Default 16 MiB. */
   inFlightBytesMax: number;
   /** For one try to publish a batch. Default 2,000. */
   publishTimeoutMs: number;
-  /** Tries before a batch counts as lost. Default 5. */
-  publishTriesMax: number;
+  /** How long a batch is tried before it counts as lost: longer than a cluster takes to elect. Default 30,000. */
+  publishForMs: number;
   /** Most batches handed to a consumer's handler at once. Default 512. */
   consumeBatchMax: number;
   /** After which a batch that was not acknowledged goes to another consumer. Default 30,000. */

@@ -9,18 +9,23 @@ import { ensureConsumer, streamsOf, type Streams } from "./streams.ts";
 const CONSUMER = "postgres";
 const REDELIVERY_DELAY_MS = 1_000;
 const MISSING_CHECK_MS = 5_000;
+/** Looks at a stream with fewer copies than wanted come after so many checks: the cluster may have grown. */
+const RAISE_AFTER_CHECKS = 6;
+
+/** The stream as those who consume it keep it. */
+export interface KeptStream {
+  /** Makes it, or brings it up to the settings. */
+  ensure(): Promise<void>;
+  /** True when the cluster had too few servers for all the copies that are wanted. */
+  lacksCopies(): boolean;
+}
 
 /**
  * Joins those who move log lines to Postgres. Messages gather while the writer is busy, so that batches grow with the load
  * and a lone line waits for nobody. They are acknowledged after the writer has stored them; a batch that it could not
  * store is given back and comes again, to this consumer or another one: writers must take copies.
  */
-export function consumeLogs(
-  bus: Bus,
-  limits: LogStreamLimits,
-  ensure: () => Promise<void>,
-  writer: LogWriter,
-): LogReader {
+export function consumeLogs(bus: Bus, limits: LogStreamLimits, stream: KeptStream, writer: LogWriter): LogReader {
   const gathered: JsMsg[] = [];
   let writing = false;
 
@@ -31,8 +36,12 @@ export function consumeLogs(
     writing = false;
   };
   const attachment = keepAttached(bus, "moving log lines", async () => {
-    await ensure();
+    await stream.ensure();
     const end = await attach(await streamsOf(bus, "moving log lines"), limits, {
+      onCheck: (count) => {
+        if (count % RAISE_AFTER_CHECKS !== 0 || !stream.lacksCopies()) return;
+        stream.ensure().catch((thrown: unknown) => bus.log.warn("logs.copies_not_raised", { error: thrown }));
+      },
       onMessage: (message) => {
         gathered.push(message);
         void write();
@@ -51,7 +60,7 @@ export function consumeLogs(
 async function attach(
   streams: Streams,
   limits: LogStreamLimits,
-  on: { onMessage: (message: JsMsg) => void; onEnd: () => void },
+  on: { onMessage: (message: JsMsg) => void; onEnd: () => void; onCheck: (count: number) => void },
 ): Promise<Detach> {
   await ensureConsumer(streams, LOG_STREAM, {
     durable_name: CONSUMER,
@@ -63,7 +72,9 @@ async function attach(
   const consumer = await streams.client.consumers.get(LOG_STREAM, CONSUMER);
   const messages = await consumer.consume({ max_messages: limits.consumeBatchMax, callback: on.onMessage });
   let ended = false;
+  let checks = 0;
   const check = setInterval(() => {
+    on.onCheck(++checks);
     // A stream that was deleted takes its consumer along, and the client would wait for it for ever.
     consumer.info().catch(() => !ended && on.onEnd());
   }, MISSING_CHECK_MS);

@@ -304,7 +304,9 @@ function definitions(bus: Bus): Definitions {
     announce: (message, options) =>
       bus.gather(subjects.definitions(), control.DefinitionsChanged.encode(message).finish(), {
         timeoutMs: options.timeoutMs,
-        onReply: (data) => {
+        onReply: (data, meta) => {
+          // Nobody listens: not even a gateway.
+          if (meta.headers?.["Status"] === "503") return false;
           const served = decode(bus, kind, control.DefinitionsServed, data);
           return served !== undefined && options.onServed(served);
         },

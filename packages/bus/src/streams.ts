@@ -13,6 +13,8 @@ import { connectionOf, type Bus } from "./bus.ts";
 export interface Streams {
   client: JetStreamClient;
   manager: JetStreamManager;
+  /** Whether the server is one of a cluster. */
+  clustered: boolean;
 }
 
 const opened = new WeakMap<object, Promise<Streams>>();
@@ -25,23 +27,57 @@ export function streamsOf(bus: Bus, what: string, timeoutMs = 2_000): Promise<St
     streams = jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false }).then((manager) => ({
       manager,
       client: jetstream(connection, { timeout: timeoutMs }),
+      clustered: connection.info?.cluster !== undefined,
     }));
     opened.set(connection, streams);
   }
   return streams;
 }
 
-const STREAM_NOT_FOUND = 10059;
 const STREAM_NAME_IN_USE = 10058;
 const CONSUMER_EXISTS = 10148;
+/** The cluster has fewer servers than copies are wanted, or the server is in none. */
+const TOO_FEW_SERVERS = new Set([10005, 10074]);
 
-/** Makes a stream, or brings one that is there up to the settings: several processes may do so at once. */
-export async function ensureStream(streams: Streams, config: Partial<StreamConfig> & { name: string }): Promise<void> {
+/** How many copies a stream has in a cluster; `auto`: three where three servers are, else one. */
+export type Replicas = "auto" | 1 | 3 | 5;
+
+const REPLICAS_AUTO = 3;
+
+/**
+ * Makes a stream, or brings one that is there up to the settings: several processes may do so at once. `keep` says what of
+ * one that is there stays as it is. Copies are only ever added. Returns false when there are not enough servers (yet) for
+ * all the copies that are wanted.
+ */
+export async function ensureStream(
+  streams: Streams,
+  config: Partial<StreamConfig> & { name: string },
+  replicas: Replicas,
+  keep: (there: StreamConfig) => Partial<StreamConfig> = () => ({}),
+): Promise<boolean> {
+  const wanted = replicas === "auto" ? (streams.clustered ? REPLICAS_AUTO : 1) : replicas;
   try {
-    await streams.manager.streams.add(config);
+    await makeStream(streams, { ...config, num_replicas: wanted }, keep);
+    return true;
+  } catch (thrown) {
+    if (wanted === 1 || !(thrown instanceof JetStreamApiError) || !TOO_FEW_SERVERS.has(thrown.code)) throw thrown;
+    await makeStream(streams, { ...config, num_replicas: 1 }, keep);
+    return false;
+  }
+}
+
+async function makeStream(
+  { manager }: Streams,
+  config: Partial<StreamConfig> & { name: string; num_replicas: number },
+  keep: (there: StreamConfig) => Partial<StreamConfig>,
+): Promise<void> {
+  try {
+    await manager.streams.add(config);
   } catch (thrown) {
     if (!isApiError(thrown, STREAM_NAME_IN_USE)) throw thrown;
-    await streams.manager.streams.update(config.name, config);
+    const { config: there } = await manager.streams.info(config.name);
+    const num_replicas = Math.max(there.num_replicas, config.num_replicas);
+    await manager.streams.update(config.name, { ...config, num_replicas, ...keep(there) });
   }
 }
 
@@ -57,11 +93,6 @@ export async function ensureConsumer(
     if (!isApiError(thrown, CONSUMER_EXISTS)) throw thrown;
     await streams.manager.consumers.update(stream, config.durable_name, config);
   }
-}
-
-/** True for the errors of a stream that is not there (any more). */
-export function isStreamMissing(thrown: unknown): boolean {
-  return isApiError(thrown, STREAM_NOT_FOUND);
 }
 
 function isApiError(thrown: unknown, code: number): boolean {

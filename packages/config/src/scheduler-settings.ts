@@ -1,5 +1,5 @@
 import { commonSettings, databaseSettings } from "./common-settings.ts";
-import { integer } from "./setting.ts";
+import { choice, integer } from "./setting.ts";
 
 /** Settings of a scheduler. */
 export const schedulerSettings = {
@@ -23,12 +23,12 @@ export const schedulerSettings = {
     fits: ({ leaseTtlMs, leaseRenewMs }) =>
       Number(leaseRenewMs) * 4 <= Number(leaseTtlMs) ? undefined : "must be at most a quarter of MILLRACE_LEASE_TTL_MS",
   }),
-  natsReplicas: integer({
+  natsReplicas: choice({
     env: "MILLRACE_NATS_REPLICAS",
-    description: "Copies of leases and log lines in a NATS cluster.",
-    default: 1,
-    min: 1,
-    max: 5,
+    description:
+      "Copies of leases and log lines in a NATS cluster; `auto` is 3 where there are three servers, else 1, and more are made when the cluster grows.",
+    words: ["auto", "1", "3", "5"],
+    default: "auto",
   }),
   commitChangesMax: integer({
     env: "MILLRACE_COMMIT_CHANGES_MAX",

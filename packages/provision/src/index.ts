@@ -1,6 +1,13 @@
 export { isPortFree, pickFreePort } from "./free-port.ts";
 export { commandLine, launchProcess, type Launch, type Mount } from "./launch.ts";
-export { isNatsReady, natsLaunch, type NatsOptions, type NatsRights, type NatsUser } from "./nats-server.ts";
+export {
+  isNatsReady,
+  natsLaunch,
+  type NatsCluster,
+  type NatsOptions,
+  type NatsRights,
+  type NatsUser,
+} from "./nats-server.ts";
 export {
   clusterLaunch,
   createCluster,

@@ -28,6 +28,23 @@ export interface NatsOptions {
   readonly folder: string;
   readonly port: number;
   readonly users: readonly NatsUser[];
+  /** Makes it one server of several that share everything. */
+  readonly cluster?: NatsCluster | undefined;
+}
+
+/** One server's place in a cluster. */
+export interface NatsCluster {
+  /** The same at all servers. */
+  readonly name: string;
+  /** Unique in the cluster, and the same after each restart: the servers know one another's state by it. */
+  readonly server: string;
+  /** Where this server listens for the others. */
+  readonly port: number;
+  /** Where the others listen, as `host:port`; its own may be among them. */
+  readonly routes: readonly string[];
+  /** What servers prove to one another; the same at all. */
+  readonly user: string;
+  readonly password: string;
 }
 
 const mebibyte = 1024 * 1024;
@@ -48,6 +65,7 @@ export function natsLaunch(options: NatsOptions): Launch {
       max_file_store: 4096 * mebibyte,
     },
     authorization: { users: options.users },
+    ...(options.cluster !== undefined && clusterPart(options.cluster)),
   };
   writeFileSync(file, JSON.stringify(configuration, null, 2), { mode: 0o600 });
   return {
@@ -56,6 +74,23 @@ export function natsLaunch(options: NatsOptions): Launch {
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
     cwd: options.folder,
     deathSignal: "TERM",
+  };
+}
+
+function clusterPart({ name, server, port, routes, user, password }: NatsCluster) {
+  return {
+    server_name: server,
+    cluster: {
+      name,
+      host: "127.0.0.1",
+      port,
+      authorization: { user, password, timeout: 2 },
+      routes: routes.map((route) => `nats://${user}:${password}@${route}`),
+      // A server that is cut off tells its clients within 1.5 s, so that they are elsewhere before anybody misses them.
+      ping_interval: "500ms",
+      ping_max: 2,
+      connect_retries: 5,
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type Bus, connectBus, openChannels, openLeases, openLogStream } from "@millrace/bus";
+import { type Bus, connectBus, openChannels, openLeases, openLogStream, type Replicas } from "@millrace/bus";
 import { processName, type SchedulerSettings } from "@millrace/config";
 import { PlatformError, TIMING_DEFAULT, validateTiming, type Timing } from "@millrace/core";
 import { openCommitter, openStore, sessionName, type Store } from "@millrace/store";
@@ -38,14 +38,15 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   await warnOfUnsafeDatabase(store, log);
   await store.partitions.registerCommitter(name);
   const committer = openCommitter({
-    url: settings.databaseUrl,
+    url: store.primary,
     applicationName: sessionName("commit", name),
     statementTimeoutMs: settings.databaseTimeoutMs,
   });
+  const replicas = replicasOf(settings);
   const logStream = openLogStream(bus, {
     streamBytesMax: settings.logStreamBytesMax,
     ageMaxMs: settings.logStreamAgeMs,
-    replicas: settings.natsReplicas,
+    replicas,
   });
   await logStream.ensure();
   const housekeeper = new Housekeeper(store, log, settings);
@@ -62,7 +63,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     {
       ...{ bus, committer, store, tracer, log },
       channels: openChannels(bus),
-      leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: settings.natsReplicas }),
+      leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas }),
       tokenKey: Buffer.from(settings.tokenKey, "hex"),
       onFatal: (error) => {
         log.error("process.failed", { error });
@@ -109,6 +110,10 @@ function serveHealth(name: string, settings: SchedulerSettings, parts: Parts): P
     status: () => ({ scheduler: name, partitions: partitions(), ...parts.owner?.brain.counts() }),
     metrics,
   });
+}
+
+function replicasOf({ natsReplicas }: SchedulerSettings): Replicas {
+  return natsReplicas === "auto" ? "auto" : (Number(natsReplicas) as Replicas);
 }
 
 function timingOf(settings: SchedulerSettings): Timing {
