@@ -97,6 +97,14 @@ export const updateColumns: readonly Column<UpdateChange>[] = [
   ...stepColumns,
 ];
 
+/** What is searched of a failure. */
+const FAILURE_LENGTH_MAX = 1_000;
+
+function failureText({ step }: EndChange): string | null {
+  const failure = step?.failure;
+  return failure ? `${failure.type}: ${failure.message}`.slice(0, FAILURE_LENGTH_MAX) : null;
+}
+
 /** Columns of an end. */
 export const endColumns: readonly Column<EndChange>[] = [
   column("partition", "int4", (change) => change.partition),
@@ -107,6 +115,7 @@ export const endColumns: readonly Column<EndChange>[] = [
   column("start_time", "timestamptz", (change) => change.startTimeMs),
   column("end_time", "timestamptz", (change) => change.endTimeMs),
   column("exit_reason", "text", (change) => change.exitReason),
+  column("failure", "text", failureText),
   ...stepColumns,
 ];
 

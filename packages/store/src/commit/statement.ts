@@ -169,8 +169,8 @@ function endPart(source: string): string {
   DELETE FROM runs r USING ending e WHERE r.ctid = e.place
   RETURNING e.*, e.steps_done + 1 AS ordinal
 ), archived AS (
-  INSERT INTO history_runs (day, id, partition, state, assignment, start_time, end_time, exit_reason, ${KEPT})
-  SELECT day, id, partition, state, assignment, COALESCE(earlier_start_time, start_time), end_time, exit_reason, ${KEPT}
+  INSERT INTO history_runs (day, id, partition, state, assignment, start_time, end_time, exit_reason, failure, ${KEPT})
+  SELECT day, id, partition, state, assignment, COALESCE(earlier_start_time, start_time), end_time, exit_reason, failure, ${KEPT}
   FROM ended
 ), moving AS MATERIALIZED (
   SELECT e.day, s.place FROM ended e CROSS JOIN LATERAL (

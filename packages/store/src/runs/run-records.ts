@@ -64,12 +64,33 @@ export interface StepStatus {
   readonly hasResponse: boolean;
 }
 
-/** Which runs to list. */
+/** Which runs to list; what is left out filters nothing. */
 export interface RunFilter extends PageRequest {
   readonly projectId: string;
   readonly workflowId?: string;
-  /** Any when left out. */
   readonly states?: readonly RunState[];
+  /** Accepted at this time or later. */
+  readonly createdFromMs?: number;
+  /** Accepted earlier than this. */
+  readonly createdBeforeMs?: number;
+  /** Number of a version; only together with its workflow (`VERSION_NEEDS_WORKFLOW`). */
+  readonly version?: number;
+  /** Part of why a run has ended: of its exit reason, or of its failure's type and text; in any case of letters. */
+  readonly text?: string;
+  /** Ran so long at least, from its start to its end; runs that have not ended do not match. */
+  readonly durationMinMs?: number;
+  readonly durationMaxMs?: number;
+  readonly triggerKind?: string;
+  /** Idempotency key that it was accepted under. */
+  readonly key?: string;
+  /** Only failed runs that nobody has settled. */
+  readonly deadLetters?: boolean;
+}
+
+/** A page of runs. */
+export interface RunPage extends Page<RunSummary> {
+  /** True when the search was ended for its time: there may be more in front of the next page than fits this one. */
+  readonly partial: boolean;
 }
 
 /** Runs as people and gateways read them, unfinished and ended alike. */
@@ -79,7 +100,7 @@ export interface Runs {
   /** Without the runs that do not exist. */
   getStatus(runIds: readonly string[]): Promise<readonly RunStatus[]>;
   /** Newest first. */
-  list(filter: RunFilter): Promise<Page<RunSummary>>;
+  list(filter: RunFilter): Promise<RunPage>;
   /** The answer that a committed step gave; undefined when it gave none or is not committed. */
   getStepResponse(runId: string, path: string): Promise<(StepResponse & { readonly executionId: string }) | undefined>;
   /** The end state of a run that has ended, `PENDING` and so on of one that has not; undefined when there is none. */

@@ -1,6 +1,5 @@
 import {
   isRunId,
-  partitionOf,
   PlatformError,
   runIdDay,
   type RunInput,
@@ -8,14 +7,14 @@ import {
   type RunState,
   type StepResponse,
 } from "@millrace/core";
-import { CompiledQuery, sql, type Expression, type Kysely, type SqlBool } from "kysely";
+import { CompiledQuery, sql, type Kysely, type SqlBool } from "kysely";
 import type { Database } from "../database.ts";
-import { isId } from "../definitions/ids.ts";
-import { pageSizeOf, parsePageToken, toPage } from "../definitions/paging.ts";
-import type { Page, VersionSpec } from "../definitions/workflow-records.ts";
+import type { VersionSpec } from "../definitions/workflow-records.ts";
 import type { Tables } from "../tables.ts";
-import type { RunFilter, RunRecord, Runs, RunStatus, RunSummary } from "./run-records.ts";
+import { listRuns } from "./list-runs.ts";
+import type { RunRecord, Runs, RunStatus } from "./run-records.ts";
 import { readRunRows, type RunRow } from "./run-rows.ts";
+import { toSummary } from "./run-summary.ts";
 import type { StepDetail, StepRow } from "./step-detail.ts";
 import { newestSteps, toStepRuns } from "./step-runs.ts";
 
@@ -91,79 +90,6 @@ function toInput(row: RunRow, { event, context }: RunBody): RunInput {
     traceId: row.trace_id,
     createTimeMs: row.create_time,
   };
-}
-
-type FailedStep = Pick<StepRow, "path" | "name" | "detail">;
-
-function toSummary(row: RunRow, failed: FailedStep | undefined): RunSummary {
-  const failure = failed?.detail?.failure;
-  return {
-    id: row.id,
-    partition: row.partition,
-    projectId: row.project_id,
-    workflowId: row.workflow_id,
-    workflowName: row.workflow_name,
-    versionId: row.version_id,
-    versionNumber: row.version_number,
-    state: row.state,
-    assignment: row.assignment,
-    triggerKind: row.trigger_kind,
-    traceId: row.trace_id,
-    createTimeMs: row.create_time,
-    startTimeMs: row.start_time,
-    endTimeMs: row.end_time,
-    wakeTimeMs: row.wake_time,
-    exitReason: row.exit_reason,
-    failure: failure && failed ? { ...failure, path: failed.path, step: failed.name } : null,
-  };
-}
-
-async function listRuns(database: Database, filter: RunFilter): Promise<Page<RunSummary>> {
-  const size = pageSizeOf(filter);
-  const before = parsePageToken(filter, isRunId);
-  return database.snapshot(async (kysely) => {
-    const condition = await toCondition(kysely, filter, before);
-    const rows = await readRunRows(kysely, condition, size + 1);
-    const failures = await readFailures(kysely, rows);
-    return toPage(
-      rows.map((row) => toSummary(row, failures.get(row.id))),
-      size,
-      ({ id }) => id,
-    );
-  });
-}
-
-/** The hot table has no index by workflow alone: the workflow's partition leads to it. */
-async function toCondition(kysely: Kysely<Tables>, filter: RunFilter, before: string | undefined) {
-  const { projectId, workflowId, states } = filter;
-  const both: Expression<SqlBool>[] = [sql<SqlBool>`project_id = ${projectId}`];
-  const hot: Expression<SqlBool>[] = [];
-  const history: Expression<SqlBool>[] = [];
-  if (workflowId !== undefined) {
-    const house = await kysely.selectFrom("house").select("partition_count").executeTakeFirstOrThrow();
-    both.push(sql<SqlBool>`workflow_id = ${isId(workflowId) ? workflowId : null}`);
-    hot.push(sql<SqlBool>`partition = ${partitionOf(workflowId, house.partition_count)}`);
-  }
-  if (states !== undefined) both.push(sql<SqlBool>`state = ANY (${states}::text[])`);
-  if (before !== undefined) {
-    both.push(sql<SqlBool>`id < ${before}`);
-    history.push(sql<SqlBool>`day <= ${runIdDay(before)}`);
-  }
-  const all = (parts: Expression<SqlBool>[]) => sql<SqlBool>`${sql.join(parts, sql` AND `)}`;
-  return { hot: all([...both, ...hot]), history: all([...both, ...history]) };
-}
-
-async function readFailures(kysely: Kysely<Tables>, rows: readonly RunRow[]): Promise<Map<string, FailedStep>> {
-  const ids = rows.filter(({ state }) => state === "FAILED").map(({ id }) => id);
-  const days = [...new Set(ids.map(runIdDay))];
-  const failed = await kysely
-    .selectFrom("history_steps")
-    .select(["run_id", "path", "name", "detail"])
-    .where("day", "=", sql<string>`any(${days}::date[])`)
-    .where("run_id", "=", sql<string>`any(${ids}::uuid[])`)
-    .where(sql<SqlBool>`detail -> 'failure' IS NOT NULL`)
-    .execute();
-  return new Map(failed.map((row) => [row.run_id, row]));
 }
 
 interface StatusRow {
