@@ -1,4 +1,4 @@
-import { choice, flag, integer, optionalText, optionalUrl, requiredText, text, url } from "./setting.ts";
+import { choice, databaseUrl, flag, integer, optionalText, optionalUrl, requiredText, text, url } from "./setting.ts";
 
 /** Names stand in NATS subjects and in lease keys, so they are plain. */
 export const NAME_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -66,11 +66,10 @@ export const commonSettings = {
 
 /** What those have that write to Postgres. */
 export const databaseSettings = {
-  databaseUrl: url({
+  databaseUrl: databaseUrl({
     env: "MILLRACE_DATABASE_URL",
-    description: "Postgres, with user and password.",
-    schemes: ["postgres", "postgresql"],
-    secret: true,
+    description:
+      "Postgres, with user and password. Of several servers, separated by commas, the one that is the primary is used.",
   }),
   tokenKey: requiredText({
     env: "MILLRACE_TOKEN_KEY",

@@ -116,6 +116,23 @@ export function url(
   };
 }
 
+/** An address of Postgres: a URL whose authority may name several servers. */
+export function databaseUrl(options: Common): Setting<string> {
+  const range = "postgres://… or postgresql://…";
+  return {
+    ...shared(options, "URL"),
+    secret: true,
+    range,
+    required: true,
+    parse: (value) => {
+      const [, head, hosts, tail] = /^(postgres(?:ql)?:\/\/(?:[^@/]*@)?)([^/?#]*)(.*)$/s.exec(value) ?? [];
+      const addresses = hosts?.split(",").map((host) => `${head}${host}${tail}`) ?? [];
+      if (addresses.length > 0 && addresses.every((address) => URL.canParse(address))) return value;
+      throw new SettingProblem(`must be a URL: ${range}`);
+    },
+  };
+}
+
 /** A URL that may be left out. */
 export function optionalUrl(options: Common & { schemes: readonly string[] }): Setting<string | undefined> {
   const range = options.schemes.map((scheme) => `${scheme}://…`).join(" or ");

@@ -15,6 +15,13 @@ export {
   type ClusterContent,
   type PostgresCluster,
 } from "./postgres-cluster.ts";
+export {
+  createStandby,
+  promoteStandby,
+  requireStandbys,
+  type StandbyOptions,
+  type SuperuserSession,
+} from "./postgres-standby.ts";
 export { findByEnvironment, isAlive, signal } from "./process-table.ts";
 export { checkoutFolder, loadTools, toolsFolder, type Tools } from "./tools.ts";
 export { waitUntil, type WaitOptions } from "./wait-until.ts";

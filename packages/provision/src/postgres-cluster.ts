@@ -99,6 +99,17 @@ export function clusterLaunch(
   return launch(cluster, serverUid, "postgres", (view) => ["-D", view.data, ...flags]);
 }
 
+/** How to run one of Postgres' own commands on a cluster's folder, as the user of its server. */
+export function clusterCommand(cluster: PostgresCluster, program: string, args: (data: string) => string[]): Launch {
+  return launch(cluster, serverUid, program, (view) => args(view.data));
+}
+
+/** Hands a data folder that was put together elsewhere to the user of the server. */
+export function giveToServer(folder: string): void {
+  chmodSync(folder, 0o700);
+  giveTo(folder, serverUid);
+}
+
 /** Whether the server with this process id takes connections. */
 export function isClusterReady(cluster: PostgresCluster, pid: number): boolean {
   try {

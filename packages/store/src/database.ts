@@ -1,12 +1,14 @@
 import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
+import { PrimaryClient } from "./connection/primary-client.ts";
+import type { Primary } from "./connection/primary.ts";
 import { attempt } from "./database-error.ts";
 import type { Tables } from "./tables.ts";
 import { typeParsers } from "./type-parsers.ts";
 
 /** How to reach the database. */
 export interface DatabaseOptions {
-  readonly url: string;
+  readonly primary: Primary;
   readonly applicationName: string;
   readonly connectionsMax: number;
   readonly statementTimeoutMs: number;
@@ -20,10 +22,17 @@ export class Database {
   /** Builds queries; run them inside `read` or `transaction`, which translate errors. */
   readonly #kysely: Kysely<Tables>;
   readonly #pool: pg.Pool;
+  readonly #primary: Primary;
 
   constructor(options: DatabaseOptions) {
+    const { primary } = options;
+    this.#primary = primary;
     this.#pool = new pg.Pool({
-      connectionString: options.url,
+      Client: class extends PrimaryClient {
+        constructor(config?: pg.ClientConfig) {
+          super(primary, config ?? {});
+        }
+      },
       application_name: options.applicationName,
       max: options.connectionsMax,
       // One stays open while nothing is asked: a migration sees by it that a process of this release lives.
@@ -31,46 +40,47 @@ export class Database {
       statement_timeout: options.statementTimeoutMs,
       query_timeout: options.statementTimeoutMs + CLIENT_GRACE_MS,
       idle_in_transaction_session_timeout: options.statementTimeoutMs,
-      connectionTimeoutMillis: options.statementTimeoutMs,
+      connectionTimeoutMillis: options.statementTimeoutMs + primary.connectMaxMs,
       keepAlive: true,
       types: typeParsers,
     });
     // An idle connection that breaks is replaced at the next use.
     this.#pool.on("error", () => undefined);
-    this.#kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: this.#pool }) });
+    const pool = { connect: () => this.#connect(), end: () => this.#pool.end(), options: {} };
+    this.#kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   }
 
   /** Reads with built queries. */
   read<T>(operation: (kysely: Kysely<Tables>) => Promise<T>): Promise<T> {
-    return attempt(() => operation(this.#kysely));
+    return this.#attempt(() => operation(this.#kysely));
   }
 
   /** Changes with built queries, all or nothing. */
   transaction<T>(operation: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
-    return attempt(() => this.#kysely.transaction().execute(operation));
+    return this.#attempt(() => this.#kysely.transaction().execute(operation));
   }
 
   /** Reads with built queries that all see one moment. */
   snapshot<T>(operation: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
-    return attempt(() =>
+    return this.#attempt(() =>
       this.#kysely.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(operation),
     );
   }
 
   /** Rows of a plain statement. */
   query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    return attempt(async () => (await this.#pool.query<Row>(text, values)).rows);
+    return this.withClient(async (client) => (await client.query<Row>(text, values)).rows);
   }
 
   /** How many rows a plain statement changed. */
   change(text: string, values: unknown[] = []): Promise<number> {
-    return attempt(async () => (await this.#pool.query(text, values)).rowCount ?? 0);
+    return this.withClient(async (client) => (await client.query(text, values)).rowCount ?? 0);
   }
 
   /** Statements on one connection. A connection that a failed operation leaves behind is not used again. */
   withClient<T>(operation: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    return attempt(async () => {
-      const client = await this.#pool.connect();
+    return this.#attempt(async () => {
+      const client = await this.#connect();
       let failed = true;
       try {
         const result = await operation(client);
@@ -84,5 +94,22 @@ export class Database {
 
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+
+  #attempt<T>(operation: () => Promise<T>): Promise<T> {
+    return attempt(() => this.#primary.during(operation));
+  }
+
+  /** A connection to the primary. One that has been replaced meanwhile is found out here, and another server asked. */
+  async #connect(): Promise<pg.PoolClient> {
+    const client = await this.#pool.connect();
+    try {
+      await this.#primary.trust(client);
+      return client;
+    } catch (thrown) {
+      client.release(true);
+      if (!this.#primary.hasChoice) throw thrown;
+      return this.#pool.connect();
+    }
   }
 }

@@ -77,6 +77,7 @@ export {
   type WriteOrigin,
 } from "./data-stores/data-store-records.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
+export { Primary, type PrimaryIdentity } from "./connection/primary.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";
 export { migrate, type MigrateOptions, type MigrateOutcome, type MigrationPhase } from "./migrate.ts";
 export { sessionName, type HouseSession } from "./sessions.ts";

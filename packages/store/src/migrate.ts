@@ -1,6 +1,8 @@
 import { OLDEST_BESIDE, PARTITION_COUNT_DEFAULT, PlatformError, RELEASE, compareReleases } from "@millrace/core";
 import { setTimeout } from "node:timers/promises";
-import pg from "pg";
+import type pg from "pg";
+import { PrimaryClient } from "./connection/primary-client.ts";
+import { Primary } from "./connection/primary.ts";
 import { attempt } from "./database-error.ts";
 import { ensureDays } from "./housekeeping/day-partitions.ts";
 import { readMigrations, type Migration } from "./migration-files.ts";
@@ -44,9 +46,8 @@ const LOOK_MS = 1_000;
 /** Brings a database to this release's schema. Several processes may do it at the same time; a newer schema is refused. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<MigrateOutcome> {
   return attempt(async () => {
-    const client = new pg.Client({ connectionString: url, application_name: "millrace migrate", types: typeParsers });
-    client.on("error", () => undefined);
-    await client.connect();
+    const config = { application_name: "millrace migrate", types: typeParsers };
+    const client = await new PrimaryClient(new Primary(url), config).connect();
     try {
       await client.query("SELECT pg_advisory_lock($1)", [LOCK]);
       return await runPhases(client, options);

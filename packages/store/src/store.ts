@@ -3,6 +3,7 @@ import { createApps } from "./accounts/apps.ts";
 import type { Accounts, Apps } from "./accounts/account-records.ts";
 import { createDataStores } from "./data-stores/data-stores.ts";
 import type { DataStores } from "./data-stores/data-store-records.ts";
+import { Primary } from "./connection/primary.ts";
 import { Database } from "./database.ts";
 import { createApiKeys } from "./definitions/api-keys.ts";
 import { createProjects } from "./definitions/projects.ts";
@@ -26,7 +27,10 @@ import { closedVault, type Vault } from "./secrets/vault.ts";
 
 /** How to reach the record. */
 export interface StoreOptions {
-  /** `postgres://…`, straight to the server: the record uses settings of a session. */
+  /**
+   * `postgres://…`, straight to the server: the record uses settings of a session. Several servers are separated by commas;
+   * the one that is the primary is used.
+   */
   readonly url: string;
   /** Shown in `pg_stat_activity`. */
   readonly applicationName?: string;
@@ -54,6 +58,8 @@ export interface Store {
   readonly files: Files;
   readonly partitions: Partitions;
   readonly housekeeping: Housekeeping;
+  /** Which server all of it is read from and written to. */
+  readonly primary: Primary;
   /** Throws `DATABASE_UNAVAILABLE`; for health checks. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -64,8 +70,9 @@ const STATEMENT_TIMEOUT_DEFAULT_MS = 10_000;
 
 /** Connects and checks that the schema is one that this release knows (`SCHEMA_TOO_NEW`, `SCHEMA_TOO_OLD`). */
 export async function openStore(options: StoreOptions): Promise<Store> {
+  const primary = new Primary(options.url);
   const database = new Database({
-    url: options.url,
+    primary,
     applicationName: options.applicationName ?? "millrace",
     connectionsMax: options.connectionsMax ?? CONNECTIONS_DEFAULT,
     statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_DEFAULT_MS,
@@ -92,6 +99,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     files: createFiles(database),
     partitions: createPartitions(database),
     housekeeping: createHousekeeping(database),
+    primary,
     ping: async () => void (await database.query("SELECT 1")),
     close: () => database.close(),
   };

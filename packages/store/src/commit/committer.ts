@@ -10,8 +10,10 @@
  * repeats an unknown one under its number. The first copy may still be running then: the second waits for its row in
  * `committers`, finds the number used, writes nothing, and reads what became of the changes.
  */
-import { invariant, PlatformError, type Change, type CommitBatch } from "@millrace/core";
-import pg from "pg";
+import { coerceError, invariant, PlatformError, type Change, type CommitBatch } from "@millrace/core";
+import type pg from "pg";
+import { PrimaryClient } from "../connection/primary-client.ts";
+import { Primary } from "../connection/primary.ts";
 import { classifyFailure, toPlatformError } from "../database-error.ts";
 import type { Committer, RecordedOutcome } from "../ports.ts";
 import { typeParsers } from "../type-parsers.ts";
@@ -21,8 +23,8 @@ import type { StatementResult } from "./statement.ts";
 
 /** How a scheduler writes. */
 export interface CommitterOptions {
-  /** `postgres://…`, straight to the server. */
-  readonly url: string;
+  /** `postgres://…`, straight to the server, or the primary that a store has found already. */
+  readonly url: string | Primary;
   /** How long an idempotency key stands for its run; default 24 h. */
   readonly keyTtlMs?: number;
   /** A commit that takes longer is given up and its outcome unknown; default 5,000 ms. */
@@ -42,22 +44,24 @@ export function openCommitter(options: CommitterOptions): Committer {
 
 class PostgresCommitter implements Committer {
   readonly #options: CommitterOptions;
-  #client: pg.Client | undefined;
+  readonly #primary: Primary;
+  #client: PrimaryClient | undefined;
   #busy = false;
   #closed = false;
 
   constructor(options: CommitterOptions) {
     this.#options = options;
+    this.#primary = typeof options.url === "string" ? new Primary(options.url) : options.url;
   }
 
   async commit(batch: CommitBatch): Promise<RecordedOutcome> {
     invariant(!this.#busy, "a second commit is sent while one is in flight");
     this.#busy = true;
     try {
-      const client = (this.#client ??= await this.#connect());
-      return await commitOn(client, batch);
+      return await this.#primary.during(() => this.#commit(batch));
     } catch (thrown) {
-      await this.#giveUp();
+      this.#client?.break(coerceError(thrown));
+      this.#client = undefined;
       throw toCommitError(thrown);
     } finally {
       this.#busy = false;
@@ -66,22 +70,22 @@ class PostgresCommitter implements Committer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#giveUp();
-  }
-
-  async #connect(): Promise<pg.Client> {
-    invariant(!this.#closed, "a commit is sent after the committer was closed");
-    const client = new pg.Client(toClientConfig(this.#options));
-    // Whatever breaks while the connection is idle shows at the next commit.
-    client.on("error", () => undefined);
-    await client.connect();
-    return client;
-  }
-
-  async #giveUp(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => undefined);
+  }
+
+  async #commit(batch: CommitBatch): Promise<RecordedOutcome> {
+    const client = (this.#client ??= await this.#connect());
+    const sentAt = performance.now();
+    const outcome = await commitOn(client, batch);
+    this.#primary.onCommitted(sentAt);
+    return outcome;
+  }
+
+  #connect(): Promise<PrimaryClient> {
+    invariant(!this.#closed, "a commit is sent after the committer was closed");
+    return new PrimaryClient(this.#primary, toClientConfig(this.#options)).connect();
   }
 }
 
@@ -101,7 +105,6 @@ function toClientConfig(options: CommitterOptions): pg.ClientConfig {
     "millrace.key_ttl": `${options.keyTtlMs ?? KEY_TTL_DEFAULT_MS}ms`,
   };
   return {
-    connectionString: options.url,
     application_name: options.applicationName ?? "millrace commit",
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value}`)
