@@ -314,7 +314,8 @@ class Sandbox:
         process.popen.wait()
         process.popen_pidfd = -1
         if process in self._starts:
-            with contextlib.suppress(KeyError):
+            # Init may have ended first, and its descriptors with it.
+            with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(process.status_fd)
             self._fail_start(process, describe_failed_start(process))
         if process.pidfd < 0 or process.exit_info is not None:
