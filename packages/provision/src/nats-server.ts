@@ -26,6 +26,8 @@ export interface NatsOptions {
   readonly program: string;
   /** Keeps the configuration file and JetStream's files. */
   readonly folder: string;
+  /** Address that it listens on, for the other servers of a cluster too; that of the loopback interface by default. */
+  readonly host?: string | undefined;
   readonly port: number;
   readonly users: readonly NatsUser[];
   /** Makes it one server of several that share everything. */
@@ -48,13 +50,15 @@ export interface NatsCluster {
 }
 
 const mebibyte = 1024 * 1024;
+const loopback = "127.0.0.1";
 
 /** Writes the server's configuration, readable by its owner only, and says how to start it. It opens no monitoring port. */
 export function natsLaunch(options: NatsOptions): Launch {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const file = join(options.folder, "nats.json");
+  const { host = loopback } = options;
   const configuration = {
-    host: "127.0.0.1",
+    host,
     port: options.port,
     max_payload: 8 * mebibyte,
     // A reader that cannot keep up is cut off instead of holding more than this in the server.
@@ -65,7 +69,7 @@ export function natsLaunch(options: NatsOptions): Launch {
       max_file_store: 4096 * mebibyte,
     },
     authorization: { users: options.users },
-    ...(options.cluster !== undefined && clusterPart(options.cluster)),
+    ...(options.cluster !== undefined && clusterPart(options.cluster, host)),
   };
   writeFileSync(file, JSON.stringify(configuration, null, 2), { mode: 0o600 });
   return {
@@ -77,12 +81,12 @@ export function natsLaunch(options: NatsOptions): Launch {
   };
 }
 
-function clusterPart({ name, server, port, routes, user, password }: NatsCluster) {
+function clusterPart({ name, server, port, routes, user, password }: NatsCluster, host: string) {
   return {
     server_name: server,
     cluster: {
       name,
-      host: "127.0.0.1",
+      host,
       port,
       authorization: { user, password, timeout: 2 },
       routes: routes.map((route) => `nats://${user}:${password}@${route}`),
@@ -95,9 +99,9 @@ function clusterPart({ name, server, port, routes, user, password }: NatsCluster
 }
 
 /** Whether a NATS server greets who connects to the port. It does so only when JetStream is ready too. */
-export function isNatsReady(port: number, timeoutMs = 1_000): Promise<boolean> {
+export function isNatsReady(port: number, host = loopback, timeoutMs = 1_000): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1" });
+    const socket = connect({ port, host });
     const end = (ready: boolean): void => {
       socket.destroy();
       resolve(ready);

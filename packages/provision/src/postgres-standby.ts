@@ -19,6 +19,10 @@ export type SuperuserSession = (text: string) => Promise<readonly Readonly<Recor
 export interface StandbyOptions {
   readonly primary: PostgresCluster;
   readonly primaryPort: number;
+  /** Where the primary listens; on the loopback interface by default. */
+  readonly primaryHost?: string;
+  /** Addresses from which standbys may come, as `pg_hba.conf` has them; the loopback interface's by default. */
+  readonly standbyAddresses?: string;
   /** A session at the primary that stays open until the standby is made. */
   readonly session: SuperuserSession;
   /** Its name: in `synchronous_standby_names`, and of its replication slot. Small letters, digits and `_`. */
@@ -51,7 +55,8 @@ export async function createStandby(standby: PostgresCluster, options: StandbyOp
   const [label] = await session("SELECT labelfile FROM pg_backup_stop(false)");
   writeFileSync(join(fresh, "backup_label"), String(label?.["labelfile"]));
   writeFileSync(join(fresh, "standby.signal"), "");
-  const address = `host=127.0.0.1 port=${options.primaryPort} user=${replicationRole} password=${options.password}`;
+  const { primaryHost = "127.0.0.1" } = options;
+  const address = `host=${primaryHost} port=${options.primaryPort} user=${replicationRole} password=${options.password}`;
   const settings = [
     `primary_conninfo = '${address} application_name=${name}'`,
     `primary_slot_name = '${name}'`,
@@ -79,11 +84,12 @@ export async function requireStandbys(session: SuperuserSession, names: readonly
   await session("SELECT pg_reload_conf()");
 }
 
-async function allowReplication({ primary, session, password }: StandbyOptions): Promise<void> {
+async function allowReplication(options: StandbyOptions): Promise<void> {
+  const { primary, session, password, standbyAddresses = "127.0.0.1/32" } = options;
   const roles = await session(`SELECT FROM pg_roles WHERE rolname = '${replicationRole}'`);
   if (roles.length === 0) await session(`CREATE ROLE ${replicationRole} REPLICATION LOGIN PASSWORD '${password}'`);
   const file = join(primary.folder, "pg_hba.conf");
-  const line = `host replication ${replicationRole} 127.0.0.1/32 scram-sha-256\n`;
+  const line = `host replication ${replicationRole} ${standbyAddresses} scram-sha-256\n`;
   if (!readFileSync(file, "utf8").includes(line)) appendFileSync(file, line);
   await session("SELECT pg_reload_conf()");
 }

@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { openApiClient } from "@millrace/cli";
+import type { Tools } from "@millrace/provision";
+import { check } from "./checker/check.ts";
+import { measure } from "./checker/measure.ts";
+import { countUnfinished, readBack } from "./checker/read-back.ts";
+import { History } from "./client/history.ts";
+import { StepWitness } from "./client/step-witness.ts";
+import { deployAll, PROBES } from "./client/workflows.ts";
+import { Workload, type Door } from "./client/workload.ts";
+import { ChaosHouse, SHAPE } from "./house/chaos-house.ts";
+import type { Network } from "./house/network.ts";
+import { ownCheckout, PORTS } from "./house/plans.ts";
+import { Nemesis } from "./nemesis/nemesis.ts";
+import { planRounds } from "./nemesis/schedule.ts";
+import type { ChaosReport } from "./report.ts";
+
+export interface ChaosOptions {
+  readonly folder: string;
+  readonly tools: Tools;
+  readonly network: Network;
+  readonly seed: string;
+  readonly minutes: number;
+  readonly rate: number;
+  readonly clockLibrary: string | undefined;
+  readonly notes: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+/** Time in which the house has warmed up and nothing is broken yet: what answers take outside of faults. */
+const PEACE_MS = 5_000;
+/** For everything that is under way to end once nothing is broken any more. */
+const QUIET_MS = 90_000;
+
+/** Starts a house, works with it while it is broken, lets it come to rest, and checks everything. */
+export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
+  const { folder, tools, network, clockLibrary, say } = options;
+  const deaths = new Map<string, number>();
+  const onDeath = (name: string, how: string): void => {
+    say(`  ${name} ended by itself: ${how}`);
+    deaths.set(name, (deaths.get(name) ?? 0) + 1);
+  };
+  const house = new ChaosHouse({ folder, tools, network, checkout: ownCheckout, clockLibrary, onDeath });
+  const history = new History(join(folder, "history.jsonl"));
+  const endAtOnce = (): void => void house.close().finally(() => network.close().finally(() => process.exit(130)));
+  process.once("SIGINT", endAtOnce).once("SIGTERM", endAtOnce);
+  try {
+    await house.start();
+    const witness = await StepWitness.start(network, history);
+    const doors = await openDoors(house);
+    const triggers = await deployAll((doors[0] as Door).client, witness.url);
+    const workload = new Workload({ doors, triggers, history, seed: options.seed, rate: options.rate });
+    await warmUp(doors, triggers);
+    say("the house is ready");
+    await makeChaos(options, house, history, workload);
+    await comeToRest(house, say);
+    const kept = await readBack(house.databaseUrl, (doors[0] as Door).client);
+    for (const { client } of doors) client.close();
+    const strays = house.strays().map(({ host, pid, command }) => `${host}: process ${pid} of nobody: ${command}`);
+    const { stubborn, left } = await house.stop();
+    await witness.close();
+    const { operations, sightings, faults } = history;
+    const leaks = [...strays, ...left, ...stubborn.map((name) => `${name} did not end when it was asked to`)];
+    return {
+      ...{ seed: options.seed, minutes: options.minutes, rate: options.rate, broken: undefined, faults, deaths },
+      runs: kept.runs.length,
+      measures: measure(operations, faults),
+      violations: check({ operations, sightings, faults, readBack: kept, leaks }),
+      notes:
+        workload.skipped === 0 ? options.notes : [...options.notes, `${workload.skipped} operations were left out`],
+    };
+  } finally {
+    await house.close();
+    await history.close();
+  }
+}
+
+function openDoors(house: ChaosHouse): Promise<Door[]> {
+  return Promise.all(
+    SHAPE.gateways.map(async (name) => {
+      const url = house.gatewayUrl(name);
+      const grpc = `${house.hostOf(name).address}:${PORTS.grpc}`;
+      return { url, client: await openApiClient({ url, grpc, apiKey: house.apiKey }) };
+    }),
+  );
+}
+
+/** Every probe has been answered once, so that no gap is an environment's first start. */
+async function warmUp(doors: readonly Door[], triggers: ReadonlyMap<string, string>): Promise<void> {
+  const [door] = doors;
+  for (const workflow of PROBES) {
+    const url = new URL(new URL(triggers.get(workflow) ?? "").pathname, door?.url);
+    const body = JSON.stringify({ mark: "warm-up" });
+    const response = await fetch(url, { method: "POST", body, headers: { "content-type": "application/json" } });
+    if (response.status !== 200) throw new Error(`${workflow} answers ${response.status}: ${await response.text()}`);
+  }
+}
+
+async function makeChaos(
+  options: ChaosOptions,
+  house: ChaosHouse,
+  history: History,
+  workload: Workload,
+): Promise<void> {
+  const totalMs = options.minutes * 60_000;
+  const runners = Object.values(SHAPE.runners).flat();
+  const targets = { ...SHAPE, runners, hasNetwork: house.network.hasNamespaces, hasClocks: house.hasClocks };
+  const rounds = planRounds(options.seed, targets, totalMs);
+  const nemesis = new Nemesis(house, history, options.seed, options.say);
+  const working = workload.run();
+  await sleep(PEACE_MS);
+  await nemesis.run(rounds, performance.now() + totalMs - PEACE_MS);
+  options.say("no more faults; waiting for what is under way");
+  await workload.close();
+  await working;
+}
+
+/** Waits until no run is unfinished; what is left then is stuck, and the check says so. */
+async function comeToRest(house: ChaosHouse, say: (line: string) => void): Promise<void> {
+  const endAt = performance.now() + QUIET_MS;
+  let unfinished = 1;
+  while (unfinished > 0 && performance.now() < endAt) {
+    unfinished = await countUnfinished(house.databaseUrl).catch(() => unfinished);
+    if (unfinished > 0) await sleep(500);
+  }
+  say(unfinished === 0 ? "every run has ended" : `${unfinished} runs have not ended`);
+}
