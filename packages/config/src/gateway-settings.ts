@@ -1,3 +1,4 @@
+import { apiSettings } from "./api-settings.ts";
 import { commonSettings, databaseSettings } from "./common-settings.ts";
 import { fileSettings } from "./file-settings.ts";
 import { choice, flag, integer, optionalText, optionalUrl, requiredText, text } from "./setting.ts";
@@ -7,6 +8,7 @@ export const gatewaySettings = {
   ...commonSettings,
   ...databaseSettings,
   ...fileSettings,
+  ...apiSettings,
   host: text({
     env: "MILLRACE_HOST",
     description: "Address that the HTTP and gRPC ports listen on.",

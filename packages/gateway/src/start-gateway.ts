@@ -5,15 +5,18 @@ import { processName, type GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
 import {
   accountApi,
+  apiKeyApi,
   dataStoreApi,
   fileApi,
   houseApi,
   projectApi,
   runApi,
+  sessionApi,
+  userApi,
   variableApi,
   workflowApi,
 } from "@millrace/protocol";
-import { createGrpcServer, implement, type GrpcServer } from "@millrace/rpc";
+import { createGrpcServer, implement, type GrpcServer, type ServiceBinding } from "@millrace/rpc";
 import { createVault, openStore, sessionName, type Store } from "@millrace/store";
 import {
   createMetrics,
@@ -25,7 +28,6 @@ import {
 } from "@millrace/telemetry";
 import { openAccountRoom, type AccountRoom } from "./accounts/account-room.ts";
 import type { ApiCaller } from "./api/api-caller.ts";
-import { ApiKeyCheck } from "./api/api-keys.ts";
 import { DataStoreService } from "./api/data-store-service.ts";
 import { HouseService } from "./api/house-service.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
@@ -54,6 +56,8 @@ import { HttpDoor } from "./http/http-door.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
 import { Payloads } from "./payloads/payloads.ts";
 import { openMailRoom, type MailRoom } from "./mail/mail-room.ts";
+import { openPeopleRoom, type PeopleRoom } from "./people/people-room.ts";
+import { openRestDoor } from "./rest/open-rest-door.ts";
 import { EndWatch } from "./runs/end-watch.ts";
 import { RunDesk } from "./runs/run-desk.ts";
 import { VersionCache } from "./runs/version-cache.ts";
@@ -166,6 +170,8 @@ class Gateway {
   readonly #accounts: AccountRoom;
   readonly #files: FileRoom;
   readonly #gate: ReaderGate;
+  readonly #people: PeopleRoom;
+  readonly #bindings: readonly ServiceBinding<ApiCaller>[];
   readonly #links: LinkDoor;
   readonly #http: HttpDoor;
   readonly #grpc: GrpcServer;
@@ -232,6 +238,8 @@ class Gateway {
       trustedProxies: settings.trustedProxies,
     });
     this.#gate = new ReaderGate(settings.tailReadersMax);
+    this.#people = openPeopleRoom({ ...parts, cache: this.#cache, sync: this.#sync });
+    this.#bindings = this.#createBindings();
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
   }
@@ -265,6 +273,7 @@ class Gateway {
     this.#services.start();
     this.#objects.start();
     this.#calls.start();
+    this.#people.callers.start();
     this.#grpcPort = await this.#grpc.listen(settings.host, settings.grpcPort);
     this.#httpPort = await this.#http.listen();
     this.#grpc.setServing(true);
@@ -282,6 +291,7 @@ class Gateway {
     const timeoutMs = this.#parts.settings.drainTimeoutMs * 0.8;
     this.#gate.close();
     await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
+    await this.#people.callers.stop();
     this.#services.stop();
     this.#objects.stop();
     this.#calls.stop();
@@ -323,6 +333,12 @@ class Gateway {
       oauth: this.#accounts.door,
       links: this.#links,
       files: this.#files.door,
+      rest: openRestDoor({
+        ...{ settings, log, people: this.#people, services: this.#bindings, budget: this.#budget },
+        publicUrl: this.#publicUrl,
+        deadlineMs: UNARY_DEADLINE_MS,
+        version: houseVersion(),
+      }),
       log,
       headerLimitBytes: settings.headerLimitBytes,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -334,21 +350,28 @@ class Gateway {
     });
   }
 
+  /** What the API offers, over gRPC and over HTTP. */
+  #createBindings(): ServiceBinding<ApiCaller>[] {
+    return [
+      implement(workflowApi.WorkflowServiceService, this.#workflowService()),
+      implement(runApi.RunServiceService, this.#runService()),
+      implement(variableApi.VariableServiceService, this.#variableService()),
+      implement(accountApi.AccountServiceService, this.#accounts.service),
+      implement(fileApi.FileServiceService, this.#files.service),
+      implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
+      implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
+      implement(houseApi.HouseServiceService, this.#houseService()),
+      implement(sessionApi.SessionServiceService, this.#people.sessions),
+      implement(userApi.UserServiceService, this.#people.users),
+      implement(apiKeyApi.ApiKeyServiceService, this.#people.apiKeys),
+    ];
+  }
+
   #createGrpcDoor(): GrpcServer {
     const { settings, log } = this.#parts;
-    const keys = new ApiKeyCheck(this.#cache, () => this.#sync.refresh());
     return createGrpcServer<ApiCaller>({
-      services: [
-        implement(workflowApi.WorkflowServiceService, this.#workflowService()),
-        implement(runApi.RunServiceService, this.#runService()),
-        implement(variableApi.VariableServiceService, this.#variableService()),
-        implement(accountApi.AccountServiceService, this.#accounts.service),
-        implement(fileApi.FileServiceService, this.#files.service),
-        implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
-        implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
-        implement(houseApi.HouseServiceService, this.#houseService()),
-      ],
-      authenticate: (credentials) => keys.authenticate(credentials),
+      services: this.#bindings,
+      authenticate: (credentials) => this.#people.callers.authenticate(credentials),
       log,
       reflection: true,
       health: true,

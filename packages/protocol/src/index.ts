@@ -1,10 +1,13 @@
 export * as accountApi from "./generated/millrace/api/v1/account_service.ts";
+export * as apiKeyApi from "./generated/millrace/api/v1/api_key_service.ts";
 export * as dataStoreApi from "./generated/millrace/api/v1/data_store_service.ts";
 export * as fileApi from "./generated/millrace/api/v1/file_service.ts";
 export * as houseApi from "./generated/millrace/api/v1/house_service.ts";
 export * as poolApi from "./generated/millrace/api/v1/pool_service.ts";
 export * as projectApi from "./generated/millrace/api/v1/project_service.ts";
 export * as runApi from "./generated/millrace/api/v1/run_service.ts";
+export * as sessionApi from "./generated/millrace/api/v1/session_service.ts";
+export * as userApi from "./generated/millrace/api/v1/user_service.ts";
 export * as variableApi from "./generated/millrace/api/v1/variable_service.ts";
 export * as workflowApi from "./generated/millrace/api/v1/workflow_service.ts";
 export * as control from "./generated/millrace/control/v1/control.ts";

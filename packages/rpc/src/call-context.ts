@@ -5,7 +5,7 @@ import { PlatformError } from "@millrace/core";
 import { REQUEST_ID_HEADER } from "./errors.ts";
 
 /** Any call that a server gets here. */
-export type AnyServerCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata"> & EventEmitter;
+export type AnyServerCall = Pick<ServerUnaryCall<unknown, unknown>, "metadata" | "getPeer"> & EventEmitter;
 
 /** Reads a metadata value of the caller's. */
 type ReadHeader = (name: string) => string | undefined;
@@ -21,6 +21,8 @@ export interface CallContext<Principal> {
   /** Aborted when the caller is gone or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly header: ReadHeader;
+  /** Address of the caller, or of the proxy in front of it; empty when unknown. */
+  readonly peer: string;
 }
 
 /** What `authenticate` can look at. */
@@ -54,6 +56,7 @@ export class CallLife {
   readonly requestId: string;
   readonly method: string;
   readonly credentials: CallCredentials;
+  readonly #peer: () => string;
   readonly #abort = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
   #ended = false;
@@ -62,6 +65,7 @@ export class CallLife {
     const header = (name: string): string | undefined => metadataText(call.metadata, name);
     this.method = method;
     this.requestId = requestIdOf(header(REQUEST_ID_HEADER));
+    this.#peer = () => call.getPeer().replace(/^ipv[46]:|:\d+$/g, "");
     this.credentials = { bearer: bearerOf(header("authorization")), method, header };
     // gRPC's library says so after every call; errors with their stacks are made only for calls that are under way.
     call.on("cancelled", () => {
@@ -81,7 +85,7 @@ export class CallLife {
 
   context<Principal>(principal: Principal): CallContext<Principal> {
     const { requestId, method, signal, credentials } = this;
-    return { principal, requestId, method, signal, header: credentials.header };
+    return { principal, requestId, method, signal, header: credentials.header, peer: this.#peer() };
   }
 
   end(): void {

@@ -81,6 +81,18 @@ export { Primary, type PrimaryIdentity } from "./connection/primary.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";
 export { migrate, type MigrateOptions, type MigrateOutcome, type MigrationPhase } from "./migrate.ts";
 export { sessionName, type HouseSession } from "./sessions.ts";
+export { hashPassword, isPassword } from "./people/password-hash.ts";
+export type {
+  NewSession,
+  NewUser,
+  SessionLives,
+  SessionOwner,
+  SessionRecord,
+  Sessions,
+  UserRecord,
+  Users,
+  UserWithPassword,
+} from "./people/people-records.ts";
 export { hashApiKey } from "./definitions/api-keys.ts";
 export { createVault, type SecretPlace, type Vault } from "./secrets/vault.ts";
 export type { Resealed, Secrets } from "./secrets/secrets.ts";

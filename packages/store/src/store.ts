@@ -21,6 +21,9 @@ import { createHousekeeping } from "./housekeeping/housekeeping.ts";
 import { checkSchema } from "./schema-check.ts";
 import { createPartitions } from "./partitions.ts";
 import type { Housekeeping, Partitions } from "./ports.ts";
+import type { Sessions, Users } from "./people/people-records.ts";
+import { createSessions } from "./people/sessions.ts";
+import { createUsers } from "./people/users.ts";
 import type { Logs, Runs } from "./runs/run-records.ts";
 import { createSecrets, type Secrets } from "./secrets/secrets.ts";
 import { closedVault, type Vault } from "./secrets/vault.ts";
@@ -46,6 +49,8 @@ export interface StoreOptions {
 export interface Store {
   readonly projects: Projects;
   readonly apiKeys: ApiKeys;
+  readonly users: Users;
+  readonly sessions: Sessions;
   readonly workflows: Workflows;
   readonly variables: Variables;
   readonly accounts: Accounts;
@@ -87,6 +92,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return {
     projects: createProjects(database),
     apiKeys: createApiKeys(database),
+    users: createUsers(database),
+    sessions: createSessions(database),
     workflows: createWorkflows(database),
     variables: createVariables(database, vault),
     accounts: createAccounts(database, vault),

@@ -33,6 +33,30 @@ interface ApiKeyTable {
   generation: number;
   create_time: GeneratedTime;
   revoke_time: ColumnType<number | null, Date | null | undefined, Date | null>;
+  use_time: ColumnType<number | null, Date | null | undefined, Date | null>;
+}
+
+interface UserTable {
+  id: GeneratedId;
+  project_id: string;
+  name: string;
+  password_hash: string;
+  password_initial: boolean;
+  administrator: boolean;
+  create_time: GeneratedTime;
+  sign_in_time: ColumnType<number | null, Date | null | undefined, Date | null>;
+}
+
+interface SessionTable {
+  id: GeneratedId;
+  hash: string;
+  project_id: string;
+  user_id: string | null;
+  api_key_id: string | null;
+  user_agent: string;
+  client_ip: string;
+  create_time: GeneratedTime;
+  use_time: GeneratedTime;
 }
 
 interface WorkflowTable {
@@ -116,6 +140,7 @@ interface RunColumns {
   id: string;
   partition: number;
   sequence: number;
+  priority: number;
   project_id: string;
   workflow_id: string;
   version_id: string;
@@ -134,6 +159,8 @@ interface RunColumns {
 /** Written by commits alone. */
 interface RunTable extends RunColumns {
   state: "PENDING" | "RUNNING" | "SUSPENDED";
+  parked: boolean;
+  death_causes: string;
   steps_done: number;
   wake_time: number | null;
   wants_answer: boolean;
@@ -158,6 +185,8 @@ export interface Tables {
   house: HouseTable;
   projects: ProjectTable;
   api_keys: ApiKeyTable;
+  users: UserTable;
+  sessions: SessionTable;
   workflows: WorkflowTable;
   versions: VersionTable;
   triggers: TriggerTable;

@@ -1,6 +1,7 @@
 import type { EventShape } from "@millrace/core";
 import { decodeBody, type DecodedBody } from "./decode-body.ts";
 import { encodePairs } from "./json-text.ts";
+import { withoutHouseCookies } from "./house-cookies.ts";
 
 /** A request to an HTTP trigger, read to its end. */
 export interface TriggerRequest {
@@ -29,8 +30,8 @@ export interface HttpEvent {
   readonly requestJson: string | undefined;
 }
 
-/** A key of the house: a caller that sends one to a trigger by mistake does not show it to user code. */
-const API_KEY = /\bmr_[A-Za-z0-9_-]{40,}/;
+/** A key or a session of the house: a caller that sends one to a trigger by mistake does not show it to user code. */
+const API_KEY = /\bmrs?_[A-Za-z0-9_-]{40,}/;
 
 /**
  * Makes the event of a request. It is text from the start: the body's JSON is spliced in as it was sent, so that nothing
@@ -64,8 +65,10 @@ function eventHeaders(rawHeaders: readonly string[]): Map<string, string> {
   const headers = new Map<string, string>();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
-    const value = rawHeaders[i + 1]!;
-    if (name === "authorization" && API_KEY.test(value)) continue;
+    const sent = rawHeaders[i + 1]!;
+    if (name === "authorization" && API_KEY.test(sent)) continue;
+    const value = name === "cookie" ? withoutHouseCookies(sent) : sent;
+    if (value === "" && sent !== "") continue;
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before}${name === "cookie" ? "; " : ", "}${value}`);
   }

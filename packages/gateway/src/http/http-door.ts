@@ -4,6 +4,7 @@ import { coerceError, PlatformError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
 import type { FileDoor } from "../files/file-door.ts";
 import type { LinkDoor } from "../links/link-door.ts";
+import type { RestDoor } from "../rest/rest-door.ts";
 import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
 import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
@@ -26,6 +27,7 @@ export interface HttpDoorOptions {
   readonly oauth: OauthDoor;
   readonly links: LinkDoor;
   readonly files: FileDoor;
+  readonly rest: RestDoor;
   /** What `/.well-known/millrace` answers. */
   readonly describe: () => object;
   readonly log: Logger;
@@ -102,6 +104,7 @@ export class HttpDoor {
     const target = parseTarget(request.url ?? "/");
     const place = parseTriggerPath(target.path);
     if (place !== undefined) return this.#options.triggers.handle(request, response, target, place);
+    if (this.#options.rest.takes(target.path)) return this.#options.rest.handle(request, response, target);
     if (this.#options.links.takes(target.path)) return this.#options.links.handle(request, response, target);
     if (this.#options.files.takes(target.path)) return this.#options.files.handle(request, response, target.path);
     if (this.#options.oauth.takes(target.path)) return this.#options.oauth.handle(request, response, target);

@@ -9,9 +9,13 @@ const BY_REASON: Readonly<Record<string, number>> = {
   TOO_MANY_PARTS: 413,
   // The workflow's queue is the caller's own business (429), the gateway's room is the house's.
   GATEWAY_BUSY: 503,
+  METHOD_NOT_ALLOWED: 405,
+  NOT_ACCEPTABLE: 406,
+  ETAG_MISMATCH: 412,
+  UNSUPPORTED_MEDIA_TYPE: 415,
 };
 
-/** The HTTP status of an error at a trigger. */
+/** The HTTP status of an error. */
 export function httpStatusOf(error: PlatformError): number {
   return BY_REASON[error.reason] ?? statusOfKind(error.kind);
 }

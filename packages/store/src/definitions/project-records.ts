@@ -38,6 +38,8 @@ export interface ApiKeys {
   list(projectId: string): Promise<readonly ApiKeyRecord[]>;
   /** Returns the generation. `API_KEY_NOT_FOUND`. */
   revoke(projectId: string, keyId: string): Promise<number>;
+  /** Notes that keys are in use now. */
+  noteUses(keyIds: readonly string[]): Promise<void>;
 }
 
 /** An environment variable of a project. */

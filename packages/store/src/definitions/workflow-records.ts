@@ -110,6 +110,8 @@ export interface ApiKeyRecord {
   /** SHA-256 of the key, in hex; `hashApiKey` makes it. */
   readonly hash: string;
   readonly createTimeMs: number;
+  /** When it was used last, to the minute; null for never. */
+  readonly useTimeMs: number | null;
 }
 
 /** Definitions: workflows, their versions and triggers. Every change raises one generation, in its own transaction. */
