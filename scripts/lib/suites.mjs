@@ -162,6 +162,13 @@ export const suites = [
     timeoutMs: 8 * minute,
   },
   {
+    name: "failover",
+    about: "the standby of the record takes over under load, the old primary still alive",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/failover"], ["--test-concurrency=1"]),
+    timeoutMs: 5 * minute,
+  },
+  {
     name: "hostile",
     about: "code that attacks its sandbox, as root and as an ordinary user when root runs it",
     heavy: true,
@@ -217,6 +224,14 @@ export const suites = [
     kind: "check",
     commands: ({ node }) => [[node, "test/chaos/stores.ts"]],
     timeoutMs: 60 * minute,
+  },
+  {
+    name: "failover-all",
+    about: "six failovers of the record at 200 runs a second, the old primary killed, alive and frozen",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/failover/failover.ts"]],
+    timeoutMs: 30 * minute,
   },
   {
     name: "simulate-all",
