@@ -261,6 +261,8 @@ async function prove(client: pg.ClientBase): Promise<Admission | undefined> {
   } catch (thrown) {
     if (!(thrown instanceof pg.DatabaseError) || thrown.code !== UNDEFINED_TABLE) throw thrown;
   }
+  // A standby lacks the schema like its primary, and fails here: it is no place to make one.
+  await client.query("SELECT pg_current_wal_insert_lsn()");
   return undefined;
 }
 
