@@ -62,12 +62,15 @@ describe("an upload", () => {
   test("lives as long as the run's history", async () => {
     const { run, file } = await upload(formOf("kept"));
     assert.equal(run.input.eventFallsBackToBody, true);
-    await house.store.housekeeping.collectObjects(30, 0);
+    await house.store.housekeeping.collectObjects(0);
     assert.equal(await (await fetch(file.url)).text(), "kept");
     await owner.end(run, "SUCCEEDED", null);
-    await house.store.housekeeping.collectObjects(30, 0, Date.now() + 20 * DAY_MS);
+    const kept = { house: { days: 30, runs: 0 } };
+    await house.store.housekeeping.keepHistory({ ...kept, nowMs: Date.now() + 20 * DAY_MS });
+    await house.store.housekeeping.collectObjects(0);
     assert.equal((await fetch(file.url)).status, 200);
-    await house.store.housekeeping.collectObjects(30, 0, Date.now() + 40 * DAY_MS);
+    await house.store.housekeeping.keepHistory({ ...kept, nowMs: Date.now() + 40 * DAY_MS });
+    await house.store.housekeeping.collectObjects(0);
     assert.deepEqual(await failureOf(await fetch(file.url)), [404, "OBJECT_NOT_FOUND"]);
   });
 
@@ -76,7 +79,7 @@ describe("an upload", () => {
     await owner.end(run, "SUCCEEDED", null);
     await runs().replayRun({ name: `workflows/-/runs/${run.runId}`, requestId: "", waitTimeout: undefined });
     await house.store.objects.release({ kind: "run", id: run.runId });
-    await house.store.housekeeping.collectObjects(30, 0);
+    await house.store.housekeeping.collectObjects(0);
     assert.equal(await (await fetch(file.url)).text(), "again");
   });
 
@@ -86,7 +89,7 @@ describe("an upload", () => {
     house.onSubmit = (message) => accept(house, message, control.SubmitOutcome.QUEUE_FULL);
     const response = await fetch(workflow.triggers[0]!.url, { method: "POST", body: formOf("unwanted") });
     assert.equal(response.status, 429);
-    await house.store.housekeeping.collectObjects(30, 0);
+    await house.store.housekeeping.collectObjects(0);
     assert.deepEqual(await objectIds(), before);
   });
 
@@ -100,7 +103,7 @@ describe("an upload", () => {
       headers: { "content-type": "multipart/form-data; boundary=x" },
     });
     assert.deepEqual(await failureOf(response), [400, "MULTIPART_INVALID"]);
-    await house.store.housekeeping.collectObjects(30, 0);
+    await house.store.housekeeping.collectObjects(0);
     assert.deepEqual(await objectIds(), before);
   });
 });
@@ -187,7 +190,7 @@ describe("what user code asks about files", () => {
   ): Promise<{ response: unknown; body: Buffer }> {
     const { projectId, workflowId, versionId } = spec;
     const { body = Buffer.alloc(0), assignment = 1 } = given;
-    const claims = { projectId: given.projectId ?? projectId, workflowId, versionId, runId, assignment, runner: "r" };
+    const claims = { projectId: given.projectId ?? projectId, workflowId, versionId, runId, assignment, runner: "runner" };
     const mac = (data: Uint8Array) => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest();
     const runToken = encodeRunToken({ ...claims, expiresAtMs: Date.now() + 60_000 }, mac);
     const requestJson = Buffer.from(JSON.stringify(request));

@@ -62,11 +62,28 @@ export const schedulerSettings = {
   }),
   historyDays: integer({
     env: "MILLRACE_HISTORY_DAYS",
-    description: "Days that ended runs are kept.",
+    description:
+      "Days that ended runs are kept, with their logs, where neither their workflow nor their project says else.",
     default: 30,
     min: 1,
     max: 3_650,
     unit: "days",
+  }),
+  historyDaysMax: integer({
+    env: "MILLRACE_HISTORY_DAYS_MAX",
+    description: "Most days that ended runs are kept, whatever workflows and projects say.",
+    default: 3_650,
+    min: 1,
+    max: 3_650,
+    unit: "days",
+  }),
+  historyRuns: integer({
+    env: "MILLRACE_HISTORY_RUNS",
+    description:
+      "Most ended runs of a workflow that are kept, the newest, where neither it nor its project says else; 0 for any number.",
+    default: 0,
+    min: 0,
+    max: 1_000_000,
   }),
   objectGraceMs: integer({
     env: "MILLRACE_OBJECT_GRACE_MS",

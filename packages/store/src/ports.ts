@@ -8,6 +8,7 @@ import type {
   WakePage,
   WakeQuery,
 } from "@millrace/core";
+import type { HistoryRemoved, HistoryRound } from "./housekeeping/keep-history.ts";
 
 /** What became of a commit, with what could never be written. */
 export interface RecordedOutcome extends CommitOutcome {
@@ -60,17 +61,16 @@ export interface DurabilityFinding {
 export interface Housekeeping {
   /** Makes the day partitions of history and logs from yesterday to `daysAhead` days on; harmless to repeat. */
   ensureHistoryPartitions(daysAhead?: number, nowMs?: number): Promise<void>;
-  /** Drops days older than the retention; returns the names of what was dropped. */
-  dropExpired(retentionDays: number, nowMs?: number): Promise<readonly string[]>;
+  /** Does the work unless another process is at its round; then undefined. */
+  alone<T>(work: () => Promise<T>): Promise<T | undefined>;
+  /** Removes runs that are not kept any more, with their steps, logs and large content. */
+  keepHistory(round: HistoryRound): Promise<HistoryRemoved>;
   /** Removes expired idempotency keys; returns how many. */
   pruneKeys(): Promise<number>;
   /** Removes committers not seen for the given time. */
   pruneCommitters(unseenMs?: number): Promise<number>;
-  /**
-   * Gives up what runs behind the retention, and runs that were never accepted, retain; removes objects that nobody has
-   * retained for the grace. Returns how many were removed.
-   */
-  collectObjects(retentionDays: number, graceMs: number, nowMs?: number): Promise<number>;
+  /** Gives up what runs that were never accepted retain; removes objects that nobody has retained for the grace. Returns how many. */
+  collectObjects(graceMs: number): Promise<number>;
   /** Removes expired records of data stores, and what was kept of writes of runs that are over. Returns how many. */
   collectDataStores(): Promise<number>;
   /** Settings of the server that threaten what was acknowledged; none when all is well. */

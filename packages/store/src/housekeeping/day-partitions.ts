@@ -15,9 +15,12 @@ export type DayTable = (typeof DAY_TABLES)[number];
 export const DAYS_AHEAD_DEFAULT = 7;
 const DAY_MS = 86_400_000;
 /** Whoever waits for a table's lock holds up all commits behind it, so it gives up soon and tries again. */
-const LOCK_TIMEOUT_MS = 200;
-const ATTEMPTS_MAX = 50;
-const PAUSE_MS = 100;
+const LOCK_TIMEOUT_MS = 20;
+/** Somebody who has held a table for this long will not let go of it in time: then nobody is made to wait at all. */
+const HOLDER_MS = 20;
+/** Then the next round tries again. */
+const ATTEMPTS_MAX = 100;
+const PAUSE_MS = 200;
 
 /** `2026-01-31` */
 export function dayName(timeMs: number): string {
@@ -38,7 +41,7 @@ export async function ensureDays(
   for (const table of DAY_TABLES) {
     const existing = new Set(await listDays(client, table));
     for (const day of days.filter((name) => !existing.has(name))) {
-      await withShortLocks(client, () => createDay(client, table, day));
+      await withShortLocks(client, table, () => createDay(client, table, day));
     }
   }
 }
@@ -53,18 +56,33 @@ export async function listDays(client: pg.ClientBase, table: DayTable): Promise<
   return rows.map(({ name }) => name.slice(table.length + 1).replaceAll("_", "-"));
 }
 
-/** Drops the days before a day; returns the names of the partitions. */
-export async function dropDaysBefore(client: pg.ClientBase, firstDay: string): Promise<string[]> {
+/**
+ * Drops a day of all tables. Taking a partition out of its table asks for a lock that all readers and writers of the table
+ * wait behind, so that alone happens under it; the files are removed afterwards, when nothing leads to them any more.
+ */
+export async function dropDay(client: pg.ClientBase, day: string): Promise<string[]> {
   const dropped: string[] = [];
   for (const table of DAY_TABLES) {
-    for (const day of (await listDays(client, table)).filter((name) => name < firstDay)) {
-      const name = partitionName(table, day);
-      await withShortLocks(client, () => client.query(`DROP TABLE IF EXISTS ${name}`));
-      dropped.push(name);
-    }
-    await client.query(`DELETE FROM ${table}_other WHERE day < $1`, [firstDay]);
+    const name = partitionName(table, day);
+    if (!(await listDays(client, table)).includes(day)) continue;
+    await withShortLocks(client, table, () => client.query(`ALTER TABLE ${table} DETACH PARTITION ${name}`));
+    await client.query(`DROP TABLE ${name}`);
+    dropped.push(name);
   }
   return dropped;
+}
+
+/** Removes what a process that died between the two left behind. */
+export async function dropDetached(client: pg.ClientBase): Promise<void> {
+  for (const table of DAY_TABLES) {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT c.relname AS name FROM pg_class c WHERE c.relkind = 'r' AND NOT c.relispartition
+         AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass($1))
+         AND c.relname ~ ('^' || $1 || '_[0-9]{4}_[0-9]{2}_[0-9]{2}$')`,
+      [table],
+    );
+    for (const { name } of rows) await client.query(`DROP TABLE ${name}`);
+  }
 }
 
 /** Attaching asks for a weaker lock on the whole table than `CREATE … PARTITION OF`, which would wait for every reader. */
@@ -82,8 +100,12 @@ async function createDay(client: pg.ClientBase, table: DayTable, day: string): P
   await client.query(`ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${day}') TO ('${next}')`);
 }
 
-async function withShortLocks(client: pg.ClientBase, change: () => Promise<unknown>): Promise<void> {
+async function withShortLocks(client: pg.ClientBase, table: DayTable, change: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
+    if (attempt < ATTEMPTS_MAX && (await isHeld(client, table))) {
+      await pause();
+      continue;
+    }
     try {
       await client.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT_MS}ms'`);
       await change();
@@ -91,10 +113,27 @@ async function withShortLocks(client: pg.ClientBase, change: () => Promise<unkno
       return;
     } catch (thrown) {
       await client.query("ROLLBACK");
-      if (attempt === ATTEMPTS_MAX || !isLockTrouble(thrown)) throw thrown;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      if (attempt >= ATTEMPTS_MAX || !isLockTrouble(thrown)) throw thrown;
+      await pause();
     }
   }
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+}
+
+/** True while a transaction that is not short holds the table or what its days share. */
+async function isHeld(client: pg.ClientBase, table: DayTable): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+     WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid()
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND l.relation IN (to_regclass($1), to_regclass($1 || '_other'))
+       AND a.xact_start < clock_timestamp() - interval '${HOLDER_MS} milliseconds' LIMIT 1`,
+    [table],
+  );
+  return rows.length > 0;
 }
 
 /** A lock that was not had in time, or a circle of waiters. */

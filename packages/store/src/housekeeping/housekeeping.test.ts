@@ -1,57 +1,35 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createAccept, createEnd, createScratchHouse, createStep } from "../../test/scratch-house.ts";
+import { PlatformError } from "@millrace/core";
+import { createAccept, createScratchHouse, waitUntil } from "../../test/scratch-house.ts";
 import { openStore } from "../store.ts";
 
-const DAY_MS = 86_400_000;
-
 describe("housekeeping", () => {
-  it("drops days of history and logs behind the retention, and nothing else", async () => {
+  it("lets rounds of several processes not overlap, and goes on when one has died in its round", async () => {
     await using house = await createScratchHouse();
-    const writer = await house.createWriter([3]);
-    const now = Date.now();
-    const [old, edge, unfinished, waiting] = [40, 30, 40, 90].map((days) =>
-      createAccept(house.spec, { timeMs: now - days * DAY_MS }),
+    await using second = await createOther(house.url);
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const first = house.store.housekeeping.alone(() => {
+      begun.resolve();
+      return end.promise;
+    });
+    await begun.promise;
+    assert.equal(await second.store.housekeeping.alone(async () => 1), undefined);
+    end.resolve();
+    await first;
+    assert.equal(await second.store.housekeeping.alone(async () => 2), 2);
+    await assert.rejects(
+      second.store.housekeeping.alone(() => Promise.reject(new PlatformError("Internal", "X", "x"))),
     );
-    await house.store.housekeeping.ensureHistoryPartitions(0, now - 40 * DAY_MS);
-    await house.store.housekeeping.ensureHistoryPartitions(0, now - 30 * DAY_MS);
-    await writer.commit(old!, edge!, unfinished!, waiting!);
-    await writer.commit(...[old!, edge!, waiting!].map((run) => createEnd(run, { step: createStep(0) })));
-    const line = { assignment: 1, sequence: 1, timeMs: now, stream: "stdout", path: "", text: "x" } as const;
-    await house.store.logs.insert([old!, edge!, waiting!].map(({ runId }) => ({ runId, ...line })));
-    const dropped = await house.store.housekeeping.dropExpired(30, now);
-    const day = new Date(now - 40 * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "_");
-    assert.ok(dropped.includes(`history_runs_${day}`) && dropped.includes(`log_lines_${day}`));
-    const states = await Promise.all(
-      [old!, edge!, unfinished!, waiting!].map(({ runId }) => house.store.runs.getState(runId)),
-    );
-    assert.deepEqual(states, [undefined, "SUCCEEDED", "PENDING", undefined]);
-    assert.deepEqual((await house.store.logs.list(edge!.runId)).length, 1);
-    assert.deepEqual(await house.store.logs.list(waiting!.runId), []);
-    assert.deepEqual(await house.store.housekeeping.dropExpired(30, now), []);
-  });
-
-  it("makes and drops days beside commits and readers that never stop", async () => {
-    await using house = await createScratchHouse();
-    const writer = await house.createWriter([3]);
-    let stop = false;
-    const reading = (async () => {
-      while (!stop) await house.store.runs.list({ projectId: house.projectId });
-    })();
-    const committing = (async () => {
-      while (!stop) {
-        const run = createAccept(house.spec);
-        await writer.commit(run);
-        await writer.commit(createEnd(run, { step: createStep(0) }));
-      }
-    })();
-    const { housekeeping } = house.store;
-    await Promise.all([housekeeping.ensureHistoryPartitions(20), housekeeping.ensureHistoryPartitions(20)]);
-    await housekeeping.dropExpired(1, Date.now());
-    stop = true;
-    await Promise.all([reading, committing]);
-    const { rows } = await (await house.connect()).query("SELECT FROM history_runs_other");
-    assert.equal(rows.length, 0);
+    assert.equal(await house.store.housekeeping.alone(async () => 3), 3, "a round that failed holds nothing");
+    const client = await house.connect();
+    const dying = house.store.housekeeping.alone(() => new Promise<void>((done) => setTimeout(done, 300)));
+    await waitUntil("its lock", async () => {
+      const { rows } = await client.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+      return rows.length > 0;
+    });
+    assert.equal(await second.store.housekeeping.alone(async () => 4), 4, "what has died holds nothing");
+    await assert.rejects(dying);
   });
 
   it("forgets schedulers that were not seen for long", async () => {

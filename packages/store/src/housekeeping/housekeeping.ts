@@ -1,31 +1,46 @@
 import { collectOperations, collectRecords } from "../data-stores/collect.ts";
 import type { Database } from "../database.ts";
 import type { Housekeeping } from "../ports.ts";
-import { collectObjects, releaseRunsBefore, settleRuns } from "../objects/collect.ts";
-import { dayName, dropDaysBefore, ensureDays } from "./day-partitions.ts";
+import { collectObjects, settleRuns } from "../objects/collect.ts";
+import { ensureDays } from "./day-partitions.ts";
 import { checkDurability } from "./durability.ts";
+import { keepHistory } from "./keep-history.ts";
 
 const DAY_MS = 86_400_000;
 const COMMITTERS_UNSEEN_DEFAULT_MS = 7 * DAY_MS;
 const KEYS_BATCH = 10_000;
+/** Any number, but the same in every release: rounds of two schedulers do not overlap. */
+const ROUND_LOCK = 0x6d696c72;
 
 /** Housekeeping on Postgres. */
 export function createHousekeeping(database: Database): Housekeeping {
   return {
     ensureHistoryPartitions: (daysAhead, nowMs) =>
       database.withClient((client) => ensureDays(client, daysAhead, nowMs)),
-    dropExpired: (retentionDays, nowMs = Date.now()) =>
-      database.withClient((client) => dropDaysBefore(client, dayName(nowMs - retentionDays * DAY_MS))),
+    alone: (work) => alone(database, work),
+    keepHistory: (round) => keepHistory(database, round),
     pruneKeys: () => pruneKeys(database),
     pruneCommitters: (unseenMs = COMMITTERS_UNSEEN_DEFAULT_MS) => pruneCommitters(database, unseenMs),
-    collectObjects: async (retentionDays, graceMs, nowMs = Date.now()) => {
-      await releaseRunsBefore(database, dayName(nowMs - retentionDays * DAY_MS));
+    collectObjects: async (graceMs) => {
       await settleRuns(database, graceMs);
       return collectObjects(database, graceMs);
     },
     collectDataStores: async () => (await collectRecords(database)) + (await collectOperations(database)),
     checkDurability: () => checkDurability(database),
   };
+}
+
+/** The lock is the session's: it is free again when the process or its connection has died. */
+function alone<T>(database: Database, work: () => Promise<T>): Promise<T | undefined> {
+  return database.withClient(async (client) => {
+    const { rows } = await client.query<{ had: boolean }>("SELECT pg_try_advisory_lock($1) AS had", [ROUND_LOCK]);
+    if (rows[0]?.had !== true) return undefined;
+    try {
+      return await work();
+    } finally {
+      await client.query("SELECT pg_advisory_unlock($1)", [ROUND_LOCK]);
+    }
+  });
 }
 
 /** In batches, so that no statement holds locks on keys for long. */

@@ -1,5 +1,4 @@
 /** What keeps objects from staying for ever: owners that are gone, and content that nobody retains. */
-import { createRunId } from "@millrace/core";
 import type pg from "pg";
 import type { Database } from "../database.ts";
 import { inTransaction, markUnretained } from "./retainers.ts";
@@ -9,15 +8,26 @@ const BATCH = 500;
 /** Rows of content of one statement: some 64 MiB. */
 const CHUNKS_BATCH = 128;
 
-/** Gives up what runs of days before one retain, but for those that are still unfinished; returns how many objects. */
-export function releaseRunsBefore(database: Database, day: string): Promise<number> {
-  const firstId = createRunId(Date.parse(day), new Uint8Array(10));
+/** Gives up what ended runs with ids from one to another, without it, retain. */
+export function releaseRange(database: Database, first: string, next: string): Promise<number> {
   return inBatches(database, (client) =>
     client.query<ReleasedRow>(
-      `SELECT kind, owner_id, object_id FROM object_retainers r WHERE kind IN ('run', 'tmp') AND owner_id < $1
+      `SELECT kind, owner_id, object_id FROM object_retainers r
+       WHERE kind IN ('run', 'tmp') AND owner_id >= $1 AND owner_id < $2
          AND NOT EXISTS (SELECT FROM runs WHERE runs.id = r.owner_id::uuid)
        LIMIT ${BATCH}`,
-      [firstId],
+      [first, next],
+    ),
+  );
+}
+
+/** Gives up what these runs retain. */
+export function releaseRuns(database: Database, runIds: readonly string[]): Promise<number> {
+  return inBatches(database, (client) =>
+    client.query<ReleasedRow>(
+      `SELECT kind, owner_id, object_id FROM object_retainers
+       WHERE kind IN ('run', 'tmp') AND owner_id = ANY ($1::text[]) LIMIT ${BATCH}`,
+      [runIds],
     ),
   );
 }

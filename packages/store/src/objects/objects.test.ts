@@ -122,15 +122,15 @@ describe("an object", () => {
     const kept = await write(house, randomBytes(2 * MIB), first);
     const loose = await write(house, randomBytes(10));
     await objects.retain(projectId, second, [kept.id]);
-    assert.equal(await housekeeping.collectObjects(30, 3_600_000), 0, "the grace is not over");
-    assert.equal(await housekeeping.collectObjects(30, 0), 1);
+    assert.equal(await housekeeping.collectObjects(3_600_000), 0, "the grace is not over");
+    assert.equal(await housekeeping.collectObjects(0), 1);
     await assert.rejects(read(house, loose.id), { reason: "OBJECT_NOT_FOUND" });
     await Promise.all([objects.release(first), objects.release(second, [kept.id])]);
     assert.deepEqual(await Promise.all([first, second].map((owner) => objects.isRetained(owner, kept.id))), [
       false,
       false,
     ]);
-    assert.equal(await housekeeping.collectObjects(30, 0), 1);
+    assert.equal(await housekeeping.collectObjects(0), 1);
     assert.equal(await chunkCount(house), 0);
   });
 
@@ -147,7 +147,7 @@ describe("an object", () => {
       END $$;
       CREATE TRIGGER few AFTER DELETE ON object_chunks REFERENCING OLD TABLE AS gone
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_many()`);
-    assert.equal(await house.store.housekeeping.collectObjects(30, 0), 1);
+    assert.equal(await house.store.housekeeping.collectObjects(0), 1);
     assert.equal(await chunkCount(house), 1);
     assert.equal((await read(house, other.id)).length, 10);
   });
@@ -171,9 +171,9 @@ describe("an object", () => {
     const client = await house.connect();
     await client.query("UPDATE objects SET unretained_time = now() - interval '2 hours'");
     await store.objects.writePart({ ...part, position: 10 });
-    assert.equal(await store.housekeeping.collectObjects(30, 3_600_000), 0);
+    assert.equal(await store.housekeeping.collectObjects(3_600_000), 0);
     await client.query("UPDATE objects SET unretained_time = now() - interval '2 hours'");
-    assert.equal(await store.housekeeping.collectObjects(30, 3_600_000), 1);
+    assert.equal(await store.housekeeping.collectObjects(3_600_000), 1);
   });
 
   it("goes with the retention of its run, and at once with a run that nobody accepted", async () => {
@@ -193,16 +193,17 @@ describe("an object", () => {
     }
     const left = async (): Promise<boolean[]> =>
       Promise.all(made.map(async (id) => (await read(house, id).catch(() => undefined)) !== undefined));
-    await housekeeping.collectObjects(100, 3_600_000, now);
+    await housekeeping.collectObjects(3_600_000);
     assert.deepEqual(
       await left(),
       made.map(() => true),
       "nobody looks at what is new",
     );
-    await housekeeping.collectObjects(100, 0, now);
+    await housekeeping.collectObjects(0);
     const [kept, gone] = [true, false];
     assert.deepEqual(await left(), [kept, gone, kept, gone, kept, kept, gone, gone]);
-    await housekeeping.collectObjects(30, 0, now);
+    await housekeeping.keepHistory({ house: { days: 30, runs: 0 } });
+    await housekeeping.collectObjects(0);
     assert.deepEqual(await left(), [gone, gone, kept, gone, kept, kept, gone, gone]);
   });
 });
