@@ -101,6 +101,9 @@ async function runHouse(settings: HouseSettings, stop: StopRequest, options: Dev
     state = "ready";
     rememberDataFolder(folder.path);
     (options.json === true ? process.stderr : process.stdout).write(`ready ${url} grpc ${grpc}\n`);
+    if (house.firstPassword !== undefined) {
+      say(`sign in as "admin" with the password ${house.firstPassword}; it is kept in ${folder.passwordFile}`);
+    }
     const apiKey = readFileSync(folder.apiKeyFile, "utf8").trim();
     const ready = options.whenReady?.({ url, grpc, apiKey, signal: stop.signal, stop: () => stop.request() });
     await Promise.race([stopped, (ready ?? Promise.resolve()).then(() => stopped)]);

@@ -11,6 +11,8 @@ export interface HouseFolder {
   readonly stateFile: string;
   /** The API key for the command line and for scripts. */
   readonly apiKeyFile: string;
+  /** The password that the first administrator was given; also there after it was changed. */
+  readonly passwordFile: string;
   /** The key under which secrets are kept in the database. Whoever has both can read them; who loses it has lost them. */
   readonly masterKeyFile: string;
   readonly logs: string;
@@ -41,6 +43,7 @@ export function openHouseFolder(folder: string): HouseFolder {
     path,
     stateFile: join(path, "house.json"),
     apiKeyFile: join(path, "api-key"),
+    passwordFile: join(path, "admin-password"),
     masterKeyFile: join(path, "master-key"),
     logs,
     postgres: join(path, "postgres"),

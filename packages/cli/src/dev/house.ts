@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { createCluster } from "@millrace/provision";
 import { readWorkers } from "./health.ts";
 import { endLeftovers } from "./leftovers.ts";
@@ -25,6 +25,8 @@ export class House {
   readonly #runner: SupervisedProcess;
   readonly #gateway: SupervisedProcess;
   #started: Promise<unknown> = Promise.resolve();
+  /** The administrator's, when this start has made one. */
+  #firstPassword: string | undefined;
 
   constructor(settings: HouseSettings) {
     this.#settings = settings;
@@ -56,6 +58,10 @@ export class House {
     const { folder, state } = this.#settings;
     // Loaded while Postgres starts, and by no other command than this: the database's client takes time to load.
     const preparing = import("./prepare-record.ts");
+    const first = existsSync(folder.passwordFile)
+      ? undefined
+      : preparing.then(({ makeFirstPassword }) => makeFirstPassword());
+    first?.catch(() => undefined);
     await createCluster(clusterOf(this.#settings), {
       role: databaseName,
       password: state.databasePassword,
@@ -63,10 +69,19 @@ export class House {
     });
     await this.#postgres.start(startTimeoutMs);
     const { prepareRecord } = await preparing;
-    const apiKey = await prepareRecord(databaseUrlOf(state), folder.apiKeyFile);
+    const { apiKey, password } = await prepareRecord(databaseUrlOf(state), folder.apiKeyFile, first);
     if (apiKey !== undefined) {
       writeFileSync(folder.apiKeyFile, `${apiKey}\n`, { mode: 0o600 });
     }
+    if (password !== undefined) {
+      writeFileSync(folder.passwordFile, `${password}\n`, { mode: 0o600 });
+      this.#firstPassword = password;
+    }
+  }
+
+  /** The password of the administrator that this start has made; undefined when there was one. */
+  get firstPassword(): string | undefined {
+    return this.#firstPassword;
   }
 
   /** Lets everything finish what it has: first whoever brings in work, last what the others rest on. */
