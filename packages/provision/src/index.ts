@@ -22,6 +22,6 @@ export {
   type StandbyOptions,
   type SuperuserSession,
 } from "./postgres-standby.ts";
-export { findByEnvironment, isAlive, signal } from "./process-table.ts";
+export { childrenOf, findByEnvironment, isAlive, signal } from "./process-table.ts";
 export { checkoutFolder, loadTools, toolsFolder, type Tools } from "./tools.ts";
 export { waitUntil, type WaitOptions } from "./wait-until.ts";

@@ -1,6 +1,7 @@
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import {
+  childrenOf,
   clusterLaunch,
   createCluster,
   createStandby,
@@ -26,7 +27,8 @@ export interface ReplicatedServer {
   readonly url: string;
   /** Runs one statement on a connection of its own. */
   query(text: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
-  signal(name: NodeJS.Signals): void;
+  /** Sends a signal to all processes of the server: one that is frozen is frozen whole. */
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   stop(how?: NodeJS.Signals): Promise<void>;
   start(): Promise<void>;
 }
@@ -141,17 +143,18 @@ class Server implements ReplicatedServer {
     }
   }
 
-  signal(name: NodeJS.Signals): void {
-    signal(this.pid, name);
+  signal(name: "SIGSTOP" | "SIGCONT"): void {
+    const pid = this.#running?.pid;
+    if (pid === undefined) return;
+    for (const one of [pid, ...childrenOf(pid)]) signal(one, name);
   }
 
   async stop(how?: NodeJS.Signals): Promise<void> {
+    // One that is frozen sees no other signal.
+    this.signal("SIGCONT");
     const running = this.#running;
     this.#running = undefined;
-    if (running === undefined) return;
-    // One that was stopped sees no other signal.
-    signal(running.pid, "SIGCONT");
-    await running.stop(how);
+    await running?.stop(how);
   }
 
   async start(): Promise<void> {

@@ -126,6 +126,11 @@ export class Primary {
     return this.#searching;
   }
 
+  /** Connections that are open now. */
+  get connectionCount(): number {
+    return this.#clients.size;
+  }
+
   /** Lets a new connection in once it has proved itself. */
   async admit(client: PrimaryClient, server: DatabaseHost | undefined): Promise<void> {
     if (this.#guarded === false) return void this.#clients.set(client, this.#known);
@@ -165,8 +170,12 @@ export class Primary {
     if (this.#current === server) this.#current = undefined;
   }
 
-  /** The end of the last connection says that the server may be gone. */
+  /**
+   * A session that was ended may have left a commit behind that stands on its server alone; and the end of the last
+   * connection says that the server may be gone.
+   */
   onClosed(client: PrimaryClient): void {
+    this.doubt();
     if (this.#clients.delete(client) && this.#clients.size === 0) this.#current = undefined;
   }
 
