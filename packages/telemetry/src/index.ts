@@ -1,7 +1,16 @@
 export { events } from "./events.ts";
 export { startHealthServer, type HealthOptions, type HealthServer, type ReadyCheck } from "./health-server.ts";
 export { createLogger, type LogFields, type Logger, type LoggerOptions, type LogLevel } from "./logger.ts";
-export { createMetrics, type Counter, type Gauge, type Histogram, type Labels, type Metrics } from "./metrics.ts";
+export {
+  createMetrics,
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Labels,
+  type Metrics,
+  type ObservedType,
+} from "./metrics.ts";
+export { addProcessMetrics } from "./process-metrics.ts";
 export { runProcess, type ProcessOptions, type RunningProcess } from "./run-process.ts";
 export { spanNames, type SpanName } from "./span-names.ts";
 export {

@@ -9,6 +9,11 @@ test("metrics are rendered as Prometheus reads them", () => {
   runs.add(2, { state: 'odd"\n' });
   metrics.gauge("slots_free", "Free slots.").set(7);
   metrics.observe("queue_length", "Waiting runs.", () => 3);
+  metrics.observe("lost_total", "Lost.", () => 4, "counter");
+  metrics.observeEach("queue", "By pool.", () => [
+    [{ pool: "a" }, 1],
+    [{ pool: "b" }, 2],
+  ]);
   const seconds = metrics.histogram("commit_seconds", "Time of a commit.", [0.1, 1]);
   for (const value of [0.05, 0.1, 0.5, 2]) seconds.observe(value);
   assert.equal(
@@ -23,6 +28,13 @@ slots_free 7
 # HELP queue_length Waiting runs.
 # TYPE queue_length gauge
 queue_length 3
+# HELP lost_total Lost.
+# TYPE lost_total counter
+lost_total 4
+# HELP queue By pool.
+# TYPE queue gauge
+queue{pool="a"} 1
+queue{pool="b"} 2
 # HELP commit_seconds Time of a commit.
 # TYPE commit_seconds histogram
 commit_seconds_bucket{le="0.1"} 2

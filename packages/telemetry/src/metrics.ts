@@ -13,12 +13,17 @@ export interface Histogram {
   observe(value: number, labels?: Labels): void;
 }
 
+/** What a computed metric is to who reads it. */
+export type ObservedType = "gauge" | "counter";
+
 /** Counters, gauges and histograms of one process, kept in memory and read as Prometheus text. */
 export interface Metrics {
   counter(name: string, help: string): Counter;
   gauge(name: string, help: string): Gauge;
-  /** A gauge that is computed when it is read. */
-  observe(name: string, help: string, read: () => number): void;
+  /** What is computed when it is read; a counter when it only grows. */
+  observe(name: string, help: string, read: () => number, type?: ObservedType): void;
+  /** The same with a series for each of a few labels. */
+  observeEach(name: string, help: string, read: () => Iterable<readonly [Labels, number]>, type?: ObservedType): void;
   /** Bounds ascend; default: 1 ms to 10 s, in seconds. */
   histogram(name: string, help: string, bounds?: readonly number[]): Histogram;
   /** Everything in Prometheus' text format. */
@@ -53,8 +58,24 @@ class MemoryMetrics implements Metrics {
     return { set: (value, labels) => series.update(labels, () => value) };
   }
 
-  observe(name: string, help: string, read: () => number): void {
-    this.#metrics.set(name, { render: () => [...head(name, help, "gauge"), `${name} ${read()}`] });
+  observe(name: string, help: string, read: () => number, type: ObservedType = "gauge"): void {
+    this.#metrics.set(name, { render: () => [...head(name, help, type), `${name} ${read()}`] });
+  }
+
+  observeEach(
+    name: string,
+    help: string,
+    read: () => Iterable<readonly [Labels, number]>,
+    type: ObservedType = "gauge",
+  ): void {
+    const render = (): string[] => {
+      const series = [...read()].slice(0, SERIES_MAX);
+      return [
+        ...head(name, help, type),
+        ...series.flatMap(([labels, value]) => renderNumber(name, labelText(labels), value)),
+      ];
+    };
+    this.#metrics.set(name, { render });
   }
 
   histogram(name: string, help: string, bounds: readonly number[] = SECONDS_BOUNDS): Histogram {

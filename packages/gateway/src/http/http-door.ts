@@ -30,6 +30,8 @@ export interface HttpDoorOptions {
   readonly rest: RestDoor;
   /** What `/.well-known/millrace` answers. */
   readonly describe: () => object;
+  /** Told of every answer when it is over. */
+  readonly answered: (status: number, ms: number) => void;
   readonly log: Logger;
 }
 
@@ -87,7 +89,9 @@ export class HttpDoor {
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
     this.#open++;
+    const begun = performance.now();
     response.once("close", () => {
+      this.#options.answered(response.statusCode, performance.now() - begun);
       this.#open--;
       if (this.#open === 0) this.#idle?.();
     });
