@@ -56,7 +56,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
     say("the house is ready");
     await makeChaos(options, house, history, workload);
     await comeToRest(house, say);
-    const kept = await readBack(house.databaseUrl, (doors[0] as Door).client);
+    const kept = await readBack(house.record.url, (doors[0] as Door).client);
     for (const { client } of doors) client.close();
     const strays = house.strays().map(({ host, pid, command }) => `${host}: process ${pid} of nobody: ${command}`);
     const { stubborn, left } = await house.stop();
@@ -122,7 +122,7 @@ async function comeToRest(house: ChaosHouse, say: (line: string) => void): Promi
   const endAt = performance.now() + QUIET_MS;
   let unfinished = 1;
   while (unfinished > 0 && performance.now() < endAt) {
-    unfinished = await countUnfinished(house.databaseUrl).catch(() => unfinished);
+    unfinished = await countUnfinished(house.record.url).catch(() => unfinished);
     if (unfinished > 0) await sleep(500);
   }
   say(unfinished === 0 ? "every run has ended" : `${unfinished} runs have not ended`);

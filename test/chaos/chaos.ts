@@ -16,7 +16,7 @@ const values = parseOptions(
   {
     minutes: { type: "string", value: "N", default: "10", about: "how long faults are made" },
     seed: { type: "string", value: "SEED", default: String(Date.now() % 1_000_000), about: "repeats the same faults" },
-    rate: { type: "string", value: "N", default: "8", about: "operations that the client begins in a second" },
+    rate: { type: "string", value: "N", default: "5", about: "operations that the client begins in a second" },
     "no-netns": { type: "boolean", default: false, about: "leave the network faults out, which ask for root" },
     folder: { type: "string", value: "PATH", about: "where the house, its logs and the history are kept" },
     keep: { type: "boolean", default: false, about: "keep the folder of a test that passed, too" },

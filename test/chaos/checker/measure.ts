@@ -35,7 +35,7 @@ interface Gap {
 }
 
 /** How long after a fault was healed a stall still counts as its own. */
-const AFTERMATH_MS = 4_000;
+const AFTERMATH_MS = 3_000;
 
 /** How quick the house was, and how long it stood still. */
 export function measure(operations: readonly Operation[], faults: readonly FaultRecord[]): Measures {

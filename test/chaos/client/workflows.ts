@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ApiClient } from "@millrace/cli";
 
 /** Workflows whose runs are asked for one after another, each on its own partition: their gaps are the house's stalls. */
-export const PROBES = Array.from({ length: 8 }, (_, index) => `probe-${index}`);
+export const PROBES = Array.from({ length: 6 }, (_, index) => `probe-${index}`);
 
 /** Most places that counters and claims spread over. */
 export const COUNTERS = 4;

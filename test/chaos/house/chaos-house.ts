@@ -6,6 +6,7 @@ import { join } from "node:path";
 import {
   findByEnvironment,
   isClusterReady,
+  isNatsReady,
   natsLaunch,
   signal,
   type Launch,
@@ -13,12 +14,11 @@ import {
   type Tools,
 } from "@millrace/provision";
 import { migrate, openStore } from "@millrace/store";
-import { isNatsUp } from "./nats-ready.ts";
 import { Member, type Role } from "./member.ts";
 import type { Host, Network } from "./network.ts";
 import { isReadyOverHttp, PORTS, processLaunch, type CommonSettings } from "./plans.ts";
-import { victimsOf, type OldPrimary, type PlannedFault } from "../nemesis/schedule.ts";
-import { createPrimary, postgresLaunch, ROLE } from "./postgres-pair.ts";
+import { victimsOf, type PlannedFault } from "../nemesis/schedule.ts";
+import { postgresLaunch, RecordPair, ROLE, type RecordServer } from "./record-pair.ts";
 
 /** Which processes a house has. */
 export const SHAPE = {
@@ -26,8 +26,8 @@ export const SHAPE = {
   schedulers: ["scheduler-1", "scheduler-2", "scheduler-3"],
   /** Runners by pool. */
   runners: { default: ["runner-1", "runner-2"], side: ["runner-3", "runner-4"] },
-  nats: ["nats-1"],
-  postgres: ["postgres-1"],
+  nats: ["nats-1", "nats-2", "nats-3"],
+  postgres: ["postgres-1", "postgres-2"],
 } as const;
 
 export const ALL_NAMES: readonly string[] = [
@@ -58,8 +58,10 @@ export class ChaosHouse {
   apiKey = "";
   readonly #options: ChaosHouseOptions;
   readonly #id = randomBytes(12).toString("hex");
+  readonly #natsLogin = { user: "house", password: randomBytes(12).toString("hex") };
+  readonly #routeLogin = { user: "route", password: randomBytes(12).toString("hex") };
   readonly #mounts: string[] = [];
-  #primary: string = SHAPE.postgres[0];
+  readonly #record: RecordPair;
 
   constructor(options: ChaosHouseOptions) {
     this.#options = options;
@@ -68,6 +70,9 @@ export class ChaosHouse {
     for (const name of SHAPE.postgres) {
       this.#add(name, "postgres", () => postgresLaunch(this.clusterOf(name), this.hostOf(name)));
     }
+    const servers = SHAPE.postgres.map((name) => ({ member: this.member(name), cluster: this.clusterOf(name) }));
+    const [one, other] = servers as [RecordServer, RecordServer];
+    this.#record = new RecordPair([one, other], this.network.outside, this.databasePassword);
     const own = (role: "gateway" | "scheduler" | "runner", name: string, environment = {}): void =>
       this.#add(name, role, () =>
         processLaunch(common, { name, role, host: this.hostOf(name), folder: this.diskOf(name), environment }),
@@ -83,7 +88,7 @@ export class ChaosHouse {
     const { tools, checkout } = this.#options;
     const nats = SHAPE.nats.map((name) => `nats://${this.hostOf(name).address}:${PORTS.nats}`);
     return {
-      ...{ tools, checkout, natsUrl: nats.join(","), databaseUrl: this.databaseUrl },
+      ...{ tools, checkout, natsUrl: nats.join(","), natsLogin: this.#natsLogin, databaseUrl: this.databaseUrl },
       publicUrl: this.gatewayUrl(SHAPE.gateways[0]),
       tokenKey: randomBytes(32).toString("hex"),
       masterKey: randomBytes(32).toString("hex"),
@@ -158,7 +163,7 @@ export class ChaosHouse {
     const host = this.hostOf(name);
     const isReady = (pid: number): boolean | Promise<boolean> => {
       if (role === "postgres") return isClusterReady(this.clusterOf(name), pid);
-      return role === "nats" ? isNatsUp(host.address, PORTS.nats) : isReadyOverHttp(host);
+      return role === "nats" ? isNatsReady(PORTS.nats, host.address) : isReadyOverHttp(host);
     };
     const plan = {
       ...{ name, role, host, launch, isReady, logFile: join(this.folder, "logs", `${name}.log`) },
@@ -169,27 +174,19 @@ export class ChaosHouse {
   }
 
   #natsLaunch(name: string): Launch {
-    const folder = join(this.diskOf(name), "data");
-    const launch = natsLaunch({
-      ...{ program: this.#options.tools.natsServer, folder, port: PORTS.nats, users: [] },
+    const routes = SHAPE.nats.map((server) => `${this.hostOf(server).address}:${PORTS.natsRoutes}`);
+    const cluster = { name: "chaos", server: name, port: PORTS.natsRoutes, routes, ...this.#routeLogin };
+    return natsLaunch({
+      ...{ program: this.#options.tools.natsServer, folder: join(this.diskOf(name), "data"), port: PORTS.nats },
+      ...{ host: this.hostOf(name).address, users: [this.#natsLogin], cluster },
     });
-    const file = join(folder, "nats.json");
-    const configuration = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
-    writeFileSync(
-      file,
-      JSON.stringify({ ...configuration, host: this.hostOf(name).address, authorization: undefined }),
-    );
-    return launch;
   }
 
   /** Starts everything and returns when all of it is ready. */
   async start(): Promise<void> {
     this.#makeDisks();
-    const subnet = this.network.outside.replace(/\.\d+$/, ".0/24");
     const nats = Promise.all(this.withRole("nats").map((member) => member.start()));
-    const [first] = SHAPE.postgres;
-    await createPrimary(this.clusterOf(first), this.databasePassword, subnet);
-    await this.member(first).start();
+    await this.#record.start();
     await this.#prepareRecord();
     await nats;
     await Promise.all(this.withRole("scheduler").map((member) => member.start()));
@@ -225,8 +222,8 @@ export class ChaosHouse {
 
   /** Who is meant: the Postgres servers have their roles' names too. */
   nameOf(name: string): string {
-    if (name === "primary") return this.#primary;
-    return name === "standby" ? (SHAPE.postgres.find((other) => other !== this.#primary) ?? this.#primary) : name;
+    if (name === "primary") return this.#record.primary.name;
+    return name === "standby" ? this.#record.standby.name : name;
   }
 
   /** Whether the house cannot work at all while this fault holds, however well it is made. */
@@ -241,9 +238,8 @@ export class ChaosHouse {
     return !harmless && names.some(isNeeded);
   }
 
-  /** Promotes the standby, whatever the old primary is doing. */
-  failOver(_old: OldPrimary): Promise<() => Promise<void>> {
-    return Promise.reject(new Error("there is no standby"));
+  get record(): RecordPair {
+    return this.#record;
   }
 
   /** The processes that a member has started itself. */

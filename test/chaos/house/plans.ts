@@ -13,6 +13,7 @@ export interface CommonSettings {
   /** Where the packages are: this checkout, or a copy with a rule broken. */
   readonly checkout: string;
   readonly natsUrl: string;
+  readonly natsLogin: { readonly user: string; readonly password: string };
   readonly databaseUrl: string;
   readonly publicUrl: string;
   readonly tokenKey: string;
@@ -47,6 +48,8 @@ export function processLaunch(common: CommonSettings, settings: ProcessSettings)
       NODE_COMPILE_CACHE: join(toolsFolder, "compile-cache"),
       MILLRACE_NAME: name,
       MILLRACE_NATS_URL: common.natsUrl,
+      MILLRACE_NATS_USER: common.natsLogin.user,
+      MILLRACE_NATS_PASSWORD: common.natsLogin.password,
       MILLRACE_HEALTH_HOST: host.address,
       MILLRACE_HEALTH_PORT: String(PORTS.health),
       MILLRACE_DRAIN_TIMEOUT_MS: "10000",

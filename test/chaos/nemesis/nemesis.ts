@@ -8,9 +8,10 @@ import { promisify } from "node:util";
 
 import { signal } from "@millrace/provision";
 import type { FaultRecord, History } from "../client/history.ts";
+import { PROBES } from "../client/workflows.ts";
 import type { ChaosHouse } from "../house/chaos-house.ts";
 import type { Member } from "../house/member.ts";
-import { describe, type Cut, type PlannedFault, type Round, type SlowLink } from "./schedule.ts";
+import { describe, type Cut, type OldPrimary, type PlannedFault, type Round, type SlowLink } from "./schedule.ts";
 
 const run = promisify(execFile);
 
@@ -18,6 +19,9 @@ const run = promisify(execFile);
 type Heal = () => Promise<void>;
 
 const HEAL_MS = 60_000;
+const RECOVERY_MS = 60_000;
+/** How long an old primary is back before it is ended. */
+const OLD_PRIMARY_MS = 2_000;
 
 /** Breaks a house as planned, heals it again after each round, and writes down when. */
 export class Nemesis {
@@ -33,12 +37,26 @@ export class Nemesis {
     this.#say = say;
   }
 
-  /** Makes round after round until the time is over. */
+  /** Makes round after round until the time is over; each begins when the house has got over the one before. */
   async run(rounds: readonly Round[], endAt: number): Promise<void> {
     for (const { faults, peaceMs } of rounds) {
       if (performance.now() + Math.max(...faults.map(({ holdMs }) => holdMs)) > endAt) return;
       await Promise.all(faults.map((fault) => this.#make(fault)));
+      await this.#recovered(performance.now());
       await sleep(peaceMs);
+    }
+  }
+
+  /** Every probe has been answered since, so that what stands still next is the next fault's doing. */
+  async #recovered(sinceMs: number): Promise<void> {
+    const endAt = performance.now() + RECOVERY_MS;
+    const waiting = new Set(PROBES);
+    const seen = this.#history.operations.length;
+    while (waiting.size > 0 && performance.now() < endAt) {
+      await sleep(100);
+      for (const { workflow, answer, endMs = 0 } of this.#history.operations.slice(seen)) {
+        if (answer !== undefined && endMs > sinceMs) waiting.delete(workflow);
+      }
     }
   }
 
@@ -97,7 +115,7 @@ export class Nemesis {
       case "restart":
         return this.#restart(members);
       case "failover":
-        return this.#house.failOver(fault.old);
+        return this.#failOver(fault.old);
     }
   }
 
@@ -146,9 +164,12 @@ export class Nemesis {
     const disk = this.#house.diskOf(name);
     const file = join(disk, "filled");
     const { bavail, bsize } = statfsSync(disk);
-    await run("fallocate", ["-l", String(bavail * bsize), file]);
+    // Others write meanwhile; what they have left over a second file takes.
+    await run("fallocate", ["-l", String(Math.floor(bavail * 0.98) * bsize), file]);
+    await run("dd", ["if=/dev/zero", `of=${file}.rest`, "bs=64K", "status=none"]).catch(() => undefined);
     return async () => {
       rmSync(file);
+      rmSync(`${file}.rest`);
       await this.#house.member(name).ready(HEAL_MS);
     };
   }
@@ -157,6 +178,31 @@ export class Nemesis {
     const file = this.#house.clockFileOf(name);
     writeFileSync(file, `${jumpMs < 0 ? "" : "+"}${jumpMs / 1_000}\n`);
     return Promise.resolve(() => Promise.resolve(writeFileSync(file, "+0\n")));
+  }
+
+  /** Promotes the standby, whatever becomes of the old primary; later that is made into a standby. */
+  async #failOver(old: OldPrimary): Promise<Heal> {
+    const { record } = this.#house;
+    const { primary } = record;
+    let heal: Heal = () => Promise.resolve();
+    if (old === "killed") await primary.kill();
+    if (old === "frozen") heal = await pause(this.#house.processesOn(primary.name));
+    if (old === "cut") {
+      const others = [...this.#house.members.keys()].filter((name) => name !== primary.name);
+      heal = await this.#cut(
+        others.flatMap((name) => [
+          { deaf: primary.name, mute: name },
+          { deaf: name, mute: primary.name },
+        ]),
+      );
+    }
+    await record.promote();
+    return async () => {
+      // The old one is back among the others, and does not know.
+      await heal();
+      if (old !== "killed") await sleep(OLD_PRIMARY_MS);
+      await record.rebuild();
+    };
   }
 
   /** As an upgrade does: one ends in its own time and is back before the next. */

@@ -135,7 +135,7 @@ function planFault(random: Random, kind: FaultKind, targets: Targets): PlannedFa
     case "partition":
       return { kind, cuts: planCuts(random, targets), holdMs: random.integer(2_000, 15_000) };
     case "slow": {
-      const link = { delayMs: random.integer(10, 200), jitterMs: random.integer(0, 100), loss: random.uniform(0, 0.1) };
+      const link = { delayMs: random.integer(5, 80), jitterMs: random.integer(0, 40), loss: random.uniform(0, 0.04) };
       return { kind, victim: anyOf(random, targets), link, holdMs: random.integer(4_000, 15_000) };
     }
     case "disk": {
