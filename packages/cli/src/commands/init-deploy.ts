@@ -12,7 +12,6 @@ export interface InitDeployOptions {
 
 const PASSWORD_BYTES = 24;
 const KEY_BYTES = 32;
-const MEBIBYTE = 1024 * 1024;
 /**
  * Files of compose are mounted as they are, and the processes that read them are not their owner: whoever may not walk into
  * the folder cannot read them either.
@@ -57,7 +56,7 @@ export async function initDeploy(path: string, options: InitDeployOptions): Prom
   const password = values["postgres-password"];
   await keep("secrets/database-url", `postgres://millrace:${password}@postgres:5432/millrace\n`);
   await keep(".env", environment(options));
-  await writeFile(join(secrets, "nats.conf"), natsConfiguration(values), { mode: FILE_MODE });
+  await writeFile(join(secrets, "nats-users.conf"), natsConfiguration(values), { mode: FILE_MODE });
   const text = [
     written.length === 0 ? "every secret is there already" : `wrote ${written.join(", ")} in ${folder}`,
     "keep secrets/master-key somewhere else too: without it nobody can read the variables and accounts in a backup",
@@ -84,20 +83,12 @@ MILLRACE_APPARMOR_PROFILE=unconfined
 `;
 }
 
-/** NATS reads JSON. The monitoring port is the container's own: its health check asks there. */
+/** NATS reads JSON. */
 function natsConfiguration(values: Readonly<Record<string, string>>): string {
   const passwords = {
     gateway: values["nats-gateway-password"]!,
     scheduler: values["nats-scheduler-password"]!,
     runner: values["nats-runner-password"]!,
   };
-  const configuration = {
-    port: 4222,
-    http: "127.0.0.1:8222",
-    max_payload: 8 * MEBIBYTE,
-    max_pending: 64 * MEBIBYTE,
-    jetstream: { store_dir: "/data", max_memory_store: 256 * MEBIBYTE, max_file_store: 4096 * MEBIBYTE },
-    authorization: { users: natsUsers(passwords) },
-  };
-  return `${JSON.stringify(configuration, null, 2)}\n`;
+  return `${JSON.stringify({ authorization: { users: natsUsers(passwords) } }, null, 2)}\n`;
 }
