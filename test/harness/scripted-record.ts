@@ -2,14 +2,16 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before } from "node:test";
-import { openLogStream, wire, type LogStream } from "@millrace/bus";
+import { openLogSink, openLogStream, wire, type LogSink, type LogStream } from "@millrace/bus";
 import { PlatformError, type Change, type messages, type StepResult } from "@millrace/core";
 import { runApi, step, workflowApi } from "@millrace/protocol";
 import { openCommitter, type Committer, type LogRecord } from "@millrace/store";
+import { mac, SCRIPTED_RUNNER, withToken } from "./scripted-runner.ts";
 import { accept, startTestGateways, type ClientOptions, type TestGateways } from "./test-gateway.ts";
 export let house: TestGateways;
 export let owner: ScriptedOwner;
 export let lines: LogStream;
+let sink: LogSink;
 
 /** Starts the house before the tests of a file and closes it behind them. */
 export function useScriptedOwner(): void {
@@ -21,7 +23,8 @@ export function useScriptedOwner(): void {
       MILLRACE_TAIL_READERS_MAX: "3",
     });
     owner = await ScriptedOwner.start(house);
-    lines = openLogStream(house.bus);
+    lines = openLogStream(house.bus, mac);
+    sink = openLogSink(house.bus, SCRIPTED_RUNNER.runner);
     await lines.ensure();
   });
 
@@ -64,11 +67,11 @@ export class ScriptedOwner {
   }
 
   accept(submit: messages.Submit): Promise<void> {
-    return this.commit({ kind: "accept", ...submit, sequence: ++this.#sequence });
+    return this.commit({ kind: "accept", ...submit, parked: false, sequence: ++this.#sequence });
   }
 
   update({ partition, runId }: messages.Submit, done: StepResult | null): Promise<void> {
-    const marks = { assignment: 1, startTimeMs: Date.now(), wakeTimeMs: null, deaths: 0 };
+    const marks = { assignment: 1, startTimeMs: Date.now(), wakeTimeMs: null, deaths: [] };
     return this.commit({ kind: "update", partition, runId, state: "RUNNING", ...marks, step: done });
   }
 
@@ -158,7 +161,7 @@ export function publish(
   sequences: number[],
   projectId = house.projectId,
 ): void {
-  lines.publish({
+  const batch = {
     handing: { partition, runId, assignment: 1 },
     projectId,
     workflowId: spec.workflowId,
@@ -166,7 +169,8 @@ export function publish(
       ...{ sequence, time: new Date(), stream: step.LogStream.STDERR, continued: false },
       ...{ path: "steps/1", text: `live ${sequence}` },
     })),
-  });
+  };
+  sink.publish(withToken(batch));
 }
 
 export const shown = (entries: readonly runApi.LogEntry[]) => entries.map(({ text }) => text);

@@ -62,6 +62,7 @@ export class Client {
         ...{ eventJson: NOTHING, contextJson: NOTHING, eventFallsBackToBody: false, triggerKind: "http" },
         ...{ traceParent: "", traceId: "", createTimeMs: this.simulation.nowMs },
       },
+      priority: this.plan.priority,
       idempotencyKey: key,
       gateway: gateway.name,
       wantsAnswer: respond !== null,

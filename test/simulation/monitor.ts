@@ -1,4 +1,4 @@
-import { isBehind, nextStepPath, type messages } from "@millrace/core";
+import { isBefore, isBehind, nextStepPath, type messages, type QueueKey } from "@millrace/core";
 import { pathOf, type Environment } from "./environment.ts";
 import { LIMITED } from "./run-plan.ts";
 import type { Simulation } from "./simulation.ts";
@@ -10,8 +10,8 @@ export class Monitor {
   /** Runs whose cancel a client holds. */
   readonly cancelled = new Set<string>();
   readonly environments: Environment[] = [];
-  /** Order of acceptance of the limited workflow's runs. */
-  readonly sequences = new Map<string, number>();
+  /** Places of the limited workflow's runs in its queue. */
+  readonly places = new Map<string, QueueKey>();
   private readonly begun = new Set<string>();
   private readonly simulation: Simulation;
 
@@ -45,9 +45,11 @@ export class Monitor {
     const { runId } = environment;
     this.checkLimit(environment);
     if (this.begun.has(runId)) return;
-    for (const [other, sequence] of this.sequences) {
+    const mine = this.places.get(runId)!;
+    for (const [other, place] of this.places) {
       const waits = !this.begun.has(other) && this.simulation.postgres.hot.has(other);
-      if (waits && sequence < this.sequences.get(runId)!) {
+      // One with a higher priority may have come when this one was on its way already.
+      if (waits && place.priority === mine.priority && isBefore(place, mine)) {
         this.simulation.fail("run", runId, "starts before run", other, "which was accepted earlier");
       }
     }
@@ -69,8 +71,10 @@ export class Monitor {
     const { kind, hurt, postgres } = this.simulation;
     const row = postgres.hot.get(runId);
     const suspends = row?.pauses ?? 0;
-    // Each suspend closes one number, and its resumption takes the next; a takeover may cost one.
-    if (kind === "one" && row && postgres.isOfCurrentOwner(row) && assignment > 1 + 2 * suspends) {
+    // Each suspend closes one number, and its resumption takes the next; a takeover may cost one. A parked run takes its first
+    // number with a commit.
+    const parked = row?.wasParked === true ? 1 : 0;
+    if (kind === "one" && row && postgres.isOfCurrentOwner(row) && assignment > 1 + parked + 2 * suspends) {
       this.simulation.fail("one lost message cost run", runId, "its assignment", assignment - 1);
     }
     if (kind !== "nats" && kind !== "sched" && kind !== "one") return;

@@ -13,10 +13,7 @@ import type { Random } from "./random.ts";
 /** The insides of an owner that a planted mistake reaches into; never used outside of planted mistakes. */
 interface Insides {
   state: {
-    owned: Map<
-      number,
-      { runs: Map<string, InsideRun>; sleepers: { isFresh: () => boolean; isFreshInPage: () => boolean } }
-    >;
+    owned: Map<number, { runs: Map<string, InsideRun>; departures: { isFresh: () => boolean } }>;
     ownership: { isLeased: () => boolean };
     move(part: unknown, run: InsideRun, phase: string): void;
     giveUp(part: unknown, run: InsideRun): void;
@@ -50,7 +47,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   const insides = brain as unknown as Insides;
   if (mutations.has("reuse_assignment")) reuseAssignments(insides);
   if (mutations.has("page_of_the_past")) {
-    for (const { sleepers } of insides.state.owned.values()) sleepers.isFresh = sleepers.isFreshInPage = () => true;
+    for (const { departures } of insides.state.owned.values()) departures.isFresh = () => true;
   }
   if (touched.has(brain)) return;
   touched.add(brain);

@@ -41,6 +41,7 @@ export const MUTATIONS = {
   resume_acked_early: "a resume is acknowledged before its commit",
   page_of_the_past: "a paused run is taken from a page although it has moved on while the page was read",
   executions_forgotten: "a new owner counts the executions of a step anew, so that a committed one runs again",
+  queues_forgotten: "a new owner does not ask which workflows have parked runs",
   wake_early: "an owner wakes paused runs a second before their time",
 } as const;
 

@@ -1,4 +1,5 @@
 import {
+  isBefore,
   isResumePath,
   nextStepPath,
   parseStepPath,
@@ -10,12 +11,16 @@ import {
   type Change,
   type CommitBatch,
   type CommitOutcome,
+  type DeathCause,
   type EndChange,
   type FoundRun,
   type LoadedPartition,
+  type LoadedQueue,
   type LoadedRun,
   type OutboxMessage,
   type OutboxPage,
+  type QueuePage,
+  type QueueQuery,
   type RecordedRun,
   type RunState,
   type StepResult,
@@ -38,7 +43,9 @@ export interface Row {
   steps: StepResult[];
   startTimeMs: number | null;
   wakeTimeMs: number | null;
-  deaths: number;
+  deaths: readonly DeathCause[];
+  parked: boolean;
+  wasParked: boolean;
   /** How often it has paused. */
   pauses: number;
   /** All executions of steps that are committed, those that were superseded too. */
@@ -188,9 +195,10 @@ export class PostgresModel {
     if (idempotencyKey !== "" && !this.claimKey(`${spec.workflowId}/${idempotencyKey}`, runId)) return false;
     this.hot.set(runId, {
       ...{ runId, accept: change, state: "PENDING", assignment: 1, steps: [] },
-      ...{ startTimeMs: null, wakeTimeMs: null, deaths: 0, pauses: 0, executions: new Set() },
+      ...{ startTimeMs: null, wakeTimeMs: null, deaths: [], pauses: 0, executions: new Set() },
+      ...{ parked: change.parked, wasParked: change.parked },
     });
-    if (spec.workflowId === `w${LIMITED}`) simulation.monitor.sequences.set(runId, change.sequence);
+    if (spec.workflowId === `w${LIMITED}`) simulation.monitor.places.set(runId, change);
     return true;
   }
 
@@ -225,6 +233,8 @@ export class PostgresModel {
     row.startTimeMs = change.startTimeMs;
     row.wakeTimeMs = change.wakeTimeMs;
     row.deaths = change.deaths;
+    row.parked = change.parked ?? row.parked;
+    row.wasParked ||= row.parked;
   }
 
   /** The execution's name tells the assignment that it belongs to, also of a run given up. What ends a pause belongs to none. */
@@ -267,6 +277,7 @@ export class PostgresModel {
     if (this.history.has(row.runId)) this.simulation.fail("run", row.runId, "reaches a second end");
     if (change.step) this.addStep(row, change.step);
     row.state = change.state;
+    row.parked = false;
     this.hot.delete(row.runId);
     this.history.set(row.runId, row);
     this.simulation.log("pg: run", row.runId, change.state);
@@ -310,9 +321,42 @@ export class PostgresModel {
     const rows = this.rowsOf(partition);
     const wakes = this.simulation.has("wake_lost_at_takeover") ? [] : rows.filter((row) => row.state === "SUSPENDED");
     return {
-      rows: rows.filter((row) => row.state !== "SUSPENDED").map((row) => this.loaded(row)),
+      rows: rows.filter((row) => row.state !== "SUSPENDED" && !row.parked).map((row) => this.loaded(row)),
+      queues: this.queuesOf(rows),
       nextWakeMs: earliest(wakes),
       outbox: this.outboxPage(partition),
+    };
+  }
+
+  private queuesOf(rows: readonly Row[]): LoadedQueue[] {
+    if (this.simulation.has("queues_forgotten")) return [];
+    const parked = Map.groupBy(rows.filter(isParked), ({ accept }) => accept.spec.workflowId);
+    return [...parked].map(([workflowId, all]) => {
+      const { priority, sequence } = all.map(({ accept }) => accept).sort(byPlace)[0]!;
+      return { workflowId, projectId: "p", parked: all.length, first: { priority, sequence } };
+    });
+  }
+
+  /** Parked runs from a place on, in the order in which they start. */
+  pageQueues(process: Process, queries: readonly QueueQuery[], reply: Reply<readonly (QueuePage | undefined)[]>): void {
+    this.call(
+      process,
+      (answer) => {
+        const pages = queries.map((query) => this.queuePage(query));
+        this.perhapsLate(() => answer(pages));
+      },
+      reply,
+    );
+  }
+
+  private queuePage({ partition, epoch, workflowId, from, runsMax }: QueueQuery): QueuePage | undefined {
+    if (this.partitions[partition]!.epoch !== epoch) return undefined;
+    const all = this.rowsOf(partition).filter((row) => isParked(row) && row.accept.spec.workflowId === workflowId);
+    const rows = all.sort((a, b) => byPlace(a.accept, b.accept)).filter(({ accept }) => !isBefore(accept, from));
+    const next = rows[runsMax]?.accept;
+    return {
+      rows: rows.slice(0, runsMax).map((row) => this.loaded(row)),
+      next: next && { priority: next.priority, sequence: next.sequence },
     };
   }
 
@@ -343,17 +387,18 @@ export class PostgresModel {
       process,
       (answer) => {
         const pages = new Map<number, WakePage>();
-        for (const [partition, { epoch, readToMs }] of queries) {
-          if (this.partitions[partition]!.epoch !== epoch) continue;
-          const later = this.rowsOf(partition).filter((row) => (row.wakeTimeMs ?? -1) > readToMs);
+        for (const [partition, query] of queries) {
+          if (this.partitions[partition]!.epoch !== query.epoch) continue;
+          const later = this.rowsOf(partition).filter((row) => row.wakeTimeMs !== null && isBehindPlace(row, query));
+          later.sort((a, b) => a.wakeTimeMs! - b.wakeTimeMs! || (a.runId < b.runId ? -1 : 1));
           const due = later.filter((row) => row.wakeTimeMs! <= untilMs);
-          due.sort((a, b) => a.wakeTimeMs! - b.wakeTimeMs!);
           const rows = due.slice(0, WAKE_PAGE);
-          const end = due.length > WAKE_PAGE ? rows.at(-1)!.wakeTimeMs! : untilMs;
-          const rest = later.filter((row) => row.wakeTimeMs! > end);
+          const last = due.length > WAKE_PAGE ? rows.at(-1) : undefined;
+          const end = { readToMs: last?.wakeTimeMs ?? untilMs, readToId: last?.runId ?? LAST_ID };
+          const rest = later.filter((row) => isBehindPlace(row, end));
           pages.set(partition, {
             rows: rows.map((row) => this.loaded(row)),
-            readToMs: end,
+            ...end,
             nextWakeMs: earliest(rest),
           });
         }
@@ -372,9 +417,10 @@ export class PostgresModel {
       process,
       (answer) => {
         const row = this.history.get(runId) ?? this.hot.get(runId);
-        const paused = row?.state === "SUSPENDED" ? this.loaded(row) : undefined;
+        const resting = row && (row.state === "SUSPENDED" || row.parked) ? this.loaded(row) : undefined;
         const resumedBy = this.resumedBy(runId, path);
-        this.perhapsLate(() => answer({ state: row?.state, paused, resumedBy }));
+        const found = { state: row?.state, resting, resumedBy };
+        this.perhapsLate(() => answer(found));
       },
       reply,
     );
@@ -438,14 +484,40 @@ export class PostgresModel {
   }
 }
 
+const LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+function isParked({ parked, state }: Row): boolean {
+  return parked && state !== "SUSPENDED";
+}
+
+function byPlace(a: AcceptChange, b: AcceptChange): number {
+  return isBefore(a, b) ? -1 : 1;
+}
+
+function isBehindPlace({ wakeTimeMs, runId }: Row, { readToMs, readToId }: Omit<WakeQuery, "epoch">): boolean {
+  return wakeTimeMs! > readToMs || (wakeTimeMs === readToMs && runId > readToId);
+}
+
 /** Small, so that more than one page is met. */
 const WAKE_PAGE = 1;
 const OUTBOX_PAGE = 1;
 
 function toLoadedRun({ accept, steps, ...row }: Row): LoadedRun {
-  const { partition, sequence, spec, input, gateway, wantsAnswer, wantsEnd } = accept;
+  const { partition, sequence, priority, spec, input, gateway, wantsAnswer, wantsEnd } = accept;
   const state = row.state as LoadedRun["state"];
-  return { ...row, partition, sequence, spec, input, gateway, wantsAnswer, wantsEnd, state, steps: [...steps] };
+  return {
+    ...row,
+    partition,
+    sequence,
+    priority,
+    spec,
+    input,
+    gateway,
+    wantsAnswer,
+    wantsEnd,
+    state,
+    steps: [...steps],
+  };
 }
 
 function earliest(rows: readonly Row[]): number | null {

@@ -29,6 +29,7 @@ export interface RunPlan {
   /** The step that starts another workflow, and what that does. */
   readonly child: { readonly step: number; readonly plan: RunPlan } | null;
   readonly cancelMs: number | null;
+  readonly priority: number;
   /** Idempotency key; empty for none. */
   readonly key: string;
 }
@@ -48,6 +49,7 @@ export function planRun(random: Random, key: string, isChild = false): RunPlan {
     pause,
     child: starts ? { step, plan: planRun(random, "", true) } : null,
     cancelMs: isChild ? null : random.choice([null, null, random.uniform(50, 6000)]),
+    priority: random.choice([0, 0, 1]),
     key: isChild ? "" : random.choice(["", key]),
   };
 }

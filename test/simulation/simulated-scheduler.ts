@@ -9,6 +9,7 @@ import {
   type OutboxBody,
   type OutboxMessage,
   type OwnerPort,
+  type QueueQuery,
   type RunnerMessages,
   type RunRequest,
   type Taken,
@@ -40,7 +41,10 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   private createBrain(): OwnerBrain {
     const { timing, random, mutations } = this.simulation;
-    const brain = new OwnerBrain({ scheduler: this.lease, partitionCount: PARTITIONS, timing }, this);
+    const brain = new OwnerBrain(
+      { scheduler: this.lease, partitionCount: PARTITIONS, timing, queueHeadRuns: this.simulation.headRuns },
+      this,
+    );
     mutateBrain(brain, mutations);
     this.later(random.uniform(0, timing.tickMs), () => this.tick());
     return brain;
@@ -202,6 +206,13 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     const { brain } = this;
     this.simulation.postgres.page(this, queries, untilMs, (pages) => {
       if (brain === this.brain) brain.onPaged(queries, pages);
+    });
+  }
+
+  pageQueues(queries: readonly QueueQuery[]): void {
+    const { brain } = this;
+    this.simulation.postgres.pageQueues(this, queries, (pages) => {
+      if (brain === this.brain) brain.onQueuesPaged(queries, pages);
     });
   }
 

@@ -82,6 +82,8 @@ export class Simulation {
   readonly hurt = new Set<string>();
   readonly lines: string[] = [];
   readonly kind: ScenarioKind;
+  /** Runs of a queue that an owner has in memory: few, so that the others are met in the record. */
+  readonly headRuns: number;
   faultsEndMs = 0;
   natsDownUntilMs = 0;
   private readonly blocked = new Map<string, number>();
@@ -102,6 +104,7 @@ export class Simulation {
       ["nats", 7],
       ["sched", 7],
     ] as const);
+    this.headRuns = this.random.choice([1, 2, 256]);
     this.monitor = new Monitor(this);
     this.postgres = new PostgresModel(this);
     this.leases = new LeaseBucket(this, "kv");
@@ -195,7 +198,13 @@ export class Simulation {
         ...{ eventJson: payload, contextJson: Buffer.from(context), eventFallsBackToBody: false },
         ...{ triggerKind: "workflow", traceParent: "", traceId, createTimeMs: timeMs },
       },
-      ...{ idempotencyKey: "", gateway, wantsAnswer: false, wantsEnd: false },
+      ...{
+        priority: this.postgres.plans.get(runId)!.priority,
+        idempotencyKey: "",
+        gateway,
+        wantsAnswer: false,
+        wantsEnd: false,
+      },
     };
   }
 

@@ -24,7 +24,7 @@ export {
   type PayloadReference,
 } from "./run/payload-reference.ts";
 export { RUN_BYTES_MAX } from "./run/run-size.ts";
-export { QUEUE_LIMIT_DEFAULT, type RunInput, type RunSpec } from "./run/run-spec.ts";
+export { PRIORITY_MAX, PRIORITY_MIN, QUEUE_LIMIT_DEFAULT, type RunInput, type RunSpec } from "./run/run-spec.ts";
 export type {
   ChildRun,
   ChildStart,
@@ -43,18 +43,29 @@ export type {
   Change,
   CommitBatch,
   CommitOutcome,
+  DeathCause,
   DeliveredChange,
   EndChange,
   FoundRun,
   LoadedPartition,
+  LoadedQueue,
   LoadedRun,
   OutboxBody,
   OutboxMessage,
   OutboxPage,
+  QueuePage,
   UpdateChange,
   WakePage,
 } from "./owner/record.ts";
-export type { GatewayMessages, OwnerPort, RunnerMessages, RunRequest, WakeQuery } from "./owner/owner-port.ts";
+export type {
+  GatewayMessages,
+  OwnerPort,
+  QueueQuery,
+  RunnerMessages,
+  RunRequest,
+  WakeQuery,
+} from "./owner/owner-port.ts";
+export { isBefore, type QueueKey } from "./owner/workflow-queue.ts";
 export type { OwnerSettings } from "./owner/owner-state.ts";
 export { Owner as OwnerBrain, type Taken } from "./owner/owner.ts";
 export { Holdings, type HoldingsSettings } from "./holdings/holdings.ts";
@@ -75,7 +86,14 @@ export { isBehind, nextStepPath, placeStep } from "./run/steps.ts";
 export { encodeContext, type ContextFacts, type ParentRun } from "./run/trigger-context.ts";
 export { DEATHS_MAX } from "./run/decide.ts";
 export type * as messages from "./messages.ts";
-export { encodeRunToken, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "./run/run-token.ts";
+export { isSealedFor, sealHanding } from "./run/handing-seal.ts";
+export {
+  encodeRunToken,
+  verifyRunnersToken,
+  verifyRunToken,
+  type RunTokenClaims,
+  type RunTokenMac,
+} from "./run/run-token.ts";
 export { encodeWorkflowDefinition } from "./workflow/encode-workflow-definition.ts";
 export type { DefinitionProblem } from "./workflow/field-reader.ts";
 export { parseWorkflowDefinition } from "./workflow/parse-workflow-definition.ts";

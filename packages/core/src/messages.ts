@@ -18,6 +18,8 @@ export interface Handing {
   readonly partition: number;
   readonly runId: string;
   readonly assignment: number;
+  /** From runners: proves to whoever did not send the `Assign` that this runner got it. */
+  readonly seal?: Buffer | undefined;
 }
 
 export interface Submit {
@@ -25,13 +27,17 @@ export interface Submit {
   readonly runId: string;
   readonly spec: RunSpec;
   readonly input: RunInput;
+  /** Higher ones start before others of their workflow. */
+  readonly priority: number;
   readonly idempotencyKey: string;
   readonly gateway: string;
   readonly wantsAnswer: boolean;
   readonly wantsEnd: boolean;
 }
 
-export type SubmitOutcome = "ACCEPTED" | "QUEUE_FULL" | "UNAVAILABLE";
+/** Why a run is not accepted. */
+export type SubmitRefusal = "QUEUE_FULL" | "PROJECT_QUEUE_FULL" | "UNAVAILABLE";
+export type SubmitOutcome = "ACCEPTED" | SubmitRefusal;
 
 export interface Accepted {
   readonly owner: Owner;
@@ -57,6 +63,8 @@ export interface Assign {
   readonly turn?: Turn | undefined;
   /** What the run had in /tmp; undefined when it had nothing there. */
   readonly tmp?: TmpSnapshot | undefined;
+  /** What the runner repeats in each `Handing`; the brains carry it only. */
+  readonly seal?: Buffer | undefined;
   /** Further runs of the same project that wait at this owner for the runner's pool. */
   readonly waiting: number;
 }

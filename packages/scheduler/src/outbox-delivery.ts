@@ -78,6 +78,7 @@ export class OutboxDelivery {
         traceId,
         createTimeMs: timeMs,
       },
+      priority: spec.priority ?? 0,
       idempotencyKey: "",
       gateway: this.settings.scheduler,
       wantsAnswer: false,

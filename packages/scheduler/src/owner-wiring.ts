@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus, BusSubscription, Channels, Leases } from "@millrace/bus";
 import { wire } from "@millrace/bus";
@@ -13,8 +12,10 @@ import {
   type OwnerSettings,
   type GatewayMessages,
   type OutboxMessage,
+  type QueueQuery,
   type RunnerMessages,
   type RunRequest,
+  type RunTokenMac,
   type Taken,
   type WakeQuery,
 } from "@millrace/core";
@@ -22,6 +23,7 @@ import type { Committer, Store } from "@millrace/store";
 import { TRACEPARENT_HEADER, type Logger, type Tracer } from "@millrace/telemetry";
 import { OutboxDelivery } from "./outbox-delivery.ts";
 import { RunSpans } from "./run-spans.ts";
+import { RunnerTrust } from "./runner-trust.ts";
 
 /** What an owner is wired to. */
 export interface OwnerDeps {
@@ -32,8 +34,10 @@ export interface OwnerDeps {
   readonly store: Pick<Store, "partitions" | "workflows">;
   readonly tracer: Tracer;
   readonly log: Logger;
-  /** MAC key of run tokens, 32 bytes. */
-  readonly tokenKey: Buffer;
+  /** Of run tokens and seals. */
+  readonly mac: RunTokenMac;
+  /** A submit has its answer. */
+  readonly onSettled: (outcome: messages.SubmitOutcome) => void;
   /** Called when memory and record may have parted: the process must end and begin again from the record. */
   readonly onFatal: (error: PlatformError) => void;
 }
@@ -43,7 +47,7 @@ const TOKEN_MARGIN_MS = 10 * 60_000;
 /** Pauses between repeats of a commit whose outcome is unknown. */
 const COMMIT_RETRY_MS = { first: 20, max: 1000 } as const;
 /** Most paused runs of a partition that are read at once. */
-const WAKE_PAGE = 200;
+const WAKE_PAGE = { runsMax: 200, bytesMax: 2 * 1024 ** 2 } as const;
 /** Most messages of a partition's outbox that are read at once. */
 const OUTBOX_PAGE = 500;
 
@@ -53,6 +57,7 @@ export class OwnerWiring implements OwnerPort {
   private readonly deps: OwnerDeps;
   private readonly settings: OwnerSettings;
   private readonly spans: RunSpans;
+  private readonly trust: RunnerTrust;
   private readonly outbox: OutboxDelivery;
   private readonly subscriptions = new Map<number, BusSubscription[]>();
   private readonly tickTimer: NodeJS.Timeout;
@@ -67,13 +72,16 @@ export class OwnerWiring implements OwnerPort {
     this.deps = deps;
     this.spans = new RunSpans(deps.tracer);
     this.brain = new OwnerBrain(settings, this);
+    this.trust = new RunnerTrust(this.brain, deps.bus, deps.mac);
     this.outbox = new OutboxDelivery(settings, deps, (id, reason, message) =>
       this.guard(() => this.brain.onUndeliverable(id, reason, message)),
     );
     this.unlisten.push(...this.listenForReceivers());
     const beats = deps.channels
       .heartbeat()
-      .listen((beat) => this.guard(() => this.brain.onHeartbeat(wire.heartbeatFromWire(beat))));
+      .listen((beat, { subject }) =>
+        this.guard(() => this.brain.onHeartbeat(this.trust.ofHeartbeat(wire.heartbeatFromWire(beat), subject))),
+      );
     this.unlisten.push(() => beats.unsubscribe());
     this.unlisten.push(deps.bus.onStatus((status) => this.guard(() => this.brain.onConnection(status.connected))));
     this.tickTimer = setInterval(() => this.tick(), settings.timing.tickMs);
@@ -136,9 +144,12 @@ export class OwnerWiring implements OwnerPort {
       channels.submit(partition).listen((message) => this.guard(() => this.onSubmit(wire.submitFromWire(message)))),
       channels.cancel(partition).listen((message) => this.guard(() => brain.onCancel(wire.cancelFromWire(message)))),
       channels.resume(partition).listen((message) => this.guard(() => brain.onResume(wire.resumeFromWire(message)))),
-      channels
-        .checkpoint(partition)
-        .listen((message) => this.guard(() => brain.onCheckpoint(wire.checkpointFromWire(message)))),
+      channels.checkpoint(partition).listen((message, { runner, subject }) =>
+        this.guard(() => {
+          const checkpoint = wire.checkpointFromWire(message);
+          if (this.trust.isOf(checkpoint.handing, runner, subject)) brain.onCheckpoint(checkpoint);
+        }),
+      ),
       channels.refused(partition).listen((message) => this.guard(() => brain.onRefused(wire.refusedFromWire(message)))),
     ];
   }
@@ -195,6 +206,7 @@ export class OwnerWiring implements OwnerPort {
   }
 
   submitSettled(runId: string, outcome: messages.SubmitOutcome): void {
+    this.deps.onSettled(outcome);
     this.spans.settled(runId, outcome, this.wallMs());
   }
 
@@ -216,7 +228,7 @@ export class OwnerWiring implements OwnerPort {
 
   private sendAssign(runner: string, message: messages.Assign): void {
     const traceParent = this.spans.assigned(message, this.wallMs());
-    const extras = { runToken: this.signToken(runner, message), traceParent };
+    const extras = { runToken: this.signToken(runner, message), seal: this.trust.seal(message, runner), traceParent };
     const headers = traceParent === "" ? undefined : { [TRACEPARENT_HEADER]: traceParent };
     try {
       this.deps.channels.assign(runner).send(wire.assignToWire(message, extras), headers);
@@ -234,7 +246,7 @@ export class OwnerWiring implements OwnerPort {
     const { projectId, workflowId, versionId } = spec;
     const expiresAtMs = this.wallMs() + runTimeLeftMs + TOKEN_MARGIN_MS;
     const claims = { projectId, workflowId, versionId, runId, assignment, runner, expiresAtMs };
-    return encodeRunToken(claims, (data) => createHmac("sha256", this.deps.tokenKey).update(data).digest());
+    return encodeRunToken(claims, this.deps.mac);
   }
 
   /** After what is being handled and what came with it: that is what makes groups under load. */
@@ -326,6 +338,12 @@ export class OwnerWiring implements OwnerPort {
   page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number): void {
     this.read("paused_runs.not_read", this.deps.store.partitions.page(queries, untilMs, WAKE_PAGE), (pages) =>
       this.brain.onPaged(queries, pages),
+    );
+  }
+
+  pageQueues(queries: readonly QueueQuery[]): void {
+    this.read("parked_runs.not_read", this.deps.store.partitions.pageQueues(queries), (pages) =>
+      this.brain.onQueuesPaged(queries, pages),
     );
   }
 

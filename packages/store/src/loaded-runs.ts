@@ -2,16 +2,20 @@ import { invariant, type LoadedRun, type RunSpec, type StepResult } from "@millr
 import type pg from "pg";
 import type { VersionSpec } from "./definitions/workflow-records.ts";
 import type { StepRow } from "./runs/step-detail.ts";
+import { decodeDeaths } from "./runs/deaths.ts";
 import { newestSteps, toStepResults } from "./runs/step-runs.ts";
 
 interface RunRow {
   id: string;
   partition: number;
   sequence: number;
+  priority: number;
+  parked: boolean;
   version_id: string;
   state: LoadedRun["state"];
   assignment: number;
   deaths: number;
+  death_causes: string;
   create_time: number;
   start_time: number | null;
   wake_time: number | null;
@@ -33,7 +37,8 @@ export async function loadRuns(
   parameters: readonly unknown[],
 ): Promise<LoadedRun[]> {
   const { rows } = await client.query<RunRow>(
-    `SELECT id, partition, sequence, version_id, state, assignment, deaths, create_time, start_time, wake_time,
+    `SELECT id, partition, sequence, priority, parked, version_id, state, assignment, deaths, death_causes, create_time,
+       start_time, wake_time,
        event_falls_back_to_body, wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context
      FROM runs WHERE ${condition} ORDER BY partition, sequence`,
     [...parameters],
@@ -79,6 +84,8 @@ function toLoadedRun(row: RunRow, spec: RunSpec, steps: readonly StepResult[]): 
     partition: row.partition,
     runId: row.id,
     sequence: row.sequence,
+    priority: row.priority,
+    parked: row.parked,
     spec,
     input: {
       eventJson: row.event,
@@ -96,7 +103,7 @@ function toLoadedRun(row: RunRow, spec: RunSpec, steps: readonly StepResult[]): 
     assignment: row.assignment,
     startTimeMs: row.start_time,
     wakeTimeMs: row.wake_time,
-    deaths: row.deaths,
+    deaths: decodeDeaths(row.deaths, row.death_causes),
     steps,
   };
 }

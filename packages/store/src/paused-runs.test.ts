@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRunId, type OutboxMessage, type Pause } from "@millrace/core";
+import { createRunId, type LoadedRun, type OutboxMessage, type Pause } from "@millrace/core";
 import { createAccept, createEnd, createScratchHouse, createStep, createUpdate } from "../test/scratch-house.ts";
 
 const PAUSE: Pause = {
@@ -12,6 +12,15 @@ const PAUSE: Pause = {
   childNumber: 0,
 };
 const DAY_MS = 86_400_000;
+
+const BEGINNING = { readToMs: 0, readToId: "00000000-0000-0000-0000-000000000000" };
+const LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+const ONE = { runsMax: 1, bytesMax: 1e6 };
+
+function bytesOf({ input, steps }: LoadedRun): number {
+  const inSteps = steps.map((step) => step.exportsJson.length + (step.returnValueJson?.length ?? 0));
+  return inSteps.reduce((sum, bytes) => sum + bytes, input.eventJson.length + input.contextJson.length);
+}
 
 describe("paused runs", () => {
   it("are read in pages by their wake time, however many there are, and not by a takeover", async () => {
@@ -33,23 +42,32 @@ describe("paused runs", () => {
     assert.deepEqual([found.rows.map(({ runId }) => runId), found.nextWakeMs], [[awake.runId], now]);
 
     const epoch = writer.epochs.get(3)!;
-    const read = async (readToMs: number, untilMs: number) =>
-      (await house.store.partitions.page(new Map([[3, { epoch, readToMs }]]), untilMs, 1)).get(3)!;
-    const first = await read(0, now + DAY_MS);
+    const read = async (place: { readToMs: number; readToId: string }, untilMs: number, bounds = ONE) =>
+      (await house.store.partitions.page(new Map([[3, { epoch, ...place }]]), untilMs, bounds)).get(3)!;
+    const first = await read(BEGINNING, now + DAY_MS);
+    const second = await read(first, now + DAY_MS);
+    const firstTwo = [runs[0]!.runId, runs[1]!.runId].sort();
     assert.deepEqual(
-      first.rows.map(({ runId }) => runId).sort(),
-      [runs[0]!.runId, runs[1]!.runId].sort(),
-      "both of a moment",
+      [...first.rows, ...second.rows].map(({ runId }) => runId),
+      firstTwo,
+      "a page ends between two of one moment",
     );
-    assert.deepEqual([first.readToMs, first.nextWakeMs], [now, now + 1000]);
+    assert.deepEqual([first.readToMs, first.readToId, first.nextWakeMs], [now, firstTwo[0], now]);
+    assert.deepEqual([second.readToMs, second.nextWakeMs], [now, now + 1000]);
     assert.deepEqual(first.rows[0]!.steps[0]!.pause, { ...PAUSE, wakeTimeMs: now });
-    const none = await read(now, now + 500);
+    const none = await read(second, now + 500);
     assert.deepEqual([none.rows, none.readToMs, none.nextWakeMs], [[], now + 500, now + 1000]);
-    const last = await read(now + 2000, now + DAY_MS);
+    const last = await read({ readToMs: now + 2000, readToId: LAST_ID }, now + DAY_MS);
     assert.deepEqual([last.rows.length, last.nextWakeMs], [1, null]);
+    const bounded = await read(BEGINNING, now + DAY_MS, { runsMax: 10, bytesMax: bytesOf(first.rows[0]!) * 3 });
+    assert.deepEqual([bounded.rows.length, bounded.nextWakeMs], [3, now + 1000], "bounded by bytes, steps included");
 
     await house.store.partitions.take([3]);
-    assert.equal((await house.store.partitions.page(new Map([[3, { epoch, readToMs: 0 }]]), now, 1)).size, 0, "moved");
+    assert.equal(
+      (await house.store.partitions.page(new Map([[3, { epoch, ...BEGINNING }]]), now, ONE)).size,
+      0,
+      "moved",
+    );
   });
 
   it("keep each execution of a step, and show the newest with what ended its pause", async () => {
@@ -71,12 +89,12 @@ describe("paused runs", () => {
     const resume = { ...createStep(0), path: "steps/0/runs/2/resume", executionId: "request" };
     const unresumed = await house.store.partitions.find(run.runId, "steps/0/runs/2");
     assert.deepEqual(
-      [unresumed.state, unresumed.resumedBy, unresumed.paused?.steps.length],
+      [unresumed.state, unresumed.resumedBy, unresumed.resting?.steps.length],
       ["SUSPENDED", undefined, 1],
     );
     await writer.commit(createUpdate(run, { state: "PENDING", assignment: 4, step: resume }));
     const found = await house.store.partitions.find(run.runId, "steps/0/runs/2");
-    assert.deepEqual([found.state, found.resumedBy, found.paused], ["PENDING", "request", undefined]);
+    assert.deepEqual([found.state, found.resumedBy, found.resting], ["PENDING", "request", undefined]);
     assert.equal((await house.store.partitions.find(run.runId, "steps/0")).resumedBy, undefined);
 
     const [loaded] = (await house.store.partitions.load(writer.epochs)).get(3)!.rows;

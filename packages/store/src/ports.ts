@@ -5,6 +5,8 @@ import type {
   LoadedPartition,
   OutboxPage,
   PlatformError,
+  QueuePage,
+  QueueQuery,
   WakePage,
   WakeQuery,
 } from "@millrace/core";
@@ -30,6 +32,13 @@ export interface Committer {
   close(): Promise<void>;
 }
 
+/** Bounds of what is read of one partition at once. */
+export interface PageBounds {
+  readonly runsMax: number;
+  /** Of payloads; the first run comes whatever its size. */
+  readonly bytesMax: number;
+}
+
 /** Ownership of partitions. */
 export interface Partitions {
   /** How many there are; fixed when the house was created. */
@@ -40,8 +49,14 @@ export interface Partitions {
   take(partitions: readonly number[]): Promise<Map<number, number>>;
   /** What is in partitions whose epoch is still the given one, in a new snapshot; the others are missing. */
   load(epochs: ReadonlyMap<number, number>): Promise<ReadonlyMap<number, LoadedPartition>>;
-  /** At most `limit` paused runs of each partition that wake by a time, earliest first; moved partitions are missing. */
-  page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number, limit: number): Promise<ReadonlyMap<number, WakePage>>;
+  /** Paused runs of each partition that wake by a time, earliest first; moved partitions are missing. */
+  page(
+    queries: ReadonlyMap<number, WakeQuery>,
+    untilMs: number,
+    bounds: PageBounds,
+  ): Promise<ReadonlyMap<number, WakePage>>;
+  /** Parked runs for each query, in the order in which they start; undefined for partitions whose epoch has moved. */
+  pageQueues(queries: readonly QueueQuery[]): Promise<readonly (QueuePage | undefined)[]>;
   /** Where a run is, and which request ended the pause at a step run's address. */
   find(runId: string, path: string): Promise<FoundRun>;
   /** The oldest messages of a partition's outbox. */

@@ -152,6 +152,8 @@ export function createAccept(spec: RunSpec, given: Partial<AcceptChange> & { tim
     partition: 3,
     runId: createRunId(timeMs, randomBytes(10)),
     sequence: ++sequence,
+    priority: 0,
+    parked: false,
     spec,
     input: {
       eventJson: bytes('{"body":{"name":"Bulbasaur"}}'),
@@ -192,7 +194,7 @@ export function createStep(index: number, given: Partial<StepResult> = {}): Step
 /** A run that goes on. */
 export function createUpdate(run: AcceptChange, given: Partial<UpdateChange> = {}): UpdateChange {
   const { partition, runId } = run;
-  const marks = { assignment: 1, startTimeMs: 1_700_000_000_000, wakeTimeMs: null, deaths: 0 };
+  const marks = { assignment: 1, startTimeMs: 1_700_000_000_000, wakeTimeMs: null, deaths: [] };
   return { kind: "update", partition, runId, state: "RUNNING", ...marks, step: null, ...given };
 }
 

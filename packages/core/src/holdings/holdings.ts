@@ -102,8 +102,8 @@ export class Holdings {
   // From owners
 
   onAssign(assign: Assign): void {
-    const { owner, runId, assignment, stampMs } = assign;
-    const handing = { partition: owner.partition, runId, assignment };
+    const { owner, runId, assignment, stampMs, seal } = assign;
+    const handing = { partition: owner.partition, runId, assignment, seal };
     const key = keyOf(handing);
     if (!this.admit(owner) || this.seen.has(key)) return;
     const held = this.held.get(runId);

@@ -114,5 +114,6 @@ function mergeChange(first: Change, second: Change): UpdateChange | EndChange {
   const step = second.step ?? first.step;
   const startTimeMs = second.startTimeMs ?? first.startTimeMs;
   const outbox = first.outbox && second.outbox ? [...first.outbox, ...second.outbox] : (second.outbox ?? first.outbox);
-  return { ...second, step, startTimeMs, outbox };
+  if (second.kind === "end") return { ...second, step, startTimeMs, outbox };
+  return { ...second, step, startTimeMs, outbox, parked: second.parked ?? first.parked };
 }

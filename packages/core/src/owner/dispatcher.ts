@@ -6,7 +6,7 @@ import type { PartitionState } from "./partition-state.ts";
 import type { RunnerEntry } from "./runner-table.ts";
 import type { WorkflowQueue } from "./workflow-queue.ts";
 
-/** Gives waiting runs to runners: fair between workflows, in the order of acceptance within one. */
+/** Gives waiting runs to runners: fair between workflows, by priority and in the order of acceptance within one. */
 export class Dispatcher {
   private readonly state: OwnerState;
 
@@ -38,9 +38,9 @@ export class Dispatcher {
 
   private startNext(queue: WorkflowQueue, part: PartitionState): boolean {
     const { state } = this;
-    const run = queue.peek()!;
+    const run = queue.peek();
     const nowMs = state.port.nowMs();
-    if (!state.isCurrent(part) || run.notBeforeMs > nowMs || !this.mayStart(queue, part, nowMs)) return false;
+    if (!run || !state.isCurrent(part) || run.notBeforeMs > nowMs || !this.mayStart(queue, part, nowMs)) return false;
     const entry = state.runners.choose(run, nowMs);
     if (!entry) return false;
     this.start(part, run, entry);

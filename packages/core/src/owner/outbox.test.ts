@@ -25,7 +25,7 @@ function outboxOf() {
   const clock = { nowMs: 0 };
   const sent: OutboxMessage[] = [];
   const gone: string[] = [];
-  const part = new PartitionState(owner, 0);
+  const part = new PartitionState(owner, 0, { runs: 256, bytes: 1e6 });
   const reads: number[] = [];
   const state = {
     owned: new Map([[1, part]]),

@@ -1,7 +1,8 @@
 import type { Submit } from "../messages.ts";
+import type { RunInput } from "../run/run-spec.ts";
 import type { RunState } from "../run/run-state.ts";
 import type { StepResult } from "../run/step-result.ts";
-import type { LoadedRun } from "./record.ts";
+import type { DeathCause, LoadedRun } from "./record.ts";
 
 /**
  * Where a run stands in its owner's memory.
@@ -11,7 +12,7 @@ import type { LoadedRun } from "./record.ts";
  * - `ASSIGNING`: the commit of a further assignment number is in flight.
  * - `RUNNING`: assigned; `heardAtMs` says when its runner last spoke for it.
  * - `DOUBT`: loaded at a takeover, possibly assigned: a runner that lists it is adopted, silence makes it pending.
- * - `SUSPENDING`, `RESUMING`, `ENDING`, `CANCELLING`: the commit of that is in flight.
+ * - `SUSPENDING`, `RESUMING`, `ENDING`, `CANCELLING`, `PARKING`: the commit of that is in flight. A parked run leaves the memory.
  * - `SUSPENDED`: paused, and wakes soon; holds no slot. Runs that wake later are not in memory at all.
  */
 export type Phase =
@@ -23,6 +24,7 @@ export type Phase =
   | "SUSPENDING"
   | "SUSPENDED"
   | "RESUMING"
+  | "PARKING"
   | "ENDING"
   | "CANCELLING";
 
@@ -34,10 +36,17 @@ const IN_FLIGHT: ReadonlySet<Phase> = new Set([
   "ENDING",
   "SUSPENDING",
   "RESUMING",
+  "PARKING",
 ]);
 
 /** Phases in which the run takes no place in its workflow's concurrency limit. */
-const PLACELESS: ReadonlySet<Phase> = new Set(["PENDING", "SUSPENDED", "RESUMING", "ACCEPTING"]);
+const PLACELESS: ReadonlySet<Phase> = new Set(["PENDING", "SUSPENDED", "RESUMING", "PARKING", "ACCEPTING"]);
+
+/** Phases in which the run counts towards its workflow's queue. */
+const WAITING: ReadonlySet<Phase> = new Set(["ACCEPTING", "PENDING", "PARKING"]);
+
+/** What a run costs in memory beside its payloads, roughly. */
+const RUN_OVERHEAD_BYTES = 2_000;
 
 /** An unfinished run in its owner's memory. */
 export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer"> {
@@ -53,7 +62,12 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
   committedSteps: number;
   startTimeMs: number | null;
   wakeTimeMs: number | null;
-  deaths: number;
+  /** Own deaths since its last checkpoint, oldest first. */
+  deaths: readonly DeathCause[];
+  /** True when the record says that it is parked: it may leave the memory without a commit. */
+  parked: boolean;
+  /** What it holds in memory while it waits, roughly. */
+  bytes: number;
   /** True while the current number may go out without a commit of its own. */
   fresh: boolean;
   /** True once the run is in the record. */
@@ -73,7 +87,14 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
 
 /** A run just submitted. */
 export function acceptRun(submit: Submit, sequence: number): OwnedRun {
-  return { ...unassigned(), ...pick(submit), sequence, phase: "ACCEPTING", state: "PENDING" };
+  return {
+    ...unassigned(),
+    ...pick(submit),
+    sequence,
+    bytes: bytesOf(submit.input, []),
+    phase: "ACCEPTING",
+    state: "PENDING",
+  };
 }
 
 /** A run found at a takeover, or paged in. Who waited for its answer was told when it paused. */
@@ -83,7 +104,10 @@ export function loadRun(row: LoadedRun): OwnedRun {
     ...pick(row),
     wantsAnswer: row.wantsAnswer && !row.steps.some(({ pause }) => pause),
     sequence: row.sequence,
-    phase: row.state === "SUSPENDED" ? "SUSPENDED" : "DOUBT",
+    bytes: bytesOf(row.input, row.steps),
+    // What is parked was given to nobody under its number; `RUNNING` comes of releases that knew no parking.
+    phase: row.state === "SUSPENDED" ? "SUSPENDED" : row.parked && row.state === "PENDING" ? "PENDING" : "DOUBT",
+    parked: row.parked,
     state: row.state,
     assignment: row.assignment,
     steps: [...row.steps],
@@ -94,6 +118,11 @@ export function loadRun(row: LoadedRun): OwnedRun {
     committed: true,
     marked: row.state === "RUNNING",
   };
+}
+
+/** True while the run counts towards its workflow's queue. */
+export function isWaiting(phase: Phase): boolean {
+  return WAITING.has(phase);
 }
 
 /** True while a commit in flight decides about the run. */
@@ -112,8 +141,18 @@ export function isLimited(run: OwnedRun): boolean {
 }
 
 function pick(source: Submit | LoadedRun) {
-  const { partition, runId, spec, input, gateway, wantsAnswer, wantsEnd } = source;
-  return { partition, runId, spec, input, gateway, wantsAnswer, wantsEnd };
+  const { partition, runId, spec, input, priority, gateway, wantsAnswer, wantsEnd } = source;
+  return { partition, runId, spec, input, priority, gateway, wantsAnswer, wantsEnd };
+}
+
+/** What payloads of a run hold in memory. */
+export function bytesOf({ eventJson, contextJson }: RunInput, steps: readonly StepResult[]): number {
+  let bytes = RUN_OVERHEAD_BYTES + eventJson.length + contextJson.length;
+  for (const { exportsJson, returnValueJson, response, pause, resumption } of steps) {
+    bytes += RUN_OVERHEAD_BYTES + exportsJson.length + (returnValueJson?.length ?? 0) + (response?.body.length ?? 0);
+    bytes += (pause?.contextJson.length ?? 0) + (resumption?.dataJson.length ?? 0);
+  }
+  return bytes;
 }
 
 function unassigned() {
@@ -123,7 +162,8 @@ function unassigned() {
     committedSteps: 0,
     startTimeMs: null,
     wakeTimeMs: null,
-    deaths: 0,
+    deaths: [] as readonly DeathCause[],
+    parked: false,
     fresh: false,
     committed: false,
     runner: "",

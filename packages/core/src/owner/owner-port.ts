@@ -13,6 +13,7 @@ import type {
   SubmitOutcome,
 } from "../messages.ts";
 import type { CommitBatch, OutboxMessage } from "./record.ts";
+import type { QueueKey } from "./workflow-queue.ts";
 
 /** What a run is looked up for when it is not in memory. */
 export type RunRequest =
@@ -62,14 +63,30 @@ export interface OwnerPort {
   findRun(partition: number, epoch: number, request: RunRequest): void;
   /** Read paused runs that wake after `readToMs` of their partition and until then, earliest first → `onPaged`. */
   page(partitions: ReadonlyMap<number, WakeQuery>, untilMs: number): void;
+  /** Read parked runs → `onQueuesPaged`. */
+  pageQueues(queries: readonly QueueQuery[]): void;
   /** Send a message to the owner of another run; may be lost → `onUndeliverable` when it can never arrive. */
   deliver(message: OutboxMessage): void;
   /** Read a partition's outbox from its beginning → `onOutboxRead`. */
   readOutbox(partition: number, epoch: number): void;
 }
 
-/** Where to go on with paging in a partition's paused runs. */
+/** Where to go on with paging in a partition's paused runs: behind this moment, and at it behind this id. */
 export interface WakeQuery {
   readonly epoch: number;
   readonly readToMs: number;
+  readonly readToId: string;
+}
+
+/** Where to go on with paging in the parked runs of a workflow. */
+export interface QueueQuery {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly workflowId: string;
+  /** The first one that is wanted. */
+  readonly from: QueueKey;
+  /** Most runs. */
+  readonly runsMax: number;
+  /** Most bytes of their payloads; the first one comes whatever its size. */
+  readonly bytesMax: number;
 }

@@ -1,16 +1,19 @@
 import type { Handing } from "../messages.ts";
-import type { Decision } from "../run/decide.ts";
+import { decidePark, type Decision } from "../run/decide.ts";
 import { placeStep } from "../run/steps.ts";
 import type { Timing } from "../timing.ts";
 import { CommitQueue, type Effect } from "./commit-queue.ts";
-import { holdsPlace, type OwnedRun, type Phase } from "./owned-run.ts";
+import { holdsPlace, isWaiting, type OwnedRun, type Phase } from "./owned-run.ts";
 import type { OwnerPort } from "./owner-port.ts";
 import { Ownership } from "./ownership.ts";
 import type { PartitionState } from "./partition-state.ts";
 import { Outbox } from "./outbox.ts";
-import type { Change, OutboxMessage } from "./record.ts";
+import type { Change, LoadedQueue, OutboxMessage } from "./record.ts";
 import { RunnerTable } from "./runner-table.ts";
-import type { WorkflowQueue } from "./workflow-queue.ts";
+import type { HeadBounds, WorkflowQueue } from "./workflow-queue.ts";
+
+const HEAD_RUNS_DEFAULT = 256;
+const HEAD_BYTES_DEFAULT = 4 * 1024 ** 2;
 
 /** Fixed settings of an owner. */
 export interface OwnerSettings {
@@ -22,6 +25,10 @@ export interface OwnerSettings {
   readonly commitChangesMax?: number;
   /** Most changes waiting for a commit before submits are turned away. Default 20,000. */
   readonly commitQueueMax?: number;
+  /** Most runs of one workflow's queue that are in memory; the others wait in the record. Default 256. */
+  readonly queueHeadRuns?: number;
+  /** Most bytes of them. Default 4 MiB. */
+  readonly queueHeadBytes?: number;
 }
 
 /** The memory of an owner, shared by its parts, with the moves that keep it consistent. */
@@ -37,6 +44,10 @@ export class OwnerState {
   readonly outbox = new Outbox(this);
   /** Workflows with waiting runs, next to be served first. */
   readonly ready = new Map<WorkflowQueue, PartitionState>();
+  /** Workflows whose parked runs are to be read. */
+  readonly pageDue = new Map<WorkflowQueue, PartitionState>();
+  /** What a workflow's queue may have in memory. */
+  readonly headBounds: HeadBounds;
   /** Runs assigned but not yet marked as running in the record, oldest first. */
   readonly unmarked = new Set<OwnedRun>();
   /** No runner is declared dead before this: our own connection was down. */
@@ -49,6 +60,10 @@ export class OwnerState {
     this.settings = settings;
     this.port = port;
     this.timing = settings.timing;
+    this.headBounds = {
+      runs: settings.queueHeadRuns ?? HEAD_RUNS_DEFAULT,
+      bytes: settings.queueHeadBytes ?? HEAD_BYTES_DEFAULT,
+    };
     this.ownership = new Ownership(settings.scheduler, settings.partitionCount, settings.timing);
     this.runners = new RunnerTable(settings.timing);
     this.commits = new CommitQueue(settings.scheduler, settings.commitChangesMax ?? 1000);
@@ -84,7 +99,11 @@ export class OwnerState {
       // Of a step that is executed again, the execution before it is not what the record will hold.
       run.committedSteps = Math.min(run.committedSteps, run.steps.length - 1);
     }
-    if (change.kind === "update") run.wakeTimeMs = change.wakeTimeMs;
+    if (change.kind === "update") {
+      run.wakeTimeMs = change.wakeTimeMs;
+      run.deaths = change.deaths;
+      run.parked = change.parked ?? run.parked;
+    }
     run.marked = true;
     this.commit(part, change, change.outbox ? this.withOutbox(part, change.outbox, effect) : effect);
   }
@@ -103,15 +122,12 @@ export class OwnerState {
     const before = run.phase;
     if (before === phase) return;
     run.phase = phase;
-    if (isWaiting(before) !== isWaiting(phase)) queue.waiting += isWaiting(phase) ? 1 : -1;
+    if (isWaiting(before) !== isWaiting(phase)) queue.held += isWaiting(phase) ? 1 : -1;
     if (holdsPlace(run)) queue.live.add(run);
     else queue.live.delete(run);
     if (before === "PENDING") queue.remove(run);
-    if (phase === "PENDING") {
-      queue.add(run);
-      this.ready.set(queue, part);
-      this.dispatchDue = true;
-    }
+    if (phase === "PENDING") this.enqueue(part, queue, run);
+    else if (queue.isPageDue()) this.pageDue.set(queue, part);
     if (phase !== "RUNNING") this.unmarked.delete(run);
   }
 
@@ -120,20 +136,75 @@ export class OwnerState {
     part.runs.set(run.runId, run);
     const queue = part.queueOf(run.spec.workflowId);
     queue.follow(run);
-    if (isWaiting(run.phase)) queue.waiting += 1;
+    if (isWaiting(run.phase)) queue.held += 1;
     if (holdsPlace(run)) queue.live.add(run);
+    if (run.phase === "PENDING") this.enqueue(part, queue, run);
+  }
+
+  private enqueue(part: PartitionState, queue: WorkflowQueue, run: OwnedRun): void {
+    queue.add(run);
+    this.ready.set(queue, part);
+    this.dispatchDue = true;
+    this.relieve(part, queue);
+  }
+
+  /** Parks what stands last in a head that has become too long; what a runner may still have stays. */
+  relieve(part: PartitionState, queue: WorkflowQueue): void {
+    for (let last = queue.excess(); last && isParkable(last); last = queue.excess()) this.park(part, last);
+    if (queue.isPageDue()) this.pageDue.set(queue, part);
+  }
+
+  /** Lets a waiting run go from memory, as soon as the record says that it waits there. */
+  park(part: PartitionState, run: OwnedRun): void {
+    if (run.parked) return this.leave(part, run);
+    this.decide(part, run, decidePark(run), "PARKING", () => this.settleParked(part, run));
+  }
+
+  /** The record says that the run waits there. It leaves the memory, unless there is room for it by now. */
+  settleParked(part: PartitionState, run: OwnedRun): void {
+    run.fresh = false;
+    run.started = false;
+    if (part.queueOf(run.spec.workflowId).parks(run)) this.leave(part, run);
+    else this.move(part, run, "PENDING");
+  }
+
+  /** Takes over what an owner before this one has parked. */
+  inherit(part: PartitionState, { workflowId, parked, first }: LoadedQueue): void {
+    const queue = part.queueOf(workflowId);
+    queue.inherit(parked, first);
+    this.pageDue.set(queue, part);
+  }
+
+  /** The record has a run that a page may have passed over: what may bring it is read once more. */
+  restartReads(part: PartitionState, { spec }: OwnedRun): void {
+    part.sleepers.restart();
+    const queue = part.queueOf(spec.workflowId);
+    if (queue.isPageDue()) this.pageDue.set(queue, part);
+  }
+
+  private leave(part: PartitionState, run: OwnedRun): void {
+    const queue = part.queueOf(run.spec.workflowId);
+    this.forget(part, run, false);
+    queue.park(run);
+    if (queue.isPageDue()) this.pageDue.set(queue, part);
   }
 
   /** Takes a run out of memory: its end is committed, or a pause that lasts. */
   forget(part: PartitionState, run: OwnedRun, warm: boolean): void {
-    part.runs.delete(run.runId);
-    part.sleepers.left(run.runId);
-    const queue = part.queueOf(run.spec.workflowId);
-    queue.live.delete(run);
-    if (isWaiting(run.phase)) queue.waiting -= 1;
-    this.unmarked.delete(run);
+    part.departures.left(run.runId);
+    this.withdraw(part, run);
     this.runners.vacate(run, warm);
     this.dispatchDue = true;
+  }
+
+  /** Takes a run out of memory that was none: what is read of the run of its id is not of the past. */
+  withdraw(part: PartitionState, run: OwnedRun): void {
+    part.runs.delete(run.runId);
+    const queue = part.queueOf(run.spec.workflowId);
+    queue.live.delete(run);
+    if (isWaiting(run.phase)) queue.held -= 1;
+    if (run.phase === "PENDING") queue.remove(run);
+    this.unmarked.delete(run);
   }
 
   /** An assignment is given up; the next one is made under a new number. */
@@ -150,7 +221,10 @@ export class OwnerState {
     this.ownership.release(partition);
     if (!part) return;
     this.owned.delete(partition);
-    for (const queue of part.workflows.values()) this.ready.delete(queue);
+    for (const queue of part.workflows.values()) {
+      this.ready.delete(queue);
+      this.pageDue.delete(queue);
+    }
     for (const run of part.runs.values()) {
       this.unmarked.delete(run);
       this.runners.vacate(run, false);
@@ -162,6 +236,7 @@ export function handingOf(run: OwnedRun): Handing {
   return { partition: run.partition, runId: run.runId, assignment: run.assignment };
 }
 
-function isWaiting(phase: Phase): boolean {
-  return phase === "ACCEPTING" || phase === "PENDING";
+/** False for a run that was given to a runner: where its environment may live, it is adopted again. */
+function isParkable({ parked, state, runner }: OwnedRun): boolean {
+  return parked || state === "SUSPENDED" || (state === "PENDING" && runner === "");
 }

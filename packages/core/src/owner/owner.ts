@@ -11,11 +11,13 @@ import type {
   Cancel,
   Cancelled,
   Checkpoint,
+  Handing,
   Heartbeat,
   Refused,
   Resume,
   Resumed,
   Submit,
+  SubmitRefusal,
 } from "../messages.ts";
 import { decideCancel, decideCheckpoint, type Decision } from "../run/decide.ts";
 import type { RunState } from "../run/run-state.ts";
@@ -24,10 +26,11 @@ import type { StepResult } from "../run/step-result.ts";
 import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
-import type { OwnerPort, RunRequest, WakeQuery } from "./owner-port.ts";
+import type { OwnerPort, QueueQuery, RunRequest, WakeQuery } from "./owner-port.ts";
 import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
 import { Pauses } from "./pauses.ts";
+import { QueuePager } from "./queue-pager.ts";
 import { lingerKey, Reconciler } from "./reconciler.ts";
 import type {
   AcceptChange,
@@ -36,6 +39,7 @@ import type {
   FoundRun,
   LoadedPartition,
   OutboxPage,
+  QueuePage,
   WakePage,
 } from "./record.ts";
 
@@ -53,10 +57,12 @@ export class Owner {
   private readonly dispatcher: Dispatcher;
   private readonly reconciler: Reconciler;
   private readonly pauses: Pauses;
+  private readonly pager: QueuePager;
 
   constructor(settings: OwnerSettings, port: OwnerPort) {
     this.state = new OwnerState(settings, port);
     this.dispatcher = new Dispatcher(this.state);
+    this.pager = new QueuePager(this.state);
     this.reconciler = new Reconciler(this.state, this.dispatcher, (part, run) => this.finish(part, run, false));
     this.pauses = new Pauses(this.state, {
       finish: (part, run, warm) => this.finish(part, run, warm),
@@ -70,11 +76,14 @@ export class Owner {
     return new Map([...this.state.owned].map(([partition, part]) => [partition, part.stamp.epoch]));
   }
 
-  /** Unfinished runs in memory and changes waiting for a commit: for health and metrics. */
-  counts(): { runs: number; commitQueue: number } {
-    let runs = 0;
-    for (const part of this.state.owned.values()) runs += part.runs.size;
-    return { runs, commitQueue: this.state.commits.length };
+  /** Unfinished runs in memory, waiting runs that are in the record alone, and changes waiting for a commit. */
+  counts(): { runs: number; parked: number; commitQueue: number } {
+    let [runs, parked] = [0, 0];
+    for (const part of this.state.owned.values()) {
+      runs += part.runs.size;
+      for (const queue of part.workflows.values()) parked += queue.parked;
+    }
+    return { runs, parked, commitQueue: this.state.commits.length };
   }
 
   // Leases and partitions
@@ -90,6 +99,7 @@ export class Owner {
     this.reconciler.patrol();
     this.pauses.patrol();
     state.outbox.patrol();
+    this.pager.onTick();
     this.dispatcher.markRunning();
     this.settle();
   }
@@ -120,9 +130,10 @@ export class Owner {
       const result = taken.get(partition);
       if (!result?.found || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
       const stamp = { scheduler: state.settings.scheduler, partition, epoch: result.epoch };
-      const part = new PartitionState(stamp, state.port.nowMs());
+      const part = new PartitionState(stamp, state.port.nowMs(), state.headBounds);
       state.owned.set(partition, part);
       for (const row of result.found.rows) state.insert(part, loadRun(row));
+      for (const queue of result.found.queues) state.inherit(part, queue);
       part.sleepers.expect(result.found.nextWakeMs ?? Infinity);
       state.outbox.onRead(part, result.found.outbox);
     }
@@ -179,22 +190,26 @@ export class Owner {
     const { state } = this;
     const run = acceptRun(submit, part.nextSequence());
     state.insert(part, run);
-    const change: AcceptChange = { kind: "accept", sequence: run.sequence, ...submit };
+    run.parked = part.queueOf(submit.spec.workflowId).parks(run);
+    const change: AcceptChange = { kind: "accept", sequence: run.sequence, parked: run.parked, ...submit };
     state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));
   }
 
   private settleAccept(part: PartitionState, run: OwnedRun, submit: Submit, outcome: AcceptOutcome | undefined): void {
     const { state } = this;
     const isNew = outcome === undefined || outcome.kind === "inserted";
-    // One that is there already, and not in memory, is paused: it goes on when its time comes.
     if (isNew) {
       run.committed = true;
-      run.fresh = true;
-      if (run.phase === "ACCEPTING") state.move(part, run, "PENDING");
+      if (run.parked) state.settleParked(part, run);
+      else {
+        run.fresh = true;
+        state.move(part, run, "PENDING");
+      }
     } else {
-      state.forget(part, run, false);
-      // While it stood here as a new run, the page that brings it may have come by.
-      if (outcome.kind === "exists" && !outcome.ended) part.sleepers.restart();
+      // One that is there already, and not in memory, is paused or parked: it goes on when its time comes. While it stood here
+      // as a new run, the page that brings it may have come by.
+      state.withdraw(part, run);
+      if (outcome.kind === "exists" && !outcome.ended) state.restartReads(part, run);
     }
     if (outcome?.kind === "rejected") return this.turnAway(part, submit, "UNAVAILABLE");
     // Whoever waits for the answer hears by it that the run is in the record, or asks with a second copy of the submit.
@@ -208,7 +223,7 @@ export class Owner {
     this.state.port.toGateway(submit.gateway, "accepted", message);
   }
 
-  private turnAway(part: PartitionState, submit: Submit, outcome: "QUEUE_FULL" | "UNAVAILABLE"): void {
+  private turnAway(part: PartitionState, submit: Submit, outcome: SubmitRefusal): void {
     const message = { owner: part.stamp, runId: submit.runId, actualRunId: submit.runId, outcome };
     this.state.port.submitSettled(submit.runId, outcome);
     this.state.port.toGateway(submit.gateway, "accepted", message);
@@ -240,6 +255,12 @@ export class Owner {
   /** What `findRun` found; undefined when it failed. */
   onRunFound(partition: number, epoch: number, request: RunRequest, found: FoundRun | undefined): void {
     this.pauses.onFound(partition, epoch, request, found);
+    this.settle();
+  }
+
+  /** What `pageQueues` found, in the order of the queries; undefined when it failed, or for a partition whose epoch has moved. */
+  onQueuesPaged(queries: readonly QueueQuery[], pages: readonly (QueuePage | undefined)[] | undefined): void {
+    if (this.pager.onPaged(queries, pages)) this.renewLease();
     this.settle();
   }
 
@@ -297,6 +318,12 @@ export class Owner {
   onRefused(message: Refused): void {
     this.reconciler.refused(message);
     this.settle();
+  }
+
+  /** Whether this owner itself has given that assignment to that runner, or has taken it over from it. */
+  isAssignedTo({ partition, runId, assignment }: Handing, runner: string): boolean {
+    const run = this.state.owned.get(partition)?.runs.get(runId);
+    return run !== undefined && run.assignment === assignment && run.runner === runner;
   }
 
   onCheckpoint(message: Checkpoint): void {
@@ -380,5 +407,6 @@ export class Owner {
 
   private settle(): void {
     if (this.state.dispatchDue) this.dispatcher.dispatch();
+    this.pager.patrol();
   }
 }

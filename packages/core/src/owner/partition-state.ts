@@ -1,7 +1,8 @@
 import type { Owner as OwnerStamp } from "../messages.ts";
+import { Departures } from "./departures.ts";
 import type { OwnedRun } from "./owned-run.ts";
 import { Sleepers } from "./sleepers.ts";
-import { WorkflowQueue } from "./workflow-queue.ts";
+import { WorkflowQueue, type HeadBounds } from "./workflow-queue.ts";
 
 /** A partition in its owner's memory. */
 export class PartitionState {
@@ -11,14 +12,17 @@ export class PartitionState {
   readonly runs = new Map<string, OwnedRun>();
   readonly workflows = new Map<string, WorkflowQueue>();
   readonly sleepers = new Sleepers();
+  readonly departures = new Departures();
   /** True when the record holds more messages of this partition's runs than there was room for. */
   outboxMore = false;
   outboxReading = false;
+  private readonly bounds: HeadBounds;
   private counter = 0;
 
-  constructor(stamp: OwnerStamp, sinceMs: number) {
+  constructor(stamp: OwnerStamp, sinceMs: number, bounds: HeadBounds) {
     this.stamp = stamp;
     this.sinceMs = sinceMs;
+    this.bounds = bounds;
   }
 
   get partition(): number {
@@ -34,7 +38,7 @@ export class PartitionState {
   queueOf(workflowId: string): WorkflowQueue {
     let queue = this.workflows.get(workflowId);
     if (!queue) {
-      queue = new WorkflowQueue(workflowId);
+      queue = new WorkflowQueue(workflowId, this.bounds);
       this.workflows.set(workflowId, queue);
     }
     return queue;

@@ -1,20 +1,25 @@
 import type { Cancel, Resume, ResumeOutcome } from "../messages.ts";
-import { decideResume, decideWake } from "../run/decide.ts";
+import { decideResume, decideWake, type Decision } from "../run/decide.ts";
 import { hasRoom } from "../run/run-size.ts";
 import { isEndState, type RunState } from "../run/run-state.ts";
 import { isBehind } from "../run/steps.ts";
-import { isInFlight, loadRun, type OwnedRun } from "./owned-run.ts";
+import { bytesOf, isInFlight, loadRun, type OwnedRun } from "./owned-run.ts";
 import type { RunRequest, WakeQuery } from "./owner-port.ts";
 import type { OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
-import type { FoundRun, LoadedRun, WakePage } from "./record.ts";
+import type { FoundRun, WakePage } from "./record.ts";
 
 /** Paused runs are read this long before they wake. */
 const AHEAD_MS = 500;
-/** With more paused and woken runs than this in memory no further ones are read. Other runs that wait do not count. */
-const SLEEPERS_MAX = 20_000;
+/** With more in memory that are paused or on their way out of a pause, no further ones are read. */
+const SLEEPERS_MAX = 5_000;
+const SLEEPERS_BYTES_MAX = 64 * 1024 ** 2;
+/** Partitions that one read of paused runs is about, those whose runs are due first. */
+const PARTITIONS_A_PAGE = 16;
 
-const NO_RUN: FoundRun = { state: undefined, paused: undefined, resumedBy: undefined };
+const NO_RUN: FoundRun = { state: undefined, resting: undefined, resumedBy: undefined };
+/** Phases between a pause and the queue. */
+const ASLEEP: ReadonlySet<string> = new Set(["SUSPENDED", "RESUMING", "PARKING"]);
 
 /** What ends of pauses lead to elsewhere. */
 export interface PauseHooks {
@@ -38,13 +43,14 @@ export class Pauses {
   /** A pause is committed. A run that wakes much later leaves the memory. */
   begin(part: PartitionState, run: OwnedRun): void {
     this.state.runners.vacate(run, true);
+    run.bytes = bytesOf(run.input, run.steps);
     this.state.move(part, run, "SUSPENDED");
     this.release(part, run);
   }
 
   private release(part: PartitionState, run: OwnedRun): void {
     const wakeTimeMs = run.wakeTimeMs ?? 0;
-    if (run.phase !== "SUSPENDED" || !part.sleepers.mayLeave(wakeTimeMs, this.state.port.wallMs())) return;
+    if (run.phase !== "SUSPENDED" || !part.sleepers.mayLeave(wakeTimeMs, this.state.port.wallMs(), run.bytes)) return;
     this.state.forget(part, run, false);
     part.sleepers.expect(wakeTimeMs);
   }
@@ -54,20 +60,22 @@ export class Pauses {
   /** Wakes what is due and reads what soon will be. */
   patrol(): void {
     const wallMs = this.state.port.wallMs();
-    let sleepers = 0;
+    let [runs, bytes] = [0, 0];
     for (const part of this.state.owned.values()) {
       for (const run of part.runs.values()) {
-        // So the record says until the next assignment, also of one that is awake.
-        if (run.state === "SUSPENDED") sleepers += 1;
         if (run.phase === "SUSPENDED" && (run.wakeTimeMs ?? 0) <= wallMs) this.wake(part, run, wallMs);
+        if (!ASLEEP.has(run.phase)) continue;
+        runs += 1;
+        bytes += run.bytes;
       }
     }
-    if (!this.paging && sleepers < SLEEPERS_MAX) this.pageDue(wallMs + AHEAD_MS);
+    if (!this.paging && runs < SLEEPERS_MAX && bytes < SLEEPERS_BYTES_MAX) this.pageDue(wallMs + AHEAD_MS);
   }
 
   private wake(part: PartitionState, run: OwnedRun, wallMs: number): void {
     const decision = decideWake(run, wallMs);
     if (decision) this.state.decide(part, run, decision, "ENDING", () => this.hooks.finish(part, run, true));
+    else if (part.queueOf(run.spec.workflowId).parks(run)) this.state.park(part, run);
     else this.enqueue(part, run);
   }
 
@@ -78,13 +86,17 @@ export class Pauses {
   }
 
   private pageDue(untilMs: number): void {
+    const parts = [...this.state.owned.values()].filter(({ sleepers }) => sleepers.nextWakeMs <= untilMs);
+    if (parts.length === 0) return;
+    parts.sort((a, b) => a.sleepers.nextWakeMs - b.sleepers.nextWakeMs);
     const due = new Map<number, WakeQuery>();
-    for (const part of this.state.owned.values()) {
-      if (part.sleepers.nextWakeMs > untilMs) continue;
-      due.set(part.partition, { epoch: part.stamp.epoch, readToMs: part.sleepers.readToMs });
+    for (const part of parts.slice(0, PARTITIONS_A_PAGE)) {
+      const { readToMs, readToId } = part.sleepers;
+      const query = { epoch: part.stamp.epoch, readToMs, readToId };
+      due.set(part.partition, query);
+      part.departures.beginRead(query);
       part.sleepers.beginPage(untilMs);
     }
-    if (due.size === 0) return;
     this.paging = true;
     this.state.port.page(due, untilMs);
   }
@@ -93,12 +105,11 @@ export class Pauses {
   onPaged(queries: ReadonlyMap<number, WakeQuery>, pages: ReadonlyMap<number, WakePage> | undefined): boolean {
     this.paging = false;
     let lost = false;
-    for (const [partition, { epoch }] of queries) {
-      const part = this.partOf(partition, epoch);
+    for (const [partition, query] of queries) {
+      const part = this.partOf(partition, query.epoch);
       if (!part) continue;
       const page = pages?.get(partition);
-      for (const row of page?.rows ?? []) this.pageIn(part, row);
-      part.sleepers.endPage(page);
+      this.takePage(part, query, page);
       // Nothing else might ever tell: there is nothing to commit in a partition whose runs all sleep.
       if (!pages || page) continue;
       this.state.drop(partition);
@@ -109,8 +120,14 @@ export class Pauses {
     return lost;
   }
 
-  private pageIn(part: PartitionState, row: LoadedRun): void {
-    if (!part.runs.has(row.runId) && part.sleepers.isFreshInPage(row.runId)) this.state.insert(part, loadRun(row));
+  private takePage(part: PartitionState, query: WakeQuery, page: WakePage | undefined): void {
+    const { departures, sleepers, runs } = part;
+    const believed = page && departures.isBelievable(query) ? page : undefined;
+    for (const row of believed?.rows ?? []) {
+      if (!runs.has(row.runId) && departures.isFresh(query, row.runId)) this.state.insert(part, loadRun(row));
+    }
+    departures.endRead(query);
+    sleepers.endPage(believed);
   }
 
   // Requests
@@ -133,9 +150,11 @@ export class Pauses {
     }
     const decision = decideResume(run, message, this.state.port.wallMs());
     const ends = decision.then === "END";
-    this.state.decide(part, run, decision, ends ? "ENDING" : "RESUMING", () => {
+    const parks = !ends && part.queueOf(run.spec.workflowId).parks(run);
+    this.state.decide(part, run, parks ? parked(decision) : decision, ends ? "ENDING" : "RESUMING", () => {
       run.committedSteps += 1;
       if (ends) this.hooks.finish(part, run, true);
+      else if (parks) this.state.settleParked(part, run);
       else this.enqueue(part, run);
       this.answer(part, message, "DONE", run.state);
     });
@@ -143,7 +162,7 @@ export class Pauses {
 
   /** Looks a run up that is not in memory, or a pause that is over: the record knows by whom. */
   find(part: PartitionState, request: RunRequest): void {
-    part.sleepers.beginRead();
+    part.departures.beginRead(request);
     this.state.port.findRun(part.partition, part.stamp.epoch, request);
   }
 
@@ -152,21 +171,24 @@ export class Pauses {
     const part = this.partOf(partition, epoch);
     if (!part) return;
     const { runId } = request.message;
-    const isFresh = part.sleepers.isFresh(runId);
-    part.sleepers.endRead();
+    const isFresh = part.departures.isFresh(request, runId);
+    part.departures.endRead(request);
     if (!given) return;
     // Who names a run with another partition than its own (user code may have forged a workflow's id) finds none here.
-    const found = (given.paused?.partition ?? partition) === partition ? given : NO_RUN;
+    const found = (given.resting?.partition ?? partition) === partition ? given : NO_RUN;
     const run = part.runs.get(runId);
     if (run) return this.tellOfMemory(part, run, request, found);
     if (!isFresh) return;
-    if (!found.paused) return this.tellOfRecord(part, request, found);
-    const paused = loadRun(found.paused);
-    this.state.insert(part, paused);
-    if (request.kind === "cancel") return this.hooks.cancel(request.message);
-    if (isMeant(paused, request.message)) return this.resume(part, paused, request.message);
-    this.tellOfMemory(part, paused, request, found);
-    this.release(part, paused);
+    if (!found.resting) return this.tellOfRecord(part, request, found);
+    const resting = loadRun(found.resting);
+    // Not given to a runner under its present number, as far as the record knows; what else it may be, a page tells.
+    if (resting.phase === "DOUBT") return;
+    const isWanted = request.kind === "cancel" || isMeant(resting, request.message);
+    if (!isWanted) return this.tellOfMemory(part, resting, request, found);
+    if (resting.phase === "PENDING") part.queueOf(resting.spec.workflowId).unpark();
+    this.state.insert(part, resting);
+    if (request.kind === "cancel") this.hooks.cancel(request.message);
+    else this.resume(part, resting, request.message);
   }
 
   /** The run is in memory, so that only the question by whom a former pause was ended is left. */
@@ -209,7 +231,12 @@ function isMeant(run: OwnedRun, { path }: Resume): boolean {
  * True when what was read shows a pause that is over by now: who has ended it is for the sender's next copy to find out. One
  * that the clock has ended is over in the record only with the next assignment, and nobody has ended it.
  */
-function isOutdated(run: OwnedRun, { path }: Resume, { paused }: FoundRun): boolean {
+function isOutdated(run: OwnedRun, { path }: Resume, { state, resting }: FoundRun): boolean {
   const wokenByClock = run.phase === "PENDING" && run.state === "SUSPENDED";
-  return paused !== undefined && !wokenByClock && (path === "" || paused.steps.at(-1)?.path === path);
+  return state === "SUSPENDED" && !wokenByClock && (path === "" || resting?.steps.at(-1)?.path === path);
+}
+
+/** The same decision, but the run waits in the record. */
+function parked({ change, then }: Decision): Decision {
+  return change.kind === "update" ? { change: { ...change, parked: true }, then } : { change, then };
 }

@@ -1,12 +1,16 @@
-import type { GoneRun, Handing, Heartbeat, Owner as OwnerStamp, Refused } from "../messages.ts";
+import type { GoneCause, GoneRun, Handing, Heartbeat, Owner as OwnerStamp, Refused } from "../messages.ts";
 import { DEATHS_MAX, decidePoison } from "../run/decide.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { isInFlight, isLimited, type OwnedRun } from "./owned-run.ts";
 import { handingOf, type OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
+import type { DeathCause } from "./record.ts";
 
 /** Deaths that count towards poison: the run's own environment or worker died. An infrastructure death is nobody's fault. */
-const OWN_DEATHS: ReadonlySet<string> = new Set(["ENVIRONMENT_DIED", "WORKER_DIED"]);
+const OWN_DEATHS: ReadonlyMap<GoneCause, DeathCause> = new Map([
+  ["ENVIRONMENT_DIED", "ENVIRONMENT_DIED"],
+  ["WORKER_DIED", "WORKER_DIED"],
+]);
 
 /** Makes memory and runners agree: from heartbeats, from silence, from refusals. */
 export class Reconciler {
@@ -74,8 +78,9 @@ export class Reconciler {
     if (!part || !run || run.assignment !== handing.assignment) return;
     const here = run.runner === beat.runner && run.runnerIncarnation === beat.incarnation;
     if (run.phase !== "DOUBT" && !(run.phase === "RUNNING" && here)) return;
-    if (OWN_DEATHS.has(cause)) run.deaths += 1;
-    if (run.deaths >= DEATHS_MAX) this.poison(part, run);
+    const death = OWN_DEATHS.get(cause);
+    if (death) run.deaths = [...run.deaths, death];
+    if (run.deaths.length >= DEATHS_MAX) this.poison(part, run);
     else this.state.giveUp(part, run);
   }
 

@@ -7,6 +7,7 @@ import type { RunSpec, RunInput } from "../run/run-spec.ts";
 import type { EndState, RunState } from "../run/run-state.ts";
 import type { StepResult } from "../run/step-result.ts";
 import type { ParentRun } from "../run/trigger-context.ts";
+import type { QueueKey } from "./workflow-queue.ts";
 
 /** A new run. Inserted unless it is in the hot table or in history already, or its idempotency key is another run's. */
 export interface AcceptChange {
@@ -15,6 +16,10 @@ export interface AcceptChange {
   readonly runId: string;
   /** Order of acceptance within the partition: epoch * 2^32 + counter. */
   readonly sequence: number;
+  /** Runs with a higher one start before others of their workflow. */
+  readonly priority: number;
+  /** True when it waits in the record alone from the beginning, because the head of its queue is full. */
+  readonly parked: boolean;
   readonly spec: RunSpec;
   readonly input: RunInput;
   /** Empty for none. */
@@ -23,6 +28,9 @@ export interface AcceptChange {
   readonly wantsAnswer: boolean;
   readonly wantsEnd: boolean;
 }
+
+/** What died under a run; `UNKNOWN` for what a release has counted that did not say. */
+export type DeathCause = "ENVIRONMENT_DIED" | "WORKER_DIED" | "UNKNOWN";
 
 /** What has happened to a run that goes on. A commit carries at most one of these or an end for each run. */
 export interface UpdateChange {
@@ -39,8 +47,10 @@ export interface UpdateChange {
   readonly step: StepResult | null;
   /** When a suspended run goes on, ms since 1970. */
   readonly wakeTimeMs: number | null;
-  /** Assignments lost because the run's own environment or worker died. */
-  readonly deaths: number;
+  /** Assignments lost since its last checkpoint because its own environment or worker died, oldest first. */
+  readonly deaths: readonly DeathCause[];
+  /** Set when it leaves the memory of its owner to wait in the record, or is given to a runner again; undefined: as it was. */
+  readonly parked?: boolean | undefined;
   /** For other runs; undefined for nearly all. */
   readonly outbox?: readonly OutboxMessage[] | undefined;
 }
@@ -148,12 +158,30 @@ export interface CommitOutcome {
   readonly failed?: ReadonlyMap<string, PlatformError>;
 }
 
-/** What a new owner finds of a partition beside its runs that are not paused. */
+/** What a new owner finds of a partition. */
 export interface LoadedPartition {
+  /** Its runs that are neither paused nor parked. */
   readonly rows: readonly LoadedRun[];
+  /** Workflows with parked runs. */
+  readonly queues: readonly LoadedQueue[];
   /** When the first of its paused runs wakes, ms since 1970; null without any. */
   readonly nextWakeMs: number | null;
   readonly outbox: OutboxPage;
+}
+
+/** The parked runs of one workflow, as a new owner finds them. */
+export interface LoadedQueue {
+  readonly workflowId: string;
+  readonly projectId: string;
+  readonly parked: number;
+  readonly first: QueueKey;
+}
+
+/** Parked runs of a workflow, in the order in which they start. */
+export interface QueuePage {
+  readonly rows: readonly LoadedRun[];
+  /** The first one behind them; undefined when there is none. */
+  readonly next: QueueKey | undefined;
 }
 
 /** Messages that are not acknowledged yet, oldest first. */
@@ -166,8 +194,9 @@ export interface OutboxPage {
 /** Paused runs of a partition that wake by a time. */
 export interface WakePage {
   readonly rows: readonly LoadedRun[];
-  /** All that wake by then are here or in earlier pages. */
+  /** All that wake by then are here or in earlier pages; of those that wake at this very moment, up to `readToId`. */
   readonly readToMs: number;
+  readonly readToId: string;
   /** When the next one wakes; null when there is none. */
   readonly nextWakeMs: number | null;
 }
@@ -176,8 +205,8 @@ export interface WakePage {
 export interface FoundRun {
   /** Undefined when there is no such run. */
   readonly state: RunState | undefined;
-  /** The run itself when it is paused. */
-  readonly paused: LoadedRun | undefined;
+  /** The run itself when it is paused or parked. */
+  readonly resting: LoadedRun | undefined;
   /** The request that ended the pause that was asked about; undefined for none. */
   readonly resumedBy: string | undefined;
 }
@@ -187,6 +216,8 @@ export interface LoadedRun {
   readonly partition: number;
   readonly runId: string;
   readonly sequence: number;
+  readonly priority: number;
+  readonly parked: boolean;
   readonly spec: RunSpec;
   readonly input: RunInput;
   readonly gateway: string;
@@ -196,7 +227,7 @@ export interface LoadedRun {
   readonly assignment: number;
   readonly startTimeMs: number | null;
   readonly wakeTimeMs: number | null;
-  readonly deaths: number;
+  readonly deaths: readonly DeathCause[];
   /** The newest committed execution of each step, in order. */
   readonly steps: readonly StepResult[];
 }

@@ -5,13 +5,14 @@ import { Sleepers } from "./sleepers.ts";
 describe("paused runs in the record", () => {
   it("leave the memory only when they wake after all that was read", () => {
     const sleepers = new Sleepers();
-    assert.ok(!sleepers.mayLeave(4000, 0), "soon");
-    assert.ok(sleepers.mayLeave(6000, 0));
+    assert.ok(!sleepers.mayLeave(4000, 0, 0), "soon");
+    assert.ok(sleepers.mayLeave(6000, 0, 0));
+    assert.ok(sleepers.mayLeave(2000, 0, 1e6), "with much to hold");
     sleepers.beginPage(9000);
-    assert.ok(!sleepers.mayLeave(8000, 0), "the page under way may lack it");
-    sleepers.endPage({ rows: [], readToMs: 9000, nextWakeMs: null });
-    assert.ok(!sleepers.mayLeave(8000, 0), "no further page would bring it");
-    assert.ok(sleepers.mayLeave(9001, 0));
+    assert.ok(!sleepers.mayLeave(8000, 0, 0), "the page under way may lack it");
+    sleepers.endPage({ rows: [], readToMs: 9000, readToId: "x", nextWakeMs: null });
+    assert.ok(!sleepers.mayLeave(8000, 0, 0), "no further page would bring it");
+    assert.ok(sleepers.mayLeave(9001, 0, 0));
   });
 
   it("are asked for when the first of them wakes, also when a page could not be read", () => {
@@ -22,7 +23,7 @@ describe("paused runs in the record", () => {
     sleepers.endPage(undefined);
     assert.deepEqual([sleepers.nextWakeMs, sleepers.readToMs], [7000, 0]);
     sleepers.beginPage(7500);
-    sleepers.endPage({ rows: [], readToMs: 7500, nextWakeMs: 9000 });
+    sleepers.endPage({ rows: [], readToMs: 7500, readToId: "x", nextWakeMs: 9000 });
     assert.equal(sleepers.nextWakeMs, 9000);
   });
 
@@ -30,35 +31,10 @@ describe("paused runs in the record", () => {
     const sleepers = new Sleepers();
     sleepers.beginPage(9000);
     sleepers.restart();
-    sleepers.endPage({ rows: [], readToMs: 9000, nextWakeMs: 20_000 });
+    sleepers.endPage({ rows: [], readToMs: 9000, readToId: "x", nextWakeMs: 20_000 });
     assert.deepEqual([sleepers.nextWakeMs, sleepers.readToMs], [0, 0]);
     sleepers.beginPage(9500);
-    sleepers.endPage({ rows: [], readToMs: 9500, nextWakeMs: 20_000 });
+    sleepers.endPage({ rows: [], readToMs: 9500, readToId: "x", nextWakeMs: 20_000 });
     assert.deepEqual([sleepers.nextWakeMs, sleepers.readToMs], [20_000, 9500]);
-  });
-
-  it("are not taken from a read that is older than what happened since", () => {
-    const sleepers = new Sleepers();
-    sleepers.left("a");
-    assert.ok(sleepers.isFresh("a"), "no read was under way");
-    sleepers.beginRead();
-    sleepers.beginRead();
-    sleepers.left("a");
-    sleepers.endRead();
-    assert.ok(!sleepers.isFresh("a"));
-    sleepers.endRead();
-    assert.ok(sleepers.isFresh("a"));
-  });
-
-  it("are taken from a page that began after they left, however long another read hangs", () => {
-    const sleepers = new Sleepers();
-    sleepers.beginRead();
-    sleepers.left("a");
-    sleepers.beginPage(9000);
-    assert.ok(sleepers.isFreshInPage("a"), "no further page would bring it");
-    sleepers.left("b");
-    assert.ok(!sleepers.isFreshInPage("b"));
-    sleepers.endPage(undefined);
-    assert.ok(sleepers.isFreshInPage("b") && !sleepers.isFresh("a"));
   });
 });

@@ -41,7 +41,7 @@ function facts(fields: Partial<RunFacts> = {}): RunFacts {
     assignment: 2,
     steps: [],
     startTimeMs: null,
-    deaths: 0,
+    deaths: [],
     ...fields,
   };
 }
@@ -120,10 +120,27 @@ describe("commands", () => {
   });
 
   it("fail a poisoned run at the step it was in", () => {
-    const { change } = decidePoison(facts({ steps: [step(0)], deaths: 3 }), 99);
+    const deaths = ["WORKER_DIED", "ENVIRONMENT_DIED", "ENVIRONMENT_DIED"] as const;
+    const { change } = decidePoison(facts({ steps: [step(0)], deaths }), 99);
     assert.equal(change.state, "FAILED");
     assert.deepEqual([change.step?.path, change.step?.name], ["steps/1", "two"]);
-    assert.match(change.step?.failure?.message ?? "", /died 3 times/);
+    assert.match(
+      change.step?.failure?.message ?? "",
+      /3 times in a row \(its worker died, its environment died twice\)/,
+    );
+  });
+
+  it("count deaths anew after a checkpoint", () => {
+    const { change } = decideCheckpoint(facts({ deaths: ["WORKER_DIED", "WORKER_DIED"] }), step(0));
+    assert.deepEqual(change.kind === "update" && change.deaths, []);
+  });
+
+  it("take a parked run out of the record's queue with its next assignment, others without a word of it", () => {
+    const parkedOf = (parked: boolean) => {
+      const { change } = decideAssign(facts({ state: "PENDING", parked }));
+      return change.kind === "update" && change.parked;
+    };
+    assert.deepEqual([parkedOf(true), parkedOf(false)], [false, undefined]);
   });
 });
 

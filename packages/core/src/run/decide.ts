@@ -4,7 +4,7 @@
  */
 import { invariant } from "../errors.ts";
 import type { AfterCommit, Resume } from "../messages.ts";
-import type { EndChange, UpdateChange } from "../owner/record.ts";
+import type { DeathCause, EndChange, UpdateChange } from "../owner/record.ts";
 import {
   awaitedChild,
   boundChildren,
@@ -31,7 +31,10 @@ export interface RunFacts {
   /** The newest execution of each step decided so far, committed or in the commit under way. */
   readonly steps: readonly StepResult[];
   readonly startTimeMs: number | null;
-  readonly deaths: number;
+  /** Own deaths since the last checkpoint. */
+  readonly deaths: readonly DeathCause[];
+  /** True when the record says that it waits there alone. */
+  readonly parked?: boolean | undefined;
 }
 
 /** A change and what the runner does once it is committed. */
@@ -40,7 +43,7 @@ export interface Decision {
   readonly then: AfterCommit;
 }
 
-/** A run whose environment or worker died under it this often is given up. */
+/** A run whose environment or worker died under it this often, without a checkpoint in between, is given up. */
 export const DEATHS_MAX = 3;
 
 /** A step has ended in the current assignment. The step must be the next one. */
@@ -52,7 +55,7 @@ export function decideCheckpoint(run: RunFacts, given: StepResult): Decision {
   if (result.exit) return end(run, "SUCCEEDED", result.endTimeMs, result, result.exit.reason);
   if (result.pause) return suspend(run, result);
   if (index + 1 >= run.spec.stepNames.length) return end(run, "SUCCEEDED", result.endTimeMs, result);
-  return { change: update(run, stepFields(run, result)), then: "NEXT" };
+  return { change: update(run, { ...stepFields(run, result), deaths: [] }), then: "NEXT" };
 }
 
 /**
@@ -87,7 +90,13 @@ export function decideCancel(run: RunFacts, reason: string, wallMs: number): Dec
 
 /** A further assignment is made: committed before its `Assign` goes out. */
 export function decideAssign(run: RunFacts): Decision {
-  return { change: update(run, { assignment: run.assignment + 1 }), then: "NEXT" };
+  const parked = run.parked === true ? false : undefined;
+  return { change: update(run, { assignment: run.assignment + 1, parked }), then: "NEXT" };
+}
+
+/** The run waits in the record: its owner lets it go until its turn comes near. */
+export function decidePark(run: RunFacts): Decision {
+  return { change: update(run, { state: "PENDING", parked: true }), then: "NEXT" };
 }
 
 /** The run is seen to run for a while: its state and start ride on the next commit. */
@@ -110,7 +119,7 @@ export function decidePoison(run: RunFacts, wallMs: number): Decision {
     failure: {
       cause: "POISON",
       type: "EnvironmentDied",
-      message: `the step's environment or worker died ${run.deaths} times while this run was in it; the run is given up`,
+      message: `this step killed what ran it ${run.deaths.length} times in a row (${describeDeaths(run.deaths)}); the run is given up`,
       traceback: "",
       line: 0,
     },
@@ -122,13 +131,27 @@ export function decidePoison(run: RunFacts, wallMs: number): Decision {
   return end(run, "FAILED", wallMs, result);
 }
 
+const DEATH_TEXTS: Readonly<Record<DeathCause, string>> = {
+  ENVIRONMENT_DIED: "its environment died",
+  WORKER_DIED: "its worker died",
+  UNKNOWN: "its environment or worker died",
+};
+
+/** Such as `its worker died, its environment died twice`. */
+function describeDeaths(deaths: readonly DeathCause[]): string {
+  const times = (count: number): string => (count === 1 ? "" : count === 2 ? " twice" : ` ${count} times`);
+  return [...Map.groupBy(deaths, (cause) => cause)]
+    .map(([cause, { length }]) => `${DEATH_TEXTS[cause]}${times(length)}`)
+    .join(", ");
+}
+
 /** A suspend closes its assignment in the same commit: the number is raised, so that nothing of it counts any more. */
 function suspend(run: RunFacts, result: StepResult): Decision {
   const pause = { ...result.pause!, child: awaitedChild(run.runId, result) };
   const { wakeTimeMs } = pause;
   const fields = stepFields(run, { ...result, pause });
   return {
-    change: update(run, { ...fields, state: "SUSPENDED", assignment: run.assignment + 1, wakeTimeMs }),
+    change: update(run, { ...fields, state: "SUSPENDED", assignment: run.assignment + 1, wakeTimeMs, deaths: [] }),
     then: "SUSPEND",
   };
 }

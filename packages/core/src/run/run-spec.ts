@@ -13,9 +13,15 @@ export interface RunSpec {
   /** Most waiting runs; 0 means `QUEUE_LIMIT_DEFAULT`. */
   readonly queueLimit: number;
   readonly runTimeoutMs: number;
+  /** Priority of runs that say none; undefined means 0. */
+  readonly priority?: number | undefined;
   /** Labels that a runner must all have; undefined in the record of releases that knew none. */
   readonly labels?: readonly string[] | undefined;
 }
+
+/** Bounds of a run's priority; higher ones start first. */
+export const PRIORITY_MIN = -100;
+export const PRIORITY_MAX = 100;
 
 /** Most waiting runs of a workflow that sets no limit of its own. */
 export const QUEUE_LIMIT_DEFAULT = 10_000;

@@ -7,7 +7,7 @@ export type EndState = "SUCCEEDED" | "FAILED" | "CANCELLED";
 
 /** The transition table: the only ways in which a run's state moves. */
 const TRANSITIONS: Readonly<Record<RunState, readonly RunState[]>> = {
-  PENDING: ["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SUSPENDED"],
+  PENDING: ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED", "SUSPENDED"],
   RUNNING: ["RUNNING", "SUSPENDED", "SUCCEEDED", "FAILED", "CANCELLED"],
   SUSPENDED: ["PENDING", "RUNNING", "SUCCEEDED", "CANCELLED"],
   SUCCEEDED: [],

@@ -33,7 +33,7 @@ function desk(settings: Partial<typeof WAITING_DEFAULT> = {}): Waiting {
 
 function submit(runId: string, wants: { answer?: boolean; end?: boolean } = {}): Submit {
   return {
-    ...{ partition: 1, runId, idempotencyKey: "", gateway: "g" },
+    ...{ partition: 1, runId, priority: 0, idempotencyKey: "", gateway: "g" },
     ...{ spec: {} as Submit["spec"], input: {} as Submit["input"] },
     ...{ wantsAnswer: wants.answer ?? false, wantsEnd: wants.end ?? false },
   };

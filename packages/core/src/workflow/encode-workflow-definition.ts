@@ -39,6 +39,7 @@ function encodeSettings(settings: WorkflowSettings): object {
     memory: formatBytes(settings.memoryBytes),
     ...(settings.concurrency === 0 ? {} : { concurrency: settings.concurrency }),
     queueLimit: settings.queueLimit,
+    ...(settings.priority === 0 ? {} : { priority: settings.priority }),
     pool: settings.pool,
     ...(settings.tmpBytes === 0 ? {} : { tmp: formatBytes(settings.tmpBytes) }),
     ...(settings.cpuMillis === 0 ? {} : { cpu: settings.cpuMillis / 1000 }),

@@ -39,6 +39,7 @@ const CPU: QuantityRule = {
 };
 const PROCESSES = count(BOUNDS.processesMin, BOUNDS.processesMax, DEFAULTS.processes);
 const CONCURRENCY = count(1, BOUNDS.concurrency, DEFAULTS.concurrency);
+const PRIORITY = count(BOUNDS.priorityMin, BOUNDS.priorityMax, DEFAULTS.priority);
 const QUEUE_LIMIT = count(1, BOUNDS.queueLimit, DEFAULTS.queueLimit);
 
 function size(min: number, max: number, fallback: number): QuantityRule {
@@ -62,6 +63,7 @@ export function readSettings(workflow: FieldReader, problems: DefinitionProblem[
     memoryBytes: fields.quantity("memory", MEMORY),
     concurrency: fields.quantity("concurrency", CONCURRENCY),
     queueLimit: fields.quantity("queueLimit", QUEUE_LIMIT),
+    priority: fields.quantity("priority", PRIORITY),
     pool: fields.value("pool") === undefined ? DEFAULTS.pool : fields.text("pool", POOL),
     tmpBytes: fields.quantity("tmp", TMP),
     cpuMillis: fields.quantity("cpu", CPU),

@@ -1,3 +1,5 @@
+import { PRIORITY_MAX, PRIORITY_MIN } from "../run/run-spec.ts";
+
 /** What a workflow is: the content of `workflow.yaml`, checked and with its defaults filled in. */
 export interface WorkflowDefinition {
   /** Unique in the project; what people call it. */
@@ -65,6 +67,8 @@ export interface WorkflowSettings {
   readonly concurrency: number;
   /** Most waiting runs. */
   readonly queueLimit: number;
+  /** Of runs that say none; higher ones start first. */
+  readonly priority: number;
   readonly pool: string;
   /** Size of an environment's `/tmp`; 0 means what the pool gives. */
   readonly tmpBytes: number;
@@ -83,6 +87,7 @@ export const WORKFLOW_SETTINGS_DEFAULT: WorkflowSettings = {
   memoryBytes: 256 * 1024 ** 2,
   concurrency: 0,
   queueLimit: 10_000,
+  priority: 0,
   pool: "default",
   tmpBytes: 0,
   cpuMillis: 0,
@@ -114,7 +119,9 @@ export const WORKFLOW_BOUNDS = {
   logMinBytes: 1024,
   logMaxBytes: 256 * 1024 ** 2,
   concurrency: 10_000,
-  queueLimit: 1_000_000,
+  queueLimit: 2_000_000,
+  priorityMin: PRIORITY_MIN,
+  priorityMax: PRIORITY_MAX,
   responseHeaders: 50,
   responseBodyBytes: 64 * 1024,
 } as const;

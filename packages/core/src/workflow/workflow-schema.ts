@@ -139,6 +139,14 @@ const settings = {
       default: DEFAULTS.queueLimit,
       description: "Most waiting runs; beyond it requests are answered 429.",
     },
+    priority: {
+      type: "integer",
+      minimum: BOUNDS.priorityMin,
+      maximum: BOUNDS.priorityMax,
+      default: DEFAULTS.priority,
+      description:
+        "Of runs that say none of their own. Waiting runs of the workflow with a higher one start first, others in the order they came.",
+    },
     pool: {
       type: "string",
       pattern: PATTERNS.pool,

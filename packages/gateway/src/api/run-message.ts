@@ -1,4 +1,4 @@
-import type { ParentRun, RunState, StepRunState } from "@millrace/core";
+import { PlatformError, type ParentRun, type RunState, type StepRunState } from "@millrace/core";
 import { runApi } from "@millrace/protocol";
 import type { RunRecord, RunSummary, StepRunRecord, WorkflowRecord } from "@millrace/store";
 import { runNameOf } from "./resource-names.ts";
@@ -28,6 +28,7 @@ export function toRunSummary(run: RunSummary): runApi.Run {
     pause: run.wakeTimeMs === null ? undefined : { ...UNKNOWN_PAUSE, wakeTime: new Date(run.wakeTimeMs) },
     parentRun: "",
     wait: undefined,
+    priority: run.priority,
   };
 }
 
@@ -71,7 +72,7 @@ function toPause({ steps }: RunRecord, known: runApi.RunPause): runApi.RunPause 
 export function toAcceptedRun(
   runId: string,
   workflow: WorkflowRecord,
-  start: { triggerKind: string; traceId: string; createTimeMs: number },
+  start: { triggerKind: string; traceId: string; createTimeMs: number; priority: number },
 ): runApi.Run {
   return toRunSummary({
     id: runId,
@@ -97,10 +98,17 @@ export function parseContext(contextJson: Uint8Array): Readonly<Record<string, u
   return JSON.parse(Buffer.from(contextJson).toString("utf8")) as Record<string, unknown>;
 }
 
-/** The states that a filter may name; undefined for all. */
-export function statesOf(state: runApi.RunState): RunState[] | undefined {
-  const names: readonly RunState[] = ["PENDING", "RUNNING", "SUSPENDED", "SUCCEEDED", "FAILED", "CANCELLED"];
-  return state === runApi.RunState.UNSPECIFIED ? undefined : names.filter((name) => runApi.RunState[name] === state);
+const STATES: readonly RunState[] = ["PENDING", "RUNNING", "SUSPENDED", "SUCCEEDED", "FAILED", "CANCELLED"];
+
+/** The states that a filter names; none for all. Throws `INVALID_STATE` for one that no run is ever in. */
+export function statesOf(states: readonly runApi.RunState[]): RunState[] {
+  return states
+    .filter((state) => state !== runApi.RunState.UNSPECIFIED)
+    .map((state) => {
+      const name = STATES.find((one) => runApi.RunState[one] === state);
+      if (name !== undefined) return name;
+      throw new PlatformError("InvalidArgument", "INVALID_STATE", `no run is ever in state ${state}`);
+    });
 }
 
 function toFailure(failure: NonNullable<RunSummary["failure"]>): runApi.RunFailure {

@@ -1,4 +1,4 @@
-import { PlatformError } from "@millrace/core";
+import { PlatformError, PRIORITY_MAX, PRIORITY_MIN } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
 import type { RunRecord, WorkflowRecord } from "@millrace/store";
 import { createTraceId, parseTraceparent, spanNames, TRACEPARENT_HEADER, type Tracer } from "@millrace/telemetry";
@@ -32,7 +32,19 @@ export interface StartedRun {
   readonly accepted: runApi.Run | undefined;
 }
 
-type ApiStart = Pick<RunStart, "spec" | "eventJson" | "fallsBackToBody" | "requestJson" | "triggerKind" | "replayOf">;
+type ApiStart = Pick<
+  RunStart,
+  "spec" | "eventJson" | "fallsBackToBody" | "requestJson" | "triggerKind" | "replayOf" | "runId" | "priority"
+>;
+
+/** How to replay. */
+export interface ReplayRequest {
+  /** Idempotency key; empty for none. */
+  readonly requestId: string;
+  readonly waitMs: number;
+  /** Chosen by whoever may have to ask again; a new one when left out. */
+  readonly runId?: string;
+}
 
 /** Starts runs for callers of the API. */
 export class RunStarter {
@@ -59,12 +71,13 @@ export class RunStarter {
       eventJson: await checkedEvent(request.eventJson),
       fallsBackToBody: false,
       triggerKind: "api",
+      priority: checkedPriority(request.priority),
     };
     return this.#submit(workflow, start, request.requestId, waitMs, context);
   }
 
   /** Starts a run with the event and the version of an earlier one. */
-  replay(original: RunRecord, requestId: string, waitMs: number, context: ApiContext): Promise<StartedRun> {
+  replay(original: RunRecord, { requestId, waitMs, runId }: ReplayRequest, context: ApiContext): Promise<StartedRun> {
     const workflow = this.#enabledWorkflow(context.principal.projectId, original.workflowId);
     const { request } = parseContext(original.input.contextJson);
     const start: ApiStart = {
@@ -74,6 +87,7 @@ export class RunStarter {
       requestJson: request === undefined ? undefined : JSON.stringify(request),
       triggerKind: "replay",
       replayOf: original.id,
+      runId,
     };
     return this.#submit(workflow, start, requestId, waitMs, context);
   }
@@ -114,7 +128,7 @@ export class RunStarter {
         wantsEnd ? { waitMs, signal: gate.signalOf(context.signal) } : undefined,
       );
       const isKnown = !wantsEnd && runId === submit.runId && start.triggerKind === "api";
-      const facts = { triggerKind: start.triggerKind, traceId, createTimeMs: nowMs };
+      const facts = { triggerKind: start.triggerKind, traceId, createTimeMs: nowMs, priority: submit.priority };
       return { runId, accepted: isKnown ? toAcceptedRun(runId, workflow, facts) : undefined };
     } catch (thrown) {
       span.fail(thrown instanceof PlatformError ? thrown.reason : "INTERNAL");
@@ -134,6 +148,12 @@ export class RunStarter {
     }
     return workflow;
   }
+}
+
+function checkedPriority(priority: number | undefined): number | undefined {
+  if (priority === undefined || (priority >= PRIORITY_MIN && priority <= PRIORITY_MAX)) return priority;
+  const message = `priority is a whole number from ${PRIORITY_MIN} to ${PRIORITY_MAX}`;
+  throw new PlatformError("InvalidArgument", "INVALID_PRIORITY", message);
 }
 
 /** Large events are looked at a slice at a time. */

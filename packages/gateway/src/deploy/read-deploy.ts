@@ -50,6 +50,7 @@ export function readDeploy(request: workflowApi.DeployWorkflowRequest): CheckedD
         stepNames: definition.steps.map(({ name }) => name),
         concurrencyLimit: settings.concurrency,
         queueLimit: settings.queueLimit,
+        ...(settings.priority !== 0 && { priority: settings.priority }),
         runTimeoutMs: settings.runTimeoutMs,
       },
       // Triggers have no names of their own; the place among their kind keeps the endpoint over redeploys.

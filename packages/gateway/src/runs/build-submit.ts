@@ -17,10 +17,14 @@ export interface RunStart {
   /** The run that this one replays; undefined for none. */
   readonly replayOf?: string | undefined;
   readonly idempotencyKey: string;
+  /** Undefined: what the workflow says. */
+  readonly priority?: number | undefined;
   readonly traceId: string;
   readonly traceParent: string;
   readonly wantsAnswer: boolean;
   readonly wantsEnd: boolean;
+  /** Chosen before; undefined: a new one. */
+  readonly runId?: string | undefined;
 }
 
 /** Who submits, and into how many partitions. */
@@ -31,7 +35,7 @@ export interface SubmitOrigin {
 
 /** Makes the submit of a new run: its id, its partition and its context. */
 export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number): messages.Submit {
-  const runId = createRunId(nowMs, random.take(ID_BYTES));
+  const runId = start.runId ?? createRunId(nowMs, random.take(ID_BYTES));
   const { spec, triggerKind, traceId, traceParent, wantsAnswer, wantsEnd } = start;
   return {
     partition: partitionOf(spec.workflowId, origin.partitionCount),
@@ -46,6 +50,7 @@ export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number
       traceId,
       createTimeMs: nowMs,
     },
+    priority: start.priority ?? spec.priority ?? 0,
     idempotencyKey: start.idempotencyKey,
     gateway: origin.gateway,
     wantsAnswer,

@@ -1,11 +1,13 @@
 import { wire, type BusSubscription, type Channels } from "@millrace/bus";
 import {
   coerceError,
+  isSealedFor,
   PlatformError,
   Waiting,
   WAITING_DEFAULT,
   type messages,
   type RunListener,
+  type RunTokenMac,
   type RunState,
   type StepResponse,
   type StreamedAnswer,
@@ -18,7 +20,12 @@ import { AnswerStream } from "./answer-stream.ts";
 /** How often what waits is looked at, as long as something waits. */
 const TICK_MS = 100;
 /** Ends of a submit after which the run is nowhere. */
-const NOT_ACCEPTED: ReadonlySet<string> = new Set(["QUEUE_FULL", "OWNER_UNAVAILABLE", "GATEWAY_BUSY"]);
+const NOT_ACCEPTED: ReadonlySet<string> = new Set([
+  "QUEUE_FULL",
+  "PROJECT_QUEUE_FULL",
+  "OWNER_UNAVAILABLE",
+  "GATEWAY_BUSY",
+]);
 
 /** What became of a run that somebody waited for. Neither answer nor state: the wait was over first. */
 export interface RunOutcome {
@@ -40,6 +47,8 @@ export interface Patience {
 export interface RunDeskOptions {
   readonly gateway: string;
   readonly channels: Channels;
+  /** Of run tokens and seals. */
+  readonly mac: RunTokenMac;
   readonly runs: Runs;
   readonly payloads: Payloads;
   readonly submitTimeoutMs: number;
@@ -75,13 +84,17 @@ export class RunDesk {
 
   /** Hears what owners and runners say to this gateway. */
   start(): void {
-    const { channels, gateway } = this.#options;
+    const { channels, gateway, mac, log } = this.#options;
     const waiting = this.#waiting;
     this.#subscriptions = [
       channels.accepted(gateway).listen((message) => waiting.onAccepted(wire.acceptedFromWire(message))),
       channels.release(gateway).listen((message) => waiting.onRelease(wire.releaseFromWire(message))),
       channels.ended(gateway).listen((message) => waiting.onEnded(wire.endedFromWire(message))),
-      channels.answer(gateway).listen((message) => waiting.onAnswer(wire.answerFromWire(message))),
+      channels.answer(gateway).listen((message, { runner, subject }) => {
+        const answer = wire.answerFromWire(message);
+        if (isSealedFor(answer.handing, runner, mac)) waiting.onAnswer(answer);
+        else log.warn("answer.forged", { subject });
+      }),
       channels.reassigned(gateway).listen((message) => waiting.onReassigned(wire.reassignedFromWire(message))),
       channels.cancelled(gateway).listen((message) => waiting.onCancelled(wire.cancelledFromWire(message))),
       channels.resumed(gateway).listen((message) => waiting.onResumed(wire.resumedFromWire(message))),
@@ -102,7 +115,7 @@ export class RunDesk {
    * Hands a run in and resolves when it is in the record, or, when the submit wants an answer or the end, when that is
    * there, the patience is over or the caller has gone. The run goes on in any case.
    *
-   * @throws PlatformError `QUEUE_FULL`, `OWNER_UNAVAILABLE`, `SUBMIT_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `EVENT_TOO_LARGE`
+   * @throws PlatformError `QUEUE_FULL`, `PROJECT_QUEUE_FULL`, `OWNER_UNAVAILABLE`, `SUBMIT_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `EVENT_TOO_LARGE`
    */
   submit(submit: messages.Submit, patience?: Patience): Promise<RunOutcome> {
     return this.#options.payloads.concerns(submit)
@@ -244,7 +257,7 @@ class SubmitWait implements RunListener {
     this.#finish(undefined, undefined);
   };
 
-  turnedAway(why: "QUEUE_FULL" | "UNAVAILABLE" | "TIMEOUT"): void {
+  turnedAway(why: messages.SubmitRefusal | "TIMEOUT"): void {
     this.#reject(turnedAwayError(why));
   }
 
@@ -266,9 +279,13 @@ class SubmitWait implements RunListener {
   }
 }
 
-function turnedAwayError(why: "QUEUE_FULL" | "UNAVAILABLE" | "TIMEOUT"): PlatformError {
+function turnedAwayError(why: messages.SubmitRefusal | "TIMEOUT"): PlatformError {
   if (why === "QUEUE_FULL") {
     return new PlatformError("ResourceExhausted", "QUEUE_FULL", "the workflow's queue is full; try again later");
+  }
+  if (why === "PROJECT_QUEUE_FULL") {
+    const message = "the project has as many waiting runs as it may have; try again later";
+    return new PlatformError("ResourceExhausted", "PROJECT_QUEUE_FULL", message);
   }
   if (why === "UNAVAILABLE") {
     return unacknowledged("OWNER_UNAVAILABLE", "the house cannot write runs at the moment; try again");

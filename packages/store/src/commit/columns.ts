@@ -8,6 +8,7 @@ import {
   type StepResult,
   type UpdateChange,
 } from "@millrace/core";
+import { encodeDeaths } from "../runs/deaths.ts";
 import { encodeStepDetail } from "../runs/step-detail.ts";
 import type { ElementName, ElementValue } from "./binary.ts";
 
@@ -69,6 +70,12 @@ export const acceptColumns: readonly Column<AcceptChange>[] = [
   column("key", "text", checkedKey),
 ];
 
+/** Further columns of accepts, for batches in which some run is parked or has a priority of its own. */
+export const queueColumns: readonly Column<AcceptChange>[] = [
+  column("priority", "int4", (change) => change.priority),
+  column("parked", "bool", (change) => change.parked),
+];
+
 type WithStep = { readonly step: StepResult | null };
 
 /** Columns of the step that rides on an update or an end; all NULL when there is none. */
@@ -93,8 +100,13 @@ export const updateColumns: readonly Column<UpdateChange>[] = [
   column("assignment", "int4", (change) => change.assignment),
   column("start_time", "timestamptz", (change) => change.startTimeMs),
   column("wake_time", "timestamptz", (change) => change.wakeTimeMs),
-  column("deaths", "int4", (change) => change.deaths),
+  column("death_causes", "text", (change) => encodeDeaths(change.deaths)),
   ...stepColumns,
+];
+
+/** A further column of updates, for batches in which some run is parked or is so no longer. */
+export const parkColumns: readonly Column<UpdateChange>[] = [
+  column("parked", "bool", (change) => change.parked ?? null),
 ];
 
 /** What is searched of a failure. */

@@ -13,6 +13,8 @@ import {
 
 const DAY_MS = 86_400_000;
 
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+
 describe("a commit", () => {
   it("accepts, updates and ends runs, and moves what has ended to history with its steps in order", async () => {
     await using house = await createScratchHouse();
@@ -29,7 +31,12 @@ describe("a commit", () => {
     };
     await writer.commit(
       createUpdate(first, { step: createStep(0, { response }) }),
-      createUpdate(second, { state: "SUSPENDED", assignment: 2, wakeTimeMs: 1_800_000_000_000, deaths: 1 }),
+      createUpdate(second, {
+        state: "SUSPENDED",
+        assignment: 2,
+        wakeTimeMs: 1_800_000_000_000,
+        deaths: ["WORKER_DIED"],
+      }),
     );
     const { rows } = await loadAll(house, writer.epochs);
     const loaded = new Map(rows.map((row) => [row.runId, row]));
@@ -46,17 +53,19 @@ describe("a commit", () => {
       assignment: 1,
       startTimeMs: 1_700_000_000_000,
       wakeTimeMs: null,
-      deaths: 0,
+      deaths: [],
       steps: [step],
     });
     assert.deepEqual({ ...step.response, body: [...step.response!.body] }, { ...response, body: [0, 255] });
     assert.ok(!loaded.has(second.runId), "a paused run stays where it is");
-    const query = new Map([[4, { epoch: writer.epochs.get(4)!, readToMs: 0 }]]);
-    const [paused] = (await house.store.partitions.page(query, 1_800_000_000_000, 10)).get(4)!.rows;
+    const query = new Map([[4, { epoch: writer.epochs.get(4)!, readToMs: 0, readToId: NO_ID }]]);
+    const [paused] = (await house.store.partitions.page(query, 1_800_000_000_000, { runsMax: 10, bytesMax: 1e6 })).get(
+      4,
+    )!.rows;
     const { state, assignment, wakeTimeMs, deaths, startTimeMs } = paused!;
     assert.deepEqual(
       [state, assignment, wakeTimeMs, deaths, startTimeMs],
-      ["SUSPENDED", 2, 1_800_000_000_000, 1, 1_700_000_000_000],
+      ["SUSPENDED", 2, 1_800_000_000_000, ["WORKER_DIED"], 1_700_000_000_000],
     );
 
     const ended = await writer.commit(createEnd(first, { step: createStep(1) }));

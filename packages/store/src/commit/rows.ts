@@ -8,16 +8,8 @@ import {
   type PlatformError,
 } from "@millrace/core";
 import { ArrayWriter, encodeArray, type ElementName } from "./binary.ts";
-import {
-  acceptColumns,
-  dayOf,
-  deliveredColumns,
-  endColumns,
-  outboxColumns,
-  updateColumns,
-  type Column,
-} from "./columns.ts";
-import { createStatement, type Statement, type StatementParts } from "./statement.ts";
+import { dayOf, deliveredColumns, endColumns, outboxColumns, type Column } from "./columns.ts";
+import { acceptColumnsOf, createStatement, updateColumnsOf, type Statement, type StatementParts } from "./statement.ts";
 
 /** A prepared statement with its parameters, for `pg`. */
 export interface PreparedQuery extends Statement {
@@ -68,12 +60,25 @@ class RowWriter {
 
 const DAY_MS = 86_400_000;
 
-const COLUMNS: Readonly<Record<Change["kind"], readonly Column<never>[]>> = {
-  accept: acceptColumns,
-  update: updateColumns,
-  end: endColumns,
-  delivered: deliveredColumns,
-};
+function columnsOf(kind: Change["kind"], parts: Pick<StatementParts, "queues" | "parks">): readonly Column<never>[] {
+  switch (kind) {
+    case "accept":
+      return acceptColumnsOf(parts);
+    case "update":
+      return updateColumnsOf(parts);
+    case "end":
+      return endColumns;
+    case "delivered":
+      return deliveredColumns;
+  }
+}
+
+/** Columns that most batches do without. */
+function extrasOf(changes: readonly Change[]): Pick<StatementParts, "queues" | "parks"> {
+  const queues = changes.some((change) => change.kind === "accept" && (change.parked || change.priority !== 0));
+  const parks = changes.some((change) => change.kind === "update" && change.parked !== undefined);
+  return { queues, parks };
+}
 
 const statements = new Map<string, Statement>();
 
@@ -99,11 +104,12 @@ function daySpan(changes: readonly Change[]): [string, string] {
 export function createCommitQuery(batch: CommitBatch, changes: readonly Change[], again: boolean): CommitQuery {
   const writers: Partial<Record<Change["kind"] | "outbox", RowWriter>> = {};
   const failed = new Map<string, PlatformError>();
+  const extras = extrasOf(changes);
   let keys = false;
   for (const change of changes) {
     invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
     try {
-      (writers[change.kind] ??= new RowWriter(COLUMNS[change.kind])).add(change);
+      (writers[change.kind] ??= new RowWriter(columnsOf(change.kind, extras))).add(change);
       if (change.kind === "accept") keys ||= change.idempotencyKey !== "";
       else if (change.kind !== "delivered" && change.outbox) {
         for (const message of change.outbox) (writers.outbox ??= new RowWriter(outboxColumns)).add(message);
@@ -115,7 +121,7 @@ export function createCommitQuery(batch: CommitBatch, changes: readonly Change[]
   const { accept, update, end, delivered, outbox } = writers;
   const has = (writer: RowWriter | undefined): boolean => writer !== undefined && writer.count > 0;
   const sends = { delivered: has(delivered), outbox: has(outbox) };
-  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...sends };
+  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...extras, ...sends };
   const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
   const rows = [accept, update, end, delivered, outbox].flatMap((writer) => writer?.finish() ?? []);
   const days = parts.accepts ? daySpan(changes) : [];

@@ -11,14 +11,27 @@
  * - for one accept: 0.64 ms of the server with only the parts that it needs, 1.01 ms with all parts and empty arrays
  * (CPU times on a machine that was busy with other work; they compare, they do not promise.)
  */
-import { acceptColumns, deliveredColumns, endColumns, outboxColumns, updateColumns, type Column } from "./columns.ts";
+import {
+  acceptColumns,
+  deliveredColumns,
+  endColumns,
+  outboxColumns,
+  parkColumns,
+  queueColumns,
+  updateColumns,
+  type Column,
+} from "./columns.ts";
 
 /** Which kinds of change a statement writes; a part that a batch lacks is left out, it would cost time for nothing. */
 export interface StatementParts {
   readonly accepts: boolean;
   /** Some of the accepts carry an idempotency key. */
   readonly keys: boolean;
+  /** Some of them are parked or have a priority of their own. */
+  readonly queues: boolean;
   readonly updates: boolean;
+  /** Some of the updates park a run, or give a parked one to a runner. */
+  readonly parks: boolean;
   readonly ends: boolean;
   /** Messages to other runs' owners that are acknowledged. */
   readonly delivered: boolean;
@@ -49,7 +62,7 @@ const STEP_COLUMNS = ["path", "ordinal", "assignment", ...STEP, "start_time", "e
 
 /** The columns of a run that history keeps as they were. */
 const KEPT =
-  "sequence, project_id, workflow_id, version_id, deaths, create_time, event_falls_back_to_body, trigger_kind, trace_parent, trace_id, event, context";
+  "sequence, priority, project_id, workflow_id, version_id, deaths, create_time, event_falls_back_to_body, trigger_kind, trace_parent, trace_id, event, context";
 
 /**
  * The fence, in two locks that every write below is joined with:
@@ -80,16 +93,19 @@ export function createStatement(parts: StatementParts): Statement {
   const ctes = [
     FENCE,
     ...(parts.accepts
-      ? [acceptPart(`$${++parameter}::date`, `$${++parameter}::date`, source(acceptColumns), parts.keys)]
+      ? [acceptPart(`$${++parameter}::date`, `$${++parameter}::date`, source(acceptColumnsOf(parts)), parts)]
       : []),
-    ...(parts.updates ? [updatePart(source(updateColumns))] : []),
+    ...(parts.updates ? [updatePart(source(updateColumnsOf(parts)), parts.parks)] : []),
     ...(parts.ends ? [endPart(source(endColumns))] : []),
     ...(parts.delivered ? [deliveredPart(source(deliveredColumns))] : []),
     ...(parts.outbox ? [outboxPart(source(outboxColumns))] : []),
   ];
   const count = (present: boolean, cte: string): string => (present ? `(SELECT count(*)::int4 FROM ${cte})` : "0");
-  const { accepts, keys, updates, ends, delivered, outbox } = parts;
-  const letters = [accepts && "a", keys && "k", updates && "u", ends && "e", delivered && "d", outbox && "o"];
+  const { accepts, keys, queues, updates, parks, ends, delivered, outbox } = parts;
+  const letters = [
+    ...[accepts && "a", keys && "k", queues && "q", updates && "u", parks && "p"],
+    ...[ends && "e", delivered && "d", outbox && "o"],
+  ];
   return {
     name: `commit_${letters.filter(Boolean).join("")}`,
     text: `WITH ${ctes.join(", ")}
@@ -99,11 +115,22 @@ SELECT EXISTS (SELECT FROM turn) AS fresh, COALESCE((SELECT held FROM fence), '{
   };
 }
 
+/** Columns of the accepts of a batch. */
+export function acceptColumnsOf({ queues }: Pick<StatementParts, "queues">): readonly Column<never>[] {
+  return queues ? [...acceptColumns, ...queueColumns] : acceptColumns;
+}
+
+/** Columns of the updates of a batch. */
+export function updateColumnsOf({ parks }: Pick<StatementParts, "parks">): readonly Column<never>[] {
+  return parks ? [...updateColumns, ...parkColumns] : updateColumns;
+}
+
 /**
  * `LIMIT 1` subqueries stay look-ups by key: as a join, the planner might read all days of history. The first and the last day
  * of the batch are there for the executor, which opens only the days between them.
  */
-function acceptPart(firstDay: string, lastDay: string, source: string, keys: boolean): string {
+function acceptPart(firstDay: string, lastDay: string, source: string, { keys, queues }: StatementParts): string {
+  const more = queues ? ", priority, parked" : "";
   return `fresh AS MATERIALIZED (
   SELECT c.* FROM fence, ${source}
   WHERE c.partition = ANY (fence.held)
@@ -111,9 +138,9 @@ function acceptPart(firstDay: string, lastDay: string, source: string, keys: boo
       WHERE h.day BETWEEN ${firstDay} AND ${lastDay} AND h.day = c.day AND h.id = c.id LIMIT 1) IS NOT TRUE
 )${keys ? `, ${keyPart}` : ""}, inserted AS (
   INSERT INTO runs (id, partition, sequence, project_id, workflow_id, version_id, create_time, event_falls_back_to_body,
-    wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context)
+    wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context${more})
   SELECT id, partition, sequence, project_id, workflow_id, version_id, create_time, event_falls_back_to_body,
-    wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context
+    wants_answer, wants_end, gateway, trigger_kind, trace_parent, trace_id, event, context${more}
   FROM fresh ${keys ? "WHERE key IS NULL OR id IN (SELECT run_id FROM claimed)" : ""}
   ON CONFLICT (id) DO NOTHING
   RETURNING id
@@ -149,9 +176,10 @@ function findPart(name: string, source: string, columns: readonly string[]): str
 }
 
 /** A step ran in the assignment that was current before: the change may close it (a suspend). */
-function updatePart(source: string): string {
+function updatePart(source: string, parks: boolean): string {
   return `${findPart("changing", source, ["assignment AS step_assignment"])}, updated AS (
-  UPDATE runs r SET state = c.state, assignment = c.assignment, deaths = c.deaths, wake_time = c.wake_time,
+  UPDATE runs r SET state = c.state, assignment = c.assignment, deaths = length(c.death_causes),
+    death_causes = c.death_causes, wake_time = c.wake_time,${parks ? " parked = COALESCE(c.parked, r.parked)," : ""}
     start_time = COALESCE(r.start_time, c.start_time), steps_done = r.steps_done + (c.path IS NOT NULL)::int4
   FROM changing c WHERE r.ctid = c.place
   RETURNING c.*, r.steps_done AS ordinal

@@ -18,6 +18,7 @@ export interface StepRunRecord {
 export interface RunSummary {
   readonly id: string;
   readonly partition: number;
+  readonly priority: number;
   readonly projectId: string;
   readonly workflowId: string;
   readonly workflowName: string;

@@ -9,7 +9,7 @@ export interface RunCondition {
 }
 
 const SHARED = sql.raw(
-  `id, partition, project_id, workflow_id, version_id, state, assignment, create_time, start_time, trigger_kind, trace_id,
+  `id, partition, priority, project_id, workflow_id, version_id, state, assignment, create_time, start_time, trigger_kind, trace_id,
    trace_parent, event_falls_back_to_body`,
 );
 
@@ -17,6 +17,7 @@ const SHARED = sql.raw(
 export interface RunRow {
   readonly id: string;
   readonly partition: number;
+  readonly priority: number;
   readonly project_id: string;
   readonly workflow_id: string;
   readonly version_id: string;

@@ -35,7 +35,7 @@ export interface Search {
   readonly untilMs: number;
 }
 
-const SHARED = `id, partition, project_id, workflow_id, version_id, state, assignment, create_time, start_time, trigger_kind, trace_id,
+const SHARED = `id, partition, priority, project_id, workflow_id, version_id, state, assignment, create_time, start_time, trigger_kind, trace_id,
    trace_parent, event_falls_back_to_body`;
 const HISTORY = sql.raw(`${SHARED}, NULL::timestamptz AS wake_time, end_time, exit_reason`);
 const UNFINISHED = sql.raw(`${SHARED}, wake_time, NULL::timestamptz AS end_time, '' AS exit_reason`);
@@ -46,6 +46,12 @@ const PIECE_MAX = 20_000;
 /** Most unfinished runs of a workflow that are sorted; of more, the newest of all workflows are looked through. */
 const SORTED_MAX = 10_000;
 const NO_RANDOM = new Uint8Array(10);
+/** Each unfinished run is in one of these, and each has an index by partition and workflow. */
+const INDEXED_PARTS = [
+  sql.raw("wake_time IS NULL AND NOT parked"),
+  sql.raw("parked"),
+  sql.raw("wake_time IS NOT NULL"),
+] as const;
 
 /** The smallest id of a time. */
 export function firstIdOf(timeMs: number): string {
@@ -99,21 +105,23 @@ export async function searchUnfinished(
   return found ?? (await searchPieces(kysely, search, { columns: UNFINISHED, table: sql`runs` }));
 }
 
-/** Undefined when the workflow has too many to sort them. Waiting and paused runs have an index each. */
+/** Undefined when the workflow has too many to sort them. Paused runs, parked ones and the others have an index each. */
 async function searchWorkflow(
   kysely: Kysely<Tables>,
   search: Search,
   ofWorkflow: Expression<SqlBool>,
 ): Promise<Found | undefined> {
-  const half = (columns: RawBuilder<unknown>, paused: RawBuilder<unknown>) =>
-    sql`(SELECT ${columns} FROM runs WHERE ${ofWorkflow} AND wake_time IS ${paused} LIMIT ${SORTED_MAX + 1})`;
-  const both = (columns: RawBuilder<unknown>) =>
-    sql`(${half(columns, sql`NULL`)} UNION ALL ${half(columns, sql`NOT NULL`)}) r`;
-  const counted = await sql<{ count: number }>`SELECT count(*) AS count FROM ${both(sql`1`)}`.execute(kysely);
+  const part = (columns: RawBuilder<unknown>, which: RawBuilder<unknown>) =>
+    sql`(SELECT ${columns} FROM runs WHERE ${ofWorkflow} AND ${which} LIMIT ${SORTED_MAX + 1})`;
+  const all = (columns: RawBuilder<unknown>) => {
+    const parts = INDEXED_PARTS.map((which) => part(columns, which));
+    return sql`(${sql.join(parts, sql` UNION ALL `)}) r`;
+  };
+  const counted = await sql<{ count: number }>`SELECT count(*) AS count FROM ${all(sql`1`)}`.execute(kysely);
   if (counted.rows[0]!.count > SORTED_MAX) return undefined;
   const condition = allOf([...rangeOf(search.range), search.indexed, ...(search.residual ? [search.residual] : [])]);
   const { rows } = await sql<ListedRow>`
-    SELECT * FROM ${both(UNFINISHED)} WHERE ${condition} ORDER BY id DESC LIMIT ${search.wanted}`.execute(kysely);
+    SELECT * FROM ${all(UNFINISHED)} WHERE ${condition} ORDER BY id DESC LIMIT ${search.wanted}`.execute(kysely);
   return { rows, frontier: rows.length < search.wanted ? undefined : rows.at(-1)?.id };
 }
 

@@ -11,6 +11,7 @@ export function toSummary(row: RunRow, failed: FailedStep | undefined): RunSumma
   return {
     id: row.id,
     partition: row.partition,
+    priority: row.priority,
     projectId: row.project_id,
     workflowId: row.workflow_id,
     workflowName: row.workflow_name,

@@ -188,7 +188,11 @@ export interface Run {
    */
   parentRun: string;
   /** Why it does not start; absent unless the state is PENDING and no runner can take it. Set by GetRun only. */
-  wait: RunWait | undefined;
+  wait:
+    | RunWait
+    | undefined;
+  /** Runs of the workflow with a higher one start first; by default 0. */
+  priority: number;
 }
 
 /** What a run waits for. */
@@ -317,7 +321,14 @@ export interface CreateRunRequest {
    */
   requestId: string;
   /** How long to wait for the run's end; absent or 0 means not at all, at most 15 min. */
-  waitTimeout: Duration | undefined;
+  waitTimeout:
+    | Duration
+    | undefined;
+  /**
+   * Runs of the workflow with a higher one start first, those with the same in the order in which they were accepted; from
+   * -100 to 100. Absent: what the workflow's settings say, by default 0.
+   */
+  priority?: number | undefined;
 }
 
 /** Request of WaitRun. */
@@ -344,6 +355,35 @@ export interface ListRunsRequest {
   pageToken: string;
   /** Only runs in this state; unspecified for all. */
   state: RunState;
+  /** Only runs in one of these states; empty for all. */
+  states: RunState[];
+  /** Only runs that were accepted at this time or later. */
+  createdFrom:
+    | Date
+    | undefined;
+  /** Only runs that were accepted earlier than this. */
+  createdBefore:
+    | Date
+    | undefined;
+  /** Only runs of this version of the workflow; 0 for all. */
+  version: number;
+  /**
+   * Only runs that have this, in any case of letters, in their exit reason or in the type or text of their failure; at most
+   * 200 characters, empty for all.
+   */
+  text: string;
+  /** Only runs that took so long at least from their start to their end. */
+  minDuration:
+    | Duration
+    | undefined;
+  /** Only runs that took so long at most. */
+  maxDuration:
+    | Duration
+    | undefined;
+  /** Only runs that this kind of trigger started, such as `http`; empty for all. */
+  triggerKind: string;
+  /** Only the run of this idempotency key, as long as the key is kept; empty for all. */
+  requestId: string;
 }
 
 /** Response of ListRuns. */
@@ -352,6 +392,8 @@ export interface ListRunsResponse {
   runs: Run[];
   /** Asks for the next page; empty after the last. */
   nextPageToken: string;
+  /** True when the search was ended for its time, with fewer runs than asked for: the next page goes on with it. */
+  partial: boolean;
 }
 
 /** Request of WatchRun. */
@@ -471,6 +513,7 @@ function createBaseRun(): Run {
     pause: undefined,
     parentRun: "",
     wait: undefined,
+    priority: 0,
   };
 }
 
@@ -538,6 +581,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.wait !== undefined) {
       RunWait.encode(message.wait, writer.uint32(202).fork()).join();
+    }
+    if (message.priority !== 0) {
+      writer.uint32(208).int32(message.priority);
     }
     return writer;
   },
@@ -721,6 +767,14 @@ export const Run: MessageFns<Run> = {
             }
 
             message.wait = RunWait.decode(reader, reader.uint32());
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.priority = reader.int32();
             continue;
           }
         }
@@ -1410,7 +1464,7 @@ export const LogEntry: MessageFns<LogEntry> = {
 };
 
 function createBaseCreateRunRequest(): CreateRunRequest {
-  return { parent: "", eventJson: "", requestId: "", waitTimeout: undefined };
+  return { parent: "", eventJson: "", requestId: "", waitTimeout: undefined, priority: undefined };
 }
 
 export const CreateRunRequest: MessageFns<CreateRunRequest> = {
@@ -1426,6 +1480,9 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
     }
     if (message.waitTimeout !== undefined) {
       Duration.encode(message.waitTimeout, writer.uint32(34).fork()).join();
+    }
+    if (message.priority !== undefined) {
+      writer.uint32(40).int32(message.priority);
     }
     return writer;
   },
@@ -1473,6 +1530,14 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
             }
 
             message.waitTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.priority = reader.int32();
             continue;
           }
         }
@@ -1592,7 +1657,21 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
 };
 
 function createBaseListRunsRequest(): ListRunsRequest {
-  return { parent: "", pageSize: 0, pageToken: "", state: 0 };
+  return {
+    parent: "",
+    pageSize: 0,
+    pageToken: "",
+    state: 0,
+    states: [],
+    createdFrom: undefined,
+    createdBefore: undefined,
+    version: 0,
+    text: "",
+    minDuration: undefined,
+    maxDuration: undefined,
+    triggerKind: "",
+    requestId: "",
+  };
 }
 
 export const ListRunsRequest: MessageFns<ListRunsRequest> = {
@@ -1608,6 +1687,37 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     }
     if (message.state !== 0) {
       writer.uint32(32).int32(message.state);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.createdFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdFrom), writer.uint32(50).fork()).join();
+    }
+    if (message.createdBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdBefore), writer.uint32(58).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(64).uint32(message.version);
+    }
+    if (message.text !== "") {
+      writer.uint32(74).string(message.text);
+    }
+    if (message.minDuration !== undefined) {
+      Duration.encode(message.minDuration, writer.uint32(82).fork()).join();
+    }
+    if (message.maxDuration !== undefined) {
+      Duration.encode(message.maxDuration, writer.uint32(90).fork()).join();
+    }
+    if (message.triggerKind !== "") {
+      writer.uint32(98).string(message.triggerKind);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(106).string(message.requestId);
     }
     return writer;
   },
@@ -1657,6 +1767,88 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
             message.state = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag === 40) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.createdFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.createdBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.minDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.maxDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.triggerKind = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1671,7 +1863,7 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
 };
 
 function createBaseListRunsResponse(): ListRunsResponse {
-  return { runs: [], nextPageToken: "" };
+  return { runs: [], nextPageToken: "", partial: false };
 }
 
 export const ListRunsResponse: MessageFns<ListRunsResponse> = {
@@ -1681,6 +1873,9 @@ export const ListRunsResponse: MessageFns<ListRunsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.partial !== false) {
+      writer.uint32(24).bool(message.partial);
     }
     return writer;
   },
@@ -1712,6 +1907,14 @@ export const ListRunsResponse: MessageFns<ListRunsResponse> = {
             }
 
             message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.partial = reader.bool();
             continue;
           }
         }
@@ -2442,7 +2645,10 @@ export const RunServiceService = {
     responseSerialize: (value: Run): Buffer => Buffer.from(Run.encode(value).finish()),
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
   },
-  /** Lists runs, newest first, without steps. */
+  /**
+   * Lists runs, newest first, without steps. All filters of the request hold together; runs that have not ended do not match
+   * a text or a duration. Fails with INVALID_ARGUMENT (`VERSION_NEEDS_WORKFLOW`, `TEXT_TOO_LONG`, `INVALID_PAGE_TOKEN`).
+   */
   listRuns: {
     path: "/millrace.api.v1.RunService/ListRuns" as const,
     requestStream: false as const,
@@ -2565,7 +2771,10 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   waitRun: handleUnaryCall<WaitRunRequest, Run>;
   /** Returns one run with all its steps. Fails with NOT_FOUND (`RUN_NOT_FOUND`). */
   getRun: handleUnaryCall<GetRunRequest, Run>;
-  /** Lists runs, newest first, without steps. */
+  /**
+   * Lists runs, newest first, without steps. All filters of the request hold together; runs that have not ended do not match
+   * a text or a duration. Fails with INVALID_ARGUMENT (`VERSION_NEEDS_WORKFLOW`, `TEXT_TOO_LONG`, `INVALID_PAGE_TOKEN`).
+   */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
   /**
    * Sends the run now and after every change of it, and completes when the run has ended. Fails with NOT_FOUND
@@ -2656,7 +2865,10 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Run) => void,
   ): ClientUnaryCall;
-  /** Lists runs, newest first, without steps. */
+  /**
+   * Lists runs, newest first, without steps. All filters of the request hold together; runs that have not ended do not match
+   * a text or a duration. Fails with INVALID_ARGUMENT (`VERSION_NEEDS_WORKFLOW`, `TEXT_TOO_LONG`, `INVALID_PAGE_TOKEN`).
+   */
   listRuns(
     request: ListRunsRequest,
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,

@@ -65,6 +65,8 @@ export const SubmitOutcome = {
   QUEUE_FULL: 2,
   /** UNAVAILABLE - The owner cannot write now; nothing is promised, try again. */
   UNAVAILABLE: 3,
+  /** PROJECT_QUEUE_FULL - The project has as many waiting runs as it may have; nothing was written. */
+  PROJECT_QUEUE_FULL: 4,
 } as const;
 
 export type SubmitOutcome = typeof SubmitOutcome[keyof typeof SubmitOutcome];
@@ -74,6 +76,7 @@ export namespace SubmitOutcome {
   export type ACCEPTED = typeof SubmitOutcome.ACCEPTED;
   export type QUEUE_FULL = typeof SubmitOutcome.QUEUE_FULL;
   export type UNAVAILABLE = typeof SubmitOutcome.UNAVAILABLE;
+  export type PROJECT_QUEUE_FULL = typeof SubmitOutcome.PROJECT_QUEUE_FULL;
 }
 
 /** What a runner does after a commit. */
@@ -254,6 +257,8 @@ export interface Submit {
   wantsAnswer: boolean;
   /** True when a caller waits for the run's end. */
   wantsEnd: boolean;
+  /** Runs of the workflow with a higher one start first; from -100 to 100. */
+  priority: number;
 }
 
 /**
@@ -291,6 +296,11 @@ export interface Handing {
   runId: string;
   /** Number of the assignment. */
   assignment: number;
+  /**
+   * From runners: the seal that the `Assign` brought. It proves to whoever did not send that `Assign` that this runner
+   * was given the run.
+   */
+  seal?: Buffer | undefined;
 }
 
 /** Owner to runner: execute a run. Sent again when the runner's heartbeat, later than 300 ms after it, does not list it. */
@@ -338,6 +348,8 @@ export interface Assign {
     | undefined;
   /** Further runs of the same project that wait at this owner for the runner's pool. */
   waiting: number;
+  /** MAC of the run, the assignment and the runner, with the key of the run tokens; the runner repeats it in `Handing`. */
+  seal: Buffer;
 }
 
 /** Runner to owner: an `Assign` was not taken. */
@@ -665,6 +677,8 @@ export interface LogBatch {
   workflowId: string;
   /** In order of sequence. */
   lines: LogLine[];
+  /** Token of the assignment: it alone says whose lines these are, and only its own runner's count. */
+  runToken: string;
 }
 
 /** Runner to any gateway (request): the body of a version. */
@@ -922,6 +936,29 @@ export interface ControlError {
   message: string;
   /** What the asker can do about it: the name of a kind of error, such as `Unavailable`; unknown ones mean `Internal`. */
   kind: string;
+}
+
+/**
+ * Runner to any gateway (request): a credential at NATS, under the name and for the pool that the request's subject says.
+ * Asked by a newcomer over a connection that a join token opened, and again over its own before the credential runs out.
+ */
+export interface IssueCredentialRequest {
+  /** Name of the runner. */
+  runner: string;
+  /** Public key (NKey) of the runner; the private one never leaves it. */
+  publicKey: string;
+}
+
+/** Answer to `IssueCredentialRequest`. */
+export interface IssueCredentialResponse {
+  /** The user JWT for that key. */
+  jwt: string;
+  /** When it runs out. */
+  expireTime:
+    | Date
+    | undefined;
+  /** Set when the request was refused. */
+  error: ControlError | undefined;
 }
 
 function createBaseRunSpec(): RunSpec {
@@ -1210,6 +1247,7 @@ function createBaseSubmit(): Submit {
     gateway: "",
     wantsAnswer: false,
     wantsEnd: false,
+    priority: 0,
   };
 }
 
@@ -1238,6 +1276,9 @@ export const Submit: MessageFns<Submit> = {
     }
     if (message.wantsEnd !== false) {
       writer.uint32(64).bool(message.wantsEnd);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(72).sint32(message.priority);
     }
     return writer;
   },
@@ -1317,6 +1358,14 @@ export const Submit: MessageFns<Submit> = {
             }
 
             message.wantsEnd = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.priority = reader.sint32();
             continue;
           }
         }
@@ -1480,7 +1529,7 @@ export const Owner: MessageFns<Owner> = {
 };
 
 function createBaseHanding(): Handing {
-  return { partition: 0, runId: "", assignment: 0 };
+  return { partition: 0, runId: "", assignment: 0, seal: undefined };
 }
 
 export const Handing: MessageFns<Handing> = {
@@ -1493,6 +1542,9 @@ export const Handing: MessageFns<Handing> = {
     }
     if (message.assignment !== 0) {
       writer.uint32(24).uint32(message.assignment);
+    }
+    if (message.seal !== undefined) {
+      writer.uint32(34).bytes(message.seal);
     }
     return writer;
   },
@@ -1534,6 +1586,14 @@ export const Handing: MessageFns<Handing> = {
             message.assignment = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.seal = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1564,6 +1624,7 @@ function createBaseAssign(): Assign {
     turn: undefined,
     tmp: undefined,
     waiting: 0,
+    seal: Buffer.alloc(0),
   };
 }
 
@@ -1613,6 +1674,9 @@ export const Assign: MessageFns<Assign> = {
     }
     if (message.waiting !== 0) {
       writer.uint32(120).uint32(message.waiting);
+    }
+    if (message.seal.length !== 0) {
+      writer.uint32(130).bytes(message.seal);
     }
     return writer;
   },
@@ -1748,6 +1812,14 @@ export const Assign: MessageFns<Assign> = {
             }
 
             message.waiting = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.seal = Buffer.from(reader.bytes());
             continue;
           }
         }
@@ -3640,7 +3712,7 @@ export const Resumed: MessageFns<Resumed> = {
 };
 
 function createBaseLogBatch(): LogBatch {
-  return { handing: undefined, projectId: "", workflowId: "", lines: [] };
+  return { handing: undefined, projectId: "", workflowId: "", lines: [], runToken: "" };
 }
 
 export const LogBatch: MessageFns<LogBatch> = {
@@ -3656,6 +3728,9 @@ export const LogBatch: MessageFns<LogBatch> = {
     }
     for (const v of message.lines) {
       LogLine.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.runToken !== "") {
+      writer.uint32(42).string(message.runToken);
     }
     return writer;
   },
@@ -3703,6 +3778,14 @@ export const LogBatch: MessageFns<LogBatch> = {
             }
 
             message.lines.push(LogLine.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runToken = reader.string();
             continue;
           }
         }
@@ -5320,6 +5403,131 @@ export const ControlError: MessageFns<ControlError> = {
             }
 
             message.kind = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueCredentialRequest(): IssueCredentialRequest {
+  return { runner: "", publicKey: "" };
+}
+
+export const IssueCredentialRequest: MessageFns<IssueCredentialRequest> = {
+  encode(message: IssueCredentialRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runner !== "") {
+      writer.uint32(10).string(message.runner);
+    }
+    if (message.publicKey !== "") {
+      writer.uint32(18).string(message.publicKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueCredentialRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueCredentialRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.publicKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIssueCredentialResponse(): IssueCredentialResponse {
+  return { jwt: "", expireTime: undefined, error: undefined };
+}
+
+export const IssueCredentialResponse: MessageFns<IssueCredentialResponse> = {
+  encode(message: IssueCredentialResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.jwt !== "") {
+      writer.uint32(10).string(message.jwt);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(18).fork()).join();
+    }
+    if (message.error !== undefined) {
+      ControlError.encode(message.error, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IssueCredentialResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIssueCredentialResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.jwt = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = ControlError.decode(reader, reader.uint32());
             continue;
           }
         }
