@@ -133,6 +133,11 @@ export class Client {
     this.simulation.fail("client of run", this.runId, "holds an answer that history does not know:", execution);
   }
 
+  /** Cancels now what is to be cancelled some time. */
+  cancelPlanned(): void {
+    if (this.state === "acknowledged" && this.plan.cancelMs !== null) this.cancel();
+  }
+
   private cancel(): void {
     if (this.cancelled) return;
     const { simulation } = this;

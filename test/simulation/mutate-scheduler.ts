@@ -5,6 +5,7 @@ import type {
   LoadedRun,
   messages,
   OwnerBrain,
+  RunState,
   StepResult,
 } from "@millrace/core";
 import type { Mutation } from "./mutations.ts";
@@ -23,6 +24,8 @@ interface Insides {
   onHeartbeat: (beat: messages.Heartbeat) => void;
   onRefused: (message: messages.Refused) => void;
   onCheckpoint: (message: messages.Checkpoint) => void;
+  onCancel: (cancel: messages.Cancel) => void;
+  cancelled: (part: unknown, cancel: messages.Cancel, state: RunState) => void;
   release: (part: unknown, run: InsideRun, result: StepResult) => void;
 }
 
@@ -61,6 +64,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   if (mutations.has("refusal_reuses_number")) believeRefusals(insides);
   if (mutations.has("checkpoint_not_fenced")) believeCheckpoints(insides);
   if (mutations.has("answer_before_commit")) releaseEarly(insides);
+  if (mutations.has("cancel_race")) acknowledgeInFlight(insides);
 }
 
 function reuseAssignments({ state }: Insides): void {
@@ -110,6 +114,16 @@ function releaseEarly(insides: Insides): void {
     const part = insides.state.owned.get(message.handing.partition);
     const run = part?.runs.get(message.handing.runId);
     if (run?.steps.includes(message.result)) insides.release.call(insides, part, run, message.result);
+  };
+}
+
+function acknowledgeInFlight(insides: Insides): void {
+  const real = insides.onCancel.bind(insides);
+  insides.onCancel = (cancel) => {
+    const part = insides.state.owned.get(cancel.partition);
+    const phase = part?.runs.get(cancel.runId)?.phase;
+    if (phase === "CHECKPOINTING" || phase === "ENDING") insides.cancelled(part, cancel, "CANCELLED");
+    real(cancel);
   };
 }
 

@@ -131,7 +131,10 @@ export class PostgresModel {
   private lockAndApply(batch: CommitBatch, answer: (outcome: CommitOutcome) => void): void {
     const { simulation } = this;
     const locks = !simulation.has("epoch_no_lock");
-    const good = [...batch.epochs].filter(([partition, epoch]) => this.partitions[partition]!.epoch === epoch);
+    const fenced = !simulation.has("no_fence");
+    const good = [...batch.epochs].filter(
+      ([partition, epoch]) => !fenced || this.partitions[partition]!.epoch === epoch,
+    );
     if (locks) for (const [partition] of good) this.partitions[partition]!.locks += 1;
     const slow = simulation.random.next() < 0.03;
     const { crashes } = this;
@@ -362,6 +365,7 @@ export class PostgresModel {
 
   private loaded(row: Row): LoadedRun {
     const run = toLoadedRun(row);
+    if (this.simulation.has("checkpoint_ignored")) return { ...run, steps: [] };
     if (!this.simulation.has("executions_forgotten")) return run;
     return { ...run, steps: run.steps.map((step) => ({ ...step, path: stepPath(parseStepPath(step.path)) })) };
   }

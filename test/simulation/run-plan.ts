@@ -1,5 +1,6 @@
 import type { PauseKind } from "@millrace/core";
 import type { Random } from "./random.ts";
+import type { ScenarioKind } from "./simulation.ts";
 
 /** Two workflows, in partition 0 and 1; the first has concurrency limit 1. */
 export const LIMITED = 0;
@@ -34,8 +35,21 @@ export interface RunPlan {
   readonly key: string;
 }
 
+/** A run that a client submits in a scenario of some kind. */
+export function planSubmitted(random: Random, key: string, kind: ScenarioKind): RunPlan {
+  const plan = planRun(random, key);
+  if (kind === "limit") {
+    const cancelMs = plan.cancelMs ?? random.choice([null, random.uniform(500, 9000)]);
+    // Long enough to outlive what its owner knows of it.
+    const durationsMs = plan.durationsMs.map((durationMs) => 2000 + 2 * durationMs);
+    return { ...plan, workflow: LIMITED, pause: null, durationsMs, cancelMs };
+  }
+  if (kind !== "pause" || !plan.pause || plan.pause.kind === "CHILD") return plan;
+  return { ...plan, pause: { ...plan.pause, linkMs: plan.pause.linkMs ?? random.uniform(50, 4000) } };
+}
+
 /** A run of a workflow of one to three steps. */
-export function planRun(random: Random, key: string, isChild = false): RunPlan {
+function planRun(random: Random, key: string, isChild = false): RunPlan {
   const steps = random.integer(1, isChild ? 2 : 3);
   const each = <T>(make: () => T) => Array.from({ length: steps }, make);
   const pause = planPause(random, steps, isChild);

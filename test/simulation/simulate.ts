@@ -32,10 +32,10 @@ function searchAll(runs: number): number {
   let missed = 0;
   for (const [name, text] of Object.entries(MUTATIONS)) {
     const most = RARE.has(name) ? runs * 20 : runs;
-    const { scenarios, found } = search(new Set([name as Mutation]), most, values.seed, 1);
+    const { scenarios, found, seconds } = search(new Set([name as Mutation]), most, values.seed, 1);
     if (found.length === 0) missed += 1;
-    const verdict = found.length > 0 ? `found after ${scenarios}` : `NOT FOUND in ${scenarios}`;
-    process.stdout.write(`${name.padEnd(26)} ${verdict.padStart(20)}   ${found[0]?.violation.slice(0, 110) ?? text}\n`);
+    const verdict = `${found.length > 0 ? "found after" : "NOT FOUND in"} ${scenarios}, ${seconds.toFixed(1)} s`;
+    process.stdout.write(`${name.padEnd(26)} ${verdict.padStart(28)}   ${found[0]?.violation.slice(0, 110) ?? text}\n`);
   }
   return missed === 0 ? 0 : 1;
 }

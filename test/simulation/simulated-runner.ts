@@ -74,7 +74,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
 
   receive<K extends keyof RunnerMessages>(kind: K, message: RunnerMessages[K]): void {
     if (kind === "assign") this.onAssign(message as messages.Assign);
-    else if (kind === "renew") this.holdings.onRenew(message as messages.Renew);
+    else if (kind === "renew") this.onRenew(message as messages.Renew);
     else this.holdings.onCommitted(message as messages.Committed);
     this.arm();
   }
@@ -84,6 +84,12 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     this.holdings.onAssign(
       stale ? { ...assign, stampMs: Math.max(assign.stampMs, this.simulation.nowMs - 1) } : assign,
     );
+  }
+
+  private onRenew(renew: messages.Renew): void {
+    this.holdings.onRenew(renew);
+    if (!this.simulation.has("renew_from_receipt")) return;
+    this.holdings.onRenew({ ...renew, stampMs: this.simulation.nowMs });
   }
 
   // HoldingsPort

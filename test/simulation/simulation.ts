@@ -17,7 +17,7 @@ import { EventQueue } from "./event-queue.ts";
 import type { Mutation } from "./mutations.ts";
 import { Random } from "./random.ts";
 import { Client } from "./client.ts";
-import { LIMITED, planRun, type RunPlan } from "./run-plan.ts";
+import { LIMITED, planSubmitted, type RunPlan } from "./run-plan.ts";
 import { LeaseBucket } from "./lease-bucket.ts";
 import { Monitor } from "./monitor.ts";
 import { PostgresModel } from "./postgres-model.ts";
@@ -42,7 +42,8 @@ export function specOf({ workflow, durationsMs }: RunPlan): RunSpec {
 
 export class Violation extends Error {}
 
-export type ScenarioKind = "chaos" | "loss" | "one" | "nats" | "sched";
+/** What a scenario is about: everything, or one thing and the faults that are hard on it. */
+export type ScenarioKind = "chaos" | "limit" | "pause" | "loss" | "one" | "nats" | "sched";
 
 const LOSABLE = [
   "assign",
@@ -63,7 +64,7 @@ const LOSABLE = [
   "resumed",
 ] as const;
 /** What has not ended this long after the last fault hangs. */
-const HANG_MS = 60_000;
+const HANG_MS = 180_000;
 
 export class Simulation {
   readonly queue = new EventQueue();
@@ -98,7 +99,9 @@ export class Simulation {
     this.tracing = tracing;
     this.timing = timingFor(mutations);
     this.kind = this.random.weighted([
-      ["chaos", 76],
+      ["chaos", 56],
+      ["limit", 12],
+      ["pause", 8],
       ["loss", 5],
       ["one", 5],
       ["nats", 7],
@@ -173,13 +176,14 @@ export class Simulation {
     if (this.kind === "one") this.losing = random.choice(LOSABLE);
     const count = random.integer(2, 6);
     for (let number = 0; number < count; number++) {
-      const client = new Client(this, planRun(random, `key${number}`));
+      const client = new Client(this, planSubmitted(random, `key${number}`, this.kind));
       this.clients.push(client);
       this.queue.at(random.uniform(500, 6000), () => client.submit());
     }
     this.faultsEndMs = random.uniform(4000, 14_000);
-    if (this.kind === "chaos" || this.kind === "loss") this.noise = random.choice([0, 0.02, 0.1, 0.3]);
-    const faults = this.kind === "chaos" ? random.integer(0, 6) : this.kind === "one" ? 0 : random.integer(1, 2);
+    if (this.kind !== "one" && this.kind !== "nats" && this.kind !== "sched")
+      this.noise = random.choice([0, 0.02, 0.1, 0.3]);
+    const faults = random.integer(...FAULT_COUNTS[this.kind]);
     for (let i = 0; i < faults; i++) this.queue.at(random.uniform(1000, this.faultsEndMs), () => this.fault());
   }
 
@@ -239,6 +243,8 @@ export class Simulation {
     } else if (what === "pgcut") process.postgresCutUntilMs = untilMs;
     else if (what === "pg") this.postgres.crash(untilMs);
     else if (what === "block") this.block(untilMs);
+    else if (what === "late") this.answerLate(random.choice(this.runners));
+    else if (what === "handover") this.handOver(random.choice(this.runners));
     else if (what === "leave") this.leave(random.choice(this.schedulers), spanMs);
     else if (what === "join" && this.schedulers.length < 4) this.join();
   }
@@ -256,6 +262,28 @@ export class Simulation {
       this.slowed.set(back, { byMs: random.uniform(0, 2000), untilMs });
       this.queue.at(random.uniform(0, 3000), () => void this.blocked.set(there, untilMs));
     }
+  }
+
+  /** What owners say to a runner arrives late, and then they hear nothing of it any more. */
+  private answerLate(runner: Process): void {
+    const byMs = this.random.uniform(1200, 2400);
+    const untilMs = this.nowMs + 8000;
+    this.faultsEndMs = Math.max(this.faultsEndMs, untilMs);
+    for (const { name } of this.schedulers) this.slowed.set(`${name}>${runner.name}`, { byMs, untilMs });
+    this.queue.at(this.random.uniform(100, 1200), () => {
+      for (const { name } of this.schedulers) this.blocked.set(`${runner.name}>${name}`, untilMs);
+    });
+  }
+
+  /** Owners change while a runner that has something to end is out of reach. */
+  private handOver(runner: Process): void {
+    const { random } = this;
+    const spanMs = random.uniform(1500, 4000);
+    runner.cutUntilMs = this.nowMs + spanMs;
+    this.queue.at(random.uniform(0, 300), () => this.clients.forEach((client) => client.cancelPlanned()));
+    this.queue.at(random.uniform(100, 1500), () =>
+      this.schedulers.forEach((one) => this.leave(one, random.uniform(100, 400))),
+    );
   }
 
   private leave(scheduler: SimulatedScheduler, spanMs: number): void {
@@ -297,9 +325,37 @@ export class Simulation {
   }
 }
 
-type Fault = "kill" | "pause" | "host" | "cut" | "schedcut" | "pgcut" | "block" | "nats" | "pg" | "join" | "leave";
+/** Fewest and most faults of a scenario. */
+const FAULT_COUNTS: Record<ScenarioKind, readonly [number, number]> = {
+  chaos: [0, 6],
+  limit: [3, 9],
+  pause: [2, 6],
+  loss: [1, 2],
+  one: [0, 0],
+  nats: [1, 2],
+  sched: [1, 2],
+};
+
+type Fault =
+  | "kill"
+  | "pause"
+  | "host"
+  | "cut"
+  | "schedcut"
+  | "pgcut"
+  | "block"
+  | "nats"
+  | "pg"
+  | "join"
+  | "leave"
+  | "late"
+  | "handover";
 
 const FAULTS: Record<ScenarioKind, readonly Fault[]> = {
+  // Places of a limit change hands when owners do, and runners that nobody hears go on.
+  limit: ["late", "late", "handover", "handover", "block", "leave", "join", "pause", "kill", "schedcut", "host"],
+  // Two who end one pause, while its owner dies or does not learn what the record did.
+  pause: ["kill", "pause", "leave", "join", "pgcut", "pgcut", "pg", "block"],
   chaos: ["kill", "kill", "pause", "pause", "host", "cut", "pgcut", "block", "block", "nats", "pg", "join", "leave"],
   loss: ["join"],
   one: ["join"],
