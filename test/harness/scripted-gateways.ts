@@ -8,6 +8,7 @@ import { after, afterEach, before } from "node:test";
 import type { Channels } from "@millrace/bus";
 import { PlatformError } from "@millrace/core";
 import { houseApi, runApi, variableApi, workflowApi, type control, type step } from "@millrace/protocol";
+import { handingOf } from "./scripted-runner.ts";
 import {
   accept as acceptIn,
   ownerOf,
@@ -100,7 +101,7 @@ export async function errorOf(response: Response): Promise<{ reason: string; run
 export function answer(submit: control.Submit, body: string, assignment: number): void {
   const { partition, runId } = submit;
   channels.answer(submit.gateway).send({
-    handing: { partition, runId, assignment },
+    handing: handingOf({ partition, runId, assignment }),
     path: "steps/0",
     response: responseOf({ body: Buffer.from(body), immediate: true }),
   });

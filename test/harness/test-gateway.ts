@@ -6,9 +6,7 @@ import { createGrpcClient, type GrpcClient } from "@millrace/rpc";
 import { createVault, migrate, openStore, type Store } from "@millrace/store";
 import { createLogger } from "@millrace/telemetry";
 import { scratchPostgres, startScratchNats, type ScratchNats, type ScratchPostgres } from "@millrace/testkit";
-
-/** The key of run tokens in test houses. */
-export const TOKEN_KEY = "ab".repeat(32);
+import { SCRIPTED_RUNNER, TOKEN_KEY } from "./scripted-runner.ts";
 
 /** The key under which test houses keep secrets. */
 export const MASTER_KEY = "cd".repeat(32);
@@ -58,7 +56,7 @@ export async function startTestGateways(count: number, settings: Record<string, 
   const { id: otherProjectId } = await store.projects.ensure("other");
   const auth = { url: nats.url, user: nats.user, password: nats.password };
   const bus = await connectBus({ ...auth, name: "owner" });
-  const channels = openChannels(bus);
+  const channels = openChannels(bus, SCRIPTED_RUNNER);
   const clients: { close(): void }[] = [];
   const env = {
     MILLRACE_NATS_URL: nats.url,
@@ -96,6 +94,7 @@ export async function startTestGateways(count: number, settings: Record<string, 
     start: (name) =>
       startGateway(parseSettings(gatewaySettings, { env: { ...env, MILLRACE_NAME: name }, args: [] }), log),
     close: async () => {
+      clearInterval(beats);
       for (const client of clients) client.close();
       await Promise.all(house.gateways.map((gateway) => gateway.drain()));
       await bus.drain(500);
@@ -105,8 +104,10 @@ export async function startTestGateways(count: number, settings: Record<string, 
   };
   bus.subscribe("millrace.p.*.submit", (data) => house.onSubmit(control.Submit.decode(data)));
   channels
-    .check()
+    .check(SCRIPTED_RUNNER.runner)
     .serve(() => ({ problems: house.problems, error: undefined, imports: [], requirements: [], pythonMinor: "" }));
+  const beat = { ...control.Heartbeat.decode(new Uint8Array(0)), ...SCRIPTED_RUNNER };
+  const beats = setInterval(() => channels.heartbeat().send({ ...beat, stampMs: performance.now() }), 300);
   await bus.flush();
   for (let i = 0; i < count; i++) house.gateways.push(await house.start(`gateway-${i + 1}`));
   return house;

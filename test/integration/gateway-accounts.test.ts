@@ -7,7 +7,8 @@ import { accountApi, workflowApi } from "@millrace/protocol";
 import { allowAccount, Browser } from "../harness/browser.ts";
 import { until } from "../harness/until.ts";
 import { OauthServer } from "../harness/oauth-server.ts";
-import { startTestGateways, TOKEN_KEY, type ClientOptions, type TestGateways } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
+import { startTestGateways, type ClientOptions, type TestGateways } from "../harness/test-gateway.ts";
 
 const { AccountState } = accountApi;
 

@@ -20,7 +20,7 @@ import {
   variablesOf,
   workflowsOf,
 } from "../harness/scripted-gateways.ts";
-import { TOKEN_KEY } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
 import { until } from "../harness/until.ts";
 
 useGateways();

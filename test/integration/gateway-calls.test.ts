@@ -4,7 +4,8 @@ import { after, before, describe, test } from "node:test";
 import { createRunId, encodeRunToken, PlatformError } from "@millrace/core";
 import { dataStoreApi, type control } from "@millrace/protocol";
 import pg from "pg";
-import { startTestGateways, TOKEN_KEY, type TestGateways } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
+import { startTestGateways, type TestGateways } from "../harness/test-gateway.ts";
 
 const mac = (data: Uint8Array): Uint8Array => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest();
 
@@ -37,7 +38,7 @@ describe("what runners ask gateways on behalf of user code", () => {
   function tokenOf(runId: string, assignment = 1, projectId = house.projectId): string {
     const expiresAtMs = Date.now() + 60_000;
     return encodeRunToken(
-      { projectId, workflowId: "w", versionId: "v", runId, assignment, runner: "r1", expiresAtMs },
+      { projectId, workflowId: "w", versionId: "v", runId, assignment, runner: "runner", expiresAtMs },
       mac,
     );
   }

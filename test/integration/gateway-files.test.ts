@@ -6,7 +6,8 @@ import { encodeRunToken, type messages } from "@millrace/core";
 import { control, fileApi } from "@millrace/protocol";
 import pg from "pg";
 import { deploy, house, owner, runs, startRun, useScriptedOwner } from "../harness/scripted-record.ts";
-import { accept, TOKEN_KEY, type ClientOptions } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
+import { accept, type ClientOptions } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
 
 const DAY_MS = 86_400_000;
@@ -190,7 +191,14 @@ describe("what user code asks about files", () => {
   ): Promise<{ response: unknown; body: Buffer }> {
     const { projectId, workflowId, versionId } = spec;
     const { body = Buffer.alloc(0), assignment = 1 } = given;
-    const claims = { projectId: given.projectId ?? projectId, workflowId, versionId, runId, assignment, runner: "runner" };
+    const claims = {
+      projectId: given.projectId ?? projectId,
+      workflowId,
+      versionId,
+      runId,
+      assignment,
+      runner: "runner",
+    };
     const mac = (data: Uint8Array) => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest();
     const runToken = encodeRunToken({ ...claims, expiresAtMs: Date.now() + 60_000 }, mac);
     const requestJson = Buffer.from(JSON.stringify(request));

@@ -14,7 +14,8 @@ import {
   stepResult,
   useScriptedOwner,
 } from "../harness/scripted-record.ts";
-import { accept, TOKEN_KEY } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
+import { accept } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
 
 useScriptedOwner();
@@ -26,7 +27,7 @@ const eventOf = (bytes: number): string => JSON.stringify({ text: "x".repeat(byt
 function tokenOf({ runId, spec }: messages.Submit, given: { projectId?: string; runId?: string } = {}): string {
   const { projectId, workflowId, versionId } = spec;
   const expiresAtMs = Date.now() + 60_000;
-  const claims = { projectId, workflowId, versionId, runId, assignment: 1, runner: "r", expiresAtMs, ...given };
+  const claims = { projectId, workflowId, versionId, runId, assignment: 1, runner: "runner", expiresAtMs, ...given };
   return encodeRunToken(claims, (data) => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest());
 }
 

@@ -3,7 +3,8 @@ import { createHmac } from "node:crypto";
 import { after, before, test } from "node:test";
 import { encodeRunToken, PlatformError } from "@millrace/core";
 import { houseApi, variableApi, workflowApi } from "@millrace/protocol";
-import { accept, startTestGateways, TOKEN_KEY, type TestGateways } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
+import { accept, startTestGateways, type TestGateways } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
 
 let house: TestGateways;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { wire } from "@millrace/bus";
+import { ALL_RUNS } from "@millrace/cli";
 import type { messages } from "@millrace/core";
 import { control, runApi, workflowApi } from "@millrace/protocol";
 import {
@@ -209,7 +210,7 @@ describe("a run", () => {
   });
 });
 
-const allRuns = { parent: "", pageSize: 0, pageToken: "", state: runApi.RunState.UNSPECIFIED };
+const allRuns = { ...ALL_RUNS, pageSize: 0 };
 
 describe("a gateway that stops", () => {
   test("answers those who wait and takes nobody new", async () => {

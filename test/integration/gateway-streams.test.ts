@@ -4,7 +4,8 @@ import { describe, test } from "node:test";
 import { encodeRunToken } from "@millrace/core";
 import { control } from "@millrace/protocol";
 import { accept, ask, channels, deploy, end, house, projectId, useGateways } from "../harness/scripted-gateways.ts";
-import { ownerOf, TOKEN_KEY } from "../harness/test-gateway.ts";
+import { TOKEN_KEY } from "../harness/scripted-runner.ts";
+import { ownerOf } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
 
 useGateways({ MILLRACE_STREAM_STALL_MS: "1500" });
@@ -37,7 +38,7 @@ class Step {
   async call(method: string, request: unknown = null, body = ""): Promise<Said> {
     const { runId, spec, gateway } = this.#submit;
     const { workflowId, versionId } = spec!;
-    const who = { projectId, workflowId, versionId, runId, assignment: this.#assignment, runner: "r" };
+    const who = { projectId, workflowId, versionId, runId, assignment: this.#assignment, runner: "runner" };
     const mac = (data: Uint8Array) => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest();
     const runToken = encodeRunToken({ ...who, expiresAtMs: Date.now() + 60_000 }, mac);
     const { responseJson } = await channels.callOf(gateway).request(

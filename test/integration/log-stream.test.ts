@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { connectBus, openLogStream, type Bus, type LogStream, type LogStreamLimits } from "@millrace/bus";
+import {
+  connectBus,
+  openLogSink,
+  openLogStream,
+  type Bus,
+  type LogSink,
+  type LogStream,
+  type LogStreamLimits,
+} from "@millrace/bus";
 import { step, type control } from "@millrace/protocol";
 import { startScratchNats, type ScratchNats } from "@millrace/testkit";
+import { mac, SCRIPTED_RUNNER, withToken } from "../harness/scripted-runner.ts";
 import { until } from "../harness/until.ts";
 
 let nats: ScratchNats;
@@ -24,17 +33,25 @@ after(async () => {
 
 beforeEach(() => run++);
 
-function stream(bus: number, limits: Partial<LogStreamLimits> = {}): LogStream {
-  return openLogStream(buses[bus]!, { publishTimeoutMs: 500, ...limits });
+/** The stream with both its ends: the runner's, and that of those who read. */
+function stream(bus: number, limits: Partial<LogStreamLimits> = {}): LogStream & LogSink {
+  const bounds = { publishTimeoutMs: 500, ...limits };
+  const sink = openLogSink(buses[bus]!, SCRIPTED_RUNNER.runner, bounds);
+  return {
+    ...openLogStream(buses[bus]!, mac, bounds),
+    publish: (batch) => sink.publish(batch),
+    flush: (timeoutMs) => sink.flush(timeoutMs),
+    losses: sink.losses,
+  };
 }
 
 function batch(sequence: number, text = `line ${sequence}`, runId = `run-${run}`): control.LogBatch {
-  return {
+  return withToken({
     handing: { partition: 3, runId, assignment: 1 },
     projectId: "project",
     workflowId: `workflow-of-${runId}`,
     lines: [{ sequence, time: new Date(), stream: step.LogStream.STDOUT, path: "steps/0", text, continued: false }],
-  };
+  });
 }
 
 function texts(batches: readonly control.LogBatch[]): string[] {

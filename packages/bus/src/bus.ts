@@ -51,6 +51,8 @@ export interface BusCounters {
   lostBacklog: number;
   handlerErrors: number;
   undecodable: number;
+  /** Messages of runners that say of themselves what their credential does not. */
+  forged: number;
 }
 
 /** The connection has come or gone. */
@@ -67,6 +69,8 @@ const DEFAULT_LIMITS: BusLimits = {
   messageBytesMax: 8 * 1024 * 1024,
   pendingBytesMax: 64 * 1024 * 1024,
 };
+
+const NO_RESPONDERS = "503";
 
 interface Wanted {
   subject: string;
@@ -104,6 +108,7 @@ export class Bus {
     lostBacklog: 0,
     handlerErrors: 0,
     undecodable: 0,
+    forged: 0,
   };
   readonly log: BusLog;
   #link: Link;
@@ -208,7 +213,10 @@ export class Bus {
     }
   }
 
-  /** Asks everybody: `onReply` gets each answer until it returns true or the time is over. Resolves to whether it did. */
+  /**
+   * Asks everybody: `onReply` gets each answer until it returns true or the time is over. Resolves to whether it did, and to
+   * false at once when nobody listens.
+   */
   gather(
     subject: string,
     data: Uint8Array,
@@ -223,10 +231,18 @@ export class Bus {
       };
       const timer = setTimeout(() => finish(false), options.timeoutMs);
       const subscription = this.subscribe(inbox, (reply, meta) => {
+        if (reply.length === 0 && meta.headers?.["Status"] === NO_RESPONDERS) return finish(false);
         if (options.onReply(reply, meta)) finish(true);
       });
       this.#send(subject, data, inbox, undefined);
     });
+  }
+
+  /** Counts a message that its sender had no right to send; the first of each hundred is logged. */
+  countForged(kind: string, subject: string): void {
+    if (this.counters.forged++ % 100 === 0) {
+      this.log.warn("message.forged", { kind, subject, count: this.counters.forged });
+    }
   }
 
   /** Resolves to true when the server has seen everything that was sent before. */

@@ -11,18 +11,14 @@ export type {
 } from "./bus.ts";
 export { silentLog, type BusLog } from "./bus-errors.ts";
 export { openLeases, readLeases, type LeaseOptions, type Leases, type LeaseView } from "./leases.ts";
-export { openLogStream, type LogStream } from "./log-stream.ts";
+export { openLogSink, openLogStream, type LogSink, type LogStream } from "./log-stream.ts";
 export type { LogFilter, LogLosses, LogReader, LogStreamLimits, LogWriter } from "./log-types.ts";
-export {
-  openChannels,
-  type Channel,
-  type ChannelHandler,
-  type Channels,
-  type Definitions,
-  type Service,
-} from "./messages.ts";
+export type { Channel, ChannelHandler, ChannelMeta, Service } from "./channel.ts";
+export { openChannels, type Channels, type Definitions, type RunnerSelf } from "./messages.ts";
 export type { Replicas } from "./streams.ts";
 export {
+  ANYONE,
+  poolOf,
   queueGroups,
   subjects,
   type GatewayKind,

@@ -16,13 +16,16 @@ export class LogPublisher {
   readonly losses: LogLosses = { batches: 0, lines: 0 };
   #bus: Bus;
   #limits: LogStreamLimits;
+  #runner: string;
   #inFlight = 0;
   #inFlightBytes = 0;
   #idle = new Set<() => void>();
 
-  constructor(bus: Bus, limits: LogStreamLimits) {
+  /** @param runner name of the runner whose lines these are */
+  constructor(bus: Bus, limits: LogStreamLimits, runner: string) {
     this.#bus = bus;
     this.#limits = limits;
+    this.#runner = runner;
   }
 
   publish(batch: control.LogBatch): boolean {
@@ -40,11 +43,13 @@ export class LogPublisher {
     }
     this.#inFlight++;
     this.#inFlightBytes += data.length;
-    void this.#deliver(subjects.logs(handing.partition, handing.runId), data, batch.lines.length).finally(() => {
-      this.#inFlight--;
-      this.#inFlightBytes -= data.length;
-      if (this.#inFlight === 0) for (const wake of this.#idle) wake();
-    });
+    void this.#deliver(subjects.logs(handing.partition, handing.runId, this.#runner), data, batch.lines.length).finally(
+      () => {
+        this.#inFlight--;
+        this.#inFlightBytes -= data.length;
+        if (this.#inFlight === 0) for (const wake of this.#idle) wake();
+      },
+    );
     return true;
   }
 

@@ -1,9 +1,11 @@
 import type { control } from "@millrace/protocol";
 import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
+import type { RunTokenMac } from "@millrace/core";
 import type { Bus } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
 import { LogPublisher } from "./log-publisher.ts";
 import { tailLogs } from "./log-tail.ts";
+import { LogTrust } from "./log-trust.ts";
 import {
   LOG_STREAM,
   type LogFilter,
@@ -18,6 +20,8 @@ import { subjects } from "./subjects.ts";
 
 const DEFAULT_LIMITS: LogStreamLimits = {
   streamBytesMax: 1024 ** 3,
+  batchBytesMax: 2 * 1024 ** 2,
+  runBatchesMax: 100_000,
   ageMaxMs: 24 * 3_600_000,
   replicas: "auto",
   inFlightMax: 1_024,
@@ -29,23 +33,36 @@ const DEFAULT_LIMITS: LogStreamLimits = {
   ackPendingMax: 2_048,
 };
 
-/** The stream of log lines. */
-export interface LogStream {
-  /** Makes the stream, or brings it up to the settings; for those who consume it. */
-  ensure(): Promise<void>;
+/** The stream of log lines, for a runner. */
+export interface LogSink {
   /** Hands a batch over without waiting; false when it is lost because too much waits already. */
   publish(batch: control.LogBatch): boolean;
   /** Resolves when every batch handed over is in the stream or lost, or when the time is over. */
   flush(timeoutMs: number): Promise<void>;
   readonly losses: Readonly<LogLosses>;
+}
+
+/** The stream of log lines, for those who read it. */
+export interface LogStream {
+  /** Makes the stream, or brings it up to the settings; for those who consume it. */
+  ensure(): Promise<void>;
   /** Joins those who move lines to Postgres: each batch goes to one of them. */
   consume(writer: LogWriter): LogReader;
   /** Reads lines as they come. A run's from its first line on; a workflow's or a project's from now on. */
   tail(filter: LogFilter, onBatch: (batch: control.LogBatch) => void): LogReader;
 }
 
-/** Opens the stream; nothing is sent before the first use. */
-export function openLogStream(bus: Bus, limits: Partial<LogStreamLimits> = {}): LogStream {
+/** Opens the stream for a runner, which publishes to it under its own name and does nothing else. */
+export function openLogSink(bus: Bus, runner: string, limits: Partial<LogStreamLimits> = {}): LogSink {
+  return new LogPublisher(bus, { ...DEFAULT_LIMITS, ...limits }, runner);
+}
+
+/**
+ * Opens the stream for reading; nothing is sent before the first use.
+ *
+ * @param mac of the run tokens: lines whose token says otherwise are dropped and counted
+ */
+export function openLogStream(bus: Bus, mac: RunTokenMac, limits: Partial<LogStreamLimits> = {}): LogStream {
   const settings = { ...DEFAULT_LIMITS, ...limits };
   let lacking = false;
   const ensure = async (): Promise<void> => {
@@ -56,16 +73,11 @@ export function openLogStream(bus: Bus, limits: Partial<LogStreamLimits> = {}): 
       throw translateNatsError(thrown, "making the log stream");
     }
   };
-  const publisher = new LogPublisher(bus, settings);
+  const trust = new LogTrust(mac);
   return {
     ensure,
-    publish: (batch) => publisher.publish(batch),
-    flush: (timeoutMs) => publisher.flush(timeoutMs),
-    get losses() {
-      return publisher.losses;
-    },
-    consume: (writer) => consumeLogs(bus, settings, { ensure, lacksCopies: () => lacking }, writer),
-    tail: (filter, onBatch) => tailLogs(bus, filter, onBatch),
+    consume: (writer) => consumeLogs(bus, settings, { ensure, lacksCopies: () => lacking, trust }, writer),
+    tail: (filter, onBatch) => tailLogs(bus, trust, filter, onBatch),
   };
 }
 
@@ -77,6 +89,9 @@ function streamConfig(limits: LogStreamLimits) {
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
     max_bytes: limits.streamBytesMax,
+    max_msg_size: limits.batchBytesMax,
+    // What one run of one runner may keep here; no honest one comes near it while lines are archived.
+    max_msgs_per_subject: limits.runBatchesMax,
     max_age: limits.ageMaxMs * 1_000_000,
     // Copies are recognised by assignment and sequence; the server need not remember message ids for minutes.
     duplicate_window: 1_000_000_000,

@@ -1,8 +1,9 @@
-import { control } from "@millrace/protocol";
+import type { control } from "@millrace/protocol";
 import { DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from "@nats-io/jetstream";
 import { keepAttached } from "./attachment.ts";
 import type { Bus } from "./bus.ts";
 import { LOG_STREAM, type LogFilter, type LogReader } from "./log-types.ts";
+import { readBatch, type LogTrust } from "./log-trust.ts";
 import { streamsOf } from "./streams.ts";
 import { subjects } from "./subjects.ts";
 
@@ -10,12 +11,17 @@ import { subjects } from "./subjects.ts";
  * Reads lines as they come, in the order of the stream, each batch once: a publisher that did not hear the acknowledgement
  * sends a batch again, and after a lost connection reading goes on behind the last message seen.
  */
-export function tailLogs(bus: Bus, filter: LogFilter, onBatch: (batch: control.LogBatch) => void): LogReader {
+export function tailLogs(
+  bus: Bus,
+  trust: LogTrust,
+  filter: LogFilter,
+  onBatch: (batch: control.LogBatch) => void,
+): LogReader {
   let lastSequence = 0;
   const seen = new RecentBatches();
   const receive = (message: JsMsg): void => {
     lastSequence = message.seq;
-    const batch = decode(bus, message);
+    const batch = readBatch(bus, trust, message);
     if (batch === undefined || !matches(filter, batch) || !seen.add(batch)) return;
     try {
       onBatch(batch);
@@ -53,16 +59,6 @@ function subjectOf(filter: LogFilter): string {
 function matches(filter: LogFilter, batch: control.LogBatch): boolean {
   if ("runId" in filter) return true;
   return "projectId" in filter ? batch.projectId === filter.projectId : batch.workflowId === filter.workflowId;
-}
-
-function decode(bus: Bus, message: JsMsg): control.LogBatch | undefined {
-  try {
-    return control.LogBatch.decode(message.data);
-  } catch (thrown) {
-    bus.counters.undecodable++;
-    bus.log.warn("message.undecodable", { kind: "logs", bytes: message.data.length, error: thrown });
-    return undefined;
-  }
 }
 
 const RECENT_MAX = 4_096;

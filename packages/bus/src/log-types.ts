@@ -8,6 +8,10 @@ export const LOG_STREAM = "LOGS";
 export interface LogStreamLimits {
   /** Size of the stream; the oldest lines go first. Default 1 GiB. */
   streamBytesMax: number;
+  /** Largest batch. Default 2 MiB. */
+  batchBytesMax: number;
+  /** Most batches of one run; its own oldest go first. Default 100,000. */
+  runBatchesMax: number;
   /** Age at which lines leave the stream. Default 24 h. */
   ageMaxMs: number;
   /** Copies of the stream in a NATS cluster. Default: as many as fit, at most three. */

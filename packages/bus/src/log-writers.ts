@@ -1,8 +1,9 @@
-import { control } from "@millrace/protocol";
+import type { control } from "@millrace/protocol";
 import { AckPolicy, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { keepAttached, type Detach } from "./attachment.ts";
 import type { Bus } from "./bus.ts";
 import { LOG_STREAM, type LogReader, type LogStreamLimits, type LogWriter } from "./log-types.ts";
+import { readBatch, type LogTrust } from "./log-trust.ts";
 import { ensureConsumer, streamsOf, type Streams } from "./streams.ts";
 
 /** The durable consumer that all writers share. */
@@ -18,6 +19,7 @@ export interface KeptStream {
   ensure(): Promise<void>;
   /** True when the cluster had too few servers for all the copies that are wanted. */
   lacksCopies(): boolean;
+  readonly trust: LogTrust;
 }
 
 /**
@@ -32,7 +34,7 @@ export function consumeLogs(bus: Bus, limits: LogStreamLimits, stream: KeptStrea
   const write = async (): Promise<void> => {
     if (writing) return;
     writing = true;
-    while (gathered.length > 0) await writeSome(bus, gathered.splice(0, limits.consumeBatchMax), writer);
+    while (gathered.length > 0) await writeSome(bus, stream.trust, gathered.splice(0, limits.consumeBatchMax), writer);
     writing = false;
   };
   const attachment = keepAttached(bus, "moving log lines", async () => {
@@ -86,18 +88,17 @@ async function attach(
   };
 }
 
-async function writeSome(bus: Bus, messages: readonly JsMsg[], writer: LogWriter): Promise<void> {
+async function writeSome(bus: Bus, trust: LogTrust, messages: readonly JsMsg[], writer: LogWriter): Promise<void> {
   const batches: control.LogBatch[] = [];
   const readable: JsMsg[] = [];
   for (const message of messages) {
-    try {
-      batches.push(control.LogBatch.decode(message.data));
-      readable.push(message);
-    } catch (thrown) {
-      bus.counters.undecodable++;
-      bus.log.warn("message.undecodable", { kind: "logs", bytes: message.data.length, error: thrown });
-      message.term("undecodable");
+    const batch = readBatch(bus, trust, message);
+    if (batch === undefined) {
+      message.term("not a log batch of this run's runner");
+      continue;
     }
+    batches.push(batch);
+    readable.push(message);
   }
   if (batches.length === 0) return;
   try {

@@ -10,7 +10,8 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   check: "CheckSources",
   definitions: "DefinitionsChanged",
   callOf: "Call",
-  preparePackagesOf: "PreparePackages",
+  join: "IssueCredential",
+  renewCredential: "IssueCredential",
 };
 
 test("every kind of message has its row in the table of messages", () => {

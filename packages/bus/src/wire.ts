@@ -248,6 +248,7 @@ export function answerFromWire(message: control.Answer): messages.Answer {
 /** What the scheduler adds to an `Assign` beside its brain's decision. */
 export interface AssignExtras {
   readonly runToken: string;
+  readonly seal: Buffer;
   readonly traceParent: string;
 }
 

@@ -53,6 +53,7 @@ export type {
   OutboxBody,
   OutboxMessage,
   OutboxPage,
+  OutboxTargets,
   QueuePage,
   UpdateChange,
   WakePage,

@@ -1,13 +1,15 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { connectBus, openChannels, openLogStream, readLeases, type Bus } from "@millrace/bus";
+import { connectBus, openChannels, openLogStream, readLeases, subjects, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
 import {
   accountApi,
   apiKeyApi,
   dataStoreApi,
+  deadLetterApi,
   fileApi,
+  historyApi,
   houseApi,
   projectApi,
   runApi,
@@ -19,16 +21,20 @@ import {
 import { createGrpcServer, implement, type GrpcServer, type ServiceBinding } from "@millrace/rpc";
 import { createVault, openStore, sessionName, type Store } from "@millrace/store";
 import {
+  addProcessMetrics,
   createMetrics,
   createTracer,
   startHealthServer,
   type Logger,
+  type Metrics,
   type RunningProcess,
   type Tracer,
 } from "@millrace/telemetry";
 import { openAccountRoom, type AccountRoom } from "./accounts/account-room.ts";
 import type { ApiCaller } from "./api/api-caller.ts";
 import { DataStoreService } from "./api/data-store-service.ts";
+import { DeadLetterService } from "./api/dead-letter-service.ts";
+import { HistoryService } from "./api/history-service.ts";
 import { HouseService } from "./api/house-service.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
@@ -53,6 +59,7 @@ import { GatewayPeers } from "./definitions/gateway-peers.ts";
 import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
+import { httpMetrics } from "./http/http-metrics.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
 import { Payloads } from "./payloads/payloads.ts";
 import { openMailRoom, type MailRoom } from "./mail/mail-room.ts";
@@ -82,6 +89,7 @@ export interface RunningGateway extends RunningProcess {
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningGateway> {
   const name = processName("gateway", settings.name);
   const metrics = createMetrics();
+  addProcessMetrics(metrics, "gateway");
   const live: { gateway?: Gateway } = {};
   const health = await startHealthServer({
     host: settings.healthHost,
@@ -109,15 +117,17 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     connectionsMax: settings.databasePoolSize,
     statementTimeoutMs: settings.databaseTimeoutMs,
     vault: createVault(settings.masterKey),
+    storageBytesMax: settings.storageBytesMax,
   });
   await resealSecrets(store, log);
   const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "gateway", name, log });
   const partitionCount = await store.partitions.count();
-  const started = new Gateway({ name, settings, bus, store, tracer, log, partitionCount });
+  const started = new Gateway({ name, settings, bus, store, tracer, log, metrics, partitionCount });
   await started.open();
   live.gateway = started;
   const waitingCount = (): number => started.status().waiting;
   metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", waitingCount);
+  addConnectionMetrics(metrics, bus, store);
   const { httpPort, grpcPort } = started.status();
   return {
     httpPort,
@@ -130,6 +140,11 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
       await health.close();
     },
   };
+}
+
+function addConnectionMetrics(metrics: Metrics, bus: Bus, store: Store): void {
+  metrics.observe("millrace_nats_connected", "1 while connected to NATS.", () => (bus.connected ? 1 : 0));
+  metrics.observe("millrace_database_connections", "Connections to the database.", () => store.primary.connectionCount);
 }
 
 /** What is not under the first master key goes under it: values from before there was one, and those of a key that leaves. */
@@ -146,6 +161,7 @@ interface GatewayParts {
   readonly store: Store;
   readonly tracer: Tracer;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly partitionCount: number;
 }
 
@@ -156,6 +172,7 @@ class Gateway {
   readonly #cache = new DefinitionCache();
   readonly #runners = new RunnerDirectory();
   readonly #channels: ReturnType<typeof openChannels>;
+  readonly #mac: RunTokenMac;
   /** Bytes of request bodies held at the same time. */
   readonly #budget: ByteBudget;
   readonly #versions: VersionCache;
@@ -183,6 +200,9 @@ class Gateway {
     this.bus = bus;
     this.#parts = parts;
     this.#channels = openChannels(bus);
+    const key = Buffer.from(settings.tokenKey, "hex");
+    const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
+    this.#mac = mac;
     this.#budget = new ByteBudget(settings.requestBytesMax);
     this.#versions = new VersionCache(store.workflows, VERSIONS_MAX);
     // Everybody speaks once in `definitionsCheckMs`; who has missed one turn and a half is not waited for.
@@ -206,14 +226,13 @@ class Gateway {
       gateway: name,
       channels: this.#channels,
       runs: store.runs,
+      mac,
       log,
       payloads: this.#payloads,
       submitTimeoutMs: settings.submitTimeoutMs,
       submitResendMs: settings.submitResendMs,
       waitingMax: settings.waitingRequestsMax,
     });
-    const key = Buffer.from(settings.tokenKey, "hex");
-    const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
     this.#services = new RunnerServices({
       channels: this.#channels,
       versions: this.#versions,
@@ -267,6 +286,7 @@ class Gateway {
   async open(): Promise<void> {
     const { settings, log, bus } = this.#parts;
     this.#runners.start(this.#channels.heartbeat());
+    bus.publish(subjects.rollCall(), new Uint8Array(0));
     this.#desk.start();
     await this.#sync.start();
     bus.onStatus(({ connected }) => connected && void this.#sync.compare());
@@ -339,6 +359,7 @@ class Gateway {
         deadlineMs: UNARY_DEADLINE_MS,
         version: houseVersion(),
       }),
+      answered: httpMetrics(this.#parts.metrics),
       log,
       headerLimitBytes: settings.headerLimitBytes,
       requestTimeoutMs: settings.requestTimeoutMs,
@@ -355,6 +376,8 @@ class Gateway {
     return [
       implement(workflowApi.WorkflowServiceService, this.#workflowService()),
       implement(runApi.RunServiceService, this.#runService()),
+      implement(deadLetterApi.DeadLetterServiceService, this.#deadLetterService()),
+      implement(historyApi.HistoryServiceService, this.#historyService()),
       implement(variableApi.VariableServiceService, this.#variableService()),
       implement(accountApi.AccountServiceService, this.#accounts.service),
       implement(fileApi.FileServiceService, this.#files.service),
@@ -393,15 +416,15 @@ class Gateway {
     return new Deployer({
       workflows: this.#parts.store.workflows,
       versions: this.#versions,
-      check: new SourceCheck(this.#channels.check()),
-      packages: new PackagePreparation(this.#channels),
+      check: new SourceCheck(this.#channels, this.#runners),
+      packages: new PackagePreparation(this.#channels, this.#runners),
       packageUrlsAllowed: this.#parts.settings.packageUrls === "allowed",
       publish: (generation) => this.#sync.publish(generation),
     });
   }
 
   #runService(): RunService {
-    const { store, bus, settings, tracer, partitionCount } = this.#parts;
+    const { store, bus, settings, partitionCount } = this.#parts;
     const cache = this.#cache;
     const gate = this.#gate;
     return new RunService({
@@ -409,24 +432,44 @@ class Gateway {
       cache,
       versions: this.#versions,
       desk: this.#desk,
-      starter: new RunStarter({
-        cache,
-        desk: this.#desk,
-        origin: this.#origin(),
-        tracer,
-        gate,
-        uploads: this.#files.uploads,
-      }),
+      starter: this.#runStarter(),
       logs: new RunLogs({
         runs: store.runs,
         logs: store.logs,
-        stream: openLogStream(bus),
+        stream: openLogStream(bus, this.#mac),
         cache,
         partitionCount,
       }),
       ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
       gate,
       values: new RunValues(this.#payloads),
+    });
+  }
+
+  #runStarter(): RunStarter {
+    return new RunStarter({
+      cache: this.#cache,
+      desk: this.#desk,
+      origin: this.#origin(),
+      tracer: this.#parts.tracer,
+      gate: this.#gate,
+      uploads: this.#files.uploads,
+    });
+  }
+
+  #historyService(): HistoryService {
+    const { retentions, storage } = this.#parts.store;
+    return new HistoryService({ retentions, storage, cache: this.#cache });
+  }
+
+  #deadLetterService(): DeadLetterService {
+    const { store, settings } = this.#parts;
+    return new DeadLetterService({
+      runs: store.runs,
+      deadLetters: store.deadLetters,
+      cache: this.#cache,
+      starter: this.#runStarter(),
+      replaysPerSecond: settings.replaysPerSecond,
     });
   }
 

@@ -57,10 +57,10 @@ export function runKey(runId: string, assignment: number): string {
 
 /** A run that was just taken. */
 export function activeRun(assign: WiredAssign, nowMs: number, lifeMs: number, killAtEndOfLife: boolean): ActiveRun {
-  const { runId, assignment, owner } = assign;
+  const { runId, assignment, owner, seal } = assign;
   return {
     assign,
-    handing: { partition: owner.partition, runId, assignment },
+    handing: { partition: owner.partition, runId, assignment, seal },
     assignment: { runId, number: assignment },
     killAtEndOfLife,
     takenMs: nowMs,
@@ -81,7 +81,7 @@ export function logSource(
 ): LogSource {
   const { projectId, workflowId, versionId } = assign.spec;
   const secrets = new RunSecrets(environment.secrets, () => granted.matcherOf(versionId));
-  return { handing, projectId, workflowId, secrets };
+  return { handing, projectId, workflowId, runToken: assign.runToken, secrets };
 }
 
 /** What a worker is told to start a run. */

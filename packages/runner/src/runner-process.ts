@@ -1,4 +1,4 @@
-import { connectBus, openChannels, openLogStream, subjects, type Bus } from "@millrace/bus";
+import { connectBus, openChannels, openLogSink, subjects, type Bus, type Channels } from "@millrace/bus";
 import { processName, type RunnerSettings } from "@millrace/config";
 import { TIMING_DEFAULT } from "@millrace/core";
 import { startHealthServer, type Logger, type RunningProcess } from "@millrace/telemetry";
@@ -14,6 +14,7 @@ import { RunPayloads } from "./payloads/run-payloads.ts";
 import { openPackages } from "./packages/open-packages.ts";
 import type { PackageSets } from "./packages/package-sets.ts";
 import { RunPackages } from "./packages/run-packages.ts";
+import { runnerMetrics } from "./runner-metrics.ts";
 import { Runner } from "./runner.ts";
 import { WorkerHost } from "./worker-host/worker-host.ts";
 import { configureFrame, workerCommand } from "./worker-settings.ts";
@@ -35,8 +36,12 @@ const OUTGOING_FRAMES_MAX = 100_000;
 const OUTGOING_BYTES_MAX = 256 * 1024 * 1024;
 const RESTART = { firstMs: 100, maxMs: 5000, stableAfterMs: 10_000 };
 
-function createPayloads({ payloadBytesMax: bytesMax }: RunnerSettings, bus: Bus, log: Logger): RunPayloads {
-  const channels = openChannels(bus);
+function createPayloads(
+  { payloadBytesMax: bytesMax }: RunnerSettings,
+  bus: Bus,
+  channels: Channels,
+  log: Logger,
+): RunPayloads {
   const objects = new ObjectClient({
     read: channels.readObject(),
     write: channels.writeObject(),
@@ -48,7 +53,7 @@ function createPayloads({ payloadBytesMax: bytesMax }: RunnerSettings, bus: Bus,
 
 /** Wires a runner's parts. */
 function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageSets: PackageSets, log: Logger): Runner {
-  const channels = openChannels(bus);
+  const channels = openChannels(bus, { runner: name, pool: settings.pool });
   const source = new DefinitionSource({
     version: channels.version(),
     environment: channels.environment(),
@@ -61,9 +66,11 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
     projectsMax: PROJECTS_MAX,
   });
   // Whatever changes in the house may be a variable: the next start of each project asks.
-  bus.subscribe(subjects.definitions(), () => environments.invalidate());
+  bus.subscribe(subjects.definitionsForRunners(), () => environments.invalidate());
+  bus.subscribe(subjects.rollCall(), () => runner.show());
+  bus.onStatus(({ connected }) => connected && runner.show());
   const { heartbeatMs, heartbeatResendMs } = settings;
-  return new Runner({
+  const runner: Runner = new Runner({
     // Later starts sort higher.
     holdings: {
       runner: name,
@@ -88,8 +95,11 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
       timeoutMs: settings.callTimeoutMs,
       callsPerSecond: settings.callsPerSecond,
     }),
-    payloads: createPayloads(settings, bus, log),
-    logs: new LogShipper(openLogStream(bus), { flushAfterMs: settings.logFlushMs, batchBytesMax: LOG_BATCH_BYTES_MAX }),
+    payloads: createPayloads(settings, bus, channels, log),
+    logs: new LogShipper(openLogSink(bus, name), {
+      flushAfterMs: settings.logFlushMs,
+      batchBytesMax: LOG_BATCH_BYTES_MAX,
+    }),
     log,
     host: (events) =>
       new WorkerHost(
@@ -111,6 +121,7 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
         events,
       ),
   });
+  return runner;
 }
 
 function connect(settings: RunnerSettings, name: string, log: Logger): Promise<Bus> {
@@ -142,6 +153,7 @@ export async function startRunner(settings: RunnerSettings, log: Logger): Promis
       worker: () => (host.ready ? undefined : "no worker has opened its session"),
     },
     status: () => ({ name, workers: host.workers(), heldRuns: runner.size, environments: host.environments }),
+    metrics: runnerMetrics(runner, bus, settings),
   });
   log.info("health.listening", { port: health.port });
   await runner.start();

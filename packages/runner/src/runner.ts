@@ -62,6 +62,8 @@ export interface RunnerParts {
  */
 export class Runner {
   readonly host: WorkerHost;
+  /** Steps started in environments that had run their version before, and in others. */
+  readonly steps = { warm: 0, cold: 0 };
   readonly #parts: RunnerParts;
   readonly #holdings: Holdings;
   readonly #runs = new Map<string, ActiveRun>();
@@ -104,9 +106,8 @@ export class Runner {
       channels.committed(holdings.runner).listen((message) => {
         this.#tell(() => this.#holdings.onCommitted(wire.committedFromWire(message)));
       }),
-      channels.check().serve((request) => this.#check(request)),
-      channels.preparePackages(holdings.pool).serve((request) => this.#jobs.ask(request)),
-      channels.preparePackagesOf(holdings.runner).serve((request) => this.#jobs.ask(request)),
+      channels.check(holdings.runner).serve((request) => this.#check(request)),
+      channels.preparePackages(holdings.runner).serve((request) => this.#jobs.ask(request)),
     ];
     this.#tick();
   }
@@ -130,6 +131,11 @@ export class Runner {
     this.#parts.logs.flushAll();
   }
 
+  /** Beats at once, for whoever may not know of this runner. */
+  show(): void {
+    if (this.#timer !== undefined) this.#tell(() => this.#holdings.show());
+  }
+
   // From owners
 
   async #check(request: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
@@ -147,7 +153,8 @@ export class Runner {
 
   #workerEvents(): WorkerEvents {
     return {
-      stepStarted: ({ assignment, path }) => {
+      stepStarted: ({ assignment, path, warm }) => {
+        this.steps[warm ? "warm" : "cold"]++;
         const run = this.#find(assignment);
         if (run === undefined) return;
         run.release?.();

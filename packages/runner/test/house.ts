@@ -1,19 +1,34 @@
 /** For tests of the runner's process: plays the owner of every partition and a gateway, over a real NATS server. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 import { connectBus, openChannels, openLogStream, subjects, type Bus, type Channels } from "@millrace/bus";
-import { createRunId } from "@millrace/core";
+import { createRunId, encodeRunToken, verifyRunToken } from "@millrace/core";
 import { control, type session, type step } from "@millrace/protocol";
 import { loadTools } from "@millrace/provision";
 import { scratchFolder, startScratchNats } from "@millrace/testkit";
 
 const MAIN = join(import.meta.dirname, "../src/main.ts");
 const SCRIPTED = join(import.meta.dirname, "scripted-worker.ts");
+
+/** The runner that the test's process is. */
+const RUNNER = { runner: "r1", pool: "default" };
+const PROJECT = { projectId: "p1", workflowId: "wf1" };
+const mac = (data: Uint8Array) => createHmac("sha256", "key").update(data).digest();
+
+function runTokenOf(versionId: string, runId: string, assignment: number): string {
+  const { runner } = RUNNER;
+  return encodeRunToken({ ...PROJECT, versionId, runId, assignment, runner, expiresAtMs: Date.now() + 600_000 }, mac);
+}
+
+/** Which version a run token is for. */
+export function versionOf(runToken: string): string {
+  return verifyRunToken(runToken, mac, Date.now()).versionId;
+}
 
 /** What a test may change about a run. */
 export interface RunOptions {
@@ -53,7 +68,7 @@ export class House {
 
   private constructor(bus: Bus) {
     this.#bus = bus;
-    this.channels = openChannels(bus);
+    this.channels = openChannels(bus, RUNNER);
   }
 
   get bus(): Bus {
@@ -75,15 +90,15 @@ export class House {
       this.channels.refused(partition).listen((message) => void this.refusals.push(message));
     }
     this.channels.version().serve(({ runToken }) => {
-      this.asked.push(`version ${runToken}`);
-      return { version: this.versions.get(runToken.split(":")[1]!), error: undefined };
+      this.asked.push(`version ${versionOf(runToken)}`);
+      return { version: this.versions.get(versionOf(runToken)), error: undefined };
     });
     this.channels.environment().serve(({ knownGeneration }) => {
       this.asked.push(`environment ${knownGeneration}`);
       const changed = knownGeneration !== this.environment.generation;
       return { ...this.environment, changed, variables: changed ? this.environment.variables : {} };
     });
-    const logs = openLogStream(this.#bus);
+    const logs = openLogStream(this.#bus, mac);
     await logs.ensure();
     logs.consume(async (batches) => {
       for (const batch of batches) this.lines.push(...batch.lines);
@@ -150,7 +165,7 @@ export class House {
     const runId = options.runId ?? createRunId(Date.now(), randomBytes(10));
     const assignment = options.assignment ?? 1;
     const empty = control.Assign.decode(new Uint8Array(0));
-    const spec = { ...control.RunSpec.decode(new Uint8Array(0)), projectId: "p1", workflowId: "wf1", versionId };
+    const spec = { ...control.RunSpec.decode(new Uint8Array(0)), ...PROJECT, versionId };
     const input = { ...control.RunInput.decode(new Uint8Array(0)), createTime: new Date() };
     this.channels.assign("r1").send({
       ...empty,
@@ -163,7 +178,7 @@ export class House {
       runnerIncarnation: options.incarnation ?? beat.incarnation,
       stampMs: options.stampMs ?? beat.stampMs,
       gateway: "g1",
-      runToken: `token:${versionId}`,
+      runToken: runTokenOf(versionId, runId, assignment),
       runTimeLeftMs: options.runTimeLeftMs ?? 300_000,
     });
     return { partition: 1, runId, assignment };
@@ -184,7 +199,7 @@ export class House {
 
   /** Tells everybody that definitions have changed. */
   announceChange(): void {
-    this.#bus.publish(subjects.definitions(), control.DefinitionsChanged.encode({ generation: 2 }).finish());
+    this.#bus.publish(subjects.definitionsForRunners(), control.DefinitionsChanged.encode({ generation: 2 }).finish());
   }
 
   async close(): Promise<void> {

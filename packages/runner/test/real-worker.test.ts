@@ -83,7 +83,7 @@ test("sources that do not compile are found in a sandbox", async () => {
   house.startRunner(nats, {}, false);
   await house.ready();
   const { steps } = plainVersion("v", "a = 1", "def f(:\n  pass");
-  const { problems } = await house.channels.check().request({ steps, modules: [] }, { timeoutMs: 10_000 });
+  const { problems } = await house.channels.check("r1").request({ steps, modules: [] }, { timeoutMs: 10_000 });
   assert.deepEqual(
     problems.map(({ fileName, line }) => [fileName, line]),
     [["s1.py", 1]],

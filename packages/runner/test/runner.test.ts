@@ -5,7 +5,7 @@ import { PlatformError } from "@millrace/core";
 import { control, session } from "@millrace/protocol";
 import type { startScratchNats } from "@millrace/testkit";
 
-import { House, plainVersion, until } from "./house.ts";
+import { House, plainVersion, until, versionOf } from "./house.ts";
 
 const { NEXT, END } = control.AfterCommit;
 let house: House;
@@ -53,7 +53,7 @@ test("what user code asks for goes to a gateway with the run's token, again afte
   assert.equal(asked.length, 2, "the first copy was not answered");
   assert.deepEqual(asked[0], asked[1]);
   const { runToken, path, number, execution, requestJson } = asked[0]!;
-  assert.deepEqual([runToken, path, number, execution], ["token:v1", "steps/0", 7, 1]);
+  assert.deepEqual([versionOf(runToken), path, number, execution], ["v1", "steps/0", 7, 1]);
   assert.equal(requestJson.toString(), '{"key":"k"}');
   const error = { type: "PermissionError", reason: "NOT_YOURS", message: "not yours" };
   assert.deepEqual(await answer("test.refuse"), { text: "", error });
@@ -78,7 +78,7 @@ test("versions and variables are asked for once, and again after a change", asyn
   };
   assert.deepEqual(await read(house.assign()), { COLOUR: "red" });
   assert.deepEqual(await read(house.assign()), { COLOUR: "red" });
-  assert.deepEqual(house.asked.toSorted(), ["environment 0", "version token:v1"]);
+  assert.deepEqual(house.asked.toSorted(), ["environment 0", "version v1"]);
   house.environment = { ...house.environment, generation: 2, variables: { COLOUR: "blue" } };
   house.announceChange();
   await house.bus.flush();
@@ -164,7 +164,7 @@ test("sources are checked by a worker, also over the bus", async () => {
   house.startRunner(nats);
   await house.ready();
   const steps = [{ path: "steps/0", name: "bad", fileName: "bad.py", source: "!", inputs: [] }];
-  const { problems } = await house.channels.check().request({ steps, modules: [] }, { timeoutMs: 5000 });
+  const { problems } = await house.channels.check("r1").request({ steps, modules: [] }, { timeoutMs: 5000 });
   assert.deepEqual(problems, [{ fileName: "bad.py", line: 1, column: 2, message: "SyntaxError: no" }]);
 });
 

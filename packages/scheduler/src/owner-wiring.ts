@@ -12,6 +12,7 @@ import {
   type OwnerSettings,
   type GatewayMessages,
   type OutboxMessage,
+  type OutboxQuery,
   type QueueQuery,
   type RunnerMessages,
   type RunRequest,
@@ -48,8 +49,8 @@ const TOKEN_MARGIN_MS = 10 * 60_000;
 const COMMIT_RETRY_MS = { first: 20, max: 1000 } as const;
 /** Most paused runs of a partition that are read at once. */
 const WAKE_PAGE = { runsMax: 200, bytesMax: 2 * 1024 ** 2 } as const;
-/** Most messages of a partition's outbox that are read at once. */
-const OUTBOX_PAGE = 500;
+/** Most targets of a partition's outbox that are read at once. */
+const OUTBOX_TARGETS = 200;
 
 /** Wires an owner's brain to NATS, Postgres and the clocks. */
 export class OwnerWiring implements OwnerPort {
@@ -347,10 +348,15 @@ export class OwnerWiring implements OwnerPort {
     );
   }
 
-  readOutbox(partition: number, epoch: number): void {
-    this.read("outbox.not_read", this.deps.store.partitions.readOutbox(partition, OUTBOX_PAGE), (page) =>
-      this.brain.onOutboxRead(partition, epoch, page),
+  readOutbox(queries: readonly OutboxQuery[]): void {
+    this.read("outbox.not_read", this.deps.store.partitions.readOutbox(queries), (pages) =>
+      this.brain.onOutboxRead(queries, pages),
     );
+  }
+
+  readOutboxTargets(partition: number, epoch: number, beyond: string): void {
+    const reading = this.deps.store.partitions.readOutboxTargets(partition, beyond, OUTBOX_TARGETS);
+    this.read("outbox.not_read", reading, (page) => this.brain.onOutboxTargets(partition, epoch, page));
   }
 
   deliver(message: OutboxMessage): void {

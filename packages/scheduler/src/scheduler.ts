@@ -1,33 +1,42 @@
-import { randomBytes } from "node:crypto";
-import { type Bus, connectBus, openChannels, openLeases, openLogStream, type Replicas } from "@millrace/bus";
+import { createHmac, randomBytes } from "node:crypto";
+import {
+  connectBus,
+  openChannels,
+  openLeases,
+  openLogStream,
+  type Bus,
+  type LogStream,
+  type Replicas,
+} from "@millrace/bus";
 import { processName, type SchedulerSettings } from "@millrace/config";
-import { PlatformError, TIMING_DEFAULT, validateTiming, type Timing } from "@millrace/core";
+import { PlatformError, TIMING_DEFAULT, validateTiming, type RunTokenMac, type Timing } from "@millrace/core";
 import { openCommitter, openStore, sessionName, type Store } from "@millrace/store";
 import {
-  createMetrics,
   createTracer,
   startHealthServer,
   type HealthServer,
   type Logger,
+  type Metrics,
   type RunningProcess,
 } from "@millrace/telemetry";
 import { archiveLogs } from "./log-archive.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { OwnerWiring } from "./owner-wiring.ts";
+import { schedulerMetrics, type SchedulerParts } from "./scheduler-metrics.ts";
 
 /** Connects a scheduler to NATS and Postgres and starts it; the one place that opens connections. */
 export async function startScheduler(settings: SchedulerSettings, log: Logger): Promise<RunningProcess> {
   // New with each start: a former life's lease must not count as ours, and commit numbers begin at 1.
   const name = `${processName("scheduler", settings.name)}-${Date.now().toString(36)}${randomBytes(3).toString("hex")}`;
   const timing = timingOf(settings);
-  const { natsUrl, natsUser, natsPassword, natsCredentialsFile } = settings;
-  const auth = { user: natsUser, password: natsPassword, credentialsFile: natsCredentialsFile };
+  const { natsUrl, natsUser: user, natsPassword: password, natsCredentialsFile: credentialsFile } = settings;
   const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "scheduler", name, log });
-  const parts: Parts = {};
-  const health = await serveHealth(name, settings, parts);
+  const parts: SchedulerParts = {};
+  const metrics = schedulerMetrics(parts);
+  const health = await serveHealth(name, settings, parts, metrics.all);
   log.info("health.listening", { port: health.port });
 
-  const bus = await connectBus({ url: natsUrl, ...auth, name, log });
+  const bus = await connectBus({ url: natsUrl, user, password, credentialsFile, name, log });
   parts.bus = bus;
   const store = await openStore({
     url: settings.databaseUrl,
@@ -35,20 +44,19 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     connectionsMax: settings.databasePoolSize,
     statementTimeoutMs: settings.databaseTimeoutMs,
   });
+  parts.store = store;
   await warnOfUnsafeDatabase(store, log);
   await store.partitions.registerCommitter(name);
-  const committer = openCommitter({
-    url: store.primary,
-    applicationName: sessionName("commit", name),
-    statementTimeoutMs: settings.databaseTimeoutMs,
-  });
-  const replicas = replicasOf(settings);
-  const logStream = openLogStream(bus, {
-    streamBytesMax: settings.logStreamBytesMax,
-    ageMaxMs: settings.logStreamAgeMs,
-    replicas,
-  });
-  await logStream.ensure();
+  const committer = metrics.measured(
+    openCommitter({
+      url: store.primary,
+      applicationName: sessionName("commit", name),
+      statementTimeoutMs: settings.databaseTimeoutMs,
+    }),
+  );
+  const key = Buffer.from(settings.tokenKey, "hex");
+  const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
+  const logStream = await openLogs(bus, mac, settings);
   const housekeeper = new Housekeeper(store, log, settings);
   housekeeper.start();
   const archive = archiveLogs(logStream, store.logs);
@@ -62,9 +70,10 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     },
     {
       ...{ bus, committer, store, tracer, log },
+      onSettled: (outcome) => metrics.settled(outcome),
       channels: openChannels(bus),
-      leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas }),
-      tokenKey: Buffer.from(settings.tokenKey, "hex"),
+      leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: replicasOf(settings) }),
+      mac,
       onFatal: (error) => {
         log.error("process.failed", { error });
         process.exit(1);
@@ -85,21 +94,23 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   };
 }
 
-/** What health asks about; a probe may come before all of it is there. */
-interface Parts {
-  bus?: Bus;
-  owner?: OwnerWiring;
+async function openLogs(bus: Bus, mac: RunTokenMac, settings: SchedulerSettings): Promise<LogStream> {
+  const stream = openLogStream(bus, mac, {
+    streamBytesMax: settings.logStreamBytesMax,
+    ageMaxMs: settings.logStreamAgeMs,
+    replicas: replicasOf(settings),
+  });
+  await stream.ensure();
+  return stream;
 }
 
-function serveHealth(name: string, settings: SchedulerSettings, parts: Parts): Promise<HealthServer> {
-  const metrics = createMetrics();
+function serveHealth(
+  name: string,
+  settings: SchedulerSettings,
+  parts: SchedulerParts,
+  metrics: Metrics,
+): Promise<HealthServer> {
   const partitions = (): number => parts.owner?.brain.partitions().size ?? 0;
-  metrics.observe("millrace_scheduler_runs", "Unfinished runs in memory.", () => parts.owner?.brain.counts().runs ?? 0);
-  metrics.observe(
-    "millrace_scheduler_commit_queue",
-    "Changes waiting for a commit.",
-    () => parts.owner?.brain.counts().commitQueue ?? 0,
-  );
   return startHealthServer({
     host: settings.healthHost,
     port: settings.healthPort,

@@ -19,12 +19,12 @@ export function natsUsers(passwords: HouseState["natsPasswords"]): readonly Nats
       permissions: {
         publish: {
           allow: [
-            "millrace.p.*.checkpoint",
-            "millrace.p.*.refused",
-            "millrace.schedulers.heartbeat",
+            "millrace.p.*.checkpoint.*",
+            "millrace.p.*.refused.*",
+            "millrace.schedulers.heartbeat.>",
             "millrace.s.*.offer.*",
-            "millrace.g.*.answer",
-            "millrace.g.*.call",
+            "millrace.g.*.answer.*",
+            "millrace.g.*.call.*",
             "millrace.svc.>",
             "millrace.logs.>",
           ],

@@ -90,6 +90,11 @@ export class Holdings {
     this.beatSoon();
   }
 
+  /** Somebody may not know of this runner, or has missed it while its connection was down: it beats at once. */
+  show(): void {
+    this.beatSoon();
+  }
+
   /** Call at `nextDueMs`: ends what has expired, beats, repeats. */
   onTick(): void {
     const nowMs = this.port.nowMs();

@@ -1,6 +1,7 @@
 /** Workflows that start each other: ids, starts, results and cancels as messages beside the sender's commit. */
 import { createHash } from "node:crypto";
-import type { EndChange, OutboxMessage } from "../owner/record.ts";
+import type { EndChange, OutboxBody, OutboxMessage } from "../owner/record.ts";
+import { messageOf } from "./message-target.ts";
 import { createRunId } from "./run-id.ts";
 import { parsePayloadReference } from "./payload-reference.ts";
 import type { RunInput, RunSpec } from "./run-spec.ts";
@@ -55,28 +56,23 @@ export function childStarts(run: Relative, { path, children = [], pause }: StepR
   return children.map(({ number, callTimeMs, eventJson, workflowId, workflowName }) => {
     const waits = pause?.kind === "CHILD" && pause.childNumber === number;
     const childId = childRunId(run.runId, path, number, callTimeMs);
-    return {
-      id: `start/${childId}`,
-      partition: run.partition,
-      runId: run.runId,
-      body: {
-        kind: "START",
-        childId,
-        projectId: run.spec.projectId,
-        workflowId,
-        workflowName,
-        traceId: run.input.traceId,
-        timeMs: callTimeMs,
-        parent: {
-          run: run.runId,
-          workflow_id: run.spec.workflowId,
-          step_path: path,
-          waits,
-          generation: generationOf(run.input) + 1,
-        },
+    const body: OutboxBody = {
+      kind: "START",
+      childId,
+      projectId: run.spec.projectId,
+      workflowId,
+      workflowName,
+      traceId: run.input.traceId,
+      timeMs: callTimeMs,
+      parent: {
+        run: run.runId,
+        workflow_id: run.spec.workflowId,
+        step_path: path,
+        waits,
+        generation: generationOf(run.input) + 1,
       },
-      payload: eventJson,
     };
+    return messageOf(run, `start/${childId}`, body, eventJson);
   });
 }
 
@@ -88,7 +84,7 @@ export function resultForParent(run: Relative & { steps: readonly StepResult[] }
   const last = end.step && !isResumePath(end.step.path) ? end.step : run.steps.at(-1);
   const body = { kind: "RESUME", runId: parent.run, workflowId: parent.workflow_id, path: parent.step_path } as const;
   const payload = encodeChild({ runId: run.runId, state: end.state, reason: end.exitReason, last });
-  return [{ id: `result/${run.runId}`, partition: run.partition, runId: run.runId, body, payload }];
+  return [messageOf(run, `result/${run.runId}`, body, payload)];
 }
 
 /** The end of a run that waits for a child ends the child too. */
@@ -97,8 +93,7 @@ export function cancelAwaited(run: Relative, paused: StepResult | undefined): Ou
   if (!child) return [];
   const reason = `the run that waited for it, ${run.runId}, was cancelled`;
   const body = { kind: "CANCEL", runId: child.runId, workflowId: child.workflowId, reason } as const;
-  const { partition, runId } = run;
-  return [{ id: `cancel/${child.runId}`, partition, runId, body, payload: new Uint8Array() }];
+  return [messageOf(run, `cancel/${child.runId}`, body, new Uint8Array())];
 }
 
 /** `$child` of the step that waited for a workflow that could not be started, or whose result has no room. */

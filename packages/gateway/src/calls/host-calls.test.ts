@@ -34,7 +34,7 @@ function ask(
   given: { number?: number; method?: string; text?: string; runId?: string; token?: string; path?: string } = {},
 ) {
   const { number = 1, method = "test.echo", text = "{}", runId = "r1", path = "steps/0" } = given;
-  return calls.answer({
+  const request = {
     runToken: given.token ?? encodeRunToken({ ...claims, runId }, mac),
     path,
     execution: 1,
@@ -42,7 +42,8 @@ function ask(
     method,
     requestJson: Buffer.from(text),
     body: Buffer.from("body"),
-  });
+  };
+  return calls.answer(request, claims.runner);
 }
 
 const refused = (reason: string) => (thrown: unknown) => thrown instanceof PlatformError && thrown.reason === reason;

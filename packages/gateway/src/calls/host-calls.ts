@@ -1,5 +1,5 @@
 import type { BusSubscription, Channels } from "@millrace/bus";
-import { parseStepRun, PlatformError, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
+import { parseStepRun, PlatformError, verifyRunnersToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
 import type { control } from "@millrace/protocol";
 
 /** What user code asks for. Everything in it was written by user code. */
@@ -67,7 +67,9 @@ export class HostCalls {
   start(): void {
     const { channels, gateway } = this.#options;
     const services = [channels.call(), channels.callOf(gateway)];
-    this.#subscriptions = services.map((service) => service.serve((request) => this.answer(request)));
+    this.#subscriptions = services.map((service) =>
+      service.serve((request, { runner }) => this.answer(request, runner)),
+    );
   }
 
   stop(): void {
@@ -75,8 +77,8 @@ export class HostCalls {
   }
 
   /** Answers one call; a refusal is thrown. */
-  async answer(message: control.CallRequest): Promise<control.CallResponse> {
-    const claims = verifyRunToken(message.runToken, this.#options.mac, Date.now());
+  async answer(message: control.CallRequest, runner: string): Promise<control.CallResponse> {
+    const claims = verifyRunnersToken(message.runToken, runner, this.#options.mac, Date.now());
     const { response, body = new Uint8Array(0), secrets = [] } = await this.#once(claims, message);
     const responseJson = Buffer.from(JSON.stringify(response) ?? "null");
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);

@@ -153,6 +153,7 @@ export class Deployer {
     const { definition, sources, modules, triggers } = deploy.record;
     // Packages were resolved for one Python; without any, every Python will do.
     const spec = { ...deploy.record.spec, pythonMinor: packages?.pythonMinor ?? "" };
+    const { historyDays, historyRuns } = deploy.definition.settings;
     const workflowId = target?.id ?? (await this.#create(projectId, deploy.definition.name));
     const { workflow, generation } = await this.#options.workflows.deploy({
       projectId,
@@ -162,6 +163,7 @@ export class Deployer {
       modules,
       packages,
       spec,
+      retention: { days: historyDays || null, runs: historyRuns || null },
       triggers,
     });
     await this.#options.publish(generation);

@@ -1,6 +1,7 @@
 import type { Channels } from "@millrace/bus";
 import { coerceError, PlatformError } from "@millrace/core";
 import type { control, session } from "@millrace/protocol";
+import type { RunnerDirectory } from "../services/runner-directory.ts";
 
 const REQUEST_MS = 5_000;
 const RETRY_MS = 300;
@@ -10,6 +11,7 @@ const NOBODY_MS = 15_000;
 /** Reasons that another runner, or the same one a little later, may not have. */
 const PASSING: ReadonlySet<string> = new Set([
   "BUS_NO_RESPONDERS",
+  "NO_RUNNER",
   "BUS_TIMEOUT",
   "JOB_UNKNOWN",
   "NO_WORKER",
@@ -43,10 +45,12 @@ export interface PreparedPackages {
 
 /** Has a runner of a pool resolve and install packages; asks it again until it is done. */
 export class PackagePreparation {
-  readonly #channels: Channels;
+  readonly #channels: Pick<Channels, "preparePackages">;
+  readonly #runners: Pick<RunnerDirectory, "pick">;
 
-  constructor(channels: Channels) {
+  constructor(channels: Pick<Channels, "preparePackages">, runners: Pick<RunnerDirectory, "pick">) {
     this.#channels = channels;
+    this.#runners = runners;
   }
 
   /** Yields the news and returns the set. A runner that dies on the way is replaced by another, which starts over. */
@@ -75,17 +79,19 @@ export class PackagePreparation {
     }
   }
 
-  #ask(
+  async #ask(
     wish: PackageWish,
     answered: control.PreparePackagesResponse | undefined,
   ): Promise<control.PreparePackagesResponse> {
     if (answered !== undefined) {
       const request = { job: answered.job, requirements: [], lock: "", pythonMinor: "", preferredLock: "" };
-      return this.#channels.preparePackagesOf(answered.runner).request(request, { timeoutMs: REQUEST_MS });
+      return this.#channels.preparePackages(answered.runner).request(request, { timeoutMs: REQUEST_MS });
     }
     const { pool, requirements, lock, pythonMinor, preferredLock } = wish;
     const request = { job: "", requirements: [...requirements], lock, pythonMinor, preferredLock };
-    return this.#channels.preparePackages(pool).request(request, { timeoutMs: REQUEST_MS });
+    const runner = this.#runners.pick(pool);
+    if (runner === undefined) throw nobody(pool);
+    return this.#channels.preparePackages(runner).request(request, { timeoutMs: REQUEST_MS });
   }
 }
 
@@ -94,7 +100,7 @@ function tooLate(timeoutMs: number): PlatformError {
   return new PlatformError("DeadlineExceeded", "PACKAGES_TIMEOUT", message);
 }
 
-function nobody(pool: string, cause: PlatformError): PlatformError {
+function nobody(pool: string, cause?: PlatformError): PlatformError {
   const message = `no runner of the pool "${pool}" is there to install the packages`;
   return new PlatformError("Unavailable", "NO_RUNNER", message, { cause });
 }

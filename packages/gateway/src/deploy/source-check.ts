@@ -1,6 +1,7 @@
-import type { Service } from "@millrace/bus";
+import type { Channels } from "@millrace/bus";
 import { coerceError, PlatformError } from "@millrace/core";
 import type { control } from "@millrace/protocol";
+import type { RunnerDirectory } from "../services/runner-directory.ts";
 
 const RETRY_MS = 200;
 const REQUEST_MS = 10_000;
@@ -10,10 +11,12 @@ const PROBLEMS_MAX = 20;
 
 /** Has a runner look at sources, without running anything of them. */
 export class SourceCheck {
-  readonly #service: Service<control.CheckSourcesRequest, control.CheckSourcesResponse>;
+  readonly #channels: Pick<Channels, "check">;
+  readonly #runners: Pick<RunnerDirectory, "pick">;
 
-  constructor(service: Service<control.CheckSourcesRequest, control.CheckSourcesResponse>) {
-    this.#service = service;
+  constructor(channels: Pick<Channels, "check">, runners: Pick<RunnerDirectory, "pick">) {
+    this.#channels = channels;
+    this.#runners = runners;
   }
 
   /**
@@ -33,7 +36,10 @@ export class SourceCheck {
     for (;;) {
       const leftMs = deadline - performance.now();
       try {
-        return await this.#service.request(request, { timeoutMs: Math.max(1, Math.min(leftMs, REQUEST_MS)) });
+        const runner = this.#runners.pick();
+        if (runner === undefined) throw noRunner();
+        const timeoutMs = Math.max(1, Math.min(leftMs, REQUEST_MS));
+        return await this.#channels.check(runner).request(request, { timeoutMs });
       } catch (thrown) {
         const error = coerceError(thrown);
         if (error.reason === "PAYLOAD_TOO_LARGE") throw error;
@@ -46,11 +52,16 @@ export class SourceCheck {
 
 /** Nobody there, or somebody there who could not do it: a person does different things about the two. */
 function checkFailed(cause: PlatformError): PlatformError {
+  if (cause.reason === "NO_RUNNER") return cause;
   if (cause.reason === "BUS_NO_RESPONDERS" || cause.reason === "BUS_TIMEOUT") {
-    const message = 'no runner is there to check the code; "millrace status" shows those that are';
-    return new PlatformError("Unavailable", "NO_RUNNER", message, { cause });
+    return noRunner(cause);
   }
   return new PlatformError("Unavailable", "CHECK_FAILED", `the code could not be checked: ${cause.message}`, { cause });
+}
+
+function noRunner(cause?: PlatformError): PlatformError {
+  const message = 'no runner is there to check the code; "millrace status" shows those that are';
+  return new PlatformError("Unavailable", "NO_RUNNER", message, { cause });
 }
 
 function sourceInvalid(problems: readonly control.SourceProblem[]): PlatformError {

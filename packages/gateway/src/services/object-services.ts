@@ -1,5 +1,5 @@
 import type { BusSubscription, Channels } from "@millrace/bus";
-import { PlatformError, verifyRunToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
+import { PlatformError, verifyRunnersToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
 import { control } from "@millrace/protocol";
 import { OBJECT_PART_BYTES_MAX, type ObjectOwner, type Objects } from "@millrace/store";
 
@@ -32,8 +32,8 @@ export class ObjectServices {
   start(): void {
     const { channels } = this.#options;
     this.#subscriptions = [
-      channels.readObject().serve((request) => this.read(request)),
-      channels.writeObject().serve((request) => this.write(request)),
+      channels.readObject().serve((request, { runner }) => this.read(request, runner)),
+      channels.writeObject().serve((request, { runner }) => this.write(request, runner)),
     ];
   }
 
@@ -41,9 +41,9 @@ export class ObjectServices {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
-  async read(request: control.ReadObjectRequest): Promise<control.ReadObjectResponse> {
+  async read(request: control.ReadObjectRequest, runner: string): Promise<control.ReadObjectResponse> {
     const { objects } = this.#options;
-    const { runId } = this.#verify(request.runToken);
+    const { runId } = this.#verify(request.runToken, runner);
     const { objectId, offset } = request;
     await this.#assertHeld(runId, objectId);
     const end = offset + Math.min(request.length, OBJECT_PART_BYTES_MAX);
@@ -66,15 +66,10 @@ export class ObjectServices {
     if (this.#held.size > HELD_MAX) this.#held.delete(this.#held.values().next().value!);
   }
 
-  async write({
-    runToken,
-    objectId,
-    position,
-    content,
-    end,
-  }: control.WriteObjectRequest): Promise<control.WriteObjectResponse> {
+  async write(request: control.WriteObjectRequest, runner: string): Promise<control.WriteObjectResponse> {
+    const { runToken, objectId, position, content, end } = request;
     const { objects, bytesMax } = this.#options;
-    const claims = this.#verify(runToken);
+    const claims = this.#verify(runToken, runner);
     if (position + content.length > bytesMax || (end !== undefined && end.size > bytesMax)) {
       throw new PlatformError(
         "InvalidArgument",
@@ -95,7 +90,7 @@ export class ObjectServices {
     await objects.release(owner, end.superseded.filter((other) => other !== id).slice(0, SUPERSEDED_MAX));
   }
 
-  #verify(runToken: string): RunTokenClaims {
-    return verifyRunToken(runToken, this.#options.mac, Date.now());
+  #verify(runToken: string, runner: string): RunTokenClaims {
+    return verifyRunnersToken(runToken, runner, this.#options.mac, Date.now());
   }
 }

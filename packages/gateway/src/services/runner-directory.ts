@@ -29,6 +29,14 @@ export class RunnerDirectory {
     this.#subscription?.unsubscribe();
   }
 
+  /** Any runner that was heard lately, and takes work: of that pool, if one is named. */
+  pick(pool?: string): string | undefined {
+    const fit = this.living().filter(
+      ({ heartbeat }) => !heartbeat.draining && (pool === undefined || heartbeat.pool === pool),
+    );
+    return fit[Math.floor(Math.random() * fit.length)]?.heartbeat.runner;
+  }
+
   /** Those heard lately, by name. */
   living(): SeenRunner[] {
     const oldestMs = performance.now() - LIVING_MS;

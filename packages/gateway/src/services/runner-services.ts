@@ -2,7 +2,7 @@ import type { BusSubscription, Channels } from "@millrace/bus";
 import {
   coerceError,
   parseWorkflowDefinition,
-  verifyRunToken,
+  verifyRunnersToken,
   type RunTokenClaims,
   type RunTokenMac,
 } from "@millrace/core";
@@ -39,8 +39,8 @@ export class RunnerServices {
   start(): void {
     const { channels } = this.#options;
     this.#subscriptions = [
-      channels.version().serve((request) => this.getVersion(request)),
-      channels.environment().serve((request) => this.getEnvironment(request)),
+      channels.version().serve((request, { runner }) => this.getVersion(request, runner)),
+      channels.environment().serve((request, { runner }) => this.getEnvironment(request, runner)),
     ];
   }
 
@@ -48,13 +48,16 @@ export class RunnerServices {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
-  async getVersion({ runToken }: control.GetVersionRequest): Promise<control.GetVersionResponse> {
-    const { versionId } = this.#verify(runToken);
+  async getVersion({ runToken }: control.GetVersionRequest, runner: string): Promise<control.GetVersionResponse> {
+    const { versionId } = this.#verify(runToken, runner);
     return { version: toLoadVersion(await this.#options.versions.get(versionId)), error: undefined };
   }
 
-  async getEnvironment(request: control.GetEnvironmentRequest): Promise<control.GetEnvironmentResponse> {
-    const { projectId } = this.#verify(request.runToken);
+  async getEnvironment(
+    request: control.GetEnvironmentRequest,
+    runner: string,
+  ): Promise<control.GetEnvironmentResponse> {
+    const { projectId } = this.#verify(request.runToken, runner);
     const { generation, variables } = await this.#environmentOf(projectId);
     // A runner without variables says 0, which is also the generation of a project that never had any.
     const changed = request.knownGeneration === 0 || generation !== request.knownGeneration;
@@ -84,8 +87,8 @@ export class RunnerServices {
     }
   }
 
-  #verify(runToken: string): RunTokenClaims {
-    return verifyRunToken(runToken, this.#options.mac, Date.now());
+  #verify(runToken: string, runner: string): RunTokenClaims {
+    return verifyRunnersToken(runToken, runner, this.#options.mac, Date.now());
   }
 }
 

@@ -3,7 +3,7 @@ import type { control, step } from "@millrace/protocol";
 import type { RunSecrets } from "./run-secrets.ts";
 import { maskLine, SplitLines } from "./split-lines.ts";
 
-/** Where batches go; `openLogStream` of the bus fits. */
+/** Where batches go; `openLogSink` of the bus fits. */
 export interface LogSink {
   /** False when the batch is lost already. */
   publish(batch: control.LogBatch): boolean;
@@ -22,6 +22,7 @@ export interface LogSource {
   readonly handing: control.Handing;
   readonly projectId: string;
   readonly workflowId: string;
+  readonly runToken: string;
   readonly secrets: RunSecrets;
   /** Made when one of its lines comes in pieces. */
   split?: SplitLines;
@@ -97,7 +98,7 @@ export class LogShipper {
     for (const source of this.#waiting.keys()) this.#send(source);
   }
 
-  #publish({ handing, projectId, workflowId }: LogSource, lines: step.LogLine[]): void {
-    this.#sink.publish({ handing, projectId, workflowId, lines });
+  #publish({ handing, projectId, workflowId, runToken }: LogSource, lines: step.LogLine[]): void {
+    this.#sink.publish({ handing, projectId, workflowId, runToken, lines });
   }
 }

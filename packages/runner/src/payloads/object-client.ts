@@ -111,7 +111,7 @@ async function patiently<T>(held: () => boolean, attempt: () => Promise<T>): Pro
       return await attempt();
     } catch (thrown) {
       const error = coerceError(thrown);
-      if (PERMANENT.has(error.kind)) throw error;
+      if (PERMANENT.has(error.kind) || error.reason === "STORAGE_FULL") throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
