@@ -4,6 +4,7 @@ import type { CommandContext, CommandResult } from "./command-context.ts";
 import { addAccountCommands } from "./commands/account-commands.ts";
 import { deploy } from "./commands/deploy.ts";
 import { envList, envSet, envUnset } from "./commands/env.ts";
+import { addBackupCommands } from "./commands/backup-commands.ts";
 import { addFileCommands } from "./commands/file-commands.ts";
 import { init } from "./commands/init.ts";
 import { logs } from "./commands/logs.ts";
@@ -49,6 +50,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addStoreCommands(program, perform, examples);
   addFileCommands(program, perform, examples);
   addOperatorCommands(program, perform, examples);
+  addBackupCommands(program, perform, examples);
   return program;
 }
 

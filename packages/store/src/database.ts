@@ -50,6 +50,11 @@ export class Database {
     this.#kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   }
 
+  /** How many servers the address names. */
+  get serverCount(): number {
+    return this.#primary.serverCount;
+  }
+
   /** Reads with built queries. */
   read<T>(operation: (kysely: Kysely<Tables>) => Promise<T>): Promise<T> {
     return this.#attempt(() => operation(this.#kysely));
@@ -90,6 +95,14 @@ export class Database {
         client.release(failed);
       }
     });
+  }
+
+  /**
+   * To be awaited before somebody is told that a change was made before: it may have been read from this server alone, while
+   * a change that is made now waits for the standby by itself.
+   */
+  confirm(): Promise<void> {
+    return this.withClient((client) => this.#primary.confirm(client));
   }
 
   async close(): Promise<void> {

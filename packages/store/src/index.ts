@@ -79,6 +79,9 @@ export {
 export { openStore, type Store, type StoreOptions } from "./store.ts";
 export { Primary, type PrimaryIdentity } from "./connection/primary.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";
+export { backUp, type BackupOptions } from "./backup/back-up.ts";
+export type { BackupManifest, RowCounts } from "./backup/backup-format.ts";
+export { checkBackup, restore, type Restored, type RestoreOptions } from "./backup/restore.ts";
 export { migrate, type MigrateOptions, type MigrateOutcome, type MigrationPhase } from "./migrate.ts";
 export { sessionName, type HouseSession } from "./sessions.ts";
 export { hashPassword, isPassword } from "./people/password-hash.ts";

@@ -58,7 +58,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
 }
 
 async function runPhases(client: pg.Client, options: MigrateOptions): Promise<MigrateOutcome> {
-  await createTable(client);
+  await createMigrationsTable(client);
   const known = readMigrations(options.folder);
   const applied = await readApplied(client);
   refuseNewer(applied, known);
@@ -96,7 +96,13 @@ function titles(migrations: readonly Migration[]): string[] {
   return migrations.map(({ number, kind, name }) => `${String(number).padStart(4, "0")} ${kind} ${name}`);
 }
 
-async function createTable(client: pg.Client): Promise<void> {
+/** Keeps other migrations away until the end of the transaction. */
+export async function lockMigrations(client: pg.ClientBase): Promise<void> {
+  await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK]);
+}
+
+/** Makes the table that says what a database has had. */
+export async function createMigrationsTable(client: pg.ClientBase): Promise<void> {
   await client.query(
     `CREATE TABLE IF NOT EXISTS migrations (
        number integer PRIMARY KEY, kind text NOT NULL, name text NOT NULL, apply_time timestamptz NOT NULL DEFAULT now()
@@ -170,13 +176,19 @@ function describe(sessions: readonly HouseSession[]): string {
 async function applyAll(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
   for (const migration of migrations) {
     await client.query("BEGIN");
-    await client.query(migration.sql);
-    await client.query(
-      "INSERT INTO migrations (number, kind, name, release, oldest_beside) VALUES ($1, $2, $3, $4, $5)",
-      [migration.number, migration.kind, migration.name, RELEASE, OLDEST_BESIDE],
-    );
+    await applyMigration(client, migration);
     await client.query("COMMIT");
   }
+}
+
+/** Applies one and writes it down, in the transaction of its caller. */
+export async function applyMigration(client: pg.ClientBase, migration: Migration): Promise<void> {
+  const { number, kind, name } = migration;
+  await client.query(migration.sql);
+  await client.query(
+    "INSERT INTO migrations (number, kind, name, release, oldest_beside) VALUES ($1, $2, $3, $4, $5)",
+    [number, kind, name, RELEASE, OLDEST_BESIDE],
+  );
 }
 
 /** Partitions are rows from the first day, so that a commit only ever locks them. */

@@ -75,10 +75,10 @@ async function* dataOf(messages: AsyncIterator<fileApi.DownloadFileResponse>): A
 }
 
 /** A download that breaks off leaves what was there before. */
-export async function writeWhole(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+export async function writeWhole(path: string, content: AsyncIterable<Uint8Array>, mode = 0o666): Promise<void> {
   const partial = `${path}.${process.pid}.part`;
   try {
-    await pipeline(content, createWriteStream(partial, { flags: "wx" }));
+    await pipeline(content, createWriteStream(partial, { flags: "wx", mode, flush: true }));
     await rename(partial, path);
   } catch (thrown) {
     await rm(partial, { force: true });

@@ -84,6 +84,10 @@ export class Primary {
     return this.#hosts.length > 1;
   }
 
+  get serverCount(): number {
+    return this.#hosts.length;
+  }
+
   /** The longest that a connection may take until it is admitted. */
   get connectMaxMs(): number {
     return this.hasChoice ? SEARCH_MS + 3 * HOST_TIMEOUT_MS : HOST_TIMEOUT_MS;
@@ -154,6 +158,11 @@ export class Primary {
       this.#abandon(thrown as Error);
       throw thrown;
     }
+  }
+
+  /** Waits until everything that was visible before is replicated; nothing to wait for without a standby. */
+  async confirm(client: pg.ClientBase): Promise<void> {
+    if (this.#guarded === true) await this.#renew(client);
   }
 
   /** A commit that was begun at this time is replicated, which proves as much as anything. */
@@ -268,7 +277,8 @@ async function prove(client: pg.ClientBase): Promise<Admission | undefined> {
     const { rows } = await client.query<Admission>({ ...ADMIT, query_timeout: HOST_TIMEOUT_MS } as pg.QueryConfig);
     if (rows[0] !== undefined) return rows[0];
   } catch (thrown) {
-    if (!(thrown instanceof pg.DatabaseError) || thrown.code !== UNDEFINED_TABLE) throw thrown;
+    if (!(thrown instanceof pg.DatabaseError)) throw unconfirmed(thrown);
+    if (thrown.code !== UNDEFINED_TABLE) throw thrown;
   }
   // A standby lacks the schema like its primary, and fails here: it is no place to make one.
   await client.query("SELECT pg_current_wal_insert_lsn()");
@@ -296,6 +306,15 @@ async function probe(url: string, { host, port }: DatabaseHost): Promise<Admissi
 
 function isSame(one: PrimaryIdentity, other: PrimaryIdentity): boolean {
   return one.generation === other.generation && one.id === other.id;
+}
+
+function unconfirmed(cause: unknown): PlatformError {
+  return new PlatformError(
+    "Unavailable",
+    "PRIMARY_UNCONFIRMED",
+    `The database server confirmed no change within ${HOST_TIMEOUT_MS} ms: the standby that its commits wait for may be away, or another server the primary by now`,
+    { cause },
+  );
 }
 
 function replaced(): PlatformError {

@@ -48,9 +48,17 @@ async function listStores(database: Database, projectId: string): Promise<DataSt
   return rows.map(({ create_time, ...row }) => ({ ...row, createTimeMs: create_time }));
 }
 
-const WRITE = `SELECT reason, place, results FROM data_store_write(
+/** Changes nothing only when the operation was made before: whoever changes something has a transaction id by then. */
+const WRITE = `SELECT reason, place, results, pg_current_xact_id_if_assigned() IS NULL AS unchanged FROM data_store_write(
   $1::uuid, $2::text, $3::int4[], $4::uuid, $5::int4, $6::text, $7::int8, $8::int8, $9::bytea,
   $10::text[], $11::bytea[], $12::bytea[], $13::numeric[], $14::float8[], $15::int4, $16::int8, $17::int4)`;
+
+interface WrittenRow {
+  reason: string | null;
+  place: number | null;
+  results: (Buffer | null)[];
+  unchanged: boolean;
+}
 
 async function write(
   database: Database,
@@ -79,14 +87,10 @@ async function write(
     bytesMax,
     BOUNDS.storesOfProject,
   ];
-  const [row] = await query<{ reason: string | null; place: number | null; results: (Buffer | null)[] }>(
-    database,
-    "data_store_write",
-    WRITE,
-    values,
-  );
-  const { reason, place, results } = row!;
+  const [row] = await query<WrittenRow>(database, "data_store_write", WRITE, values);
+  const { reason, place, results, unchanged } = row!;
   if (reason !== null) throw toRefusal(reason, store, operations[(place ?? 0) - 1]?.key);
+  if (unchanged) await database.confirm();
   return operations.map((_, index) => results[index] ?? null);
 }
 

@@ -85,8 +85,11 @@ export async function dropDetached(client: pg.ClientBase): Promise<void> {
   }
 }
 
-/** Attaching asks for a weaker lock on the whole table than `CREATE … PARTITION OF`, which would wait for every reader. */
-async function createDay(client: pg.ClientBase, table: DayTable, day: string): Promise<void> {
+/**
+ * Makes one day, in the transaction of its caller. Attaching asks for a weaker lock on the whole table than
+ * `CREATE … PARTITION OF`, which would wait for every reader.
+ */
+export async function createDay(client: pg.ClientBase, table: DayTable, day: string): Promise<void> {
   const name = partitionName(table, day);
   const next = dayName(Date.parse(day) + DAY_MS);
   await client.query("SELECT pg_advisory_xact_lock(hashtext($1))", [name]);

@@ -37,13 +37,35 @@ const RULES: readonly Rule[] = [
       "Standbys replicate, but synchronous_standby_names is empty: a failover loses runs that were acknowledged last.",
   },
   {
-    reason: "STANDBY_COMMIT_LOCAL",
+    reason: "STANDBY_MISSING",
     fatal: false,
+    broken: (settings) => settings.get("servers") !== "1" && settings.get("standbys") === "0",
+    message:
+      "Several servers are named, and no standby follows this one: one disk holds everything. Make a standby anew.",
+  },
+  {
+    reason: "STANDBY_QUORUM_SPLIT",
+    fatal: false,
+    broken: (settings) => isSplit(settings.get("synchronous_standby_names") ?? ""),
+    message:
+      "More standbys are named than commits wait for: after a promotion of one, the old primary could go on acknowledging with another. Wait for all of them (ANY 2 (a, b)), or name one.",
+  },
+  {
+    reason: "STANDBY_COMMIT_LOCAL",
+    fatal: true,
     broken: (settings) =>
       settings.get("synchronous_standby_names") !== "" && settings.get("synchronous_commit") === "local",
     message: "synchronous_commit is local: commits do not wait for the synchronous standbys that are named.",
   },
 ];
+
+/** Whether the standbys that a commit waits for may be others than the one that is promoted. */
+function isSplit(names: string): boolean {
+  if (names.trim() === "") return false;
+  const [, count = "1", list = names] = /^\s*(?:FIRST|ANY)?\s*(\d+)\s*\((.*)\)\s*$/is.exec(names) ?? [];
+  const standbys = list.split(",").map((name) => name.trim());
+  return standbys.includes("*") || standbys.length > Number(count);
+}
 
 /** Compares the server's settings with what the promises rest on. */
 export async function checkDurability(database: Database): Promise<readonly DurabilityFinding[]> {
@@ -53,6 +75,7 @@ export async function checkDurability(database: Database): Promise<readonly Dura
      UNION ALL SELECT 'standbys', count(*)::text FROM pg_stat_replication`,
   );
   const settings = new Map(rows.map(({ name, setting }) => [name, setting]));
+  settings.set("servers", String(database.serverCount));
   return RULES.filter(({ broken }) => broken(settings)).map(({ reason, fatal, message }) => ({
     reason,
     fatal,
