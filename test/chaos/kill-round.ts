@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { readStatus, type ProcessStatus, type RunDocument } from "@millrace/cli";
+import { ALL_RUNS, readStatus, type ProcessStatus, type RunDocument } from "@millrace/cli";
 import { isEndState } from "@millrace/core";
 import { until } from "../harness/until.ts";
 import type { TestHouse } from "../harness/test-house.ts";
@@ -207,7 +207,7 @@ async function checkHistory(house: TestHouse, acknowledged: readonly string[]): 
   const listed: string[] = [];
   let pageToken = "";
   do {
-    const request = { parent: "workflows/-", pageSize: 1_000, pageToken, state: 0 } as const;
+    const request = { ...ALL_RUNS, pageToken };
     const page = await insist(() => house.client.runs.listRuns(request), "listing runs");
     listed.push(...page.runs.map(({ id }) => id));
     pageToken = page.nextPageToken;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { ALL_RUNS } from "@millrace/cli";
 import { until } from "../harness/until.ts";
 import { runCli, TestHouse, writeFolder, type CommandOutcome } from "../harness/test-house.ts";
 
@@ -191,5 +192,5 @@ describe("the command line", () => {
 });
 
 function newestOf(workflow: string) {
-  return { parent: `workflows/${workflow}`, pageSize: 1, pageToken: "", state: 0 } as const;
+  return { ...ALL_RUNS, parent: `workflows/${workflow}`, pageSize: 1 };
 }

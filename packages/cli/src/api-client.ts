@@ -2,7 +2,9 @@ import { PlatformError } from "@millrace/core";
 import {
   accountApi,
   dataStoreApi,
+  deadLetterApi,
   fileApi,
+  historyApi,
   houseApi,
   projectApi,
   runApi,
@@ -28,7 +30,9 @@ export interface ApiClient {
   readonly url: string;
   readonly accounts: GrpcClient<typeof accountApi.AccountServiceService>;
   readonly dataStores: GrpcClient<typeof dataStoreApi.DataStoreServiceService>;
+  readonly deadLetters: GrpcClient<typeof deadLetterApi.DeadLetterServiceService>;
   readonly files: GrpcClient<typeof fileApi.FileServiceService>;
+  readonly history: GrpcClient<typeof historyApi.HistoryServiceService>;
   readonly house: GrpcClient<typeof houseApi.HouseServiceService>;
   readonly project: GrpcClient<typeof projectApi.ProjectServiceService>;
   readonly runs: GrpcClient<typeof runApi.RunServiceService>;
@@ -45,7 +49,9 @@ export async function openApiClient(given: HouseAddress): Promise<ApiClient> {
   const clients = {
     accounts: createGrpcClient(accountApi.AccountServiceService, options),
     dataStores: createGrpcClient(dataStoreApi.DataStoreServiceService, options),
+    deadLetters: createGrpcClient(deadLetterApi.DeadLetterServiceService, options),
     files: createGrpcClient(fileApi.FileServiceService, options),
+    history: createGrpcClient(historyApi.HistoryServiceService, options),
     house: createGrpcClient(houseApi.HouseServiceService, options),
     project: createGrpcClient(projectApi.ProjectServiceService, options),
     runs: createGrpcClient(runApi.RunServiceService, options),

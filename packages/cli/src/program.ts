@@ -1,4 +1,4 @@
-import { PlatformError } from "@millrace/core";
+import { parseBytes, PlatformError } from "@millrace/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { CommandContext, CommandResult } from "./command-context.ts";
 import { addAccountCommands } from "./commands/account-commands.ts";
@@ -8,9 +8,11 @@ import { addBackupCommands } from "./commands/backup-commands.ts";
 import { addFileCommands } from "./commands/file-commands.ts";
 import { init } from "./commands/init.ts";
 import { logs } from "./commands/logs.ts";
-import { project } from "./commands/project.ts";
+import { project, type ProjectOptions } from "./commands/project.ts";
 import { replay, run } from "./commands/run.ts";
 import { resume } from "./commands/resume.ts";
+import { addHistoryCommands } from "./commands/history-commands.ts";
+import { addRunFilters, type RunListOptions } from "./commands/run-list.ts";
 import { cancel, runs } from "./commands/runs.ts";
 import { value, type ValueOptions } from "./commands/value.ts";
 import { status } from "./commands/status.ts";
@@ -18,8 +20,6 @@ import { disable, enable, remove, workflows } from "./commands/workflows.ts";
 import { addOperatorCommands } from "./commands/operator-commands.ts";
 import { addStoreCommands } from "./commands/store-commands.ts";
 import { dev, doctor } from "./commands/house.ts";
-
-const LIST_LIMIT_MAX = 100_000;
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 internal, 2 usage or invalid input, 3 not found, 4 not allowed, 5 house not reachable,
@@ -45,6 +45,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addHouseCommands(program, perform);
   addWorkflowCommands(program, perform);
   addRunCommands(program, perform);
+  addHistoryCommands(program, perform, examples);
   addEnvCommands(program, perform);
   addAccountCommands(program, perform, examples);
   addStoreCommands(program, perform, examples);
@@ -127,18 +128,19 @@ function addRunCommands(program: Command, perform: Perform): void {
     .action((workflow: string, options: { event?: string; wait: boolean }) =>
       perform((context) => run(context, workflow, { event: options.event, wait: options.wait })),
     );
-  program
-    .command("runs [run]")
-    .description("list runs, newest first, or show one with its steps and its log")
-    .option("--workflow <workflow>", "only runs of this workflow")
-    .addOption(new Option("--limit <number>", "most runs to list").default(50).argParser(parseLimit))
+  addRunFilters(
+    program
+      .command("runs [run]")
+      .description('list runs, newest first ("list" or nothing), or show one with its steps and its log'),
+  )
     .addHelpText(
       "after",
-      examples("millrace runs --workflow hello --limit 5", "millrace runs 01890a5d-ac96-774b-bcce-b302099a8057"),
+      examples(
+        "millrace runs list --workflow hello --state FAILED --since 2h",
+        "millrace runs 01890a5d-ac96-774b-bcce-b302099a8057",
+      ),
     )
-    .action((id: string | undefined, options: { workflow?: string; limit: number }) =>
-      perform((context) => runs(context, id, { workflow: options.workflow, limit: options.limit })),
-    );
+    .action((id: string | undefined, options: RunListOptions) => perform((context) => runs(context, id, options)));
   program
     .command("value <run>")
     .description("write one value of a run out, however large it is: the exports of a step unless said otherwise")
@@ -184,8 +186,12 @@ function addEnvCommands(program: Command, perform: Perform): void {
     .description("show the settings of the project, or change those that are named")
     .option("--email-to <address>", "to whom pd.send.email sends when the step names nobody")
     .option("--no-email-to", "then to nobody")
+    .addOption(
+      new Option("--storage-limit <size>", "most that the project may store, such as 10GiB").argParser(parseSize),
+    )
+    .option("--no-storage-limit", "as much as the house allows")
     .addHelpText("after", examples("millrace project --email-to ada@example.org"))
-    .action((options: { emailTo?: string | false }) => perform((context) => project(context, options)));
+    .action((options: ProjectOptions) => perform((context) => project(context, options)));
   const env = program.command("env").description("set and list the environment variables that steps see");
   env
     .command("set <NAME> [value]")
@@ -209,16 +215,16 @@ function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
 }
 
+function parseSize(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes !== undefined) return bytes;
+  throw new InvalidArgumentError("A size is written as 500MB or 10GiB.");
+}
+
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
   throw new InvalidArgumentError("A port is a whole number from 1 to 65535.");
-}
-
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (/^\d+$/.test(text) && limit >= 1 && limit <= LIST_LIMIT_MAX) return limit;
-  throw new InvalidArgumentError(`The limit is a whole number from 1 to ${LIST_LIMIT_MAX}.`);
 }
 
 /** A mistake on the command line as an error with a reason. */

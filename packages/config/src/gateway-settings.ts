@@ -236,6 +236,13 @@ export const gatewaySettings = {
     words: ["refused", "allowed"],
     default: "refused",
   }),
+  replaysPerSecond: integer({
+    env: "MILLRACE_REPLAYS_PER_SECOND",
+    description: "Dead letters that a gateway replays in a second when many are replayed at once.",
+    default: 50,
+    min: 1,
+    max: 10_000,
+  }),
   tailReadersMax: integer({
     env: "MILLRACE_TAIL_READERS_MAX",
     description: "Most readers of live logs and runs at the same time; more get RESOURCE_EXHAUSTED.",
@@ -248,6 +255,15 @@ export const gatewaySettings = {
     description: "Most bytes of keys and values in one data store.",
     default: 1024 ** 3,
     min: 1024,
+    max: 1024 ** 5,
+    unit: "bytes",
+  }),
+  storageBytesMax: integer({
+    env: "MILLRACE_STORAGE_BYTES_MAX",
+    description:
+      "Most bytes that one project stores beside its runs: large values, uploads, files, data stores and remembered writes together; more are refused.",
+    default: 50 * 1024 ** 3,
+    min: 1024 ** 2,
     max: 1024 ** 5,
     unit: "bytes",
   }),

@@ -1,7 +1,9 @@
 export * as accountApi from "./generated/millrace/api/v1/account_service.ts";
 export * as apiKeyApi from "./generated/millrace/api/v1/api_key_service.ts";
 export * as dataStoreApi from "./generated/millrace/api/v1/data_store_service.ts";
+export * as deadLetterApi from "./generated/millrace/api/v1/dead_letter_service.ts";
 export * as fileApi from "./generated/millrace/api/v1/file_service.ts";
+export * as historyApi from "./generated/millrace/api/v1/history_service.ts";
 export * as houseApi from "./generated/millrace/api/v1/house_service.ts";
 export * as poolApi from "./generated/millrace/api/v1/pool_service.ts";
 export * as projectApi from "./generated/millrace/api/v1/project_service.ts";

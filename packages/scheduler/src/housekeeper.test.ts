@@ -21,6 +21,7 @@ describe("the housekeeping", () => {
       pruneCommitters: task("committers", 0),
       collectObjects: task("objects", 2),
       collectDataStores: task("records", 3),
+      recountStorage: task("storage", 0),
     };
     const log = {
       info: (_event: string, fields: object) => void logged.push(fields),
@@ -35,7 +36,7 @@ describe("the housekeeping", () => {
     });
     keeper.start();
     await keeper.stop();
-    assert.deepEqual(done, ["days", "keys", "committers", "objects", "records"]);
+    assert.deepEqual(done, ["days", "keys", "committers", "objects", "records", "storage"]);
     assert.deepEqual(logged, [
       ["housekeeping.failed", "history"],
       { dropped: [], runs: 0, keys: 1, objects: 2, records: 3 },

@@ -48,6 +48,7 @@ export type {
   Logs,
   LogStreamName,
   RunFilter,
+  RunPage,
   RunRecord,
   Runs,
   RunStatus,
@@ -76,6 +77,10 @@ export {
   type DataStoreScan,
   type WriteOrigin,
 } from "./data-stores/data-store-records.ts";
+export { RETENTION_BOUNDS, type Retention, type RetentionChoice, type Retentions, type RetentionView } from "./housekeeping/retention.ts";
+export type { Storage, StorageUsage } from "./storage/storage.ts";
+export type { DeadLetterAction, DeadLetters, SettledDeadLetter } from "./runs/dead-letters.ts";
+export { encodePageToken } from "./definitions/paging.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";
 export { Primary, type PrimaryIdentity } from "./connection/primary.ts";
 export { openCommitter, type CommitterOptions } from "./commit/committer.ts";

@@ -88,6 +88,8 @@ export interface Housekeeping {
   collectObjects(graceMs: number): Promise<number>;
   /** Removes expired records of data stores, and what was kept of writes of runs that are over. Returns how many. */
   collectDataStores(): Promise<number>;
+  /** Puts right what the account of stored bytes has missed; returns for how many projects. */
+  recountStorage(): Promise<number>;
   /** Settings of the server that threaten what was acknowledged; none when all is well. */
   checkDurability(): Promise<readonly DurabilityFinding[]>;
 }

@@ -9,8 +9,11 @@ import { createApiKeys } from "./definitions/api-keys.ts";
 import { createProjects } from "./definitions/projects.ts";
 import { createVariables } from "./definitions/variables.ts";
 import { createWorkflows } from "./definitions/workflows.ts";
+import { createDeadLetters, type DeadLetters } from "./runs/dead-letters.ts";
 import { createLogs } from "./runs/logs.ts";
 import { createRuns } from "./runs/runs.ts";
+import { createRetentions, type Retentions } from "./housekeeping/retention.ts";
+import { PostgresStorage, type Storage } from "./storage/storage.ts";
 import type { ApiKeys, Projects, Variables } from "./definitions/project-records.ts";
 import type { Workflows } from "./definitions/workflow-records.ts";
 import type { Objects } from "./objects/object-records.ts";
@@ -43,6 +46,8 @@ export interface StoreOptions {
   readonly statementTimeoutMs?: number;
   /** Opens secrets; a process without it cannot read or write them. */
   readonly vault?: Vault;
+  /** Most bytes that a project stores beside its runs; no bound when left out. */
+  readonly storageBytesMax?: number;
 }
 
 /** The record, for reading and for all writing but that of run state. */
@@ -58,8 +63,11 @@ export interface Store {
   readonly secrets: Secrets;
   readonly dataStores: DataStores;
   readonly runs: Runs;
+  readonly deadLetters: DeadLetters;
   readonly logs: Logs;
   readonly objects: Objects;
+  readonly storage: Storage;
+  readonly retentions: Retentions;
   readonly files: Files;
   readonly partitions: Partitions;
   readonly housekeeping: Housekeeping;
@@ -89,6 +97,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     throw thrown;
   }
   const vault = options.vault ?? closedVault;
+  const storage = new PostgresStorage(database, options.storageBytesMax);
   return {
     projects: createProjects(database),
     apiKeys: createApiKeys(database),
@@ -99,10 +108,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     accounts: createAccounts(database, vault),
     apps: createApps(database, vault),
     secrets: createSecrets(database, vault),
-    dataStores: createDataStores(database),
+    dataStores: createDataStores(database, storage),
     runs: createRuns(database),
+    deadLetters: createDeadLetters(database),
     logs: createLogs(database),
-    objects: createObjects(database),
+    objects: createObjects(database, storage),
+    storage,
+    retentions: createRetentions(database),
     files: createFiles(database),
     partitions: createPartitions(database),
     housekeeping: createHousekeeping(database),

@@ -80,6 +80,8 @@ interface VersionTable {
   packages: ColumnType<VersionPackages | null, string | null | undefined, string | null>;
   spec: Json<VersionSpec>;
   python_minor: string;
+  history_days: Generated<number | null>;
+  history_runs: Generated<number | null>;
   create_time: GeneratedTime;
 }
 

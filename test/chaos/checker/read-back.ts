@@ -1,6 +1,6 @@
 import pg from "pg";
 
-import { stateName, type ApiClient } from "@millrace/cli";
+import { ALL_RUNS, stateName, type ApiClient } from "@millrace/cli";
 
 /** A step of a run as the record keeps it. */
 export interface KeptStep {
@@ -104,7 +104,7 @@ async function listRuns(client: ApiClient): Promise<Map<string, string>> {
   const listed = new Map<string, string>();
   let pageToken = "";
   do {
-    const request = { parent: "workflows/-", pageSize: 1_000, pageToken, state: 0 } as const;
+    const request = { ...ALL_RUNS, pageToken };
     const page = await client.runs.listRuns(request, { deadlineMs: 30_000 });
     for (const { id, state } of page.runs) listed.set(id, stateName(state));
     pageToken = page.nextPageToken;

@@ -5,7 +5,7 @@ import { withHouse, type CommandContext, type CommandResult } from "../command-c
 import { lastPart, logDocument } from "../output/run-document.ts";
 import { logText } from "../output/run-text.ts";
 import { listLogs, runName } from "../run-following.ts";
-import { listRuns } from "./runs.ts";
+import { listRuns } from "./run-list.ts";
 
 /** Shows what a run has logged, or the newest run of a workflow; with `follow` also what is written from now on. */
 export function logs(context: CommandContext, target: string, options: { follow: boolean }): Promise<CommandResult> {

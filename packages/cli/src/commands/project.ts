@@ -1,12 +1,17 @@
 import { PlatformError } from "@millrace/core";
-import type { projectApi } from "@millrace/protocol";
+import { formatBytes } from "@millrace/core";
+import type { historyApi, projectApi } from "@millrace/protocol";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 
-/** Shows the settings of the project, or changes those that are named. */
-export function project(
-  context: CommandContext,
-  { emailTo }: { emailTo?: string | false | undefined },
-): Promise<CommandResult> {
+/** What is to be changed; false takes a setting away. */
+export interface ProjectOptions {
+  readonly emailTo?: string | false | undefined;
+  /** In bytes. */
+  readonly storageLimit?: number | false | undefined;
+}
+
+/** Shows the settings of the project and what it stores, or changes those that are named. */
+export function project(context: CommandContext, { emailTo, storageLimit }: ProjectOptions): Promise<CommandResult> {
   if (emailTo === "") {
     const message = "Give an address, or --no-email-to for none.";
     throw new PlatformError("InvalidArgument", "INVALID_EMAIL_ADDRESS", message);
@@ -16,12 +21,28 @@ export function project(
       emailTo === undefined
         ? await client.project.getProject({})
         : await client.project.setEmailRecipient({ emailRecipient: emailTo === false ? "" : emailTo });
-    return { json: projectDocument(settings), text: projectText(settings) };
+    const storage =
+      storageLimit === undefined
+        ? await client.history.getStorage({})
+        : await client.history.setStorageLimit({ limitBytes: storageLimit === false ? undefined : storageLimit });
+    return { json: projectDocument(settings, storage), text: `${projectText(settings)}\n${storageText(storage)}` };
   });
 }
 
-function projectDocument({ displayName, emailRecipient }: projectApi.Project): unknown {
-  return { name: displayName, emailTo: emailRecipient || null };
+function projectDocument({ displayName, emailRecipient }: projectApi.Project, storage: historyApi.Storage): unknown {
+  return { name: displayName, emailTo: emailRecipient || null, storage };
+}
+
+function storageText(storage: historyApi.Storage): string {
+  const { objectBytes, dataStoreBytes, rememberedBytes, totalBytes, limitBytes } = storage;
+  const parts = `files and large values ${sizeText(objectBytes)}, data stores ${sizeText(dataStoreBytes)}, remembered writes ${sizeText(rememberedBytes)}`;
+  return `stores ${sizeText(totalBytes)} of ${sizeText(limitBytes)}: ${parts}`;
+}
+
+const MIB = 1024 ** 2;
+
+function sizeText(bytes: number): string {
+  return bytes < MIB ? formatBytes(bytes) : `${(bytes / MIB).toFixed(1)} MiB`;
 }
 
 function projectText({ displayName, emailRecipient }: projectApi.Project): string {

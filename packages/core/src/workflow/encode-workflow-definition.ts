@@ -45,5 +45,7 @@ function encodeSettings(settings: WorkflowSettings): object {
     ...(settings.cpuMillis === 0 ? {} : { cpu: settings.cpuMillis / 1000 }),
     ...(settings.processes === 0 ? {} : { processes: settings.processes }),
     ...(settings.logBytes === 0 ? {} : { logs: formatBytes(settings.logBytes) }),
+    ...(settings.historyDays === 0 ? {} : { historyDays: settings.historyDays }),
+    ...(settings.historyRuns === 0 ? {} : { historyRuns: settings.historyRuns }),
   };
 }

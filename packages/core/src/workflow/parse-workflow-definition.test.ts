@@ -119,6 +119,8 @@ describe("parseWorkflowDefinition", () => {
     ["no processor at all", withSettings({ cpu: 0 }), "settings.cpu"],
     ["processors in words", withSettings({ cpu: "half" }), "settings.cpu"],
     ["fewer processes than an environment needs", withSettings({ processes: 3 }), "settings.processes"],
+    ["runs kept for no day", withSettings({ historyDays: 0 }), "settings.historyDays"],
+    ["more runs kept than that", withSettings({ historyRuns: 1_000_001 }), "settings.historyRuns"],
     ["more log than is kept", withSettings({ logs: "1GiB" }), "settings.logs"],
     ["a negative time-out", withSettings({ stepTimeout: -1 }), "settings.stepTimeout"],
     ["an infinite time-out", withSettings({ stepTimeout: Infinity }), "settings.stepTimeout"],

@@ -40,6 +40,8 @@ const CPU: QuantityRule = {
 const PROCESSES = count(BOUNDS.processesMin, BOUNDS.processesMax, DEFAULTS.processes);
 const CONCURRENCY = count(1, BOUNDS.concurrency, DEFAULTS.concurrency);
 const PRIORITY = count(BOUNDS.priorityMin, BOUNDS.priorityMax, DEFAULTS.priority);
+const HISTORY_DAYS = count(1, BOUNDS.historyDays, DEFAULTS.historyDays);
+const HISTORY_RUNS = count(1, BOUNDS.historyRuns, DEFAULTS.historyRuns);
 const QUEUE_LIMIT = count(1, BOUNDS.queueLimit, DEFAULTS.queueLimit);
 
 function size(min: number, max: number, fallback: number): QuantityRule {
@@ -69,6 +71,8 @@ export function readSettings(workflow: FieldReader, problems: DefinitionProblem[
     cpuMillis: fields.quantity("cpu", CPU),
     processes: fields.quantity("processes", PROCESSES),
     logBytes: fields.quantity("logs", LOGS),
+    historyDays: fields.quantity("historyDays", HISTORY_DAYS),
+    historyRuns: fields.quantity("historyRuns", HISTORY_RUNS),
   };
   fields.finish();
   return settings;

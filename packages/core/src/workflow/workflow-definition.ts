@@ -78,6 +78,10 @@ export interface WorkflowSettings {
   readonly processes: number;
   /** Most log bytes of one step; 0 means what the pool gives. */
   readonly logBytes: number;
+  /** Days that ended runs are kept; 0 means what the project says. */
+  readonly historyDays: number;
+  /** Most ended runs that are kept; 0 means what the project says. */
+  readonly historyRuns: number;
 }
 
 /** Settings of a workflow that says nothing. */
@@ -93,6 +97,8 @@ export const WORKFLOW_SETTINGS_DEFAULT: WorkflowSettings = {
   cpuMillis: 0,
   processes: 0,
   logBytes: 0,
+  historyDays: 0,
+  historyRuns: 0,
 };
 
 /** Bounds that a definition is checked against; the JSON Schema shows the same. */
@@ -118,6 +124,8 @@ export const WORKFLOW_BOUNDS = {
   processesMax: 4_096,
   logMinBytes: 1024,
   logMaxBytes: 256 * 1024 ** 2,
+  historyDays: 3_650,
+  historyRuns: 1_000_000,
   concurrency: 10_000,
   queueLimit: 2_000_000,
   priorityMin: PRIORITY_MIN,

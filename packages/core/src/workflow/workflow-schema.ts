@@ -126,6 +126,18 @@ const settings = {
       description: "Most processes and threads of an environment, by default what the pool gives.",
     },
     logs: size("Most log bytes of one step, by default what the pool gives", BOUNDS.logMinBytes, BOUNDS.logMaxBytes),
+    historyDays: {
+      type: "integer",
+      minimum: 1,
+      maximum: BOUNDS.historyDays,
+      description: "Days that ended runs are kept, with their logs; without it the project's setting holds.",
+    },
+    historyRuns: {
+      type: "integer",
+      minimum: 1,
+      maximum: BOUNDS.historyRuns,
+      description: "Most ended runs that are kept, the newest; without it the project's setting holds.",
+    },
     concurrency: {
       type: "integer",
       minimum: 1,

@@ -12,13 +12,13 @@ import { waitMsOf } from "./durations.ts";
 import { pageSizeOf } from "./paging.ts";
 import { Poll, type PollPace } from "./poll.ts";
 import type { ReaderGate } from "./reader-gate.ts";
-import { parseRunName, parseWorkflowFilter, parseWorkflowName } from "./resource-names.ts";
+import { parseRunName, parseWorkflowName } from "./resource-names.ts";
+import { toRunFilter } from "./run-filter.ts";
 import type { RunLogs } from "./run-logs.ts";
-import { statesOf, toRun, toRunSummary } from "./run-message.ts";
+import { toRun, toRunSummary } from "./run-message.ts";
 import type { RunValues, ShownRun } from "./run-values.ts";
 import type { RunStarter } from "./run-starter.ts";
 
-const PAGE = { fallback: 50, max: 1000 };
 const LOG_PAGE = { fallback: 1000, max: 10_000 };
 const WAIT = { fallbackMs: 30_000, maxMs: 900_000 };
 const CREATE_WAIT = { fallbackMs: 0, maxMs: 900_000 };
@@ -60,7 +60,7 @@ export class RunService {
   async replayRun(request: runApi.ReplayRunRequest, context: ApiContext): Promise<runApi.Run> {
     const original = await this.#find(context.principal, request.name);
     const waitMs = waitMsOf(request.waitTimeout, CREATE_WAIT);
-    const started = await this.#options.starter.replay(original, request.requestId, waitMs, context);
+    const started = await this.#options.starter.replay(original, { requestId: request.requestId, waitMs }, context);
     return started.accepted ?? this.#load(context.principal, started.runId);
   }
 
@@ -79,19 +79,8 @@ export class RunService {
 
   async listRuns(request: runApi.ListRunsRequest, { principal }: ApiContext): Promise<runApi.ListRunsResponse> {
     const { runs, cache } = this.#options;
-    const filter = parseWorkflowFilter(request.parent);
-    const states = statesOf(request.state);
-    // History outlives its workflow: a name that is not served any more may still be the id of a deleted one.
-    const workflowId =
-      filter === undefined ? undefined : (cache.findWorkflow(principal.projectId, filter)?.id ?? filter);
-    const page = await runs.list({
-      projectId: principal.projectId,
-      pageSize: pageSizeOf(request.pageSize, PAGE),
-      pageToken: request.pageToken,
-      ...(workflowId !== undefined && { workflowId }),
-      ...(states !== undefined && { states }),
-    });
-    return { runs: page.items.map(toRunSummary), nextPageToken: page.nextPageToken };
+    const page = await runs.list(toRunFilter(request, principal.projectId, cache));
+    return { runs: page.items.map(toRunSummary), nextPageToken: page.nextPageToken, partial: page.partial };
   }
 
   async *watchRun(

@@ -12,13 +12,18 @@ import {
   type DataStores,
   type DataStoreScan,
 } from "./data-store-records.ts";
+import type { StorageGuard } from "../storage/storage.ts";
 import { toRefusal } from "./refusals.ts";
 
 /** Data stores on Postgres. */
-export function createDataStores(database: Database): DataStores {
+export function createDataStores(database: Database, storage: StorageGuard): DataStores {
   return {
     list: (projectId) => listStores(database, projectId),
-    write: (projectId, store, operations, options) => write(database, projectId, store, operations, options),
+    write: async (projectId, store, operations, options) => {
+      const bytes = storedBytes(operations);
+      if (bytes > 0) await storage.assertRoom(projectId, bytes);
+      return write(database, projectId, store, operations, options);
+    },
     read: (projectId, store, keys) => read(database, projectId, store, keys),
     keys: (projectId, store, scan) => scanKeys(database, projectId, store, scan),
     entries: (projectId, store, scan) => scanEntries(database, projectId, store, scan),
@@ -92,6 +97,14 @@ async function write(
   if (reason !== null) throw toRefusal(reason, store, operations[(place ?? 0) - 1]?.key);
   if (unchanged) await database.confirm();
   return operations.map((_, index) => results[index] ?? null);
+}
+
+/** What operations may add; whatever they replace is not looked for. */
+function storedBytes(operations: readonly DataStoreOperation[]): number {
+  const sizes = operations
+    .filter(({ kind }) => kind === "set" || kind === "insert" || kind === "append")
+    .map(({ key, value }) => key.length + (value?.length ?? 0));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** Locks of keys, sorted: no two writers wait for each other in a circle. */

@@ -1,4 +1,5 @@
 import type { RunSpec } from "@millrace/core";
+import type { RetentionChoice } from "../housekeeping/retention.ts";
 
 /** What a version fixes about its runs; with the ids it is a `RunSpec`. */
 export type VersionSpec = Omit<RunSpec, "projectId" | "workflowId" | "versionId">;
@@ -145,5 +146,7 @@ export interface Deploy {
   readonly modules: Readonly<Record<string, string>>;
   readonly packages: VersionPackages | null;
   readonly spec: VersionSpec;
+  /** What it says about how long its runs are kept; nothing when left out. */
+  readonly retention?: RetentionChoice;
   readonly triggers: readonly TriggerDefinition[];
 }

@@ -115,6 +115,7 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
     const { id } = await transaction
       .insertInto("versions")
       .columns(["workflow_id", "number", "definition", "sources", "modules", "packages", "spec", "python_minor"])
+      .columns(["history_days", "history_runs"])
       .expression((expression) =>
         expression
           .selectFrom("versions")
@@ -128,6 +129,8 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
             sql<string>`${deploy.packages && JSON.stringify(deploy.packages)}::json`.as("packages"),
             sql<never>`${JSON.stringify(deploy.spec)}::json`.as("spec"),
             sql<string>`${deploy.spec.pythonMinor}::text`.as("python_minor"),
+            sql<number>`${deploy.retention?.days ?? null}::int4`.as("history_days"),
+            sql<number>`${deploy.retention?.runs ?? null}::int4`.as("history_runs"),
           ]),
       )
       .returning("id")

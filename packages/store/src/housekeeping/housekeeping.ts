@@ -3,6 +3,7 @@ import type { Database } from "../database.ts";
 import type { Housekeeping } from "../ports.ts";
 import { collectObjects, settleRuns } from "../objects/collect.ts";
 import { ensureDays } from "./day-partitions.ts";
+import { recountStorage } from "../storage/storage.ts";
 import { checkDurability } from "./durability.ts";
 import { keepHistory } from "./keep-history.ts";
 
@@ -14,6 +15,7 @@ const ROUND_LOCK = 0x6d696c72;
 
 /** Housekeeping on Postgres. */
 export function createHousekeeping(database: Database): Housekeeping {
+  let lookedAt: string | undefined;
   return {
     ensureHistoryPartitions: (daysAhead, nowMs) =>
       database.withClient((client) => ensureDays(client, daysAhead, nowMs)),
@@ -25,7 +27,12 @@ export function createHousekeeping(database: Database): Housekeeping {
       await settleRuns(database, graceMs);
       return collectObjects(database, graceMs);
     },
-    collectDataStores: async () => (await collectRecords(database)) + (await collectOperations(database)),
+    collectDataStores: async () => {
+      const operations = await collectOperations(database, lookedAt);
+      lookedAt = operations.next;
+      return (await collectRecords(database)) + operations.removed;
+    },
+    recountStorage: () => recountStorage(database),
     checkDurability: () => checkDurability(database),
   };
 }

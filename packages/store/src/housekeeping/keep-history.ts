@@ -6,7 +6,13 @@ import { createRunId } from "@millrace/core";
 import type { Database } from "../database.ts";
 import { releaseRange } from "../objects/collect.ts";
 import { DAY_TABLES, dropDay, dropDetached, listDays } from "./day-partitions.ts";
-import { readRetentions, RETENTION_BOUNDS, type Retention, type WorkflowRetention } from "./retention.ts";
+import {
+  noteHouseRetention,
+  readRetentions,
+  RETENTION_BOUNDS,
+  type Retention,
+  type WorkflowRetention,
+} from "./retention.ts";
 import { trimRuns, type Pace } from "./trim-runs.ts";
 
 /** What a round of retention goes by. */
@@ -42,6 +48,7 @@ interface Round {
 /** One round. It may end early, and the next one goes on. */
 export async function keepHistory(database: Database, given: HistoryRound): Promise<HistoryRemoved> {
   const { house, pace = PACE_DEFAULT, nowMs = Date.now(), daysMax = RETENTION_BOUNDS.daysMax } = given;
+  await noteHouseRetention(database, house);
   const retentions = await readRetentions(database, house, daysMax);
   const longestDays = retentions.reduce((longest, { days }) => Math.max(longest, days), 1);
   const round: Round = { database, retentions, longestDays, pace, nowMs };

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { PlatformError } from "@millrace/core";
 import type { Database } from "../database.ts";
 import { isId } from "../definitions/ids.ts";
-import { readContent, writePart } from "./object-content.ts";
+import type { StorageGuard } from "../storage/storage.ts";
+import { readContent, writePart, type ContentPart } from "./object-content.ts";
 import {
   OBJECT_PART_BYTES_MAX,
   type ByteRange,
@@ -14,10 +15,14 @@ import {
 import { checkOwner, isRetained, isSettled, releaseObjects, retainObjects } from "./retainers.ts";
 
 /** Objects on Postgres. */
-export function createObjects(database: Database): Objects {
+export function createObjects(database: Database, storage: StorageGuard): Objects {
+  const put = async (part: ContentPart): Promise<void> => {
+    await storage.assertRoom(part.projectId, part.content.length);
+    await writePart(database, part);
+  };
   return {
-    write: (write, content) => writeObject(database, write, content),
-    writePart: (part) => writePart(database, part),
+    write: (write, content) => writeObject(database, write, content, put),
+    writePart: put,
     finish: (end) => finishObject(database, end),
     get: (projectId, id) => getObject(database, projectId, id),
     read: (id, range) => readObject(database, id, range),
@@ -32,6 +37,7 @@ async function writeObject(
   database: Database,
   { projectId, id = randomUUID(), bytesMax, owner }: ObjectWrite,
   content: AsyncIterable<Uint8Array>,
+  put: (part: ContentPart) => Promise<void>,
 ): Promise<ObjectRecord> {
   const hash = createHash("sha256");
   let size = 0;
@@ -40,7 +46,7 @@ async function writeObject(
     for await (const part of cutParts(content, bytesMax)) {
       hash.update(part);
       await writing;
-      writing = writePart(database, { projectId, id, position: size, content: part });
+      writing = put({ projectId, id, position: size, content: part });
       // Awaited before the next part; until then nobody else may take its failure for unhandled.
       writing.catch(() => undefined);
       size += part.length;
@@ -77,7 +83,11 @@ async function* cutParts(content: AsyncIterable<Uint8Array>, bytesMax: number): 
 
 /** Half-written content of a writer that gave up. What it cannot remove now is collected later. */
 async function discard(database: Database, id: string): Promise<void> {
-  await database.change("DELETE FROM objects WHERE id = $1 AND size IS NULL", [id]).catch(() => undefined);
+  const unfinished = "SELECT FROM objects WHERE id = $1 AND size IS NULL";
+  await database
+    .change(`DELETE FROM object_chunks WHERE object_id = $1 AND EXISTS (${unfinished})`, [id])
+    .then(() => database.change("DELETE FROM objects WHERE id = $1 AND size IS NULL", [id]))
+    .catch(() => undefined);
 }
 
 interface ObjectRow {
