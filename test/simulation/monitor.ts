@@ -1,7 +1,11 @@
-import { isBefore, isBehind, nextStepPath, type messages, type QueueKey } from "@millrace/core";
+import { isBefore, isBehind, nextStepPath, type messages, type QueueKey, type RunSpec } from "@millrace/core";
 import { pathOf, type Environment } from "./environment.ts";
 import { LIMITED } from "./run-plan.ts";
-import type { Simulation } from "./simulation.ts";
+import type { SimulatedRunner } from "./simulated-runner.ts";
+import { PARTITIONS, SLOTS, type Simulation } from "./simulation.ts";
+
+const OWNERLESS_MS = 600;
+const IDLE_SLOT_MS = 700;
 
 /** Watches the rules that must stay true wherever something observable happens. */
 export class Monitor {
@@ -13,6 +17,8 @@ export class Monitor {
   /** Places of the limited workflow's runs in its queue. */
   readonly places = new Map<string, QueueKey>();
   private readonly begun = new Set<string>();
+  /** What waits in vain, and since when. */
+  private readonly waiting = new Map<string, number>();
   private readonly simulation: Simulation;
 
   constructor(simulation: Simulation) {
@@ -94,6 +100,46 @@ export class Monitor {
       simulation.fail("who wants to", action, "run", runId, "is told", outcome, "but the record says", by ?? "nobody");
     }
     if (outcome === "UNKNOWN") simulation.fail("a link of run", runId, "leads nowhere");
+  }
+
+  /** A runner takes a run. */
+  taken(runner: SimulatedRunner, runId: string, { pool }: RunSpec): void {
+    if (runner.pool !== pool) this.simulation.fail(runner.name, "takes a run of another pool:", pool);
+    // An earlier environment of the same run is about to be killed for it.
+    const live = this.liveAt(runner, runId);
+    if (live >= SLOTS) this.simulation.fail(runner.name, "takes a run, and all of its", SLOTS, "slots are in use");
+  }
+
+  private liveAt(runner: SimulatedRunner, exceptRunId = ""): number {
+    return this.environments.filter((one) => one.runner === runner && one.alive && one.runId !== exceptRunId).length;
+  }
+
+  /** Where nothing fails: no partition is without an owner for long, and no run waits beside a free slot. */
+  look(): void {
+    const { simulation } = this;
+    const owned = new Set(simulation.schedulers.flatMap((scheduler) => [...scheduler.owned()]));
+    const somebody = simulation.schedulers.some(({ up }) => up);
+    for (let partition = 0; partition < PARTITIONS; partition++) {
+      const lost = somebody && simulation.schedulers.length > 1 && !owned.has(partition);
+      this.timeWaiting(`partition ${partition} has no owner`, lost, OWNERLESS_MS);
+    }
+    for (const row of simulation.postgres.hot.values()) {
+      const { spec } = row.accept;
+      const executes = this.environments.some(({ runId, alive }) => runId === row.runId && alive);
+      const room = simulation.runners.some(
+        (runner) => runner.takesRuns && runner.pool === spec.pool && this.liveAt(runner) < SLOTS,
+      );
+      const waits = row.state !== "SUSPENDED" && spec.concurrencyLimit === 0 && !executes && room;
+      this.timeWaiting(`run ${row.runId} waits beside a free slot`, waits, IDLE_SLOT_MS);
+    }
+  }
+
+  private timeWaiting(what: string, waits: boolean, mostMs: number): void {
+    const { simulation } = this;
+    if (!waits) return void this.waiting.delete(what);
+    const since = this.waiting.get(what) ?? simulation.nowMs;
+    this.waiting.set(what, since);
+    if (simulation.nowMs - since > mostMs) simulation.fail(what, "for", mostMs, "ms, though nothing has failed");
   }
 
   finish(): void {

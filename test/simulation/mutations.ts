@@ -46,6 +46,12 @@ export const MUTATIONS = {
   executions_forgotten: "a new owner counts the executions of a step anew, so that a committed one runs again",
   queues_forgotten: "a new owner does not ask which workflows have parked runs",
   wake_early: "an owner wakes paused runs a second before their time",
+  slots_counted_twice: "a runner takes what comes, as if each owner's offer were all of its slots",
+  demand_ignored: "a runner leaves its slots with the schedulers that had them, whoever waits",
+  handback_unfenced: "a runner that drains hands a run back and lets its environment go on",
+  handback_untold: "a runner that drains forgets to say which runs it has given up",
+  release_forgets: "an owner that lets a partition go says that none of its runs has a runner",
+  leave_untold: "a scheduler that stops lets its lease run out",
 } as const;
 
 /** Mistakes that take an unlucky order of several faults: found within 20,000 scenarios, not surely within 1,000. */

@@ -19,6 +19,8 @@ import {
   type LoadedRun,
   type OutboxMessage,
   type OutboxPage,
+  type OutboxQuery,
+  type OutboxTargets,
   type QueuePage,
   type QueueQuery,
   type RecordedRun,
@@ -136,7 +138,7 @@ export class PostgresModel {
       ([partition, epoch]) => !fenced || this.partitions[partition]!.epoch === epoch,
     );
     if (locks) for (const [partition] of good) this.partitions[partition]!.locks += 1;
-    const slow = simulation.random.next() < 0.03;
+    const slow = !simulation.isQuiet && simulation.random.next() < 0.03;
     const { crashes } = this;
     simulation.queue.at(slow ? simulation.random.uniform(50, 800) : 0.5, () => {
       if (crashes !== this.crashes) return;
@@ -327,7 +329,7 @@ export class PostgresModel {
       rows: rows.filter((row) => row.state !== "SUSPENDED" && !row.parked).map((row) => this.loaded(row)),
       queues: this.queuesOf(rows),
       nextWakeMs: earliest(wakes),
-      outbox: this.outboxPage(partition),
+      outbox: this.outboxTargets(partition, ""),
     };
   }
 
@@ -374,9 +376,17 @@ export class PostgresModel {
     return [...this.hot.values()].filter((row) => row.accept.partition === partition);
   }
 
-  private outboxPage(partition: number): OutboxPage {
-    if (this.simulation.has("outbox_forgotten")) return { messages: [], more: false };
-    const messages = [...this.outbox.values()].filter((message) => message.partition === partition);
+  private outboxTargets(partition: number, beyond: string): OutboxTargets {
+    if (this.simulation.has("outbox_forgotten")) return { names: [], more: false };
+    const all = [...this.outbox.values()].filter((message) => message.partition === partition);
+    const names = [...new Set(all.map(({ target }) => target))].filter((name) => name > beyond).sort();
+    return { names: names.slice(0, OUTBOX_PAGE), more: names.length > OUTBOX_PAGE };
+  }
+
+  private outboxPage({ partition, epoch, target, after }: OutboxQuery): OutboxPage | undefined {
+    if (this.partitions[partition]!.epoch !== epoch) return undefined;
+    const all = [...this.outbox.values()].filter((one) => one.partition === partition && one.target === target);
+    const messages = all.filter(({ sequence }) => sequence > after).sort((a, b) => a.sequence - b.sequence);
     return { messages: messages.slice(0, OUTBOX_PAGE), more: messages.length > OUTBOX_PAGE };
   }
 
@@ -412,8 +422,16 @@ export class PostgresModel {
     );
   }
 
-  readOutbox(process: Process, partition: number, reply: Reply<OutboxPage>): void {
-    this.call(process, (answer) => answer(this.outboxPage(partition)), reply);
+  readOutbox(
+    process: Process,
+    queries: readonly OutboxQuery[],
+    reply: Reply<readonly (OutboxPage | undefined)[]>,
+  ): void {
+    this.call(process, (answer) => answer(queries.map((query) => this.outboxPage(query))), reply);
+  }
+
+  readOutboxTargets(process: Process, partition: number, beyond: string, reply: Reply<OutboxTargets>): void {
+    this.call(process, (answer) => answer(this.outboxTargets(partition, beyond)), reply);
   }
 
   find(process: Process, runId: string, path: string, reply: Reply<FoundRun>): void {
@@ -432,8 +450,8 @@ export class PostgresModel {
 
   /** What was read in one moment may be under way for a while. */
   private perhapsLate(answer: () => void): void {
-    const { random, queue, nowMs, faultsEndMs } = this.simulation;
-    if (nowMs < faultsEndMs && random.next() < 0.1) queue.at(random.uniform(50, 1500), answer);
+    const { random, queue, nowMs, faultsEndMs, isQuiet } = this.simulation;
+    if (!isQuiet && nowMs < faultsEndMs && random.next() < 0.1) queue.at(random.uniform(50, 1500), answer);
     else answer();
   }
 

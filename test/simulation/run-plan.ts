@@ -21,6 +21,7 @@ export interface PausePlan {
 export interface RunPlan {
   /** Also its partition. */
   readonly workflow: number;
+  readonly pool: string;
   readonly durationsMs: readonly number[];
   /** Steps that write to a data store. */
   readonly writes: readonly boolean[];
@@ -36,35 +37,47 @@ export interface RunPlan {
 }
 
 /** A run that a client submits in a scenario of some kind. */
-export function planSubmitted(random: Random, key: string, kind: ScenarioKind): RunPlan {
-  const plan = planRun(random, key);
+export function planSubmitted(random: Random, key: string, kind: ScenarioKind, pools: readonly string[]): RunPlan {
+  const plan = planRun(random, key, pools);
   if (kind === "limit") {
     const cancelMs = plan.cancelMs ?? random.choice([null, random.uniform(500, 9000)]);
     // Long enough to outlive what its owner knows of it.
     const durationsMs = plan.durationsMs.map((durationMs) => 2000 + 2 * durationMs);
-    return { ...plan, workflow: LIMITED, pause: null, durationsMs, cancelMs };
+    return { ...plan, workflow: LIMITED, pool: pools[0]!, pause: null, durationsMs, cancelMs };
   }
   if (kind !== "pause" || !plan.pause || plan.pause.kind === "CHILD") return plan;
   return { ...plan, pause: { ...plan.pause, linkMs: plan.pause.linkMs ?? random.uniform(50, 4000) } };
 }
 
 /** A run of a workflow of one to three steps. */
-function planRun(random: Random, key: string, isChild = false): RunPlan {
+function planRun(random: Random, key: string, pools: readonly string[], isChild = false): RunPlan {
   const steps = random.integer(1, isChild ? 2 : 3);
   const each = <T>(make: () => T) => Array.from({ length: steps }, make);
   const pause = planPause(random, steps, isChild);
   const starts = !isChild && (pause?.kind === "CHILD" || random.next() < 0.15);
   const step = pause?.kind === "CHILD" ? pause.step : random.integer(0, steps - 1);
+  const workflow = random.choice([LIMITED, LIMITED, 1]);
   return {
-    workflow: random.choice([LIMITED, LIMITED, 1]),
+    workflow,
+    pool: pools[workflow % pools.length]!,
     durationsMs: each(() => random.choice([20, 300, 1000, isChild ? 300 : 4000]) * random.uniform(0.5, 1.5)),
     writes: each(() => random.integer(0, 1) === 1),
     respond: isChild ? null : random.choice([null, random.integer(0, steps - 1)]),
     pause,
-    child: starts ? { step, plan: planRun(random, "", true) } : null,
+    child: starts ? { step, plan: planRun(random, "", pools, true) } : null,
     cancelMs: isChild ? null : random.choice([null, null, random.uniform(50, 6000)]),
     priority: random.choice([0, 0, 1]),
     key: isChild ? "" : random.choice(["", key]),
+  };
+}
+
+/** A short run of a workflow without limit, one of many that come at once. */
+export function planLoad(random: Random, pools: readonly string[]): RunPlan {
+  const workflow = random.choice([1, 2, 3, 4]);
+  const durationsMs = Array.from({ length: random.integer(1, 3) }, () => random.uniform(20, 600));
+  return {
+    ...{ workflow, pool: pools[workflow % pools.length]!, durationsMs, writes: durationsMs.map(() => false) },
+    ...{ respond: null, pause: null, child: null, cancelMs: null, key: "", priority: 0 },
   };
 }
 

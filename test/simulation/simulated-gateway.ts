@@ -87,6 +87,10 @@ export class SimulatedGateway extends Process implements WaitingPort {
     else this.waiting.onCancelled(message as messages.Cancelled);
   }
 
+  onOwnersMoved(message: messages.OwnersMoved): void {
+    this.waiting.onOwnersMoved(message);
+  }
+
   onAnswer(message: messages.Answer): void {
     this.waiting.onAnswer(message);
   }

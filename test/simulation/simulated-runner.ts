@@ -9,6 +9,7 @@ import {
   type RunnerMessages,
   type StepResult,
 } from "@millrace/core";
+import { mutateHoldings } from "./mutate-runner.ts";
 import { pathOf, pausesAt, type Environment } from "./environment.ts";
 import { Process } from "./process.ts";
 import type { PausePlan, RunPlan } from "./run-plan.ts";
@@ -23,18 +24,22 @@ const NOTHING = new Uint8Array();
 /** The real runner brain on a simulated process, with its worker. */
 export class SimulatedRunner extends Process implements HoldingsPort {
   readonly worker: SimulatedWorker;
+  readonly pool: string;
   private holdings: Holdings;
   private readonly environments = new Map<string, Environment>();
   private wakeAtMs = Infinity;
+  private bootedAtMs = 0;
 
-  constructor(simulation: Simulation, name: string) {
+  constructor(simulation: Simulation, name: string, pool: string) {
     super(simulation, name);
+    this.pool = pool;
     this.worker = new SimulatedWorker(this, name.replace("r", "w"));
     this.holdings = this.createHoldings();
   }
 
   override boot(): void {
     this.environments.clear();
+    this.bootedAtMs = this.simulation.nowMs;
     this.holdings = this.createHoldings();
   }
 
@@ -48,10 +53,38 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     const { timing, random, mutations } = this.simulation;
     const forever = mutations.has("no_expiry") ? { limitedLifeMs: Infinity } : {};
     const incarnation = String(this.incarnation).padStart(6, "0");
-    const settings = { runner: this.name, incarnation, pool: "default", labels: [], timing: { ...timing, ...forever } };
+    const settings = { runner: this.name, incarnation, pool: this.pool, labels: [], timing: { ...timing, ...forever } };
     this.wakeAtMs = Infinity;
     this.later(random.uniform(0, timing.heartbeatMs), () => this.tick());
-    return new Holdings(settings, this);
+    const holdings = new Holdings(settings, this);
+    mutateHoldings(holdings, mutations);
+    return holdings;
+  }
+
+  /** A stop as a SIGTERM asks for it: it ends when nothing is held any more, or when its time is over. */
+  drainFor(graceMs: number, timeoutMs: number, spanMs: number): void {
+    if (!this.up || this.holdings.isDraining) return;
+    this.simulation.log(this.name, "drains");
+    this.holdings.drain(graceMs);
+    this.arm();
+    this.awaitEmpty(this.simulation.nowMs + timeoutMs, spanMs);
+  }
+
+  private awaitEmpty(untilMs: number, spanMs: number): void {
+    const alive = [...this.environments.values()].some((environment) => environment.alive && !environment.done);
+    if (this.holdings.size > 0 || alive) {
+      if (this.simulation.nowMs < untilMs) return this.later(20, () => this.awaitEmpty(untilMs, spanMs));
+      this.simulation.hurt.add(this.name).add(this.worker.name);
+    }
+    this.worker.killFor(spanMs);
+    // Its last words are under way.
+    this.later(30, () => this.killFor(spanMs));
+  }
+
+  /** True when it takes runs, and everybody knows it. */
+  get takesRuns(): boolean {
+    const isKnown = this.simulation.nowMs > this.bootedAtMs + 1.5 * this.simulation.timing.heartbeatMs;
+    return isKnown && this.up && this.worker.up && !this.holdings.isDraining;
   }
 
   private tick(): void {
@@ -114,6 +147,16 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     }
   }
 
+  offer(scheduler: string, message: messages.Offer): void {
+    const to = this.simulation.schedulers.find((each) => each.isCalled(scheduler));
+    if (to) this.simulation.send(this, to, "offer", () => to.onOffer(scheduler, message));
+  }
+
+  onOwnersMoved(message: messages.OwnersMoved): void {
+    this.holdings.onOwnersMoved(message);
+    this.arm();
+  }
+
   refuse(message: messages.Refused): void {
     for (const scheduler of this.simulation.schedulers) {
       this.simulation.send(this, scheduler, "refused", () => scheduler.onRefused(message));
@@ -129,6 +172,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     const { runId, assignment, owner } = assign;
     const { simulation, worker } = this;
     const untilMs = simulation.nowMs + lifeMs;
+    simulation.monitor.taken(this, runId, assign.spec);
     const environment: Environment = {
       ...{ runId, assignment, handing: { partition: owner.partition, runId, assignment }, runner: this, kills },
       ...{ plan: simulation.postgres.plans.get(runId)!, runnerIncarnation: this.incarnation },
@@ -163,6 +207,10 @@ export class SimulatedRunner extends Process implements HoldingsPort {
 
   kill(handing: messages.Handing): void {
     const environment = this.environments.get(keyOf(handing));
+    if (environment && this.holdings.isDraining && this.simulation.has("handback_unfenced")) {
+      this.worker.later(0.3, () => this.worker.start(environment, environment.step + 1));
+      return this.later(0.3, () => this.holdings.onRunGone(handing, "KILLED"));
+    }
     if (!environment) return this.later(0.3, () => this.holdings.onRunGone(handing, "KILLED"));
     this.worker.later(0.3, () => this.worker.end(environment, "KILLED"));
     if (environment.kills) this.later(KILL_PATIENCE_MS, () => environment.alive && this.killWorker());

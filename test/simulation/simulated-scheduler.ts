@@ -8,6 +8,7 @@ import {
   type messages,
   type OutboxBody,
   type OutboxMessage,
+  type OutboxQuery,
   type OwnerPort,
   type QueueQuery,
   type RunnerMessages,
@@ -26,6 +27,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   private brain: OwnerBrain;
   private lease: string;
   private connected = true;
+  private shown = "";
 
   constructor(simulation: Simulation, name: string) {
     super(simulation, name);
@@ -64,8 +66,14 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     this.brain.onConnection(connected);
   }
 
-  returnLease(): void {
+  /** A clean stop: what was decided is committed, then the next owners are let in. */
+  leave(spanMs: number, tries = 100): void {
+    if (this.simulation.has("leave_untold")) return this.killFor(spanMs);
+    this.brain.retire();
+    if (this.brain.counts().commitQueue > 0 && tries > 0) return this.later(20, () => this.leave(spanMs, tries - 1));
     this.simulation.leases.remove(this, this.lease);
+    this.nudgeOthers();
+    this.killFor(spanMs);
   }
 
   // What arrives
@@ -85,6 +93,24 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   onHeartbeat(beat: messages.Heartbeat): void {
     const blind = this.simulation.has("no_reconcile");
     this.brain.onHeartbeat(blind ? { ...beat, held: [], gone: [] } : beat);
+  }
+
+  /** Partitions that it owns. */
+  owned(): Iterable<number> {
+    return this.up ? this.brain.partitions().keys() : [];
+  }
+
+  isCalled(name: string): boolean {
+    return this.lease === name;
+  }
+
+  onOffer(scheduler: string, message: messages.Offer): void {
+    if (this.lease === scheduler) this.brain.onOffer(message);
+  }
+
+  /** Another scheduler's lease has changed. */
+  onNudge(): void {
+    this.brain.renewLease();
   }
 
   onCheckpoint(message: messages.Checkpoint): void {
@@ -178,9 +204,19 @@ export class SimulatedScheduler extends Process implements OwnerPort {
         if (taken) {
           const runs = taken.found?.rows.length;
           simulation.log(this.name, "owns partition", partition, "epoch", taken.epoch, "runs", runs);
+          this.announce(partition, taken.epoch);
         }
         mutateBrain(brain, simulation.mutations);
       });
+    }
+  }
+
+  private announce(partition: number, epoch: number): void {
+    const { simulation } = this;
+    if (!this.brain.partitions().has(partition)) return;
+    const message = { owners: [{ scheduler: this.lease, partition, epoch }] };
+    for (const to of [...simulation.gateways, ...simulation.runners]) {
+      simulation.send(this, to, "moved", () => to.onOwnersMoved(message));
     }
   }
 
@@ -192,6 +228,29 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   putLease(holds: readonly number[]): void {
     this.simulation.leases.put(this, this.lease, this.simulation.nowMs, new Set(holds));
+    const shown = holds.join();
+    if (shown === this.shown) return;
+    this.shown = shown;
+    this.nudgeOthers();
+  }
+
+  tellReleased(message: messages.PartitionsReleased): void {
+    const forged = this.simulation.has("release_forgets")
+      ? { releases: message.releases.map((one) => ({ ...one, runIds: [], places: [] })) }
+      : message;
+    for (const to of this.simulation.schedulers) {
+      if (to !== this) this.simulation.send(this, to, "released", () => to.onReleased(forged));
+    }
+  }
+
+  private onReleased(message: messages.PartitionsReleased): void {
+    this.brain.onReleased(message);
+  }
+
+  private nudgeOthers(): void {
+    for (const to of this.simulation.schedulers) {
+      if (to !== this) this.simulation.send(this, to, "nudge", () => to.onNudge());
+    }
   }
 
   findRun(partition: number, epoch: number, request: RunRequest): void {
@@ -216,10 +275,17 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     });
   }
 
-  readOutbox(partition: number, epoch: number): void {
+  readOutbox(queries: readonly OutboxQuery[]): void {
     const { brain } = this;
-    this.simulation.postgres.readOutbox(this, partition, (page) => {
-      if (brain === this.brain) brain.onOutboxRead(partition, epoch, page);
+    this.simulation.postgres.readOutbox(this, queries, (pages) => {
+      if (brain === this.brain) brain.onOutboxRead(queries, pages);
+    });
+  }
+
+  readOutboxTargets(partition: number, epoch: number, beyond: string): void {
+    const { brain } = this;
+    this.simulation.postgres.readOutboxTargets(this, partition, beyond, (page) => {
+      if (brain === this.brain) brain.onOutboxTargets(partition, epoch, page);
     });
   }
 

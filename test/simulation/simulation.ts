@@ -3,7 +3,8 @@
  * workers and clients are simulated. A broken rule throws a `Violation`; its seed replays it exactly.
  *
  * Kinds of scenario: chaos (everything), loss (noise only), one (exactly one message lost), nats and sched (only NATS, only
- * schedulers fail). Times are in ms; lives and waits of limited workflows are scaled down so that they are met often.
+ * schedulers fail), moves (schedulers and runners join and leave cleanly, nothing else), load (many runs compete for slots, and
+ * runners drain meanwhile). Times are in ms; lives and waits of limited workflows are scaled down so that they are met often.
  */
 import {
   encodeContext,
@@ -17,7 +18,7 @@ import { EventQueue } from "./event-queue.ts";
 import type { Mutation } from "./mutations.ts";
 import { Random } from "./random.ts";
 import { Client } from "./client.ts";
-import { LIMITED, planSubmitted, type RunPlan } from "./run-plan.ts";
+import { LIMITED, planLoad, planSubmitted, type RunPlan } from "./run-plan.ts";
 import { LeaseBucket } from "./lease-bucket.ts";
 import { Monitor } from "./monitor.ts";
 import { PostgresModel } from "./postgres-model.ts";
@@ -30,9 +31,9 @@ export const PARTITIONS = 2;
 export const SLOTS = 2;
 
 /** What an owner knows of the version that a plan belongs to. */
-export function specOf({ workflow, durationsMs }: RunPlan): RunSpec {
+export function specOf({ workflow, durationsMs, pool }: RunPlan): RunSpec {
   return {
-    ...{ projectId: "p", workflowId: `w${workflow}`, versionId: `v${workflow}`, pool: "default", pythonMinor: "" },
+    ...{ projectId: `p${workflow % 3}`, workflowId: `w${workflow}`, versionId: `v${workflow}`, pool, pythonMinor: "" },
     stepNames: durationsMs.map((_, index) => `step${index}`),
     concurrencyLimit: workflow === LIMITED ? 1 : 0,
     queueLimit: 0,
@@ -43,7 +44,7 @@ export function specOf({ workflow, durationsMs }: RunPlan): RunSpec {
 export class Violation extends Error {}
 
 /** What a scenario is about: everything, or one thing and the faults that are hard on it. */
-export type ScenarioKind = "chaos" | "limit" | "pause" | "loss" | "one" | "nats" | "sched";
+export type ScenarioKind = "chaos" | "limit" | "pause" | "loss" | "one" | "nats" | "sched" | "moves" | "load";
 
 const LOSABLE = [
   "assign",
@@ -62,9 +63,19 @@ const LOSABLE = [
   "start",
   "resume",
   "resumed",
+  "offer",
+  "moved",
+  "nudge",
+  "released",
 ] as const;
 /** What has not ended this long after the last fault hangs. */
 const HANG_MS = 180_000;
+/** Where nothing fails: by then everybody knows everybody, and how often is looked whether anything waits in vain. */
+const QUIET_START_MS = 2500;
+const LOOK_MS = 25;
+/** How long a runner that drains lets its runs go on, and then waits for their next checkpoints. */
+const DRAIN_GRACE_MS = 300;
+const DRAIN_MS = 6000;
 
 export class Simulation {
   readonly queue = new EventQueue();
@@ -76,6 +87,7 @@ export class Simulation {
   readonly leases: LeaseBucket;
   readonly gateways: SimulatedGateway[];
   readonly schedulers: SimulatedScheduler[];
+  readonly pools: readonly string[];
   readonly runners: SimulatedRunner[];
   readonly processes: Process[];
   readonly clients: Client[] = [];
@@ -99,13 +111,15 @@ export class Simulation {
     this.tracing = tracing;
     this.timing = timingFor(mutations);
     this.kind = this.random.weighted([
-      ["chaos", 56],
-      ["limit", 12],
-      ["pause", 8],
+      ["chaos", 50],
+      ["limit", 11],
+      ["pause", 7],
       ["loss", 5],
       ["one", 5],
       ["nats", 7],
       ["sched", 7],
+      ["moves", 4],
+      ["load", 4],
     ] as const);
     this.headRuns = this.random.choice([1, 2, 256]);
     this.monitor = new Monitor(this);
@@ -114,7 +128,12 @@ export class Simulation {
     const many = () => this.random.choice([1, 2, 2, 3]);
     this.gateways = [0, 1].map((i) => new SimulatedGateway(this, `g${i}`));
     this.schedulers = Array.from({ length: many() }, (_, i) => new SimulatedScheduler(this, `s${i}`));
-    this.runners = Array.from({ length: many() }, (_, i) => new SimulatedRunner(this, `r${i}`));
+    const runners = this.kind === "load" ? 3 : many();
+    this.pools = this.kind !== "load" && runners > 1 && this.random.next() < 0.4 ? ["default", "other"] : ["default"];
+    this.runners = Array.from({ length: runners }, (_, i) => {
+      const pool = this.pools[i % this.pools.length]!;
+      return new SimulatedRunner(this, `r${i}`, pool);
+    });
     const workers = this.runners.map((runner) => runner.worker);
     this.processes = [...this.gateways, ...this.schedulers, ...this.runners, ...workers];
     this.build();
@@ -122,6 +141,11 @@ export class Simulation {
 
   get nowMs(): number {
     return this.queue.nowMs;
+  }
+
+  /** Nothing fails: schedulers and runners merely come and go. */
+  get isQuiet(): boolean {
+    return this.kind === "load" || this.kind === "moves";
   }
 
   has(mutation: Mutation): boolean {
@@ -174,17 +198,27 @@ export class Simulation {
   private build(): void {
     const { random } = this;
     if (this.kind === "one") this.losing = random.choice(LOSABLE);
-    const count = random.integer(2, 6);
+    const isLoad = this.kind === "load";
+    const count = isLoad ? random.integer(20, 40) : random.integer(2, 6);
     for (let number = 0; number < count; number++) {
-      const client = new Client(this, planSubmitted(random, `key${number}`, this.kind));
+      const plan = isLoad ? planLoad(random, this.pools) : planSubmitted(random, `key${number}`, this.kind, this.pools);
+      const client = new Client(this, plan);
       this.clients.push(client);
-      this.queue.at(random.uniform(500, 6000), () => client.submit());
+      this.queue.at(isLoad ? random.uniform(2500, 6000) : random.uniform(500, 6000), () => client.submit());
     }
+    if (this.isQuiet) this.queue.at(QUIET_START_MS, () => this.watchWaiting());
     this.faultsEndMs = random.uniform(4000, 14_000);
-    if (this.kind !== "one" && this.kind !== "nats" && this.kind !== "sched")
+    if (!this.isQuiet && this.kind !== "one" && this.kind !== "nats" && this.kind !== "sched")
       this.noise = random.choice([0, 0.02, 0.1, 0.3]);
     const faults = random.integer(...FAULT_COUNTS[this.kind]);
-    for (let i = 0; i < faults; i++) this.queue.at(random.uniform(1000, this.faultsEndMs), () => this.fault());
+    const fromMs = this.isQuiet ? QUIET_START_MS : 1000;
+    for (let i = 0; i < faults; i++) this.queue.at(random.uniform(fromMs, this.faultsEndMs), () => this.fault());
+  }
+
+  /** Where nothing fails, nothing may wait for what is there. */
+  private watchWaiting(): void {
+    this.monitor.look();
+    if (this.postgres.hot.size > 0 || this.nowMs < this.faultsEndMs) this.queue.at(LOOK_MS, () => this.watchWaiting());
   }
 
   partitionOf(workflowId: string): number {
@@ -246,6 +280,7 @@ export class Simulation {
     else if (what === "late") this.answerLate(random.choice(this.runners));
     else if (what === "handover") this.handOver(random.choice(this.runners));
     else if (what === "leave") this.leave(random.choice(this.schedulers), spanMs);
+    else if (what === "drain") random.choice(this.runners).drainFor(DRAIN_GRACE_MS, DRAIN_MS, spanMs);
     else if (what === "join" && this.schedulers.length < 4) this.join();
   }
 
@@ -289,8 +324,9 @@ export class Simulation {
   private leave(scheduler: SimulatedScheduler, spanMs: number): void {
     this.hurt.add(scheduler.name);
     if (!scheduler.up || this.nowMs <= scheduler.pausedUntilMs) return;
-    scheduler.returnLease();
-    scheduler.killFor(spanMs);
+    // Without any scheduler something has failed.
+    if (this.isQuiet && this.schedulers.filter(({ up }) => up).length === 1) return;
+    scheduler.leave(spanMs);
   }
 
   private join(): void {
@@ -334,6 +370,8 @@ const FAULT_COUNTS: Record<ScenarioKind, readonly [number, number]> = {
   one: [0, 0],
   nats: [1, 2],
   sched: [1, 2],
+  moves: [1, 4],
+  load: [1, 3],
 };
 
 type Fault =
@@ -349,18 +387,36 @@ type Fault =
   | "join"
   | "leave"
   | "late"
-  | "handover";
+  | "handover"
+  | "drain";
 
 const FAULTS: Record<ScenarioKind, readonly Fault[]> = {
   // Places of a limit change hands when owners do, and runners that nobody hears go on.
   limit: ["late", "late", "handover", "handover", "block", "leave", "join", "pause", "kill", "schedcut", "host"],
   // Two who end one pause, while its owner dies or does not learn what the record did.
   pause: ["kill", "pause", "leave", "join", "pgcut", "pgcut", "pg", "block"],
-  chaos: ["kill", "kill", "pause", "pause", "host", "cut", "pgcut", "block", "block", "nats", "pg", "join", "leave"],
+  chaos: [
+    "kill",
+    "kill",
+    "pause",
+    "pause",
+    "host",
+    "cut",
+    "pgcut",
+    "block",
+    "block",
+    "nats",
+    "pg",
+    "join",
+    "leave",
+    "drain",
+  ],
   loss: ["join"],
   one: ["join"],
   nats: ["nats", "schedcut"],
   sched: ["kill", "pause", "leave", "pgcut", "pg"],
+  moves: ["join", "leave", "drain"],
+  load: ["drain", "join"],
 };
 
 function timingFor(mutations: ReadonlySet<Mutation>): Timing {

@@ -1,8 +1,9 @@
 import { PlatformError } from "@millrace/core";
 import { DiscardPolicy, RetentionPolicy, StorageType } from "@nats-io/jetstream";
-import { connectionOf, type Bus } from "./bus.ts";
+import { connectionOf, type Bus, type BusSubscription } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
 import { ensureStream, streamsOf, type Replicas } from "./streams.ts";
+import { subjects } from "./subjects.ts";
 
 /** What a renewal saw. */
 export interface LeaseView {
@@ -30,6 +31,8 @@ export interface Leases {
   put(holds: readonly number[]): Promise<LeaseView>;
   /** Gives the lease back at once: a clean stop. */
   remove(): Promise<void>;
+  /** Told when another scheduler's lease names other partitions than before, or is gone: a look is worth its while. */
+  onChange(listener: () => void): BusSubscription;
 }
 
 const BUCKET = "millrace_leases";
@@ -72,6 +75,8 @@ class KvLeases implements Leases {
   #scheduler: string;
   #timeoutMs: number;
   #replicas: Replicas;
+  /** What the others were last told to look at. */
+  #shown: string | undefined;
   /** The connection on which the bucket was seen as it should be, and until when that counts. */
   #seen: { connection: object; untilMs: number } | undefined;
 
@@ -104,17 +109,31 @@ class KvLeases implements Leases {
     try {
       const { manager } = await streamsOf(this.#bus, "giving the lease back", this.#timeoutMs);
       await manager.streams.purge(STREAM, { filter: PREFIX + this.#scheduler });
+      this.#nudge();
     } catch (thrown) {
       throw translateNatsError(thrown, "giving the lease back");
     }
   }
 
+  onChange(listener: () => void): BusSubscription {
+    return this.#bus.subscribe(subjects.leaseChanged(), (data) => {
+      if (Buffer.from(data).toString() !== this.#scheduler) listener();
+    });
+  }
+
+  #nudge(): void {
+    this.#bus.publish(subjects.leaseChanged(), Buffer.from(this.#scheduler));
+  }
+
   async #renew(holds: readonly number[]): Promise<LeaseView> {
     await this.#ensure();
     const { client } = await streamsOf(this.#bus, "renewing the lease", this.#timeoutMs);
+    const value = JSON.stringify(holds);
     const sentAtMs = performance.now();
     const options = { timeout: this.#timeoutMs, retries: 0 };
-    const { seq } = await client.publish(PREFIX + this.#scheduler, JSON.stringify(holds), options);
+    const { seq } = await client.publish(PREFIX + this.#scheduler, value, options);
+    if (value !== this.#shown) this.#nudge();
+    this.#shown = value;
     return { sentAtMs, living: await this.#readBehind(seq, sentAtMs + this.#timeoutMs) };
   }
 

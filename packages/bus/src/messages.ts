@@ -14,6 +14,8 @@ export interface Channels {
   assign(runner: string): Channel<control.Assign>;
   renew(runner: string): Channel<control.Renew>;
   committed(runner: string): Channel<control.Committed>;
+  /** To every scheduler. */
+  partitionsReleased(): Channel<control.PartitionsReleased>;
   /** What runners offer to one scheduler. */
   offer(scheduler: string): Channel<control.Offer>;
   /** To every gateway and runner. */
@@ -117,6 +119,8 @@ export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
     assign: (runner) => channel(bus, "assign", c.Assign, both(subjects.runner(runner, "assign"))),
     renew: (runner) => channel(bus, "renew", c.Renew, both(subjects.runner(runner, "renew"))),
     committed: (runner) => channel(bus, "committed", c.Committed, both(subjects.runner(runner, "committed"))),
+    partitionsReleased: () =>
+      channel(bus, "partitionsReleased", c.PartitionsReleased, both(subjects.partitionsReleased())),
     ownersMoved: () => channel(bus, "ownersMoved", c.OwnersMoved, both(subjects.ownersMoved())),
     drain: (runner) =>
       service(bus, "drain", both(subjects.runner(runner, "drain")), c.DrainRunnerRequest, c.DrainRunnerResponse),

@@ -60,6 +60,8 @@ export const subjects = {
   offer: (scheduler: string, runner: string): string => `millrace.s.${token(scheduler)}.offer.${sender(runner)}`,
   /** A scheduler's lease names other partitions than before, or is gone; to every scheduler. */
   leaseChanged: (): string => "millrace.schedulers.lease",
+  /** Partitions were let go; to every scheduler. */
+  partitionsReleased: (): string => "millrace.schedulers.released",
   /** How much there is to do; asked of every scheduler. */
   poolLoads: (): string => "millrace.schedulers.loads",
   /** Partitions have a new owner; to every gateway and runner. */

@@ -323,6 +323,20 @@ export function renewToWire(message: messages.Renew): control.Renew {
   return { ...message, owners: [...owners], renew: [...renew], kill: [...kill], demand: [...demand] };
 }
 
+export function partitionsReleasedToWire({ releases }: messages.PartitionsReleased): control.PartitionsReleased {
+  return { releases: releases.map((one) => ({ ...one, runIds: [...one.runIds], places: [...one.places] })) };
+}
+
+export function partitionsReleasedFromWire({ releases }: control.PartitionsReleased): messages.PartitionsReleased {
+  return {
+    releases: releases.map(({ owner, places, ...rest }) => ({
+      ...rest,
+      owner: required(owner, "owner"),
+      places: places.map(({ workflowId, handing }) => ({ workflowId, handing: required(handing, "handing") })),
+    })),
+  };
+}
+
 export function checkpointToWire(message: messages.Checkpoint): control.Checkpoint {
   return { ...message, result: resultToWire(message.result) };
 }

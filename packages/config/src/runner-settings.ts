@@ -159,6 +159,15 @@ export const runnerSettings = {
     max: 256 * 1024 * 1024,
     unit: "bytes",
   }),
+  handBackAfterMs: integer({
+    env: "MILLRACE_HAND_BACK_AFTER_MS",
+    description:
+      "How long a runner that stops lets its runs go on; then each goes on elsewhere behind its next checkpoint. MILLRACE_DRAIN_TIMEOUT_MS ends what is left.",
+    default: 5_000,
+    min: 0,
+    max: 3_600_000,
+    unit: "ms",
+  }),
   heartbeatMs: integer({
     env: "MILLRACE_HEARTBEAT_MS",
     description: "Between two heartbeats to the schedulers.",

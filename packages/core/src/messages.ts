@@ -149,6 +149,21 @@ export interface Demand {
   readonly waiting: number;
 }
 
+/** A partition as its owner has left it, in good order. */
+export interface PartitionRelease {
+  readonly owner: Owner;
+  /** Runs that may have a runner; no others have one. */
+  readonly runIds: readonly string[];
+  /** Places in concurrency limits whose environments may still live. */
+  readonly places: readonly { readonly workflowId: string; readonly handing: Handing }[];
+  /** True when those are all. */
+  readonly knowsPlaces: boolean;
+}
+
+export interface PartitionsReleased {
+  readonly releases: readonly PartitionRelease[];
+}
+
 /** A scheduler owns these partitions from now on. */
 export interface OwnersMoved {
   readonly owners: readonly Owner[];

@@ -12,6 +12,8 @@ export interface Timing {
   readonly waitMs: number;
   /** The same under a concurrency limit. */
   readonly limitedWaitMs: number;
+  /** A new owner waits this long for runners to speak for runs that may be assigned, outside of concurrency limits. */
+  readonly doubtMs: number;
   /** Life of a scheduler's lease from the sending of its renewal. */
   readonly leaseMs: number;
   /** How often a scheduler renews its lease and looks at its timers. */
@@ -20,8 +22,6 @@ export interface Timing {
   readonly offerMs: number;
   /** An `Assign` that no heartbeat lists is sent again after this. */
   readonly assignResendMs: number;
-  /** A refused run waits this long before it is offered again. */
-  readonly refusedPauseMs: number;
   /** A run that lasts longer than this is marked as running in the record. */
   readonly markRunningMs: number;
 }
@@ -34,11 +34,11 @@ export const TIMING_DEFAULT: Timing = {
   limitedLifeMs: 5000,
   waitMs: 3000,
   limitedWaitMs: 6000,
+  doubtMs: 1600,
   leaseMs: 2000,
   tickMs: 500,
   offerMs: 1500,
   assignResendMs: 300,
-  refusedPauseMs: 100,
   markRunningMs: 100,
 };
 
@@ -47,6 +47,7 @@ export function validateTiming(timing: Timing): string[] {
   const rules: [boolean, string][] = [
     [timing.waitMs > timing.lifeMs, "waitMs must be longer than lifeMs, or two assignments of a run could start steps"],
     [timing.limitedWaitMs > timing.limitedLifeMs, "limitedWaitMs must be longer than limitedLifeMs, or a limit breaks"],
+    [timing.doubtMs > timing.heartbeatMs, "doubtMs must be longer than heartbeatMs, or running runs start again"],
     [timing.offerMs < timing.lifeMs, "offerMs must be shorter than lifeMs, or assignments are dead when they arrive"],
     [timing.lifeMs > timing.heartbeatMs, "lifeMs must be longer than heartbeatMs, or healthy runs expire"],
     [timing.leaseMs > 2 * timing.tickMs, "leaseMs must outlast two ticks, or healthy leases lapse"],

@@ -80,6 +80,8 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
       timing: { ...TIMING_DEFAULT, heartbeatMs, heartbeatResendMs },
     },
     slots: settings.slots,
+    handBackAfterMs: settings.handBackAfterMs,
+    onDrainAsked: () => process.kill(process.pid, "SIGTERM"),
     silenceMs: settings.workerSilenceMs,
     channels,
     versions: new VersionCache((token) => source.fetchVersion(token), {

@@ -1,6 +1,6 @@
 import {
   Holdings,
-  type PlatformError,
+  PlatformError,
   coerceError,
   INLINE_BYTES_MAX,
   type HoldingsPort,
@@ -40,6 +40,8 @@ import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 export interface RunnerParts {
   readonly holdings: HoldingsSettings;
   readonly slots: number;
+  /** How long runs go on here while the runner drains, before they are handed back behind their next checkpoint. */
+  readonly handBackAfterMs: number;
   /** How long a worker may be silent about a run that should have ended. */
   readonly silenceMs: number;
   readonly channels: Channels;
@@ -51,6 +53,8 @@ export interface RunnerParts {
   readonly calls: CallRelay;
   readonly payloads: RunPayloads;
   readonly log: Logger;
+  /** Begins the stop of the process. */
+  readonly onDrainAsked: () => void;
   /** Makes the worker host; told here what happens in the workers. */
   readonly host: (events: WorkerEvents) => WorkerHost;
 }
@@ -106,16 +110,27 @@ export class Runner {
       channels.committed(holdings.runner).listen((message) => {
         this.#tell(() => this.#holdings.onCommitted(wire.committedFromWire(message)));
       }),
+      channels.ownersMoved().listen((message) => this.#tell(() => this.#holdings.onOwnersMoved(message))),
+      channels.drain(holdings.runner).serve((request) => this.#drainAsAsked(request)),
       channels.check(holdings.runner).serve((request) => this.#check(request)),
       channels.preparePackages(holdings.runner).serve((request) => this.#jobs.ask(request)),
     ];
     this.#tick();
   }
 
-  /** Takes no further runs, waits for those it has, ends the workers and says what is gone. */
+  /** What a SIGTERM does, asked for from elsewhere: the process ends once its runs are over or handed back. */
+  #drainAsAsked({ incarnation }: control.DrainRunnerRequest): control.DrainRunnerResponse {
+    if (incarnation !== this.#parts.holdings.incarnation) {
+      throw new PlatformError("FailedPrecondition", "RUNNER_RESTARTED", "the runner was started anew since");
+    }
+    if (!this.#holdings.isDraining) this.#parts.onDrainAsked();
+    return { runCount: this.#holdings.size, error: undefined };
+  }
+
+  /** Takes no further runs, waits until those it has are over or handed back, ends the workers and says what is gone. */
   async drain(timeoutMs: number, workerGraceMs: number): Promise<void> {
     const end = performance.now() + timeoutMs;
-    this.#tell(() => this.#holdings.drain());
+    this.#tell(() => this.#holdings.drain(this.#parts.handBackAfterMs));
     while (this.#holdings.size + this.#runs.size > 0 && performance.now() < end) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS));
     }
@@ -265,6 +280,7 @@ export class Runner {
       nowMs: () => performance.now(),
       heartbeat: (beat) => void channels.heartbeat().send(wire.heartbeatToWire(beat)),
       checkpoint: (message) => this.#report(message),
+      offer: (scheduler, message) => void channels.offer(scheduler).send(message),
       refuse: (message) => void channels.refused(message.handing.partition).send(message),
       answer: (gateway, message) => this.#answer(gateway, message),
       start: (assign, lifeMs, kill) => this.#start(assign as WiredAssign, lifeMs, kill),

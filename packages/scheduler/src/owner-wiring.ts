@@ -20,6 +20,7 @@ import {
   type Taken,
   type WakeQuery,
 } from "@millrace/core";
+import type { control } from "@millrace/protocol";
 import type { Committer, Store } from "@millrace/store";
 import { TRACEPARENT_HEADER, type Logger, type Tracer } from "@millrace/telemetry";
 import { OutboxDelivery } from "./outbox-delivery.ts";
@@ -51,6 +52,8 @@ const COMMIT_RETRY_MS = { first: 20, max: 1000 } as const;
 const WAKE_PAGE = { runsMax: 200, bytesMax: 2 * 1024 ** 2 } as const;
 /** Most targets of a partition's outbox that are read at once. */
 const OUTBOX_TARGETS = 200;
+/** Most pools in an answer about how much there is to do. */
+const POOLS_MAX = 1_000;
 
 /** Wires an owner's brain to NATS, Postgres and the clocks. */
 export class OwnerWiring implements OwnerPort {
@@ -84,6 +87,18 @@ export class OwnerWiring implements OwnerPort {
         this.guard(() => this.brain.onHeartbeat(this.trust.ofHeartbeat(wire.heartbeatFromWire(beat), subject))),
       );
     this.unlisten.push(() => beats.unsubscribe());
+    const offers = deps.channels
+      .offer(settings.scheduler)
+      .listen((offer) => this.guard(() => this.brain.onOffer(offer)));
+    this.unlisten.push(() => offers.unsubscribe());
+    const loads = deps.channels.poolLoads().serve(() => this.poolLoads());
+    this.unlisten.push(() => loads.unsubscribe());
+    const releases = deps.channels
+      .partitionsReleased()
+      .listen((message) => this.guard(() => this.brain.onReleased(wire.partitionsReleasedFromWire(message))));
+    this.unlisten.push(() => releases.unsubscribe());
+    const nudges = deps.leases.onChange(() => this.guard(() => this.brain.renewLease()));
+    this.unlisten.push(() => nudges.unsubscribe());
     this.unlisten.push(deps.bus.onStatus((status) => this.guard(() => this.brain.onConnection(status.connected))));
     this.tickTimer = setInterval(() => this.tick(), settings.timing.tickMs);
     this.tick();
@@ -93,7 +108,8 @@ export class OwnerWiring implements OwnerPort {
   async drain(timeoutMs: number): Promise<void> {
     clearInterval(this.tickTimer);
     for (const stop of this.unlisten) stop();
-    for (const subscriptions of this.subscriptions.values()) subscriptions.forEach((each) => each.unsubscribe());
+    this.brain.retire();
+    this.syncSubscriptions();
     const deadline = performance.now() + timeoutMs;
     while (this.brain.counts().commitQueue > 0 && performance.now() < deadline) await sleep(5);
     this.closed = true;
@@ -101,6 +117,11 @@ export class OwnerWiring implements OwnerPort {
     await this.deps.leases
       .remove()
       .catch((thrown: unknown) => this.deps.log.warn("lease.not_removed", { error: thrown }));
+  }
+
+  private poolLoads(): control.PoolLoads {
+    const pools = [...this.brain.pools()].slice(0, POOLS_MAX).map(([pool, load]) => ({ pool, ...load }));
+    return { scheduler: this.settings.scheduler, pools };
   }
 
   private tick(): void {
@@ -301,7 +322,19 @@ export class OwnerWiring implements OwnerPort {
   private onTaken(partitions: readonly number[], taken: Map<number, Taken>): void {
     this.guard(() => this.brain.onTaken(partitions, taken));
     this.syncSubscriptions();
+    this.announce([...taken.keys()]);
     if (taken.size > 0) this.deps.log.info("partitions.taken", { count: taken.size, runs: this.brain.counts().runs });
+  }
+
+  /** Whoever waits for a word of these partitions' owner need not wait for the time at which it asks again. */
+  private announce(partitions: readonly number[]): void {
+    const owned = this.brain.partitions();
+    const { scheduler } = this.settings;
+    const owners = partitions.flatMap((partition) => {
+      const epoch = owned.get(partition);
+      return epoch === undefined ? [] : [{ scheduler, partition, epoch }];
+    });
+    if (owners.length > 0) this.deps.channels.ownersMoved().send({ owners });
   }
 
   /** One renewal at a time; a claim made meanwhile is written right after it. */
@@ -326,6 +359,10 @@ export class OwnerWiring implements OwnerPort {
         this.leaseAgain = false;
         this.guard(() => this.brain.renewLease());
       });
+  }
+
+  tellReleased(message: messages.PartitionsReleased): void {
+    this.deps.channels.partitionsReleased().send(wire.partitionsReleasedToWire(message));
   }
 
   findRun(partition: number, epoch: number, request: RunRequest): void {

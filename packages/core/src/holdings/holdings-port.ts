@@ -1,4 +1,4 @@
-import type { Answer, Assign, Checkpoint, Handing, Heartbeat, Refused } from "../messages.ts";
+import type { Answer, Assign, Checkpoint, Handing, Heartbeat, Offer, Refused } from "../messages.ts";
 
 /** An assignment whose life was renewed. */
 export interface RenewedLife {
@@ -17,6 +17,8 @@ export interface HoldingsPort {
   checkpoint(message: Checkpoint): void;
   /** To the owner of the run's partition; may be lost. */
   refuse(message: Refused): void;
+  /** To one scheduler; may be lost, heartbeats say it again. */
+  offer(scheduler: string, message: Offer): void;
   /** To a waiting gateway; may be lost. */
   answer(gateway: string, message: Answer): void;
   /** Execute a run on a worker; the assignment lives for `lifeMs` from now on. */

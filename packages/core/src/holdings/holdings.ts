@@ -9,10 +9,21 @@
  * Nothing of this survives a restart of the runner, and nothing needs to: the new incarnation refuses what was meant for
  * the old one, and owners make further assignments for what it no longer lists.
  */
-import type { Assign, Checkpoint, Committed, GoneCause, GoneRun, Handing, Owner, Renew } from "../messages.ts";
+import type {
+  Assign,
+  Checkpoint,
+  Committed,
+  GoneCause,
+  GoneRun,
+  Handing,
+  Owner,
+  OwnersMoved,
+  Renew,
+} from "../messages.ts";
 import type { StepResponse, StepResult } from "../run/step-result.ts";
 import type { Timing } from "../timing.ts";
 import type { HoldingsPort, RenewedLife } from "./holdings-port.ts";
+import { SlotOffers } from "./slot-offers.ts";
 
 /** How long ended handings are told in heartbeats. */
 const GONE_MS = 10_000;
@@ -26,6 +37,9 @@ interface Held {
   readonly handing: Handing;
   readonly gateway: string;
   readonly limited: boolean;
+  readonly projectId: string;
+  /** The scheduler whose slot it uses. */
+  scheduler: string;
   untilMs: number;
   path: string;
   lastLogSequence: number;
@@ -54,9 +68,15 @@ export class Holdings {
   private readonly dying = new Map<string, GoneRun>();
   private readonly seen = new Map<string, number>();
   private readonly refusals = new Map<string, { stampMs: number; atMs: number }>();
-  private readonly epochs = new Map<number, number>();
+  /** The newest owner of each partition. */
+  private readonly owners = new Map<number, Owner>();
+  private readonly offers = new SlotOffers();
   private draining = false;
+  /** From then on runs are handed back behind their next checkpoint. */
+  private handBackMs = Infinity;
+  private handBackDueMs = Infinity;
   private lastBeatMs = -Infinity;
+  private lastOfferMs = -Infinity;
   private pacedMs = 0;
   private urgentMs = Infinity;
   private answered = true;
@@ -74,7 +94,7 @@ export class Holdings {
 
   /** When `onTick` wants to be called next, on the monotonic clock. */
   nextDueMs(): number {
-    let due = Math.min(this.pacedMs, this.urgentMs);
+    let due = Math.min(this.pacedMs, this.urgentMs, this.offers.dueMs(), this.handBackDueMs);
     for (const held of this.held.values()) if (held.limited) due = Math.min(due, held.untilMs);
     return due;
   }
@@ -84,9 +104,14 @@ export class Holdings {
     return this.held.get(handing.runId)?.handing.assignment === handing.assignment;
   }
 
-  /** Take no further runs; say so at once. */
-  drain(): void {
+  /**
+   * Take no further runs, and say so at once. Runs go on here for the grace; then each is handed back behind its next
+   * checkpoint, or at once when it has not begun, and its owner makes the next assignment elsewhere.
+   */
+  drain(graceMs: number): void {
+    if (this.draining) return;
     this.draining = true;
+    this.handBackMs = this.handBackDueMs = this.port.nowMs() + graceMs;
     this.beatSoon();
   }
 
@@ -95,13 +120,46 @@ export class Holdings {
     this.beatSoon();
   }
 
+  get isDraining(): boolean {
+    return this.draining;
+  }
+
+  private get handsBack(): boolean {
+    return this.port.nowMs() >= this.handBackMs;
+  }
+
   /** Call at `nextDueMs`: ends what has expired, beats, repeats. */
   onTick(): void {
     const nowMs = this.port.nowMs();
     for (const held of [...this.held.values()]) {
       if (held.limited && nowMs >= held.untilMs) this.drop(held, "EXPIRED", true);
     }
+    if (nowMs >= this.handBackDueMs) this.handBackUnbegun();
     if (nowMs >= Math.min(this.pacedMs, this.urgentMs)) this.beat(nowMs);
+    this.settleOffers();
+  }
+
+  /** What waits here for its version or packages waits as well elsewhere. */
+  private handBackUnbegun(): void {
+    this.handBackDueMs = Infinity;
+    for (const held of [...this.held.values()]) {
+      if (held.path === "" && !held.pending) this.drop(held, "HANDED_BACK", true);
+    }
+  }
+
+  /** Tells schedulers what they may use now, when that has changed. */
+  private settleOffers(): void {
+    const { runner, incarnation } = this.settings;
+    for (const { scheduler, slots } of this.offers.settle(this.capacity(), this.port.nowMs())) {
+      this.lastOfferMs = Math.max(this.port.nowMs(), this.lastOfferMs + 0.001);
+      this.port.offer(scheduler, { runner, incarnation, stampMs: this.lastOfferMs, slots });
+    }
+  }
+
+  /** Slots that runs may take or have: not those of environments that are yet to die. */
+  private capacity(): number {
+    const { ready, slotsTotal } = this.port.describe();
+    return ready && !this.draining ? Math.max(0, slotsTotal - this.dying.size) : 0;
   }
 
   // From owners
@@ -112,20 +170,24 @@ export class Holdings {
     const key = keyOf(handing);
     if (!this.admit(owner) || this.seen.has(key)) return;
     const held = this.held.get(runId);
+    const nowMs = this.port.nowMs();
+    this.offers.hear(owner.scheduler, undefined, nowMs);
     if (!this.mayTake(assign, held)) return this.refuse(assign, handing);
     if (held) this.drop(held, "KILLED", true);
-    const nowMs = this.port.nowMs();
+    const { projectId } = assign.spec;
+    this.offers.start(owner.scheduler, projectId, assign.waiting, nowMs);
     const limited = assign.spec.concurrencyLimit > 0;
     const untilMs = stampMs + this.lifeMs(limited);
     this.seen.set(key, nowMs);
     this.held.set(runId, {
-      ...{ handing, limited, untilMs, gateway: assign.gateway },
+      ...{ handing, limited, untilMs, gateway: assign.gateway, projectId, scheduler: owner.scheduler },
       ...{ path: "", lastLogSequence: 0, pending: undefined, sentAtMs: 0, lost: undefined },
     });
     this.port.start(assign, untilMs - nowMs, limited);
+    this.settleOffers();
   }
 
-  /** Meant for this incarnation, young enough, not refused before, not older than what is held, and there is room. */
+  /** Meant for this incarnation, young enough, not refused before, not older than what is held, in a slot that was offered. */
   private mayTake(assign: Assign, held: Held | undefined): boolean {
     const { runnerIncarnation, stampMs, assignment } = assign;
     const key = keyOf({ runId: assign.runId, assignment });
@@ -134,15 +196,19 @@ export class Holdings {
     if (stampMs <= (this.refusals.get(key)?.stampMs ?? -1)) return false;
     if (held && held.handing.assignment > assignment) return false;
     const { ready, slotsTotal } = this.port.describe();
-    return ready && this.held.size + this.dying.size - (held ? 1 : 0) < slotsTotal;
+    if (!ready || this.held.size + this.dying.size - (held ? 1 : 0) >= slotsTotal) return false;
+    return held !== undefined || this.offers.hasRoom(assign.owner.scheduler);
   }
 
-  private refuse({ runId, assignment, stampMs, runnerIncarnation }: Assign, handing: Handing): void {
+  private refuse({ owner, runId, assignment, stampMs, runnerIncarnation }: Assign, handing: Handing): void {
     const key = keyOf({ runId, assignment });
     const before = this.refusals.get(key)?.stampMs ?? -1;
     this.refusals.set(key, { stampMs: Math.max(before, stampMs), atMs: this.port.nowMs() });
     const neverStarted = runnerIncarnation === this.settings.incarnation;
-    this.port.refuse({ handing, runner: this.settings.runner, stampMs, neverStarted, slots: 0 });
+    this.offers.refuse(owner.scheduler);
+    this.settleOffers();
+    const slots = this.offers.offeredTo(owner.scheduler);
+    this.port.refuse({ handing, runner: this.settings.runner, stampMs, neverStarted, slots });
   }
 
   onRenew(renew: Renew): void {
@@ -151,6 +217,7 @@ export class Holdings {
       this.answered = true;
       this.pacedMs = this.lastBeatMs + this.settings.timing.heartbeatMs;
     }
+    this.offers.hear(renew.scheduler, renew.demand, this.port.nowMs());
     const current = new Set(renew.owners.filter((owner) => this.admit(owner)).map(({ partition }) => partition));
     for (const handing of renew.kill) {
       const held = this.heldAs(handing);
@@ -165,6 +232,18 @@ export class Holdings {
       lives.push({ handing, lifeMs: held.untilMs - nowMs });
     }
     if (lives.length > 0) this.port.renew(lives);
+    this.settleOffers();
+  }
+
+  /** New owners hear at once what is held of theirs, so that nothing waits for the next heartbeat. */
+  onOwnersMoved({ owners }: OwnersMoved): void {
+    const moved = new Set(owners.filter((owner) => this.admit(owner)).map(({ partition }) => partition));
+    for (const held of this.held.values()) {
+      if (!moved.has(held.handing.partition)) continue;
+      this.beatSoon();
+      held.sentAtMs = -Infinity;
+    }
+    this.settleOffers();
   }
 
   onCommitted(message: Committed): void {
@@ -174,10 +253,12 @@ export class Holdings {
     held.pending = undefined;
     if (message.then === "NEXT") {
       if (held.lost) return this.drop(held, held.lost, false);
+      if (this.handsBack) return this.drop(held, "HANDED_BACK", true);
       return this.port.proceed(held.handing, message.path);
     }
-    this.held.delete(held.handing.runId);
+    this.release(held, true);
     if (!held.lost) this.port.end(held.handing);
+    this.settleOffers();
   }
 
   // From workers
@@ -233,10 +314,15 @@ export class Holdings {
   /** What is killed is told as gone only when its worker says so: a place in a limit is free only then. */
   private drop(held: Held, cause: GoneCause, kill: boolean): void {
     const { handing } = held;
-    this.held.delete(handing.runId);
+    this.release(held, !kill || held.lost !== undefined);
     if (!kill || held.lost) return this.tellGone({ handing, cause });
     this.dying.set(keyOf(handing), { handing, cause });
     this.port.kill(handing);
+  }
+
+  private release({ handing, scheduler, projectId }: Held, isFree: boolean): void {
+    this.held.delete(handing.runId);
+    this.offers.leave(scheduler, projectId, isFree, this.port.nowMs());
   }
 
   private tellGone({ handing, cause }: GoneRun): void {
@@ -251,12 +337,15 @@ export class Holdings {
 
   private beat(nowMs: number): void {
     this.forget(nowMs);
+    this.offers.forget(nowMs);
+    this.settleOffers();
     const { heartbeatMs, heartbeatResendMs } = this.settings.timing;
     const stampMs = nowMs > this.lastBeatMs ? nowMs : this.lastBeatMs + 0.001;
     // One quick repeat for want of an answer, then the ordinary pace: a house without schedulers must not be hammered.
     this.repeated = !this.answered && !this.repeated;
     this.answered = false;
     this.lastBeatMs = stampMs;
+    this.lastOfferMs = Math.max(stampMs, this.lastOfferMs);
     this.urgentMs = Infinity;
     this.pacedMs = nowMs + (this.repeated ? heartbeatMs : heartbeatResendMs);
     this.port.heartbeat(this.compose(stampMs));
@@ -266,7 +355,7 @@ export class Holdings {
   }
 
   private compose(stampMs: number) {
-    const { runner, incarnation, pool } = this.settings;
+    const { runner, incarnation, pool, labels } = this.settings;
     const { slotsTotal, pythonMinors, warmVersions, ready } = this.port.describe();
     const held = [...this.held.values()].map(({ handing, path, lastLogSequence }) => ({
       handing,
@@ -277,7 +366,7 @@ export class Holdings {
     const slotsFree = Math.max(0, slotsTotal - held.length);
     const draining = this.draining || !ready;
     const about = { runner, incarnation, stampMs, pool, slotsTotal, slotsFree, pythonMinors, warmVersions, draining };
-    return { ...about, held, gone, labels: this.settings.labels, offers: [], offersSlots: false };
+    return { ...about, held, gone, labels, offers: this.offers.list(), offersSlots: true };
   }
 
   private forget(nowMs: number): void {
@@ -287,10 +376,20 @@ export class Holdings {
   }
 
   /** False for an owner that has been replaced. */
-  private admit({ partition, epoch }: Owner): boolean {
-    if (epoch < (this.epochs.get(partition) ?? 0)) return false;
-    this.epochs.set(partition, epoch);
+  private admit(owner: Owner): boolean {
+    const known = this.owners.get(owner.partition);
+    if (owner.epoch < (known?.epoch ?? 0)) return false;
+    if (known?.epoch === owner.epoch) return true;
+    this.owners.set(owner.partition, owner);
+    for (const held of this.held.values()) if (held.handing.partition === owner.partition) this.hold(held, owner);
     return true;
+  }
+
+  /** The run uses a slot of its partition's new owner from now on. */
+  private hold(held: Held, { scheduler }: Owner): void {
+    if (held.scheduler === scheduler) return;
+    this.offers.move(held.scheduler, scheduler, held.projectId, this.port.nowMs());
+    held.scheduler = scheduler;
   }
 
   private heldAs(handing: Handing): Held | undefined {

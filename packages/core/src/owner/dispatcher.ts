@@ -3,6 +3,7 @@ import { turnOf } from "../run/steps.ts";
 import type { OwnedRun } from "./owned-run.ts";
 import type { OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
+import { firstOf, laneKey, type Lane } from "./ready-queues.ts";
 import type { RunnerEntry } from "./runner-table.ts";
 import type { WorkflowQueue } from "./workflow-queue.ts";
 
@@ -14,43 +15,59 @@ export class Dispatcher {
     this.state = state;
   }
 
-  /** Starts what can be started now. One run of each workflow a round, so that a long queue starves nobody. */
+  /**
+   * Starts what can be started now: one run of each workflow in turn, so that a long queue starves nobody. A workflow that
+   * cannot start whatever room there is (its limit is reached, say) stands aside until something of it changes.
+   */
   dispatch(): void {
     const { state } = this;
     state.dispatchDue = false;
     if (!state.isLeased()) return;
-    let progress = true;
-    while (progress && state.runners.hasOffer(state.port.nowMs())) {
-      progress = false;
-      for (const [queue, part] of [...state.ready]) {
-        if (queue.size === 0) {
-          state.ready.delete(queue);
-          continue;
-        }
-        if (!this.startNext(queue, part)) continue;
-        progress = true;
-        state.ready.delete(queue);
-        if (queue.size > 0) state.ready.set(queue, part);
-        if (!state.runners.hasOffer(state.port.nowMs())) return;
-      }
-    }
+    for (let lane = this.nextLane(); lane; lane = this.nextLane()) this.serve(lane);
   }
 
-  private startNext(queue: WorkflowQueue, part: PartitionState): boolean {
+  /** The lane with the workflow that has been served least recently, among those for which there may be room. */
+  private nextLane(): Lane | undefined {
+    const { ready, runners } = this.state;
+    let best: Lane | undefined;
+    for (const lane of ready.lanes.values()) {
+      const pool = runners.pool(lane.pool);
+      if (!pool?.hasRoom || pool.news === lane.stuckAt) continue;
+      if (!best || firstOf(lane)[1].turn < firstOf(best)[1].turn) best = lane;
+    }
+    return best;
+  }
+
+  /** Starts the next run of the lane's next workflow, or finds out what keeps it from starting. */
+  private serve(lane: Lane): void {
     const { state } = this;
+    const [queue, { part }] = firstOf(lane);
     const run = queue.peek();
     const nowMs = state.port.nowMs();
-    if (!run || !state.isCurrent(part) || run.notBeforeMs > nowMs || !this.mayStart(queue, part, nowMs)) return false;
+    if (!run || !state.isCurrent(part) || !this.mayStart(queue, part, nowMs)) return state.ready.delete(queue);
+    if (laneKey(run.spec) !== lane.key) return state.ready.requeue(queue, part);
     const entry = state.runners.choose(run, nowMs);
-    if (!entry) return false;
+    if (!entry) {
+      lane.stuckAt = state.runners.pool(lane.pool)?.news ?? -1;
+      return;
+    }
     this.start(part, run, entry);
-    return true;
+    state.ready.requeue(queue, part);
+  }
+
+  /** Pools in which runs wait although slots there are offered to other schedulers, with the runners to tell. */
+  *unserved(): Generator<RunnerEntry> {
+    const { ready, runners, demand } = this.state;
+    for (const lane of ready.lanes.values()) {
+      if (runners.pool(lane.pool)?.hasRoom === false) yield* demand.toAsk(lane.pool);
+    }
   }
 
   /** Under a limit: a place is free, and environments that a former owner knew of have died. */
   private mayStart(queue: WorkflowQueue, part: PartitionState, nowMs: number): boolean {
     if (queue.concurrencyLimit === 0) return true;
-    return nowMs >= part.sinceMs + this.state.timing.limitedWaitMs && queue.hasPlace();
+    const known = part.knowsPlaces || nowMs >= part.sinceMs + this.state.timing.limitedWaitMs;
+    return known && queue.hasPlace();
   }
 
   private start(part: PartitionState, run: OwnedRun, entry: RunnerEntry): void {
@@ -81,7 +98,7 @@ export class Dispatcher {
     const entry = state.runners.get(run.runner);
     if (!state.isLeased() || !state.isCurrent(part) || entry?.heartbeat.incarnation !== run.runnerIncarnation) return;
     run.heardAtMs = entry.receivedAtMs;
-    run.stampMs = entry.heartbeat.stampMs;
+    run.stampMs = entry.stampMs;
     run.sentAtMs = state.port.nowMs();
     if (!run.marked) state.unmarked.add(run);
     const turn = turnOf(run);
@@ -98,7 +115,7 @@ export class Dispatcher {
       runTimeLeftMs: this.runTimeLeft(run),
       turn,
       tmp: run.steps.findLast(({ tmp }) => tmp !== undefined)?.tmp,
-      waiting: 0,
+      waiting: state.demand.ofProject(run.spec.pool, run.spec.projectId),
     });
   }
 

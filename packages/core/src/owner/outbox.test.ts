@@ -1,135 +1,198 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { messageOf } from "../run/message-target.ts";
 import { Outbox } from "./outbox.ts";
+import type { OutboxQuery } from "./owner-port.ts";
 import type { OwnerState } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
 import type { OutboxMessage } from "./record.ts";
 
 const owner = { scheduler: "s", partition: 1, epoch: 1 };
+const parent = { partition: 1, runId: "parent" };
+const NOTHING = new Uint8Array();
+let sequence = 0;
 
-function start(child: string, waits: boolean): OutboxMessage {
-  const parent = { run: "parent", workflow_id: "w", step_path: "steps/0", waits, generation: 1 };
-  const about = { projectId: "p", workflowId: "other", workflowName: "other", traceId: "", timeMs: 0 };
-  return {
-    ...{ id: `start/${child}`, partition: 1, runId: "parent", payload: new Uint8Array() },
-    body: { kind: "START", childId: child, ...about, parent },
-  };
+function start(child: string, waits = false, workflowId = "other"): OutboxMessage {
+  const about = { projectId: "p", workflowId, workflowName: "other", traceId: "", timeMs: 0 };
+  const from = { run: "parent", workflow_id: "w", step_path: "steps/0", waits, generation: 1 };
+  const message = messageOf(
+    parent,
+    `start/${child}`,
+    { kind: "START", childId: child, ...about, parent: from },
+    NOTHING,
+  );
+  return { ...message, sequence: ++sequence };
 }
 
 function cancel(child: string): OutboxMessage {
   const body = { kind: "CANCEL", runId: child, workflowId: "other", reason: "" } as const;
-  return { id: `cancel/${child}`, partition: 1, runId: "parent", body, payload: new Uint8Array() };
+  return { ...messageOf(parent, `cancel/${child}`, body, NOTHING), sequence: ++sequence };
 }
 
+/** An outbox over a record in memory, whose reads are answered when the test says so. */
 function outboxOf() {
   const clock = { nowMs: 0 };
   const sent: OutboxMessage[] = [];
-  const gone: string[] = [];
+  const record = new Map<string, OutboxMessage>();
+  const reads: (readonly OutboxQuery[])[] = [];
   const part = new PartitionState(owner, 0, { runs: 256, bytes: 1e6 });
-  const reads: number[] = [];
   const state = {
     owned: new Map([[1, part]]),
     port: {
       nowMs: () => clock.nowMs,
       deliver: (message: OutboxMessage) => void sent.push(message),
-      readOutbox: (partition: number) => void reads.push(partition),
+      readOutbox: (queries: readonly OutboxQuery[]) => void reads.push(queries),
+      readOutboxTargets: () => answerTargets(),
     },
     isLeased: () => true,
     isCurrent: (asked: PartitionState) => asked === state.owned.get(1),
-    commit: (_part: PartitionState, change: { id: string }) => void gone.push(change.id),
+    commit: (_part: PartitionState, change: { id: string }) => void record.delete(change.id),
   };
-  return { clock, sent, gone, reads, part, state, outbox: new Outbox(state as unknown as OwnerState) };
+  const outbox = new Outbox(state as unknown as OwnerState);
+  const targets = () => [...new Set([...record.values()].map(({ target }) => target))].sort();
+  const answerTargets = () =>
+    outbox.onTargets(part, { names: targets().filter((name) => name > part.outbox.beyond), more: false });
+  /** Answers all reads that are under way or follow from that. */
+  const read = () => {
+    for (let queries = reads.shift(); queries; queries = reads.shift()) {
+      const pages = queries.map(({ target, after, messagesMax }) => {
+        const all = [...record.values()].filter((one) => one.target === target && one.sequence > after);
+        return { messages: all.slice(0, messagesMax), more: all.length > messagesMax };
+      });
+      outbox.onRead(queries, pages);
+    }
+  };
+  const write = (...messages: OutboxMessage[]) => messages.forEach((message) => record.set(message.id, message));
+  const add = (...messages: OutboxMessage[]) => {
+    write(...messages);
+    outbox.add(part, messages);
+  };
+  const pass = (ms: number) => {
+    clock.nowMs += ms;
+    outbox.patrol();
+    read();
+  };
+  answerTargets();
+  return { clock, sent, record, reads, part, state, outbox, add, write, read, pass };
+}
+
+function accept(outbox: Outbox, runId: string, outcome: "ACCEPTED" | "QUEUE_FULL" = "ACCEPTED"): void {
+  outbox.onAccepted({ owner, runId, actualRunId: runId, outcome });
 }
 
 describe("the outbox of an owner", () => {
   it("sends again, ever more seldom, until the receiver has committed", () => {
-    const { outbox, part, clock, sent, gone } = outboxOf();
-    outbox.add(part, [start("a", false)]);
-    outbox.patrol();
+    const { outbox, add, pass, sent, record } = outboxOf();
+    add(start("a"));
+    pass(0);
     assert.equal(sent.length, 1);
-    clock.nowMs = 600;
-    outbox.patrol();
-    outbox.patrol();
+    pass(600);
+    pass(0);
     assert.equal(sent.length, 2);
-    outbox.onAccepted({ owner, runId: "a", actualRunId: "a", outcome: "QUEUE_FULL" });
-    assert.deepEqual(gone, [], "a full queue takes it later");
-    outbox.onAccepted({ owner, runId: "a", actualRunId: "a", outcome: "ACCEPTED" });
-    clock.nowMs = 60_000;
-    outbox.patrol();
-    assert.deepEqual([sent.length, gone], [2, ["start/a"]]);
+    accept(outbox, "a");
+    pass(60_000);
+    assert.deepEqual([sent.length, record.size], [2, 0]);
   });
 
-  it("starts a run before it cancels it", () => {
-    const { outbox, part, clock, sent } = outboxOf();
-    outbox.add(part, [start("a", true), cancel("a")]);
-    outbox.onAccepted({ owner, runId: "a", actualRunId: "a", outcome: "ACCEPTED" });
+  it("starts a run before it cancels it, also when the start has gone back to the record", () => {
+    const { outbox, add, pass, sent } = outboxOf();
+    add(start("a", true), cancel("a"));
+    accept(outbox, "a", "QUEUE_FULL");
+    pass(300);
     assert.deepEqual(
       sent.map(({ id }) => id),
-      ["start/a"],
+      ["start/a", "start/a"],
     );
-    clock.nowMs = 600;
-    outbox.patrol();
+    accept(outbox, "a");
+    pass(600);
     assert.deepEqual(sent.at(-1)?.id, "cancel/a");
   });
 
   it("tells who waits for a run that can never start, and gives up what nobody waits for", () => {
-    const { outbox, part, sent, gone } = outboxOf();
-    outbox.add(part, [start("a", true), start("b", false)]);
+    const { outbox, add, sent, record } = outboxOf();
+    add(start("a", true), start("b", false));
     outbox.onUndeliverable("start/b", "WORKFLOW_NOT_FOUND", "gone");
-    assert.deepEqual(gone, ["start/b"]);
+    assert.deepEqual([...record.keys()], ["start/a"]);
     outbox.onUndeliverable("start/a", "WORKFLOW_NOT_FOUND", "gone");
     const told = sent.at(-1)!;
     assert.deepEqual(told.body, { kind: "RESUME", runId: "parent", workflowId: "w", path: "steps/0" });
     const { $child } = JSON.parse(Buffer.from(told.payload).toString()) as { $child: { state: string; error: object } };
     assert.deepEqual($child.error, { step: "", type: "WORKFLOW_NOT_FOUND", message: "gone", line: 0 });
     outbox.onResumed({ owner, runId: "parent", requestId: "start/a", outcome: "DONE", state: "PENDING" });
-    assert.deepEqual(gone, ["start/b", "start/a"]);
+    assert.equal(record.size, 0);
   });
 
   it("sends word of a result instead of one that has no room", () => {
-    const { outbox, part, sent } = outboxOf();
+    const { outbox, add, sent } = outboxOf();
     const body = { kind: "RESUME", runId: "parent", workflowId: "w", path: "steps/0" } as const;
-    outbox.add(part, [{ id: "result/c", partition: 1, runId: "c", body, payload: Buffer.alloc(1000) }]);
+    add({ ...messageOf({ partition: 1, runId: "c" }, "result/c", body, Buffer.alloc(1000)), sequence: ++sequence });
     outbox.onResumed({ owner, runId: "parent", requestId: "result/c", outcome: "TOO_LARGE", state: "SUSPENDED" });
     assert.match(Buffer.from(sent.at(-1)!.payload).toString(), /has no room in run parent/);
     outbox.onResumed({ owner, runId: "parent", requestId: "result/c", outcome: "TOO_LARGE", state: "SUSPENDED" });
     assert.equal(sent.length, 2, "not even room for that: not at once again");
   });
 
-  it("holds a bounded number, reads on when there is room, and forgets what another owner has", () => {
-    const { outbox, part, clock, sent, reads, state } = outboxOf();
-    outbox.add(
-      part,
-      Array.from({ length: 2001 }, (_, n) => start(String(n), false)),
+  it("holds a window for each target, and reads on in order as messages arrive", () => {
+    const { outbox, add, read, sent, record, pass } = outboxOf();
+    const messages = Array.from({ length: 1000 }, (_, n) => start(`n${n}`));
+    add(...messages);
+    assert.equal(sent.length, 32);
+    for (let n = 0; n < 1000; n++) {
+      accept(outbox, `n${n}`);
+      read();
+    }
+    assert.deepEqual(
+      sent.map(({ id }) => id),
+      messages.map(({ id }) => id),
     );
-    assert.deepEqual([sent.length, part.outboxMore], [2000, true]);
-    outbox.patrol();
-    assert.deepEqual(reads, []);
-    for (let n = 0; n < 1500; n++) outbox.onAccepted({ owner, runId: String(n), actualRunId: "", outcome: "ACCEPTED" });
-    outbox.patrol();
-    assert.deepEqual(reads, [1]);
-    outbox.onRead(part, { messages: [start("2000", false)], more: false });
-    assert.equal(sent.length, 2001);
-    state.owned.delete(1);
-    clock.nowMs = 60_000;
-    outbox.patrol();
-    assert.equal(sent.length, 2001);
+    pass(0);
+    assert.equal(record.size, 0);
   });
 
-  it("reads on for what there was no room for while it read", () => {
-    const { outbox, part, reads } = outboxOf();
-    part.outboxMore = true;
+  it("leaves a target that is full alone for a growing time, with nothing of it in memory, and delays no other", () => {
+    const { outbox, add, pass, sent, reads } = outboxOf();
+    add(...Array.from({ length: 100 }, (_, n) => start(`full${n}`, false, "full")));
+    const times: number[] = [];
+    for (let ms = 0; ms < 20_000; ms += 50) {
+      if (sent.some(({ id }) => id.startsWith("start/full"))) times.push(ms);
+      sent.splice(0).forEach(({ body }) => {
+        if (body.kind === "START") accept(outbox, body.childId, body.workflowId === "full" ? "QUEUE_FULL" : "ACCEPTED");
+      });
+      add(start(`other${ms}`));
+      assert.ok(
+        sent.some(({ id }) => id === `start/other${ms}`),
+        "another target's message goes out at once",
+      );
+      pass(50);
+    }
+    const pauses = times.slice(1).map((ms, index) => ms - times[index]!);
+    assert.ok(pauses.length >= 5 && pauses.length <= 9, `${pauses}`);
+    assert.ok(pauses.at(-1)! > 8 * pauses[0]!, `${pauses}`);
+    assert.equal(reads.length, 0);
+  });
+
+  it("finds what a former owner has left, for however many targets", () => {
+    const { outbox, write, pass, sent, part, record } = outboxOf();
+    for (let n = 0; n < 3000; n++) write(start(`n${n}`, false, `w${n}`));
+    part.outbox.known = false;
+    for (let round = 0; round < 1000 && record.size > 0; round++) {
+      pass(50);
+      sent.splice(0).forEach(({ body }) => body.kind === "START" && accept(outbox, body.childId));
+    }
+    assert.equal(record.size, 0);
+  });
+
+  it("reads again what could not be read, once a tick, and forgets what another owner has", () => {
+    const { outbox, write, pass, sent, part, reads, state } = outboxOf();
+    write(start("a"));
+    part.outbox.known = false;
     outbox.patrol();
-    outbox.add(
-      part,
-      Array.from({ length: 2001 }, (_, n) => start(String(n), false)),
-    );
-    outbox.onRead(part, { messages: [start("0", false)], more: false });
-    for (let n = 0; n < 1500; n++) outbox.onAccepted({ owner, runId: String(n), actualRunId: "", outcome: "ACCEPTED" });
-    outbox.patrol();
-    assert.deepEqual(reads, [1, 1]);
-    outbox.onRead(part, undefined);
-    outbox.patrol();
-    assert.deepEqual(reads, [1, 1, 1], "one that failed is read again");
+    outbox.onRead(reads.shift()!, undefined);
+    assert.equal(reads.length, 0);
+    pass(500);
+    assert.equal(sent.length, 1);
+    state.owned.delete(1);
+    pass(60_000);
+    assert.equal(sent.length, 1);
   });
 });

@@ -81,8 +81,6 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
   started: boolean;
   /** True once the record says that it runs. */
   marked: boolean;
-  /** Not offered again before this, after a refusal. */
-  notBeforeMs: number;
 }
 
 /** A run just submitted. */
@@ -173,6 +171,5 @@ function unassigned() {
     sentAtMs: 0,
     started: false,
     marked: false,
-    notBeforeMs: 0,
   };
 }

@@ -5,6 +5,7 @@ import type {
   Cancelled,
   Committed,
   Ended,
+  PartitionsReleased,
   Reassigned,
   Release,
   Renew,
@@ -59,6 +60,8 @@ export interface OwnerPort {
   take(partitions: readonly number[]): void;
   /** Write this scheduler's lease, then read all living ones → `onLease`; nothing when it fails. */
   putLease(holds: readonly number[]): void;
+  /** To every other scheduler; may be lost. */
+  tellReleased(message: PartitionsReleased): void;
   /** Look a run up that is not in memory → `onRunFound`; nothing when it fails. */
   findRun(partition: number, epoch: number, request: RunRequest): void;
   /** Read paused runs that wake after `readToMs` of their partition and until then, earliest first → `onPaged`. */
@@ -67,8 +70,22 @@ export interface OwnerPort {
   pageQueues(queries: readonly QueueQuery[]): void;
   /** Send a message to the owner of another run; may be lost → `onUndeliverable` when it can never arrive. */
   deliver(message: OutboxMessage): void;
-  /** Read a partition's outbox from its beginning → `onOutboxRead`. */
-  readOutbox(partition: number, epoch: number): void;
+  /** Read messages for targets → `onOutboxRead`. */
+  readOutbox(queries: readonly OutboxQuery[]): void;
+  /** Read whom a partition has messages for, behind a name → `onOutboxTargets`. */
+  readOutboxTargets(partition: number, epoch: number, beyond: string): void;
+}
+
+/** Which messages of a partition's outbox are wanted. */
+export interface OutboxQuery {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly target: string;
+  /** Those behind this one. */
+  readonly after: number;
+  readonly messagesMax: number;
+  /** Of payloads; the first one comes whatever its size. */
+  readonly bytesMax: number;
 }
 
 /** Where to go on with paging in a partition's paused runs: behind this moment, and at it behind this id. */

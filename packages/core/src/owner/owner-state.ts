@@ -10,6 +10,9 @@ import type { PartitionState } from "./partition-state.ts";
 import { Outbox } from "./outbox.ts";
 import type { Change, LoadedQueue, OutboxMessage } from "./record.ts";
 import { RunnerTable } from "./runner-table.ts";
+import { ReadyQueues } from "./ready-queues.ts";
+import { WaitingDemand } from "./demand.ts";
+import { Handovers } from "./handovers.ts";
 import type { HeadBounds, WorkflowQueue } from "./workflow-queue.ts";
 
 const HEAD_RUNS_DEFAULT = 256;
@@ -42,8 +45,10 @@ export class OwnerState {
   readonly runners: RunnerTable;
   readonly commits: CommitQueue;
   readonly outbox = new Outbox(this);
-  /** Workflows with waiting runs, next to be served first. */
-  readonly ready = new Map<WorkflowQueue, PartitionState>();
+  /** Workflows with waiting runs that could start. */
+  readonly ready = new ReadyQueues();
+  readonly demand = new WaitingDemand(this);
+  readonly handovers = new Handovers(this);
   /** Workflows whose parked runs are to be read. */
   readonly pageDue = new Map<WorkflowQueue, PartitionState>();
   /** What a workflow's queue may have in memory. */
@@ -65,7 +70,7 @@ export class OwnerState {
       bytes: settings.queueHeadBytes ?? HEAD_BYTES_DEFAULT,
     };
     this.ownership = new Ownership(settings.scheduler, settings.partitionCount, settings.timing);
-    this.runners = new RunnerTable(settings.timing);
+    this.runners = new RunnerTable(settings.scheduler, settings.timing);
     this.commits = new CommitQueue(settings.scheduler, settings.commitChangesMax ?? 1000);
   }
 
@@ -89,7 +94,8 @@ export class OwnerState {
 
   /** Applies a decision to the memory and queues its change. */
   decide(part: PartitionState, run: OwnedRun, decision: Decision, phase: Phase, effect: Effect): void {
-    const { change } = decision;
+    const outbox = decision.change.outbox?.map((message) => ({ ...message, sequence: part.nextSequence() }));
+    const change = outbox ? { ...decision.change, outbox } : decision.change;
     this.move(part, run, phase);
     run.state = change.state;
     run.assignment = change.assignment;
@@ -124,7 +130,7 @@ export class OwnerState {
     run.phase = phase;
     if (isWaiting(before) !== isWaiting(phase)) queue.held += isWaiting(phase) ? 1 : -1;
     if (holdsPlace(run)) queue.live.add(run);
-    else queue.live.delete(run);
+    else if (queue.live.delete(run)) this.wake(queue, part);
     if (before === "PENDING") queue.remove(run);
     if (phase === "PENDING") this.enqueue(part, queue, run);
     else if (queue.isPageDue()) this.pageDue.set(queue, part);
@@ -197,11 +203,17 @@ export class OwnerState {
     this.dispatchDue = true;
   }
 
+  /** Something of a workflow has changed that may have kept it from starting. */
+  wake(queue: WorkflowQueue, part: PartitionState): void {
+    if (queue.size > 0) this.ready.set(queue, part);
+    this.dispatchDue = true;
+  }
+
   /** Takes a run out of memory that was none: what is read of the run of its id is not of the past. */
   withdraw(part: PartitionState, run: OwnedRun): void {
     part.runs.delete(run.runId);
     const queue = part.queueOf(run.spec.workflowId);
-    queue.live.delete(run);
+    if (queue.live.delete(run)) this.wake(queue, part);
     if (isWaiting(run.phase)) queue.held -= 1;
     if (run.phase === "PENDING") queue.remove(run);
     this.unmarked.delete(run);

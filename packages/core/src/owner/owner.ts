@@ -13,6 +13,8 @@ import type {
   Checkpoint,
   Handing,
   Heartbeat,
+  Offer,
+  PartitionsReleased,
   Refused,
   Resume,
   Resumed,
@@ -26,12 +28,13 @@ import type { StepResult } from "../run/step-result.ts";
 import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
-import type { OwnerPort, QueueQuery, RunRequest, WakeQuery } from "./owner-port.ts";
+import type { OutboxQuery, OwnerPort, QueueQuery, RunRequest, WakeQuery } from "./owner-port.ts";
 import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
 import { Pauses } from "./pauses.ts";
+import { lingerKey } from "./handovers.ts";
 import { QueuePager } from "./queue-pager.ts";
-import { lingerKey, Reconciler } from "./reconciler.ts";
+import { Reconciler } from "./reconciler.ts";
 import type {
   AcceptChange,
   AcceptOutcome,
@@ -39,6 +42,7 @@ import type {
   FoundRun,
   LoadedPartition,
   OutboxPage,
+  OutboxTargets,
   QueuePage,
   WakePage,
 } from "./record.ts";
@@ -50,6 +54,12 @@ export interface Taken {
   readonly epoch: number;
   /** Undefined when the epoch had moved again before the partition was loaded. */
   readonly found: LoadedPartition | undefined;
+}
+
+/** Runs of one pool. */
+export interface PoolLoad {
+  readonly waiting: number;
+  readonly running: number;
 }
 
 export class Owner {
@@ -114,7 +124,7 @@ export class Owner {
     const { state } = this;
     const isOwned = (partition: number) => state.owned.has(partition) || state.taking.has(partition);
     const steps = state.ownership.onLease(sentAtMs, state.port.nowMs(), holds, living, isOwned);
-    for (const partition of steps.drop) state.drop(partition);
+    state.handovers.release(steps.drop);
     if (steps.claimed || steps.drop.length > 0) this.renewLease();
     if (steps.take.length > 0) {
       for (const partition of steps.take) state.taking.add(partition);
@@ -135,9 +145,34 @@ export class Owner {
       for (const row of result.found.rows) state.insert(part, loadRun(row));
       for (const queue of result.found.queues) state.inherit(part, queue);
       part.sleepers.expect(result.found.nextWakeMs ?? Infinity);
-      state.outbox.onRead(part, result.found.outbox);
+      state.outbox.onTargets(part, result.found.outbox);
+      state.handovers.apply(part);
     }
     this.settle();
+  }
+
+  /** A clean stop: lets all partitions go and takes none any more; what was decided is still committed. */
+  retire(): void {
+    this.state.handovers.release([...this.state.owned.keys()]);
+    this.state.ownership.retire();
+  }
+
+  /** Another scheduler has let partitions go. */
+  onReleased({ releases }: PartitionsReleased): void {
+    this.state.handovers.onReleased(releases);
+    this.settle();
+  }
+
+  /** What runs want of each pool, and have of it. */
+  pools(): Map<string, PoolLoad> {
+    const loads = new Map<string, PoolLoad>();
+    for (const part of this.state.owned.values()) {
+      for (const { pool, waiting, live } of part.workflows.values()) {
+        const before = loads.get(pool) ?? { waiting: 0, running: 0 };
+        loads.set(pool, { waiting: before.waiting + waiting, running: before.running + live.size });
+      }
+    }
+    return loads;
   }
 
   /** The scheduler's own connection to NATS went down or came back: until a heartbeat window later nobody is dead. */
@@ -289,10 +324,15 @@ export class Owner {
     this.state.outbox.onUndeliverable(id, reason, message);
   }
 
-  /** What `readOutbox` found; undefined when it failed. */
-  onOutboxRead(partition: number, epoch: number, page: OutboxPage | undefined): void {
+  /** What `readOutbox` found, in the order of the queries; undefined when it failed, or for a partition whose epoch has moved. */
+  onOutboxRead(queries: readonly OutboxQuery[], pages: readonly (OutboxPage | undefined)[] | undefined): void {
+    this.state.outbox.onRead(queries, pages);
+  }
+
+  /** What `readOutboxTargets` found; undefined when it failed. */
+  onOutboxTargets(partition: number, epoch: number, page: OutboxTargets | undefined): void {
     const part = this.state.owned.get(partition);
-    if (part?.stamp.epoch === epoch) this.state.outbox.onRead(part, page);
+    if (part?.stamp.epoch === epoch) this.state.outbox.onTargets(part, page);
   }
 
   private cancelled(part: PartitionState, cancel: Cancel, runState: RunState | undefined): void {
@@ -312,6 +352,12 @@ export class Owner {
 
   onHeartbeat(beat: Heartbeat): void {
     this.reconciler.heartbeat(beat);
+    this.settle();
+  }
+
+  onOffer(message: Offer): void {
+    this.state.runners.offer(message, this.state.port.nowMs());
+    this.state.dispatchDue = true;
     this.settle();
   }
 
@@ -406,7 +452,10 @@ export class Owner {
   }
 
   private settle(): void {
-    if (this.state.dispatchDue) this.dispatcher.dispatch();
+    if (this.state.dispatchDue) {
+      this.dispatcher.dispatch();
+      this.reconciler.ask();
+    }
     this.pager.patrol();
   }
 }

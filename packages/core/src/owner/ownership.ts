@@ -22,6 +22,7 @@ export class Ownership {
   /** Claimed partitions and since when, on our clock. */
   private readonly claims = new Map<number, number>();
   private leaseUntilMs = 0;
+  private retired = false;
 
   constructor(self: string, partitionCount: number, timing: Timing) {
     this.self = self;
@@ -47,6 +48,12 @@ export class Ownership {
     this.claims.delete(partition);
   }
 
+  /** Gives all claims up for good. */
+  retire(): void {
+    this.retired = true;
+    this.claims.clear();
+  }
+
   /** Gives all claims up: what lapsed is taken anew. */
   releaseAll(): void {
     this.claims.clear();
@@ -64,7 +71,7 @@ export class Ownership {
     living: ReadonlyMap<string, ReadonlySet<number>>,
     isOwned: (partition: number) => boolean,
   ): OwnershipSteps {
-    if (nowMs >= sentAtMs + this.timing.leaseMs) return { drop: [], take: [], claimed: false };
+    if (this.retired || nowMs >= sentAtMs + this.timing.leaseMs) return { drop: [], take: [], claimed: false };
     this.leaseUntilMs = Math.max(this.leaseUntilMs, sentAtMs + this.timing.leaseMs);
     const names = new Set([...living.keys(), this.self]);
     const others = [...living].filter(([name]) => name !== this.self).map(([, held]) => held);

@@ -12,10 +12,11 @@ export class PartitionState {
   readonly runs = new Map<string, OwnedRun>();
   readonly workflows = new Map<string, WorkflowQueue>();
   readonly sleepers = new Sleepers();
+  /** True when the former owner has told which environments under concurrency limits may still live. */
+  knowsPlaces = false;
   readonly departures = new Departures();
-  /** True when the record holds more messages of this partition's runs than there was room for. */
-  outboxMore = false;
-  outboxReading = false;
+  /** How far the targets of the partition's outbox are known. */
+  readonly outbox = { known: false, beyond: "", reading: false, missed: false };
   private readonly bounds: HeadBounds;
   private counter = 0;
 

@@ -96,5 +96,7 @@ export class QueuePager {
       this.state.insert(part, loadRun(row));
     }
     if (!undecided && queue.isPageDue()) this.state.pageDue.set(queue, part);
+    // What was in memory may have waited for what the page could have brought.
+    this.state.wake(queue, part);
   }
 }

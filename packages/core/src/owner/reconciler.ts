@@ -1,6 +1,7 @@
 import type { GoneCause, GoneRun, Handing, Heartbeat, Owner as OwnerStamp, Refused } from "../messages.ts";
 import { DEATHS_MAX, decidePoison } from "../run/decide.ts";
 import type { Dispatcher } from "./dispatcher.ts";
+import { lingerKey } from "./handovers.ts";
 import { isInFlight, isLimited, type OwnedRun } from "./owned-run.ts";
 import { handingOf, type OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
@@ -74,7 +75,7 @@ export class Reconciler {
   private takeBack(beat: Heartbeat, { handing, cause }: GoneRun): void {
     const part = this.state.owned.get(handing.partition);
     const run = part?.runs.get(handing.runId);
-    if (part) part.workflows.forEach((queue) => queue.linger.delete(lingerKey(handing)));
+    part?.workflows.forEach((queue) => queue.linger.delete(lingerKey(handing)) && this.state.wake(queue, part));
     if (!part || !run || run.assignment !== handing.assignment) return;
     const here = run.runner === beat.runner && run.runnerIncarnation === beat.incarnation;
     if (run.phase !== "DOUBT" && !(run.phase === "RUNNING" && here)) return;
@@ -110,6 +111,7 @@ export class Reconciler {
       if (part) owners.set(partition, part.stamp);
     }
     const { scheduler } = this.state.settings;
+    const pool = this.state.runners.get(runner)?.heartbeat.pool;
     this.state.port.toRunner(runner, "renew", {
       scheduler,
       owners: [...owners.values()],
@@ -117,8 +119,16 @@ export class Reconciler {
       stampMs,
       renew,
       kill,
-      demand: [],
+      demand: pool === undefined ? [] : this.state.demand.of(pool),
     });
+  }
+
+  /** Tells runners what waits here, where slots that others do not need may be had. */
+  ask(): void {
+    for (const entry of this.dispatcher.unserved()) {
+      entry.toldAtMs = this.state.port.nowMs();
+      this.order(entry.heartbeat.runner, entry.heartbeat.incarnation, 0, [], []);
+    }
   }
 
   /** The number may be used again only if its runner says that it never did and never will start this very copy. */
@@ -126,13 +136,12 @@ export class Reconciler {
     const { handing, runner, stampMs, neverStarted } = message;
     const part = this.state.owned.get(handing.partition);
     const run = part?.runs.get(handing.runId);
-    const entry = this.state.runners.get(runner);
-    if (entry) entry.full = true;
-    if (!part || !run || run.phase !== "RUNNING" || run.assignment !== handing.assignment) return;
+    if (!part || !run || run.phase !== "RUNNING" || run.assignment !== handing.assignment)
+      return this.state.runners.refused(message);
     if (run.runner !== runner || run.started || !neverStarted || stampMs !== run.stampMs) return;
     this.state.runners.vacate(run, false);
+    this.state.runners.refused(message);
     run.fresh = true;
-    run.notBeforeMs = this.state.port.nowMs() + this.state.timing.refusedPauseMs;
     this.state.move(part, run, "PENDING");
   }
 
@@ -146,20 +155,16 @@ export class Reconciler {
         if (mayDeclare && this.isSilent(part, run, nowMs)) state.giveUp(part, run);
       }
       part.sweep(nowMs);
+      for (const queue of part.workflows.values()) state.wake(queue, part);
     }
     state.runners.forgetSilent(nowMs);
+    state.handovers.sweep(nowMs);
     state.dispatchDue = true;
   }
 
   private isSilent(part: PartitionState, run: OwnedRun, nowMs: number): boolean {
-    const { waitMs, limitedWaitMs } = this.state.timing;
-    const wait = isLimited(run) ? limitedWaitMs : waitMs;
-    if (run.phase === "RUNNING") return nowMs - run.heardAtMs > wait;
-    return run.phase === "DOUBT" && nowMs - part.sinceMs > wait;
+    const { waitMs, limitedWaitMs, doubtMs } = this.state.timing;
+    if (run.phase === "RUNNING") return nowMs - run.heardAtMs > (isLimited(run) ? limitedWaitMs : waitMs);
+    return run.phase === "DOUBT" && nowMs - part.sinceMs > (isLimited(run) ? limitedWaitMs : doubtMs);
   }
-}
-
-/** Key of an assignment in a workflow's lingering places. */
-export function lingerKey({ runId, assignment }: Handing): string {
-  return `${runId}/${assignment}`;
 }

@@ -91,6 +91,10 @@ export type Change = AcceptChange | UpdateChange | EndChange | DeliveredChange;
 export interface OutboxMessage {
   /** Derives from what it is about, so that it is the same whoever makes it. */
   readonly id: string;
+  /** Whom it is for; messages for the same one arrive in their order. */
+  readonly target: string;
+  /** Order among the messages of a partition; given when the change that sends it is queued for its commit. */
+  readonly sequence: number;
   /** Of the sender. */
   readonly partition: number;
   /** The run that sends it. */
@@ -166,7 +170,7 @@ export interface LoadedPartition {
   readonly queues: readonly LoadedQueue[];
   /** When the first of its paused runs wakes, ms since 1970; null without any. */
   readonly nextWakeMs: number | null;
-  readonly outbox: OutboxPage;
+  readonly outbox: OutboxTargets;
 }
 
 /** The parked runs of one workflow, as a new owner finds them. */
@@ -184,9 +188,16 @@ export interface QueuePage {
   readonly next: QueueKey | undefined;
 }
 
-/** Messages that are not acknowledged yet, oldest first. */
+/** Messages for one target that are not acknowledged yet, oldest first. */
 export interface OutboxPage {
   readonly messages: readonly OutboxMessage[];
+  /** True when there are more. */
+  readonly more: boolean;
+}
+
+/** Whom a partition has messages for, in the order of their names. */
+export interface OutboxTargets {
+  readonly names: readonly string[];
   /** True when there are more. */
   readonly more: boolean;
 }

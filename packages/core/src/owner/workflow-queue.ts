@@ -30,6 +30,7 @@ export class WorkflowQueue {
   /** Most live assignments, as the run says that was accepted last; 0 means no limit. */
   concurrencyLimit = 0;
   queueLimit = QUEUE_LIMIT_DEFAULT;
+  pool = "";
   /** Runs in memory that are being accepted or wait. */
   held = 0;
   /** Waiting runs that are parked. */
@@ -70,6 +71,7 @@ export class WorkflowQueue {
     if (sequence < this.newest) return;
     this.newest = sequence;
     this.concurrencyLimit = spec.concurrencyLimit;
+    this.pool = spec.pool;
     this.queueLimit = spec.queueLimit || QUEUE_LIMIT_DEFAULT;
   }
 

@@ -50,6 +50,15 @@ export class Requests<Message, Outcome> {
     request?.done(outcome);
   }
 
+  /** Sends those again at once that are meant. */
+  resend(nowMs: number, isMeant: (message: Message) => boolean): void {
+    for (const request of [...this.entries.values()]) {
+      if (!isMeant(request.message)) continue;
+      request.resendAtMs = nowMs + this.resendMs;
+      this.send(request.message);
+    }
+  }
+
   onTick(nowMs: number): void {
     for (const [key, request] of [...this.entries]) {
       if (nowMs >= request.deadlineMs) {

@@ -12,6 +12,7 @@ import type {
   Cancelled,
   Ended,
   Owner,
+  OwnersMoved,
   Reassigned,
   Release,
   Resume,
@@ -288,6 +289,15 @@ export class Waiting {
     if (this.size < this.settings.entriesMax) return;
     const message = `${this.size} requests are waiting at this gateway, its limit; try again`;
     throw new PlatformError("ResourceExhausted", "GATEWAY_BUSY", message);
+  }
+
+  /** Partitions have a new owner, which knows nothing of what was sent to the one before: it is sent again at once. */
+  onOwnersMoved({ owners }: OwnersMoved): void {
+    const moved = new Set(owners.filter((owner) => this.admit(owner)).map(({ partition }) => partition));
+    const isMeant = ({ partition }: { readonly partition: number }) => moved.has(partition);
+    for (const entry of [...this.entries.values()]) if (entry.submit && isMeant(entry.submit)) this.send(entry);
+    this.cancels.resend(this.port.nowMs(), isMeant);
+    this.resumes.resend(this.port.nowMs(), isMeant);
   }
 
   private send(entry: Entry): void {

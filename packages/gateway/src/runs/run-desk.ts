@@ -87,6 +87,7 @@ export class RunDesk {
     const { channels, gateway, mac, log } = this.#options;
     const waiting = this.#waiting;
     this.#subscriptions = [
+      channels.ownersMoved().listen((message) => waiting.onOwnersMoved(message)),
       channels.accepted(gateway).listen((message) => waiting.onAccepted(wire.acceptedFromWire(message))),
       channels.release(gateway).listen((message) => waiting.onRelease(wire.releaseFromWire(message))),
       channels.ended(gateway).listen((message) => waiting.onEnded(wire.endedFromWire(message))),

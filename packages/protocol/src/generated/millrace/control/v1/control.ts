@@ -440,6 +440,37 @@ export interface OwnersMoved {
   owners: Owner[];
 }
 
+/**
+ * Scheduler to every scheduler: it has let these partitions go, in good order. Who takes them next need not wait to learn
+ * which of their runs have a runner.
+ */
+export interface PartitionsReleased {
+  /** The partitions. */
+  releases: PartitionRelease[];
+}
+
+/** A partition as its owner has left it. */
+export interface PartitionRelease {
+  /** Who has owned it, and under which epoch: the word counts for the epoch after it only. */
+  owner:
+    | Owner
+    | undefined;
+  /** Runs that may have a runner; no others have one. */
+  runIds: string[];
+  /** Places in concurrency limits whose environments may still live. */
+  places: LimitPlace[];
+  /** True when those are all: false when the owner itself had not been there for long enough to know. */
+  knowsPlaces: boolean;
+}
+
+/** A place in a workflow's concurrency limit. */
+export interface LimitPlace {
+  /** The workflow. */
+  workflowId: string;
+  /** Which handing holds it. */
+  handing: Handing | undefined;
+}
+
 /** Gateway to a runner (request): take no further runs, and end when those held are over or handed back. */
 export interface DrainRunnerRequest {
   /** Incarnation that is meant; a runner that was started since goes on. */
@@ -2353,6 +2384,188 @@ export const OwnersMoved: MessageFns<OwnersMoved> = {
             }
 
             message.owners.push(Owner.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePartitionsReleased(): PartitionsReleased {
+  return { releases: [] };
+}
+
+export const PartitionsReleased: MessageFns<PartitionsReleased> = {
+  encode(message: PartitionsReleased, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.releases) {
+      PartitionRelease.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PartitionsReleased {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartitionsReleased();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.releases.push(PartitionRelease.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePartitionRelease(): PartitionRelease {
+  return { owner: undefined, runIds: [], places: [], knowsPlaces: false };
+}
+
+export const PartitionRelease: MessageFns<PartitionRelease> = {
+  encode(message: PartitionRelease, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      Owner.encode(message.owner, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.runIds) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.places) {
+      LimitPlace.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.knowsPlaces !== false) {
+      writer.uint32(32).bool(message.knowsPlaces);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PartitionRelease {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePartitionRelease();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = Owner.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.runIds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.places.push(LimitPlace.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.knowsPlaces = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLimitPlace(): LimitPlace {
+  return { workflowId: "", handing: undefined };
+}
+
+export const LimitPlace: MessageFns<LimitPlace> = {
+  encode(message: LimitPlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.workflowId !== "") {
+      writer.uint32(10).string(message.workflowId);
+    }
+    if (message.handing !== undefined) {
+      Handing.encode(message.handing, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LimitPlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimitPlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.workflowId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.handing = Handing.decode(reader, reader.uint32());
             continue;
           }
         }
