@@ -992,6 +992,17 @@ export interface IssueCredentialResponse {
   error: ControlError | undefined;
 }
 
+/**
+ * Gateway or scheduler to all gateways and schedulers: which server of the database is the primary, as far as the sender
+ * knows. Sent when it has found a newer one, and at intervals; whoever knows a newer one says so in turn.
+ */
+export interface PrimaryFound {
+  /** Raised by every promotion. */
+  generation: number;
+  /** Tells two servers apart that were promoted from the same one. */
+  id: string;
+}
+
 function createBaseRunSpec(): RunSpec {
   return {
     projectId: "",
@@ -5741,6 +5752,63 @@ export const IssueCredentialResponse: MessageFns<IssueCredentialResponse> = {
             }
 
             message.error = ControlError.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePrimaryFound(): PrimaryFound {
+  return { generation: 0, id: "" };
+}
+
+export const PrimaryFound: MessageFns<PrimaryFound> = {
+  encode(message: PrimaryFound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generation !== 0) {
+      writer.uint32(8).uint64(message.generation);
+    }
+    if (message.id !== "") {
+      writer.uint32(18).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PrimaryFound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePrimaryFound();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.generation = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.id = reader.string();
             continue;
           }
         }
