@@ -8,6 +8,7 @@ import {
   apiKeyApi,
   dataStoreApi,
   deadLetterApi,
+  draftApi,
   fileApi,
   historyApi,
   houseApi,
@@ -16,6 +17,7 @@ import {
   sessionApi,
   userApi,
   variableApi,
+  versionApi,
   workflowApi,
 } from "@millrace/protocol";
 import { createGrpcServer, implement, type GrpcServer, type ServiceBinding } from "@millrace/rpc";
@@ -56,6 +58,7 @@ import { LinkDoor } from "./links/link-door.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
+import { draftCalls, openDraftRoom } from "./drafts/draft-room.ts";
 import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
@@ -278,6 +281,7 @@ class Gateway {
       this.#files.calls,
       linkCalls({ mac, publicUrl: this.#publicUrl, partitionCount }),
       triggerCalls(this.#cache),
+      draftCalls(store, this.#payloads),
       this.#mail.calls,
     ];
   }
@@ -373,9 +377,21 @@ class Gateway {
 
   /** What the API offers, over gRPC and over HTTP. */
   #createBindings(): ServiceBinding<ApiCaller>[] {
+    const check = new SourceCheck(this.#channels, this.#runners);
+    const deployer = this.#deployer(check);
+    const logs = this.#runLogs();
+    const workflows = this.#workflowService(deployer);
+    const drafts = openDraftRoom({
+      ...this.#parts,
+      ...{ deployer, check, logs, versions: this.#versions, desk: this.#desk, gate: this.#gate },
+      ...{ payloads: this.#payloads, origin: this.#origin() },
+      toWorkflow: (deployed) => workflows.toDeployed(deployed),
+    });
     return [
-      implement(workflowApi.WorkflowServiceService, this.#workflowService()),
-      implement(runApi.RunServiceService, this.#runService()),
+      implement(workflowApi.WorkflowServiceService, workflows),
+      implement(draftApi.DraftServiceService, drafts.drafts),
+      implement(versionApi.VersionServiceService, drafts.versions),
+      implement(runApi.RunServiceService, this.#runService(logs)),
       implement(deadLetterApi.DeadLetterServiceService, this.#deadLetterService()),
       implement(historyApi.HistoryServiceService, this.#historyService()),
       implement(variableApi.VariableServiceService, this.#variableService()),
@@ -402,29 +418,35 @@ class Gateway {
     });
   }
 
-  #workflowService(): WorkflowService {
+  #workflowService(deployer: Deployer): WorkflowService {
     return new WorkflowService({
       workflows: this.#parts.store.workflows,
       versions: this.#versions,
-      deployer: this.#deployer(),
+      deployer,
       publish: (generation) => this.#sync.publish(generation),
       publicUrl: this.#publicUrl,
     });
   }
 
-  #deployer(): Deployer {
+  #deployer(check: SourceCheck): Deployer {
     return new Deployer({
       workflows: this.#parts.store.workflows,
       versions: this.#versions,
-      check: new SourceCheck(this.#channels, this.#runners),
+      check,
       packages: new PackagePreparation(this.#channels, this.#runners),
       packageUrlsAllowed: this.#parts.settings.packageUrls === "allowed",
       publish: (generation) => this.#sync.publish(generation),
     });
   }
 
-  #runService(): RunService {
-    const { store, bus, settings, partitionCount } = this.#parts;
+  #runLogs(): RunLogs {
+    const { store, bus, partitionCount } = this.#parts;
+    const stream = openLogStream(bus, this.#mac);
+    return new RunLogs({ runs: store.runs, logs: store.logs, stream, cache: this.#cache, partitionCount });
+  }
+
+  #runService(logs: RunLogs): RunService {
+    const { store, settings } = this.#parts;
     const cache = this.#cache;
     const gate = this.#gate;
     return new RunService({
@@ -433,13 +455,7 @@ class Gateway {
       versions: this.#versions,
       desk: this.#desk,
       starter: this.#runStarter(),
-      logs: new RunLogs({
-        runs: store.runs,
-        logs: store.logs,
-        stream: openLogStream(bus, this.#mac),
-        cache,
-        partitionCount,
-      }),
+      logs,
       ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
       gate,
       values: new RunValues(this.#payloads),

@@ -89,6 +89,17 @@ export type { BackupManifest, RowCounts } from "./backup/backup-format.ts";
 export { checkBackup, restore, type Restored, type RestoreOptions } from "./backup/restore.ts";
 export { migrate, type MigrateOptions, type MigrateOutcome, type MigrationPhase } from "./migrate.ts";
 export { sessionName, type HouseSession } from "./sessions.ts";
+export type {
+  DraftBody,
+  DraftChange,
+  DraftRecord,
+  DraftRevisionRecord,
+  Drafts,
+  DraftStepBody,
+  DraftTestRecord,
+  GivenResult,
+  TestVersion,
+} from "./drafts/draft-records.ts";
 export { hashPassword, isPassword } from "./people/password-hash.ts";
 export type {
   NewSession,

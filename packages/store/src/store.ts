@@ -24,6 +24,8 @@ import { createHousekeeping } from "./housekeeping/housekeeping.ts";
 import { checkSchema } from "./schema-check.ts";
 import { createPartitions } from "./partitions.ts";
 import type { Housekeeping, Partitions } from "./ports.ts";
+import type { Drafts } from "./drafts/draft-records.ts";
+import { createDrafts } from "./drafts/drafts.ts";
 import type { Sessions, Users } from "./people/people-records.ts";
 import { createSessions } from "./people/sessions.ts";
 import { createUsers } from "./people/users.ts";
@@ -55,6 +57,7 @@ export interface Store {
   readonly projects: Projects;
   readonly apiKeys: ApiKeys;
   readonly users: Users;
+  readonly drafts: Drafts;
   readonly sessions: Sessions;
   readonly workflows: Workflows;
   readonly variables: Variables;
@@ -102,6 +105,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     projects: createProjects(database),
     apiKeys: createApiKeys(database),
     users: createUsers(database),
+    drafts: createDrafts(database),
     sessions: createSessions(database),
     workflows: createWorkflows(database),
     variables: createVariables(database, vault),

@@ -3,6 +3,7 @@ import type { EndState } from "@millrace/core";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 import type { AccountField, AccountKind, AccountState } from "./accounts/account-records.ts";
 import type { VersionPackages, VersionSpec } from "./definitions/workflow-records.ts";
+import type { DraftBody } from "./drafts/draft-records.ts";
 import type { StepRow } from "./runs/step-detail.ts";
 
 type GeneratedTime = ColumnType<number, Date | undefined, Date>;
@@ -82,7 +83,26 @@ interface VersionTable {
   python_minor: string;
   history_days: Generated<number | null>;
   history_runs: Generated<number | null>;
+  test_hash: Generated<string | null>;
   create_time: GeneratedTime;
+}
+
+interface DraftTable {
+  id: GeneratedId;
+  workflow_id: string;
+  revision: Generated<number>;
+  body: Json<DraftBody>;
+  base_version_id: string | null;
+  author: string;
+  update_time: GeneratedTime;
+}
+
+interface DraftRevisionTable {
+  draft_id: string;
+  revision: number;
+  body: Json<DraftBody>;
+  author: string;
+  create_time: ColumnType<number, Date, Date>;
 }
 
 interface TriggerTable {
@@ -191,6 +211,8 @@ export interface Tables {
   sessions: SessionTable;
   workflows: WorkflowTable;
   versions: VersionTable;
+  drafts: DraftTable;
+  draft_revisions: DraftRevisionTable;
   triggers: TriggerTable;
   variables: VariableTable;
   apps: AppTable;

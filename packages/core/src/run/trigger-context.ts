@@ -22,10 +22,21 @@ export interface ContextFacts {
   /** The run that this one replays. */
   readonly replayOf?: string | undefined;
   readonly parent?: ParentRun | undefined;
+  /** True for a test of a draft: pauses then only say what they would do. */
+  readonly test?: boolean;
 }
 
 /** `pd.steps["trigger"]["context"]` as a JSON object. */
-export function encodeContext({ runId, traceId, timeMs, spec, workflowName, replayOf, parent }: ContextFacts): string {
+export function encodeContext({
+  runId,
+  traceId,
+  timeMs,
+  spec,
+  workflowName,
+  replayOf,
+  parent,
+  test,
+}: ContextFacts): string {
   return JSON.stringify({
     id: runId,
     trace_id: traceId,
@@ -36,6 +47,7 @@ export function encodeContext({ runId, traceId, timeMs, spec, workflowName, repl
     replay: replayOf !== undefined,
     ...(replayOf === undefined ? {} : { replay_of: replayOf }),
     ...(parent === undefined ? {} : { parent }),
+    ...(test === true && { test }),
   });
 }
 

@@ -78,6 +78,10 @@ export class RunStarter {
 
   /** Starts a run with the event and the version of an earlier one. */
   replay(original: RunRecord, { requestId, waitMs, runId }: ReplayRequest, context: ApiContext): Promise<StartedRun> {
+    if (original.input.triggerKind === "test") {
+      const message = "a test of a draft is no run to replay; test the draft again with this run's event";
+      throw new PlatformError("FailedPrecondition", "RUN_IS_TEST", message);
+    }
     const workflow = this.#enabledWorkflow(context.principal.projectId, original.workflowId);
     const { request } = parseContext(original.input.contextJson);
     const start: ApiStart = {

@@ -71,7 +71,7 @@ export class WorkflowService {
     const deploying = this.#deploy(request, context);
     for (;;) {
       const next = await deploying.next();
-      if (next.done === true) return this.#toDeployed(next.value);
+      if (next.done === true) return this.toDeployed(next.value);
     }
   }
 
@@ -88,7 +88,7 @@ export class WorkflowService {
         continue;
       }
       const stage = workflowApi.DeployStage.DONE;
-      const workflow = this.#toDeployed(next.value);
+      const workflow = this.toDeployed(next.value);
       yield { stage, done: 0, total: 0, notes: [], packageChanges: next.value.changes, workflow };
       return;
     }
@@ -100,7 +100,8 @@ export class WorkflowService {
     return yield* this.#options.deployer.deploy(caller.projectId, before, deploy, request, signal);
   }
 
-  #toDeployed({ workflow, packages }: Deployed): workflowApi.Workflow {
+  /** A workflow as a deploy leaves it. */
+  toDeployed({ workflow, packages }: Deployed): workflowApi.Workflow {
     return this.#toWorkflow(workflow, true, packages?.lock);
   }
 

@@ -11,7 +11,7 @@ import type { VersionBody, VersionPackages, WorkflowRecord, Workflows } from "@m
 import { waitMsOf } from "../api/durations.ts";
 import type { PackagePreparation, PackageWish, PreparedPackages } from "./package-preparation.ts";
 import { assertReadable, dropNotes, guessNotes, requirementKey, unresolvable } from "./package-reports.ts";
-import type { CheckedDeploy } from "./read-deploy.ts";
+import { readDeploy, type CheckedDeploy } from "./read-deploy.ts";
 import type { SourceCheck } from "./source-check.ts";
 
 const CHECK = { fallbackMs: 10_000, maxMs: 60_000 };
@@ -28,7 +28,7 @@ export interface DeployerOptions {
 }
 
 /** What is known of a deploy before it looks at packages. */
-interface Subject {
+export interface DeploySubject {
   readonly deploy: CheckedDeploy;
   readonly request: workflowApi.DeployWorkflowRequest;
   readonly before: VersionPackages | null;
@@ -66,26 +66,49 @@ export class Deployer {
     request: workflowApi.DeployWorkflowRequest,
     signal: AbortSignal,
   ): AsyncGenerator<DeployNews, Deployed> {
-    const { DeployStage } = workflowApi;
-    yield news(DeployStage.CHECKING);
+    const before = await this.#packagesOf(target);
+    const packages = yield* this.prepare({ deploy, request, before, signal });
+    yield news(workflowApi.DeployStage.PUBLISHING);
+    const workflow = await this.#freeze(projectId, target, deploy, packages);
+    return { workflow, packages, changes: packageChanges(before?.lock ?? "", packages?.lock ?? "") };
+  }
+
+  /**
+   * Checks the code and gets the packages ready: all that a version needs before it is frozen.
+   *
+   * @param files those whose mistakes matter; default: all
+   */
+  async *prepare(
+    subject: DeploySubject,
+    files?: ReadonlySet<string>,
+  ): AsyncGenerator<DeployNews, VersionPackages | null> {
+    const { deploy, request, signal } = subject;
+    yield news(workflowApi.DeployStage.CHECKING);
     const found = await this.#options.check.examine(
       { steps: deploy.steps, modules: deploy.modules },
       waitMsOf(request.checkTimeout, CHECK),
+      files,
     );
-    const plan = planOf(deploy.definition, found, this.#options.packageUrlsAllowed);
-    const before = await this.#packagesOf(target);
-    const packages = yield* this.#packages({ deploy, request, before, signal }, plan);
+    const packages = yield* this.#packages(subject, planOf(deploy.definition, found, this.#options.packageUrlsAllowed));
     if (signal.aborted) throw coerceError(signal.reason);
-    yield news(DeployStage.PUBLISHING);
-    const workflow = await this.#freeze(projectId, target, deploy, packages);
-    return { workflow, packages, changes: packageChanges(before?.lock ?? "", packages?.lock ?? "") };
+    return packages;
+  }
+
+  /** Makes an earlier version live again, as a new one: nothing is checked or resolved anew. */
+  async restore(projectId: string, target: WorkflowRecord, body: VersionBody): Promise<WorkflowRecord> {
+    const { definition, sources, modules } = body;
+    const deploy = readDeploy({
+      ...{ name: "", definitionJson: JSON.stringify(definition), sources: { ...sources }, modules: { ...modules } },
+      ...{ checkTimeout: undefined, upgradePackages: false, packageTimeout: undefined },
+    });
+    return this.#freeze(projectId, target, deploy, body.packages);
   }
 
   async #packagesOf(target: WorkflowRecord | undefined): Promise<VersionPackages | null> {
     return target?.version ? (await this.#options.versions.get(target.version.id)).packages : null;
   }
 
-  async *#packages(subject: Subject, plan: PackagePlan): AsyncGenerator<DeployNews, VersionPackages | null> {
+  async *#packages(subject: DeploySubject, plan: PackagePlan): AsyncGenerator<DeployNews, VersionPackages | null> {
     if (plan.requirements.length === 0) return null;
     const { before, request } = subject;
     const requirements = plan.requirements.map(requirementKey);
@@ -101,7 +124,10 @@ export class Deployer {
   }
 
   /** The lock of the version before, as it stands; undefined when the pool has another Python by now. */
-  async *#reuse(subject: Subject, before: VersionPackages): AsyncGenerator<DeployNews, PreparedPackages | undefined> {
+  async *#reuse(
+    subject: DeploySubject,
+    before: VersionPackages,
+  ): AsyncGenerator<DeployNews, PreparedPackages | undefined> {
     const { lock, pythonMinor } = before;
     try {
       return yield* this.#prepare(subject, { requirements: [], lock, pythonMinor, preferredLock: "" });
@@ -111,7 +137,7 @@ export class Deployer {
     }
   }
 
-  async *#resolve(subject: Subject, plan: PackagePlan): AsyncGenerator<DeployNews, PreparedPackages> {
+  async *#resolve(subject: DeploySubject, plan: PackagePlan): AsyncGenerator<DeployNews, PreparedPackages> {
     const { before, deploy, request } = subject;
     const requirements = plan.requirements.map(({ requirement, importName, optional, guessed, examine }) => ({
       requirement,
@@ -130,7 +156,7 @@ export class Deployer {
   }
 
   async *#prepare(
-    { deploy, request, signal }: Subject,
+    { deploy, request, signal }: DeploySubject,
     wish: Pick<PackageWish, "requirements" | "lock" | "pythonMinor" | "preferredLock">,
   ): AsyncGenerator<DeployNews, PreparedPackages> {
     const timeoutMs = waitMsOf(request.packageTimeout, PACKAGES);
@@ -182,7 +208,8 @@ export class Deployer {
   }
 }
 
-function planOf(
+/** Which packages the code and the definition of a deploy want. */
+export function planOf(
   definition: WorkflowDefinition,
   found: control.CheckSourcesResponse,
   urlsAllowed: boolean,

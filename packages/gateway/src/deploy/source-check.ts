@@ -20,18 +20,23 @@ export class SourceCheck {
   }
 
   /**
-   * What the sources import, when every one of them compiles.
+   * What the sources import, when every one of them compiles, or those of the files that are named.
    *
    * @throws PlatformError `SOURCE_INVALID` with every problem; `NO_RUNNER` and `CHECK_FAILED` when that lasts all the time
    */
-  async examine(request: control.CheckSourcesRequest, timeoutMs: number): Promise<control.CheckSourcesResponse> {
-    const found = await this.#ask(request, timeoutMs);
-    if (found.problems.length > 0) throw sourceInvalid(found.problems);
+  async examine(
+    request: control.CheckSourcesRequest,
+    timeoutMs: number,
+    files?: ReadonlySet<string>,
+  ): Promise<control.CheckSourcesResponse> {
+    const found = await this.look(request, timeoutMs);
+    const problems = found.problems.filter(({ fileName }) => files === undefined || files.has(fileName));
+    if (problems.length > 0) throw sourceInvalid(problems);
     return found;
   }
 
-  /** A house that has just started may not have its runner yet, so nobody being there is asked again for a while. */
-  async #ask(request: control.CheckSourcesRequest, timeoutMs: number): Promise<control.CheckSourcesResponse> {
+  /** What the sources import and what is wrong with them. A house that has just started may not have its runner yet, so nobody being there is asked again for a while. */
+  async look(request: control.CheckSourcesRequest, timeoutMs: number): Promise<control.CheckSourcesResponse> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const leftMs = deadline - performance.now();

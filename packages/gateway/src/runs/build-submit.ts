@@ -13,7 +13,9 @@ export interface RunStart {
   readonly fallsBackToBody: boolean;
   /** JSON text for the context's `request`; undefined for none. */
   readonly requestJson?: string | undefined;
-  readonly triggerKind: "http" | "api" | "replay";
+  readonly triggerKind: "http" | "api" | "replay" | "test";
+  /** The workflow that the run's own code is told of, where the spec has another one's id. */
+  readonly shownWorkflowId?: string | undefined;
   /** The run that this one replays; undefined for none. */
   readonly replayOf?: string | undefined;
   readonly idempotencyKey: string;
@@ -60,6 +62,7 @@ export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number
 
 /** `pd.steps["trigger"]["context"]` as JSON text; the request goes in as text so that nothing in it changes. */
 function contextJson(start: RunStart, runId: string, timeMs: number): string {
-  const context = encodeContext({ ...start, runId, timeMs });
+  const spec = start.shownWorkflowId === undefined ? start.spec : { ...start.spec, workflowId: start.shownWorkflowId };
+  const context = encodeContext({ ...start, spec, runId, timeMs, test: start.triggerKind === "test" });
   return start.requestJson === undefined ? context : `${context.slice(0, -1)},"request":${start.requestJson}}`;
 }

@@ -131,6 +131,10 @@ export interface Workflows {
   delete(projectId: string, workflowId: string): Promise<number>;
   /** A version with its sources, also of a deleted workflow. `VERSION_NOT_FOUND`. */
   getVersion(versionId: string): Promise<VersionBody>;
+  /** Of a workflow, newest first. */
+  listVersions(workflowId: string, page?: PageRequest): Promise<Page<VersionRecord>>;
+  /** `VERSION_NOT_FOUND`. */
+  getVersionByNumber(workflowId: string, number: number): Promise<VersionBody>;
   /** What has changed after a generation; 0 for everything. */
   loadDefinitions(sinceGeneration: number): Promise<DefinitionsChange>;
   /** The generation of the newest change. */

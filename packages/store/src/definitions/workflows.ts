@@ -12,6 +12,7 @@ import type {
   Page,
   PageRequest,
   VersionBody,
+  VersionRecord,
   WorkflowChange,
   WorkflowRecord,
   Workflows,
@@ -28,6 +29,8 @@ export function createWorkflows(database: Database): Workflows {
     setEnabled: (projectId, workflowId, enabled) => setEnabled(database, projectId, workflowId, enabled),
     delete: (projectId, workflowId) => deleteWorkflow(database, projectId, workflowId),
     getVersion: (versionId) => getVersion(database, versionId),
+    listVersions: (workflowId, page = {}) => listVersions(database, workflowId, page),
+    getVersionByNumber: (workflowId, number) => getVersionByNumber(database, workflowId, number),
     loadDefinitions: (sinceGeneration) => loadDefinitions(database, sinceGeneration),
     getGeneration: () => getGeneration(database),
   };
@@ -122,7 +125,7 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
           .where("workflow_id", "=", deploy.workflowId)
           .select([
             sql<string>`${deploy.workflowId}::uuid`.as("workflow_id"),
-            sql<number>`COALESCE(max(number), 0) + 1`.as("number"),
+            sql<number>`GREATEST(COALESCE(max(number), 0), 0) + 1`.as("number"),
             sql<never>`${JSON.stringify(deploy.definition)}::json`.as("definition"),
             sql<never>`${JSON.stringify(deploy.sources)}::json`.as("sources"),
             sql<string>`${JSON.stringify(deploy.modules)}::json`.as("modules"),
@@ -194,6 +197,40 @@ function getVersion(database: Database, versionId: string): Promise<VersionBody>
     const { workflow_name, sources, modules, packages } = row;
     return { ...toVersionRecord(row), workflowName: workflow_name, sources, modules, packages };
   });
+}
+
+/** Newest first; versions of tests have numbers below zero. */
+function listVersions(database: Database, workflowId: string, page: PageRequest): Promise<Page<VersionRecord>> {
+  const size = pageSizeOf(page);
+  const before = parsePageToken(page, (key) => /^\d{1,9}$/.test(key));
+  return database.read(async (kysely) => {
+    const rows = await kysely
+      .selectFrom("versions as v")
+      .innerJoin("workflows as w", "w.id", "v.workflow_id")
+      .select(["w.project_id", "v.workflow_id", "v.id as version_id", "v.number", "v.definition", "v.spec"])
+      .select("v.create_time as version_create_time")
+      .where("v.workflow_id", "=", workflowId)
+      .where("v.number", ">", 0)
+      .$if(before !== undefined, (query) => query.where("v.number", "<", Number(before)))
+      .orderBy("v.number", "desc")
+      .limit(size + 1)
+      .execute();
+    return toPage(rows.map(toVersionRecord), size, ({ number }) => String(number));
+  });
+}
+
+async function getVersionByNumber(database: Database, workflowId: string, number: number): Promise<VersionBody> {
+  const row = await database.read((kysely) =>
+    kysely
+      .selectFrom("versions")
+      .select("id")
+      .where("workflow_id", "=", workflowId)
+      .where("number", "=", number)
+      .where("number", ">", 0)
+      .executeTakeFirst(),
+  );
+  if (row !== undefined) return getVersion(database, row.id);
+  throw new PlatformError("NotFound", "VERSION_NOT_FOUND", `There is no version ${number}`);
 }
 
 async function getGeneration(database: Database): Promise<number> {

@@ -1,10 +1,10 @@
-/** What keeps an object: a run (its payloads), what a run had in `/tmp`, a long-term file, an upload. */
-export type ObjectOwnerKind = "run" | "tmp" | "file" | "upload";
+/** What keeps an object: a run (its payloads), what a run had in `/tmp`, a long-term file, an upload, tests of a draft (`/tmp`). */
+export type ObjectOwnerKind = "run" | "tmp" | "file" | "upload" | "test";
 
 /** Who keeps an object. What a run keeps is given up with the run's history, what its `/tmp` was with its end. */
 export interface ObjectOwner {
   readonly kind: ObjectOwnerKind;
-  /** Id of the run, the file or the upload. */
+  /** Id of the run, the file, the upload or the draft. */
   readonly id: string;
 }
 
@@ -62,6 +62,8 @@ export interface Objects {
   read(id: string, range?: ByteRange): AsyncIterable<Buffer>;
   /** True when this owner retains the object: what it may read without knowing more. */
   isRetained(owner: ObjectOwner, id: string): Promise<boolean>;
+  /** The object that an owner of one retained last; undefined for none. */
+  findRetained(owner: ObjectOwner): Promise<string | undefined>;
   /** Retains objects of a project for one more owner; all or nothing. Throws `OBJECT_NOT_FOUND`. */
   retain(projectId: string, owner: ObjectOwner, ids: readonly string[]): Promise<void>;
   /** An owner gives up these objects, or all that it has. */

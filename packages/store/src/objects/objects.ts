@@ -27,6 +27,13 @@ export function createObjects(database: Database, storage: StorageGuard): Object
     get: (projectId, id) => getObject(database, projectId, id),
     read: (id, range) => readObject(database, id, range),
     isRetained: (owner, id) => isRetained(database, owner, id),
+    findRetained: async ({ kind, id }) => {
+      const [row] = await database.query<{ object_id: string }>(
+        "SELECT object_id FROM object_retainers WHERE kind = $1 AND owner_id = $2 ORDER BY retain_time DESC LIMIT 1",
+        [kind, id],
+      );
+      return row?.object_id;
+    },
     retain: (projectId, owner, ids) => retainObjects(database, projectId, owner, ids),
     release: (owner, ids) => releaseObjects(database, owner, ids),
   };

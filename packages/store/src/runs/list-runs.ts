@@ -124,14 +124,14 @@ async function runsOfKey(kysely: Kysely<Tables>, { projectId, workflowId }: RunF
 
 /** Unfinished runs have neither an end nor a reason for it. */
 async function searchHot(kysely: Kysely<Tables>, filter: RunFilter, common: Common): Promise<Found[]> {
-  const { projectId, workflowId, text, durationMinMs, durationMaxMs, deadLetters } = filter;
+  const { workflowId, text, durationMinMs, durationMaxMs, deadLetters } = filter;
   const states = filter.states?.filter((state) => !isEndState(state));
   const ended =
     text !== undefined || durationMinMs !== undefined || durationMaxMs !== undefined || deadLetters === true;
   if (ended || states?.length === 0) return [];
   const conditions = [...common.residual];
   if (states !== undefined && states.length < HOT_STATES.length) conditions.push(stateIs(states));
-  if (workflowId === undefined) conditions.push(sql<SqlBool>`project_id = ${projectId}`);
+  if (workflowId === undefined) conditions.push(ofProject(filter));
   else conditions.push(sql<SqlBool>`workflow_id = ${workflowId}`);
   const wanted = { ...common, indexed: allOf([]), residual: allOf(conditions) };
   const place = workflowId === undefined ? undefined : await placeOf(kysely, workflowId);
@@ -150,7 +150,7 @@ async function searchEnded(kysely: Kysely<Tables>, filter: RunFilter, common: Co
   if (states?.length === 0) return [];
   const of =
     filter.workflowId === undefined
-      ? sql<SqlBool>`project_id = ${filter.projectId}`
+      ? ofProject(filter)
       : sql<SqlBool>`workflow_id = ${filter.workflowId}`;
   const residual = [...common.residual, ...endResidual(filter)];
   const run = (indexed: Expression<SqlBool>, conditions: readonly Expression<SqlBool>[]) =>
@@ -165,6 +165,12 @@ async function searchEnded(kysely: Kysely<Tables>, filter: RunFilter, common: Co
   // The state stands in the text: a plan may be made without the values, and then only this leads to the index.
   for (const state of states) found.push(await run(allOf([of, sql<SqlBool>`state = ${sql.lit(state)}`]), residual));
   return found;
+}
+
+/** Tests of drafts are shown to whoever asks for them; a workflow's own list has none. They are few: no index is missed. */
+function ofProject({ projectId, triggerKind }: RunFilter): Expression<SqlBool> {
+  if (triggerKind !== undefined) return sql<SqlBool>`project_id = ${projectId}`;
+  return sql<SqlBool>`project_id = ${projectId} AND trigger_kind <> 'test'`;
 }
 
 function stateIs(states: readonly RunState[]): Expression<SqlBool> {

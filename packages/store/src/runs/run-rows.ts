@@ -41,11 +41,11 @@ export interface RunRow {
  * Rows of both tables, newest first. Ids are UUIDv7, so their order is the order of creation, in the hot table and over the
  * days of history alike, and the primary keys and the indexes by workflow and project give it without a sort. A statement
  * sees one moment, so a run that moves to history meanwhile is in exactly one of the two. Paused runs have indexes of their
- * own.
+ * own. Runs that test a draft name the draft where others name their workflow, which their version tells.
  */
 export async function readRunRows(kysely: Kysely<Tables>, condition: RunCondition, limit: number): Promise<RunRow[]> {
   const { rows } = await sql<RunRow>`
-    SELECT r.*, w.name AS workflow_name, v.number AS version_number
+    SELECT r.*, v.workflow_id, w.name AS workflow_name, v.number AS version_number
     FROM (
       (SELECT ${SHARED}, wake_time, NULL::timestamptz AS end_time, '' AS exit_reason
        FROM runs WHERE ${condition.hot} AND wake_time IS NULL ORDER BY id DESC LIMIT ${limit})
@@ -57,8 +57,8 @@ export async function readRunRows(kysely: Kysely<Tables>, condition: RunConditio
        FROM history_runs WHERE ${condition.history} ORDER BY id DESC LIMIT ${limit})
       ORDER BY id DESC LIMIT ${limit}
     ) r
-    JOIN workflows w ON w.id = r.workflow_id
     JOIN versions v ON v.id = r.version_id
+    JOIN workflows w ON w.id = v.workflow_id
     ORDER BY r.id DESC`.execute(kysely);
   return rows;
 }

@@ -69,6 +69,8 @@ class CurrentRun:
             self.done.append((name, next(rest), next(rest) if returned else None))
         #: What the first step that runs here after a pause is told.
         self.turn: dict[str, Any] | None = header.get("turn")
+        #: True for a test of a draft: it is given results of earlier tests, keeps /tmp for later ones, and does not pause.
+        self.is_test = b'"test":true' in self.context_json
 
     def fill(self, steps: Steps) -> None:
         """Makes `pd.steps`, anew for each step: what one step changes in it is not seen by another, here or elsewhere."""
@@ -250,12 +252,20 @@ class Environment:
             pd = Pipedream(self._pd_steps, run.context(), PdInputs(step.inputs), run.shared, record)
             _current.set_pd(pd)
             self._calls.begin(pd.context["run"]["runs"])
+            if run.is_test:
+                from millrace_runtime import draft_tests
+
+                draft_tests.begin(run, self._pd_steps, record, self._tmp_of)
             sys.argv = [step.file_name]
             self._call(step, pd, record)
         except BaseException as error:
             # From here on the author's frames are gone; nothing of theirs can interrupt the report but a signal.
             return self._failure(error, step, record)
         finally:
+            if run.is_test:
+                from millrace_runtime import draft_tests
+
+                draft_tests.end(run, record, self._tmp_of)
             _current.set_pd(None)
             self._calls.end()
         return None

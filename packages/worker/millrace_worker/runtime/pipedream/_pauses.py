@@ -62,6 +62,10 @@ class Pause:
             return f"the run pauses here until it is resumed; at {until} it {then} (pd.flow.suspend)"
         return f"the run pauses here until {until} (pd.flow.delay)"
 
+    def would(self) -> str:
+        """What the log of a test says of it: there, it returns at once."""
+        return f"in a test this returns at once; deployed, {self.text()}"
+
 
 class Child:
     """A workflow that is started when the step has ended."""
@@ -134,6 +138,9 @@ def trigger(record: Record, run: str, workflow: str, event: Any, wait: bool) -> 
 
 def _pause(record: Record, pause: Pause) -> dict[str, Any]:
     links, _ = calls.call("link.create", {"ms": pause.ms})
+    if record.is_test:
+        record.note(pause.would())
+        return {"resume_url": links["resume_url"], "cancel_url": links["cancel_url"]}
     if record.pause is not None:
         record.note("the step has asked for a pause more than once: the last one counts")
     record.pause = pause

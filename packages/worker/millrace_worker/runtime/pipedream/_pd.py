@@ -37,6 +37,8 @@ class Record:
         self.children: list[Child] = []
         #: Address of the step run.
         self.path = ""
+        #: In a test of a draft, which does not pause.
+        self.is_test = False
         #: In a coroutine, the task that sends an answer's body piece by piece.
         self.stream: Any = None
         self.note = note

@@ -1,0 +1,222 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { draftApi } from "@millrace/protocol";
+import { TestHouse } from "../harness/test-house.ts";
+
+let house: TestHouse;
+
+before(async () => {
+  house = await TestHouse.start();
+});
+
+after(() => house.stop());
+
+interface Answer<T> {
+  readonly status: number;
+  readonly json: T & { readonly error?: { readonly details: readonly { reason: string }[] } };
+}
+
+async function api<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<Answer<T>> {
+  const response = await fetch(`${house.url}/api/v1/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${house.apiKey}`, ...(body && { "content-type": "application/json" }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, json: JSON.parse(await response.text()) as Answer<T>["json"] };
+}
+
+interface Draft {
+  name: string;
+  etag: string;
+  changed: boolean;
+  baseVersion: number;
+  liveVersion: number;
+  steps: { name: string; etag: string; displayName: string; code: string }[];
+}
+
+interface TestEvent {
+  readonly run: string;
+  readonly entries: readonly { readonly text: string; readonly stream: string }[];
+  readonly tests: readonly TestResult[];
+}
+
+interface TestResult {
+  readonly step: string;
+  readonly stale: boolean;
+  readonly run: string;
+  readonly failure?: { type: string; line: number; file: string };
+  readonly result: { state: string; exportsJson: string; returnValueJson?: string };
+}
+
+/** The events of a stream, and how it ended. */
+async function stream(path: string, body: object): Promise<{ events: TestEvent[]; end: string }> {
+  const response = await fetch(`${house.url}/api/v1/${path}`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${house.apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const text = await response.text();
+  assert.equal(response.headers.get("content-type"), "text/event-stream", text);
+  const blocks = text.split("\n\n").filter((block) => block.startsWith("data:") || block.startsWith("event:"));
+  const events = blocks
+    .filter((block) => block.startsWith("data:"))
+    .map((block) => JSON.parse(block.slice(6)) as TestEvent);
+  return { events, end: blocks.at(-1) ?? "" };
+}
+
+async function testStep(draft: Draft, step: string, event: object = {}): Promise<{ result: TestResult; log: string }> {
+  const { events, end } = await stream(`${draft.name}:test`, { step, eventJson: JSON.stringify(event) });
+  assert.match(end, /^event: end/);
+  const log = events.flatMap(({ entries }) => entries.map(({ text }) => text)).join("\n");
+  const result = events.at(-1)?.tests.find((test) => test.step === step);
+  assert.ok(result, JSON.stringify(events));
+  return { result, log };
+}
+
+async function newDraft(displayName: string, codes: Record<string, string>): Promise<Draft> {
+  const { json: workflow } = await api<{ name: string }>("POST", "workflows", { displayName });
+  let draft: Draft | undefined;
+  for (const [name, code] of Object.entries(codes)) {
+    draft = (await api<Draft>("POST", `${workflow.name}/draft/steps`, { step: { displayName: name, code } })).json;
+  }
+  return draft!;
+}
+
+describe("a draft", () => {
+  it("is edited by several people without loss, and can be undone", async () => {
+    const draft = await newDraft("edited together", { one: "x = 1\n", two: "y = 1\n" });
+    const [one, two] = draft.steps;
+    const mine = await api<{ etag: string }>("PATCH", one!.name, { step: { code: "x = 2\n" }, etag: one!.etag });
+    assert.equal(mine.status, 200);
+    const theirs = await api("PATCH", one!.name, { step: { code: "x = 3\n" }, etag: one!.etag });
+    assert.equal(theirs.status, 412);
+    assert.equal(theirs.json.error?.details[0]?.reason, "ETAG_MISMATCH");
+    const other = await api("PATCH", two!.name, { step: { code: "y = 2\n" }, etag: two!.etag });
+    assert.equal(other.status, 200, "other steps are nobody's business");
+    const again = await api("PATCH", one!.name, { step: { code: "x = 3\n" }, etag: mine.json.etag });
+    assert.equal(again.status, 200);
+
+    const moved = await api<Draft>("POST", `${two!.name}:move`, { place: 1 });
+    assert.deepEqual(
+      moved.json.steps.map(({ displayName }) => displayName),
+      ["two", "one"],
+    );
+    const { json } = await api<{ revisions: { revision: string }[] }>("GET", `${draft.name}/revisions`);
+    const oldest = json.revisions.at(-1)!;
+    const restored = await api<Draft>("POST", `${draft.name}:restore`, { revision: oldest.revision });
+    assert.ok(restored.json.steps.length < 2, "it is what it was first");
+  });
+
+  it("says before a deploy what is wrong, and where", async () => {
+    const draft = await newDraft("to be checked", { one: "import requests\n", two: "def handler(pd):\n  return (\n" });
+    const { json } = await api<draftApi.CheckDraftResponse>("POST", `${draft.name}:check`, {});
+    const [problem] = json.problems;
+    assert.deepEqual([problem?.reason, problem?.file], ["SOURCE_INVALID", "two.py"]);
+    assert.ok((problem?.line ?? 0) > 0);
+    assert.ok(json.packages.some((found) => found.package === "requests"));
+  });
+
+  it("tests a step with what the steps above it gave, their files, and real data stores, without pausing", async () => {
+    const draft = await newDraft("tested", {
+      first: `
+import pathlib
+def handler(pd):
+    print("hello from the test", pd.steps["trigger"]["event"]["who"])
+    pathlib.Path("/tmp/kept.txt").write_text("kept")
+    pd.export("big", "x" * 400_000)
+    return {"n": 41}
+`,
+      second: `
+import pathlib
+def handler(pd):
+    assert len(pd.steps["first"]["big"]) == 400_000
+    print(pathlib.Path("/tmp/kept.txt").read_text(), pd.steps["trigger"]["context"]["workflow_name"])
+    links = pd.flow.suspend()
+    assert links["resume_url"]
+    return pd.steps["first"]["$return_value"]["n"] + 1
+`,
+      third: `
+def handler(pd):
+    raise ValueError("as it should")
+`,
+    });
+    const [first, second, third] = draft.steps.map(({ name }) => name);
+    const one = await testStep(draft, first!, { who: "you" });
+    assert.equal(one.result.result.returnValueJson, '{"n":41}');
+    assert.match(one.log, /hello from the test you/);
+    const two = await testStep(draft, second!);
+    assert.equal(two.result.result.state, "RUN_STATE_SUCCEEDED", two.log);
+    assert.equal(two.result.result.returnValueJson, "42");
+    assert.match(two.log, /kept tested/);
+    assert.match(two.log, /in a test this returns at once; deployed, the run pauses here until it is resumed/);
+    const three = await testStep(draft, third!);
+    assert.deepEqual([three.result.failure?.type, three.result.failure?.line], ["ValueError", 3]);
+    assert.match(three.log, /as it should/);
+
+    const listed = await api<{ tests: TestResult[] }>("GET", `${draft.name}/tests`);
+    assert.deepEqual(
+      listed.json.tests.map(({ stale }) => stale),
+      [false, false, false],
+    );
+    await api("PATCH", second!, { step: { code: "pass\n" } });
+    const stale = await api<{ tests: TestResult[] }>("GET", `${draft.name}/tests`);
+    assert.deepEqual(
+      stale.json.tests.map((test) => test.stale),
+      [false, true, true],
+    );
+
+    const runs = await api<{ runs: { triggerKind: string }[] }>("GET", "workflows/-/runs");
+    assert.ok(
+      runs.json.runs.every(({ triggerKind }) => triggerKind !== "test"),
+      "tests are not among the runs",
+    );
+    const replayed = await api("POST", `${one.result.run}:replay`, {});
+    assert.equal(replayed.json.error?.details[0]?.reason, "RUN_IS_TEST");
+  });
+
+  it("is deployed, compared, rolled back, and follows what is deployed from elsewhere", async () => {
+    const draft = await newDraft("deployed", { code: "def handler(pd):\n    return 1\n" });
+    const deployed = await stream(`${draft.name}:deploy`, { etag: draft.etag });
+    assert.match(deployed.end, /^event: end/, JSON.stringify(deployed));
+    assert.equal((await house.run("deployed")).steps[0]?.returnValue, 1);
+    const clean = await api<Draft>("GET", draft.name);
+    assert.deepEqual([clean.json.changed, clean.json.baseVersion], [false, 1]);
+
+    await house.deploy({
+      name: "deployed",
+      trigger: { http: {} },
+      steps: { code: "def handler(pd):\n    return 2\n" },
+    });
+    const followed = await api<Draft>("GET", draft.name);
+    assert.deepEqual([followed.json.changed, followed.json.baseVersion], [false, 2]);
+    assert.match(followed.json.steps[0]!.code, /return 2/);
+
+    await api("PATCH", followed.json.steps[0]!.name, { step: { code: "def handler(pd):\n    return 3\n" } });
+    await house.deploy({
+      name: "deployed",
+      trigger: { http: {} },
+      steps: { code: "def handler(pd):\n    return 4\n" },
+    });
+    const behind = await api<Draft>("GET", draft.name);
+    assert.deepEqual([behind.json.changed, behind.json.baseVersion, behind.json.liveVersion], [true, 2, 3]);
+    const refused = await api("POST", `${draft.name}:deploy`, {});
+    assert.deepEqual([refused.status, refused.json.error?.details[0]?.reason], [409, "DRAFT_BEHIND"]);
+    const compared = await api<{ files: { file: string; newText: string }[] }>(
+      "GET",
+      `${draft.name.replace(/\/draft$/, "")}/versions:compare`,
+    );
+    assert.ok(compared.json.files.some(({ newText }) => newText?.includes("return 3")));
+
+    const back = await api<{ version: number }>("POST", `${draft.name.replace(/draft$/, "versions/1")}:rollBack`, {});
+    assert.equal(back.json.version, 4);
+    assert.equal((await house.run("deployed")).steps[0]?.returnValue, 1);
+    const versions = await api<{ versions: { number: number; live: boolean }[] }>(
+      "GET",
+      draft.name.replace(/draft$/, "versions"),
+    );
+    assert.deepEqual(
+      versions.json.versions.map(({ number }) => number),
+      [4, 3, 2, 1],
+    );
+  });
+});
