@@ -45,7 +45,7 @@ export class Client {
     this.gatewayIncarnation = gateway.incarnation;
     this.state = "sent";
     const message = this.message(gateway);
-    gateway.run(gateway.incarnation, () => gateway.accept(message, ACK_MS, this.listener(gateway)));
+    gateway.run(gateway.incarnation, () => gateway.accept(message, ACK_MS, this.listener(gateway, message.runId)));
     simulation.queue.at(TRY_MS, () => this.submit());
   }
 
@@ -70,11 +70,12 @@ export class Client {
     };
   }
 
-  private listener(gateway: SimulatedGateway): RunListener {
+  private listener(gateway: SimulatedGateway, submitted: string): RunListener {
     const incarnation = gateway.incarnation;
     const mine = () => this.gateway === gateway && this.gatewayIncarnation === incarnation;
     return {
       accepted: (runId) => mine() && this.acknowledge(runId),
+      turnedAway: (why) => why !== "TIMEOUT" && this.simulation.monitor.refused(submitted, why),
       answer: (response) => mine() && this.answer(response),
       ended: (state) => mine() && this.ended(state),
     };

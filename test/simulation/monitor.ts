@@ -92,6 +92,15 @@ export class Monitor {
     }
   }
 
+  /** A client is told that its run is not accepted. A takeover may have come between the word and its arrival. */
+  refused(runId: string, why: string): void {
+    const { postgres } = this.simulation;
+    const row = postgres.hot.get(runId) ?? postgres.history.get(runId);
+    if (row && postgres.isOfFirstOwner(row)) {
+      this.simulation.fail("client is told", why, "although run", runId, "is in the record");
+    }
+  }
+
   /** Somebody who has a link is told what came of it; of one that was too early a copy may still be under way. */
   resumed({ runId, path, requestId, action }: messages.Resume, outcome: messages.ResumeOutcome): void {
     const { simulation } = this;

@@ -26,6 +26,7 @@ import {
   type RecordedRun,
   type RunState,
   type StepResult,
+  type SubmitQuery,
   type Taken,
   type UpdateChange,
   type WakePage,
@@ -81,6 +82,11 @@ export class PostgresModel {
   /** True when the owner of the run's partition has been the same since the run was accepted. */
   isOfCurrentOwner({ accept }: Row): boolean {
     return Math.floor(accept.sequence / 2 ** 32) === this.partitions[accept.partition]!.epoch;
+  }
+
+  /** True when its partition has had one owner all the time. */
+  isOfFirstOwner({ accept }: Row): boolean {
+    return this.partitions[accept.partition]!.epoch === 1;
   }
 
   /** Statements in flight are rolled back; everything committed stays. */
@@ -340,6 +346,24 @@ export class PostgresModel {
       const { priority, sequence } = all.map(({ accept }) => accept).sort(byPlace)[0]!;
       return { workflowId, projectId: "p", parked: all.length, first: { priority, sequence } };
     });
+  }
+
+  /** The run that each submit stands for. */
+  findSubmits(process: Process, queries: readonly SubmitQuery[], reply: Reply<readonly (string | undefined)[]>): void {
+    this.call(
+      process,
+      (answer) => {
+        const found = queries.map(({ runId, workflowId, idempotencyKey: key }) =>
+          this.hot.has(runId) || this.history.has(runId)
+            ? runId
+            : key
+              ? this.keys.get(`${workflowId}/${key}`)
+              : undefined,
+        );
+        this.perhapsLate(() => answer(found));
+      },
+      reply,
+    );
   }
 
   /** Parked runs from a place on, in the order in which they start. */

@@ -32,6 +32,8 @@ export interface RunPlan {
   readonly child: { readonly step: number; readonly plan: RunPlan } | null;
   readonly cancelMs: number | null;
   readonly priority: number;
+  /** Of its workflow, as its version says; 0 for the default. */
+  readonly queueLimit: number;
   /** Idempotency key; empty for none. */
   readonly key: string;
 }
@@ -67,6 +69,7 @@ function planRun(random: Random, key: string, pools: readonly string[], isChild 
     child: starts ? { step, plan: planRun(random, "", pools, true) } : null,
     cancelMs: isChild ? null : random.choice([null, null, random.uniform(50, 6000)]),
     priority: random.choice([0, 0, 1]),
+    queueLimit: random.choice([0, 0, 1]),
     key: isChild ? "" : random.choice(["", key]),
   };
 }
@@ -77,7 +80,7 @@ export function planLoad(random: Random, pools: readonly string[]): RunPlan {
   const durationsMs = Array.from({ length: random.integer(1, 3) }, () => random.uniform(20, 600));
   return {
     ...{ workflow, pool: pools[workflow % pools.length]!, durationsMs, writes: durationsMs.map(() => false) },
-    ...{ respond: null, pause: null, child: null, cancelMs: null, key: "", priority: 0 },
+    ...{ respond: null, pause: null, child: null, cancelMs: null, key: "", priority: 0, queueLimit: 0 },
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type QueueQuery,
   type RunnerMessages,
   type RunRequest,
+  type SubmitQuery,
   type Taken,
   type WakeQuery,
 } from "@millrace/core";
@@ -265,6 +266,14 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     const { brain } = this;
     this.simulation.postgres.page(this, queries, untilMs, (pages) => {
       if (brain === this.brain) brain.onPaged(queries, pages);
+    });
+  }
+
+  findSubmits(queries: readonly SubmitQuery[]): void {
+    const { brain, simulation } = this;
+    const blind = simulation.has("refusal_without_look");
+    simulation.postgres.findSubmits(this, queries, (found) => {
+      if (brain === this.brain) brain.onSubmitsFound(queries, blind ? found?.map(() => undefined) : found);
     });
   }
 

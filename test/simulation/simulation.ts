@@ -31,12 +31,12 @@ export const PARTITIONS = 2;
 export const SLOTS = 2;
 
 /** What an owner knows of the version that a plan belongs to. */
-export function specOf({ workflow, durationsMs, pool }: RunPlan): RunSpec {
+export function specOf({ workflow, durationsMs, pool, queueLimit }: RunPlan): RunSpec {
   return {
     ...{ projectId: `p${workflow % 3}`, workflowId: `w${workflow}`, versionId: `v${workflow}`, pool, pythonMinor: "" },
     stepNames: durationsMs.map((_, index) => `step${index}`),
     concurrencyLimit: workflow === LIMITED ? 1 : 0,
-    queueLimit: 0,
+    queueLimit,
     runTimeoutMs: 300_000,
   };
 }

@@ -65,6 +65,7 @@ export type {
   QueueQuery,
   RunnerMessages,
   RunRequest,
+  SubmitQuery,
   WakeQuery,
 } from "./owner/owner-port.ts";
 export { isBefore, type QueueKey } from "./owner/workflow-queue.ts";

@@ -16,6 +16,7 @@ import {
   type QueueQuery,
   type RunnerMessages,
   type RunRequest,
+  type SubmitQuery,
   type RunTokenMac,
   type Taken,
   type WakeQuery,
@@ -376,6 +377,12 @@ export class OwnerWiring implements OwnerPort {
   page(queries: ReadonlyMap<number, WakeQuery>, untilMs: number): void {
     this.read("paused_runs.not_read", this.deps.store.partitions.page(queries, untilMs, WAKE_PAGE), (pages) =>
       this.brain.onPaged(queries, pages),
+    );
+  }
+
+  findSubmits(queries: readonly SubmitQuery[]): void {
+    this.read("submits.not_read", this.deps.store.partitions.findSubmits(queries), (found) =>
+      this.brain.onSubmitsFound(queries, found),
     );
   }
 

@@ -17,10 +17,15 @@ CREATE INDEX runs_parked ON runs (partition, workflow_id, (-priority), sequence)
 DROP INDEX runs_by_wake_time;
 CREATE INDEX runs_by_wake_time ON runs (partition, wake_time, id) WHERE wake_time IS NOT NULL;
 
--- Who a message is for, and its order among the messages for the same.
+-- Who a message is for, and its order among the messages for the same. Older releases, which say neither, get what keeps theirs
+-- in the order in which they were written.
+CREATE SEQUENCE outbox_older;
 ALTER TABLE outbox
-  ADD COLUMN target text NOT NULL DEFAULT '',
+  ADD COLUMN target text NOT NULL DEFAULT 'older',
   ADD COLUMN sequence bigint NOT NULL DEFAULT 0;
-UPDATE outbox SET target = CASE body ->> 'kind' WHEN 'RESUME' THEN 'resume/' ELSE 'start/' END || (body ->> 'workflowId');
+UPDATE outbox o SET sequence = w.place FROM (
+  SELECT id, nextval('outbox_older') AS place FROM (SELECT id FROM outbox ORDER BY create_time, id DESC) sorted
+) w WHERE o.id = w.id;
+ALTER TABLE outbox ALTER COLUMN sequence SET DEFAULT nextval('outbox_older');
 DROP INDEX outbox_by_partition;
 CREATE INDEX outbox_by_target ON outbox (partition, target, sequence, create_time, id);

@@ -5,9 +5,6 @@ import {
   runIdDay,
   type FoundRun,
   type LoadedPartition,
-  type OutboxPage,
-  type QueuePage,
-  type QueueQuery,
   type RunState,
   type WakePage,
   type WakeQuery,
@@ -15,10 +12,11 @@ import {
 import type pg from "pg";
 import type { Database } from "./database.ts";
 import { loadRuns } from "./loaded-runs.ts";
-import { readOutbox } from "./outbox.ts";
+import { readOutbox, readOutboxTargets } from "./outbox.ts";
 import type { PageBounds, Partitions } from "./ports.ts";
 import { readQueuePages, readQueues } from "./queues.ts";
 import { RUN_BYTES } from "./run-sizes.ts";
+import { findSubmits } from "./submits.ts";
 
 /** Ownership on Postgres. */
 export function createPartitions(database: Database): Partitions {
@@ -30,8 +28,15 @@ export function createPartitions(database: Database): Partitions {
     page: (queries, untilMs, bounds) =>
       database.withClient((client) => inSnapshot(client, () => readPages(client, queries, untilMs, bounds))),
     find: (runId, path) => database.withClient((client) => inSnapshot(client, () => findRun(client, runId, path))),
-    pageQueues: (queries) => database.withClient((client) => inSnapshot(client, () => pageQueues(client, queries))),
-    readOutbox: (partition, limit) => database.withClient((client) => readOutboxPage(client, partition, limit)),
+    pageQueues: (queries) =>
+      database.withClient((client) => inSnapshot(client, () => readPagesOf(client, queries, readQueuePages))),
+    findSubmits: (queries) => findSubmits(database, queries),
+    readOutbox: (queries) =>
+      database.withClient((client) => inSnapshot(client, () => readPagesOf(client, queries, readOutbox))),
+    readOutboxTargets: (partition, beyond, limit) =>
+      database.withClient(async (client) =>
+        (await readOutboxTargets(client, [partition], beyond, limit)).get(partition)!,
+      ),
   };
 }
 
@@ -86,11 +91,11 @@ async function loadPartitions(
   const runs = await loadRuns(client, "partition = ANY ($1) AND wake_time IS NULL AND NOT parked", [held]);
   const queues = await readQueues(client, held);
   const wakes = await readNextWakes(client, new Map(held.map((partition) => [partition, FROM_THE_BEGINNING])));
-  const outbox = await readOutbox(client, held, OUTBOX_PAGE);
+  const outbox = await readOutboxTargets(client, held, NOBODY, OUTBOX_TARGETS);
   const loaded = new Map<number, LoadedPartition & { rows: typeof runs }>();
   for (const partition of held) {
     const nextWakeMs = wakes.get(partition) ?? null;
-    const queue = { queues: queues.get(partition) ?? [], outbox: outbox.get(partition) ?? NO_MESSAGES };
+    const queue = { queues: queues.get(partition) ?? [], outbox: outbox.get(partition)! };
     loaded.set(partition, { rows: [], nextWakeMs, ...queue });
   }
   for (const run of runs) loaded.get(run.partition)!.rows.push(run);
@@ -105,14 +110,15 @@ async function readHeld(client: pg.ClientBase, epochs: ReadonlyMap<number, numbe
   return rows.filter(({ partition, epoch }) => epochs.get(partition) === epoch).map(({ partition }) => partition);
 }
 
-/** Of parked runs: pages of partitions whose epoch has moved are undefined. */
-async function pageQueues(
+/** Pages of partitions whose epoch has moved are undefined. */
+async function readPagesOf<Query extends { readonly partition: number; readonly epoch: number }, Page>(
   client: pg.ClientBase,
-  queries: readonly QueueQuery[],
-): Promise<readonly (QueuePage | undefined)[]> {
+  queries: readonly Query[],
+  read: (client: pg.ClientBase, queries: readonly Query[]) => Promise<readonly Page[]>,
+): Promise<readonly (Page | undefined)[]> {
   const held = new Set(await readHeld(client, new Map(queries.map(({ partition, epoch }) => [partition, epoch]))));
   const wanted = queries.filter(({ partition }) => held.has(partition));
-  const pages = await readQueuePages(client, wanted);
+  const pages = await read(client, wanted);
   const found = new Map(wanted.map((query, index) => [query, pages[index]!]));
   return queries.map((query) => found.get(query));
 }
@@ -213,10 +219,7 @@ async function findRun(client: pg.ClientBase, runId: string, path: string): Prom
   return { state: row?.state, resting, resumedBy: row?.resumed_by ?? undefined };
 }
 
-async function readOutboxPage(client: pg.ClientBase, partition: number, limit: number): Promise<OutboxPage> {
-  return (await readOutbox(client, [partition], limit)).get(partition) ?? NO_MESSAGES;
-}
-
-/** Messages of a partition that a new owner reads at once. */
-const OUTBOX_PAGE = 200;
-const NO_MESSAGES: OutboxPage = { messages: [], more: false };
+/** Targets of a partition's messages that a new owner reads at once. */
+const OUTBOX_TARGETS = 64;
+/** Every target stands behind it. */
+const NOBODY = "";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createRunId, type LoadedRun, type OutboxMessage, type Pause } from "@millrace/core";
+import { createRunId, type LoadedRun, type OutboxMessage, type OutboxQuery, type Pause } from "@millrace/core";
 import { createAccept, createEnd, createScratchHouse, createStep, createUpdate } from "../test/scratch-house.ts";
 
 const PAUSE: Pause = {
@@ -124,25 +124,31 @@ describe("the outbox", () => {
     const run = createAccept(house.spec);
     await writer.commit(run);
     const message = (n: number): OutboxMessage => ({
-      ...{ id: `cancel/${n}`, partition: 3, runId: run.runId, payload: Buffer.from([0, 255]) },
+      ...{ id: `cancel/${n}`, target: "start/w", sequence: n, partition: 3, runId: run.runId },
+      payload: Buffer.from([0, 255]),
       body: { kind: "CANCEL", runId: "other", workflowId: "w", reason: "\u0000" },
     });
     await writer.commit(createUpdate(run, { outbox: [message(1), message(2)] }));
     await writer.commit(createEnd(run, { outbox: [message(2), message(3)] }));
     const { outbox } = (await house.store.partitions.load(writer.epochs)).get(3)!;
-    assert.deepEqual(outbox, { messages: [message(1), message(2), message(3)], more: false });
+    assert.deepEqual(outbox, { names: ["start/w"], more: false });
+    const read = async (given: Partial<OutboxQuery> = {}) => {
+      const about = { partition: 3, epoch: writer.epochs.get(3)!, target: "start/w", after: 0 };
+      return (await house.store.partitions.readOutbox([{ ...about, messagesMax: 10, bytesMax: 100, ...given }]))[0];
+    };
+    assert.deepEqual(await read(), { messages: [message(1), message(2), message(3)], more: false });
+    assert.deepEqual((await read({ after: 1, bytesMax: 1 }))?.messages, [message(2)], "one, whatever its size");
+    assert.equal(await read({ epoch: 0 }), undefined, "moved");
     const { failed } = await writer.commit({ kind: "delivered", partition: 3, runId: run.runId, id: "cancel/2" });
     assert.equal(failed.size, 0);
-    const rest = await house.store.partitions.readOutbox(3, 1);
-    assert.deepEqual([rest.messages.map(({ id }) => id), rest.more], [["cancel/1"], true]);
+    const rest = await read({ messagesMax: 1 });
+    assert.deepEqual([rest?.messages.map(({ id }) => id), rest?.more], [["cancel/1"], true]);
+    assert.deepEqual(await house.store.partitions.readOutboxTargets(3, "start/w", 10), { names: [], more: false });
 
     const stale = { ...writer.batch({ kind: "delivered", partition: 3, runId: run.runId, id: "cancel/1" }) };
     await house.store.partitions.take([3]);
     assert.deepEqual((await writer.committer.commit(stale)).refused, new Set([3]));
-    assert.equal(
-      (await house.store.partitions.readOutbox(3, 10)).messages.length,
-      2,
-      "a former owner takes nothing out",
-    );
+    const kept = await read({ epoch: writer.epochs.get(3)! + 1 });
+    assert.equal(kept?.messages.length, 2, "a former owner takes nothing out");
   });
 });

@@ -4,9 +4,12 @@ import type {
   FoundRun,
   LoadedPartition,
   OutboxPage,
+  OutboxQuery,
+  OutboxTargets,
   PlatformError,
   QueuePage,
   QueueQuery,
+  SubmitQuery,
   WakePage,
   WakeQuery,
 } from "@millrace/core";
@@ -59,8 +62,12 @@ export interface Partitions {
   pageQueues(queries: readonly QueueQuery[]): Promise<readonly (QueuePage | undefined)[]>;
   /** Where a run is, and which request ended the pause at a step run's address. */
   find(runId: string, path: string): Promise<FoundRun>;
-  /** The oldest messages of a partition's outbox. */
-  readOutbox(partition: number, limit: number): Promise<OutboxPage>;
+  /** For each submit the run that it stands for, its own or its key's; undefined for none. */
+  findSubmits(queries: readonly SubmitQuery[]): Promise<readonly (string | undefined)[]>;
+  /** Messages of outboxes for each query, oldest first; undefined for partitions whose epoch has moved. */
+  readOutbox(queries: readonly OutboxQuery[]): Promise<readonly (OutboxPage | undefined)[]>;
+  /** Whom a partition's outbox has messages for, behind a name. */
+  readOutboxTargets(partition: number, beyond: string, limit: number): Promise<OutboxTargets>;
 }
 
 /** A fact about the database that threatens a promise. */

@@ -1,6 +1,6 @@
 import type { PartitionRelease } from "../messages.ts";
 import { isInFlight, isLimited, type OwnedRun } from "./owned-run.ts";
-import { handingOf, type OwnerState } from "./owner-state.ts";
+import type { OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
 
 /** How long the word of a former owner is kept for whoever takes the partition next. */

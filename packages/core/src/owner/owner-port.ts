@@ -66,6 +66,8 @@ export interface OwnerPort {
   findRun(partition: number, epoch: number, request: RunRequest): void;
   /** Read paused runs that wake after `readToMs` of their partition and until then, earliest first → `onPaged`. */
   page(partitions: ReadonlyMap<number, WakeQuery>, untilMs: number): void;
+  /** Look up whether submits are in the record → `onSubmitsFound`. */
+  findSubmits(queries: readonly SubmitQuery[]): void;
   /** Read parked runs → `onQueuesPaged`. */
   pageQueues(queries: readonly QueueQuery[]): void;
   /** Send a message to the owner of another run; may be lost → `onUndeliverable` when it can never arrive. */
@@ -93,6 +95,15 @@ export interface WakeQuery {
   readonly epoch: number;
   readonly readToMs: number;
   readonly readToId: string;
+}
+
+/** A submit that is looked up before it is refused. */
+export interface SubmitQuery {
+  readonly partition: number;
+  readonly runId: string;
+  readonly workflowId: string;
+  /** Empty for none. */
+  readonly idempotencyKey: string;
 }
 
 /** Where to go on with paging in the parked runs of a workflow. */

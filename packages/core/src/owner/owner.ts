@@ -28,12 +28,13 @@ import type { StepResult } from "../run/step-result.ts";
 import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
-import type { OutboxQuery, OwnerPort, QueueQuery, RunRequest, WakeQuery } from "./owner-port.ts";
+import type { OutboxQuery, OwnerPort, QueueQuery, RunRequest, SubmitQuery, WakeQuery } from "./owner-port.ts";
 import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
 import { Pauses } from "./pauses.ts";
 import { lingerKey } from "./handovers.ts";
 import { QueuePager } from "./queue-pager.ts";
+import { Refusals } from "./refusals.ts";
 import { Reconciler } from "./reconciler.ts";
 import type {
   AcceptChange,
@@ -68,11 +69,16 @@ export class Owner {
   private readonly reconciler: Reconciler;
   private readonly pauses: Pauses;
   private readonly pager: QueuePager;
+  private readonly refusals: Refusals;
 
   constructor(settings: OwnerSettings, port: OwnerPort) {
     this.state = new OwnerState(settings, port);
     this.dispatcher = new Dispatcher(this.state);
     this.pager = new QueuePager(this.state);
+    this.refusals = new Refusals(this.state, {
+      refused: (part, runId, gateway, outcome) => this.refuse(part, runId, gateway, outcome),
+      accepted: (part, runId, gateway, actualRunId) => this.accepted(part, runId, gateway, actualRunId),
+    });
     this.reconciler = new Reconciler(this.state, this.dispatcher, (part, run) => this.finish(part, run, false));
     this.pauses = new Pauses(this.state, {
       finish: (part, run, warm) => this.finish(part, run, warm),
@@ -209,15 +215,20 @@ export class Owner {
     if (!part) return;
     const known = part.runs.get(submit.runId);
     if (known) {
-      state.commit(part, null, () => known.committed && this.accepted(part, submit, submit.runId));
+      state.commit(
+        part,
+        null,
+        () => known.committed && this.accepted(part, submit.runId, submit.gateway, submit.runId),
+      );
       return;
     }
+    if (this.refusals.repeats(part, submit)) return;
     if (state.commits.length >= (state.settings.commitQueueMax ?? COMMIT_QUEUE_MAX_DEFAULT)) {
-      return this.turnAway(part, submit, "UNAVAILABLE");
+      return this.refusals.add(part, submit, "UNAVAILABLE");
     }
     const queue = part.queueOf(submit.spec.workflowId);
     if (submit.spec.queueLimit > 0) queue.queueLimit = submit.spec.queueLimit;
-    if (queue.waiting >= queue.queueLimit) return this.turnAway(part, submit, "QUEUE_FULL");
+    if (queue.waiting >= queue.queueLimit) return this.refusals.add(part, submit, "QUEUE_FULL");
     this.accept(part, submit);
   }
 
@@ -246,22 +257,27 @@ export class Owner {
       state.withdraw(part, run);
       if (outcome.kind === "exists" && !outcome.ended) state.restartReads(part, run);
     }
-    if (outcome?.kind === "rejected") return this.turnAway(part, submit, "UNAVAILABLE");
+    if (outcome?.kind === "rejected") return this.refuse(part, submit.runId, submit.gateway, "UNAVAILABLE");
     // Whoever waits for the answer hears by it that the run is in the record, or asks with a second copy of the submit.
     if (isNew && submit.wantsAnswer) return state.port.submitSettled(submit.runId, "ACCEPTED");
-    this.accepted(part, submit, outcome?.kind === "key" ? outcome.runId : submit.runId);
+    this.accepted(part, submit.runId, submit.gateway, outcome?.kind === "key" ? outcome.runId : submit.runId);
   }
 
-  private accepted(part: PartitionState, submit: Submit, actualRunId: string): void {
-    const message = { owner: part.stamp, runId: submit.runId, actualRunId, outcome: "ACCEPTED" } as const;
-    this.state.port.submitSettled(submit.runId, "ACCEPTED");
-    this.state.port.toGateway(submit.gateway, "accepted", message);
+  private accepted(part: PartitionState, runId: string, gateway: string, actualRunId: string): void {
+    const message = { owner: part.stamp, runId, actualRunId, outcome: "ACCEPTED" } as const;
+    this.state.port.submitSettled(runId, "ACCEPTED");
+    this.state.port.toGateway(gateway, "accepted", message);
   }
 
-  private turnAway(part: PartitionState, submit: Submit, outcome: SubmitRefusal): void {
-    const message = { owner: part.stamp, runId: submit.runId, actualRunId: submit.runId, outcome };
-    this.state.port.submitSettled(submit.runId, outcome);
-    this.state.port.toGateway(submit.gateway, "accepted", message);
+  private refuse(part: PartitionState, runId: string, gateway: string, outcome: SubmitRefusal): void {
+    const message = { owner: part.stamp, runId, actualRunId: runId, outcome };
+    this.state.port.submitSettled(runId, outcome);
+    this.state.port.toGateway(gateway, "accepted", message);
+  }
+
+  /** For each query of `findSubmits` the run that it stands for; undefined when the record could not be read. */
+  onSubmitsFound(queries: readonly SubmitQuery[], found: readonly (string | undefined)[] | undefined): void {
+    this.refusals.onFound(queries, found);
   }
 
   onCancel(cancel: Cancel): void {

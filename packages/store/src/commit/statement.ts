@@ -218,8 +218,8 @@ function endPart(source: string): string {
 /** The same message again is one that a repeated decision made: the first stays. */
 function outboxPart(source: string): string {
   return `sent AS (
-  INSERT INTO outbox (id, partition, run_id, body, payload)
-  SELECT c.id, c.partition, c.run_id, c.body, c.payload FROM fence, ${source} WHERE c.partition = ANY (fence.held)
+  INSERT INTO outbox (id, partition, target, sequence, run_id, body, payload)
+  SELECT c.id, c.partition, c.target, c.sequence, c.run_id, c.body, c.payload FROM fence, ${source} WHERE c.partition = ANY (fence.held)
   ON CONFLICT (id) DO NOTHING
 )`;
 }
