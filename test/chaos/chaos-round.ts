@@ -2,7 +2,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { openApiClient } from "@millrace/cli";
-import type { Tools } from "@millrace/provision";
+import { checkoutFolder, type Tools } from "@millrace/provision";
+import { BREAKS, brokenCheckout } from "./breaks.ts";
 import { check } from "./checker/check.ts";
 import { measure } from "./checker/measure.ts";
 import { countUnfinished, readBack } from "./checker/read-back.ts";
@@ -12,7 +13,7 @@ import { deployAll, PROBES } from "./client/workflows.ts";
 import { Workload, type Door } from "./client/workload.ts";
 import { ChaosHouse, SHAPE } from "./house/chaos-house.ts";
 import type { Network } from "./house/network.ts";
-import { ownCheckout, PORTS } from "./house/plans.ts";
+import { PORTS } from "./house/plans.ts";
 import { Nemesis } from "./nemesis/nemesis.ts";
 import { planRounds } from "./nemesis/schedule.ts";
 import type { ChaosReport } from "./report.ts";
@@ -26,6 +27,8 @@ export interface ChaosOptions {
   readonly rate: number;
   readonly clockLibrary: string | undefined;
   readonly notes: readonly string[];
+  /** Name of the rule that is broken on purpose. */
+  readonly broken: string | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -42,7 +45,9 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
     say(`  ${name} ended by itself: ${how}`);
     deaths.set(name, (deaths.get(name) ?? 0) + 1);
   };
-  const house = new ChaosHouse({ folder, tools, network, checkout: ownCheckout, clockLibrary, onDeath });
+  const broken = options.broken === undefined ? undefined : BREAKS[options.broken];
+  const checkout = broken === undefined ? checkoutFolder : brokenCheckout(broken, join(folder, "checkout"));
+  const house = new ChaosHouse({ folder, tools, network, checkout, clockLibrary, onDeath });
   const history = new History(join(folder, "history.jsonl"));
   const endAtOnce = (): void => void house.close().finally(() => network.close().finally(() => process.exit(130)));
   process.once("SIGINT", endAtOnce).once("SIGTERM", endAtOnce);
@@ -64,7 +69,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
     const { operations, sightings, faults } = history;
     const leaks = [...strays, ...left, ...stubborn.map((name) => `${name} did not end when it was asked to`)];
     return {
-      ...{ seed: options.seed, minutes: options.minutes, rate: options.rate, broken: undefined, faults, deaths },
+      ...{ seed: options.seed, minutes: options.minutes, rate: options.rate, broken: options.broken, faults, deaths },
       runs: kept.runs.length,
       measures: measure(operations, faults),
       violations: check({ operations, sightings, faults, readBack: kept, leaks }),
@@ -107,7 +112,7 @@ async function makeChaos(
   const totalMs = options.minutes * 60_000;
   const runners = Object.values(SHAPE.runners).flat();
   const targets = { ...SHAPE, runners, hasNetwork: house.network.hasNamespaces, hasClocks: house.hasClocks };
-  const rounds = planRounds(options.seed, targets, totalMs);
+  const rounds = BREAKS[options.broken ?? ""]?.rounds ?? planRounds(options.seed, targets, totalMs);
   const nemesis = new Nemesis(house, history, options.seed, options.say);
   const working = workload.run();
   await sleep(PEACE_MS);

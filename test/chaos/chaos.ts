@@ -5,10 +5,11 @@ import { join, resolve } from "node:path";
 
 import { loadTools } from "@millrace/provision";
 import { parseOptions } from "../harness/parse-options.ts";
+import { BREAKS } from "./breaks.ts";
 import { chaosRound } from "./chaos-round.ts";
 import { openNetwork, sharedNetwork, whyNoNamespaces } from "./house/network.ts";
 import { ALL_NAMES } from "./house/chaos-house.ts";
-import { longestSingleStall, reportJson, reportText, STALL_MAX_MS } from "./report.ts";
+import { longestSingleStall, reportJson, reportText, STALL_MAX_MS, type ChaosReport } from "./report.ts";
 
 const values = parseOptions(
   "npm run chaos",
@@ -17,6 +18,11 @@ const values = parseOptions(
     minutes: { type: "string", value: "N", default: "10", about: "how long faults are made" },
     seed: { type: "string", value: "SEED", default: String(Date.now() % 1_000_000), about: "repeats the same faults" },
     rate: { type: "string", value: "N", default: "5", about: "operations that the client begins in a second" },
+    break: {
+      type: "string",
+      value: "RULE",
+      about: `break a rule on purpose; it must be found: ${Object.keys(BREAKS).join(", ")}`,
+    },
     "no-netns": { type: "boolean", default: false, about: "leave the network faults out, which ask for root" },
     folder: { type: "string", value: "PATH", about: "where the house, its logs and the history are kept" },
     keep: { type: "boolean", default: false, about: "keep the folder of a test that passed, too" },
@@ -26,11 +32,30 @@ const values = parseOptions(
 
 const CLOCK_LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
 function positive(name: "minutes" | "rate"): number {
   const value = Number(values[name]);
   if (Number.isFinite(value) && value > 0) return value;
   process.stderr.write(`--${name} wants a number above 0\n`);
   process.exit(2);
+}
+
+if (values.break !== undefined && BREAKS[values.break] === undefined) {
+  process.stderr.write(`--break wants one of ${Object.keys(BREAKS).join(", ")}\n`);
+  process.exit(2);
+}
+function hasFailed(report: ChaosReport): boolean {
+  const stalledMs = longestSingleStall(report)?.ms ?? 0;
+  const isUnhealed = report.faults.some(({ error }) => error !== undefined);
+  return report.violations.length > 0 || stalledMs > STALL_MAX_MS || isUnhealed;
+}
+
+/** Whether the checker has said that the rule was broken. */
+function isCaught({ violations }: ChaosReport, broken: string): boolean {
+  const caught = violations.filter(({ rule }) => BREAKS[broken]?.caughtAs.includes(rule));
+  say(caught.length > 0 ? `${broken} was caught: ${caught[0]?.text}` : `${broken} was NOT caught`);
+  return caught.length > 0;
 }
 
 const minutes = positive("minutes");
@@ -48,16 +73,13 @@ if (!existsSync(clockLibrary)) notes.push("without moved clocks (Debian: libfake
 
 const folder = resolve(values.folder ?? (await mkdtemp(join(tmpdir(), "millrace-chaos-"))));
 mkdirSync(folder, { recursive: true, mode: 0o711 });
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const network = values["no-netns"] ? sharedNetwork(ALL_NAMES) : await openNetwork(ALL_NAMES, tools.nft ?? "");
 try {
   const report = await chaosRound({
-    ...{ folder, tools, network, seed: values.seed, minutes, rate, notes, say },
+    ...{ folder, tools, network, seed: values.seed, minutes, rate, notes, say, broken: values.break },
     clockLibrary: existsSync(clockLibrary) ? clockLibrary : undefined,
   });
-  const stalledMs = longestSingleStall(report)?.ms ?? 0;
-  const unhealed = report.faults.some(({ error }) => error !== undefined);
-  const failed = report.violations.length > 0 || stalledMs > STALL_MAX_MS || unhealed;
+  const failed = values.break === undefined ? hasFailed(report) : !isCaught(report, values.break);
   writeFileSync(join(folder, "report.json"), JSON.stringify(reportJson(report), null, 2));
   process.stdout.write(`${values.json ? JSON.stringify(reportJson(report)) : reportText(report)}\n`);
   if (failed || values.keep) say(`\nhistory, logs and report: ${folder}`);

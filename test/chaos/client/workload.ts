@@ -344,8 +344,8 @@ export class Workload {
           operation.error = messageOf(error);
           return undefined;
         });
-      const state = seen === undefined ? "" : stateName(seen.state);
-      if (isEndState(state as Parameters<typeof isEndState>[0])) {
+      const state = seen && stateName(seen.state);
+      if (state !== undefined && isEndState(state as Parameters<typeof isEndState>[0])) {
         this.#history.finish(operation, "ok", { answer: state, error: undefined });
         return state;
       }

@@ -1,7 +1,7 @@
 import { get } from "node:http";
 import { join } from "node:path";
 
-import { checkoutFolder, toolsFolder, type Launch, type Tools } from "@millrace/provision";
+import { toolsFolder, type Launch, type Tools } from "@millrace/provision";
 import type { Host } from "./network.ts";
 
 /** Ports are the same on every host: each has an address of its own. */
@@ -101,6 +101,3 @@ export function isReadyOverHttp(host: Host): Promise<boolean> {
     request.once("error", () => resolve(false));
   });
 }
-
-/** The checkout whose packages are started when no rule is broken. */
-export const ownCheckout = checkoutFolder;

@@ -61,6 +61,7 @@ export class Nemesis {
   }
 
   async #make(fault: PlannedFault): Promise<void> {
+    await sleep(fault.afterMs ?? 0);
     const victims = this.#resolve(fault);
     const what = describe(fault);
     this.#say(what);

@@ -1,7 +1,12 @@
 import { Random } from "../../simulation/random.ts";
 
 /** What can be done to a house. `primary` and `standby` are whichever Postgres server is that when the fault begins. */
-export type PlannedFault =
+export type PlannedFault = What & {
+  /** Time in its round before it begins. */
+  readonly afterMs?: number;
+};
+
+type What =
   | { readonly kind: "kill"; readonly victim: string; readonly holdMs: number }
   | { readonly kind: "kill-worker"; readonly victim: string; readonly holdMs: number }
   | { readonly kind: "blackout"; readonly holdMs: number }

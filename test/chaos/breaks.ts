@@ -1,0 +1,135 @@
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { checkoutFolder } from "@millrace/provision";
+import type { Rule } from "./checker/check.ts";
+import type { PlannedFault, Round } from "./nemesis/schedule.ts";
+
+/** A rule that is broken on purpose, in a copy of the sources: the checker is worth what it finds of them. */
+export interface Break {
+  readonly about: string;
+  readonly file: string;
+  /** Stands in the file once. */
+  readonly find: string;
+  readonly replace: string;
+  /** What the checker must say; one of them is enough. */
+  readonly caughtAs: readonly Rule[];
+  /** Faults that bring it to light. */
+  readonly rounds: readonly Round[];
+}
+
+const SCHEDULERS = ["scheduler-1", "scheduler-2", "scheduler-3"];
+const RUNNERS = ["runner-1", "runner-2", "runner-3", "runner-4"];
+
+const kill = (victim: string, afterMs = 0): PlannedFault => ({ kind: "kill", victim, holdMs: 1_000, afterMs });
+
+/** The record hangs, and whoever has said more than it holds dies. */
+function hangAndKill(victims: readonly string[]): Round[] {
+  const hang: PlannedFault = { kind: "stop", victim: "primary", holdMs: 2_500 };
+  return Array.from({ length: 3 }, () => ({
+    faults: [hang, ...victims.map((victim) => kill(victim, 1_500))],
+    peaceMs: 3_000,
+  }));
+}
+
+const each = (victims: readonly string[], fault: (victim: string) => PlannedFault): Round[] =>
+  victims.map((victim) => ({ faults: [fault(victim)], peaceMs: 4_000 }));
+
+/** By the name that `--break` takes. */
+export const BREAKS: Readonly<Record<string, Break>> = {
+  "acknowledge-early": {
+    about: "a submit is acknowledged before its commit",
+    file: "packages/core/src/owner/owner.ts",
+    find: "    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
+    replace:
+      "    this.accepted(part, submit, submit.runId);\n    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
+    caughtAs: ["lost"],
+    rounds: hangAndKill(SCHEDULERS),
+  },
+  "cancel-early": {
+    about: "a cancel is acknowledged before its commit",
+    file: "packages/core/src/owner/owner.ts",
+    find: '    state.decide(part, run, decideCancel(run, cancel.reason, state.port.wallMs()), "CANCELLING", () => {',
+    replace:
+      '    this.cancelled(part, cancel, "CANCELLED");\n    state.decide(part, run, decideCancel(run, cancel.reason, state.port.wallMs()), "CANCELLING", () => {',
+    caughtAs: ["cancel", "endedTwice"],
+    rounds: hangAndKill(SCHEDULERS),
+  },
+  "answer-early": {
+    about: "an answer is sent on before its checkpoint is committed",
+    file: "packages/core/src/owner/owner.ts",
+    find: "    const decision = decideCheckpoint(run, result);",
+    replace:
+      "    const decision = decideCheckpoint(run, result);\n    run.steps.push(result);\n    this.release(part, run, result);\n    run.steps.pop();",
+    caughtAs: ["answer", "lost"],
+    rounds: hangAndKill([...SCHEDULERS, ...RUNNERS]),
+  },
+  "checkpoints-forgotten": {
+    about: "a run that goes on elsewhere begins at its first step",
+    file: "packages/core/src/owner/dispatcher.ts",
+    find: "      doneSteps: turn?.runs === 1 || !turn ? run.steps : run.steps.slice(0, -1),",
+    replace: "      doneSteps: [],",
+    caughtAs: ["rerun"],
+    rounds: each(RUNNERS, kill),
+  },
+  "limit-not-held": {
+    about: "runs of a limited workflow start without a place",
+    file: "packages/core/src/owner/dispatcher.ts",
+    find: "    if (queue.concurrencyLimit === 0) return true;",
+    replace: "    if (queue.concurrencyLimit >= 0) return true;",
+    caughtAs: ["limit"],
+    rounds: each(["scheduler-1"], kill),
+  },
+  "wakes-lost": {
+    about: "a new owner does not ask when paused runs wake",
+    file: "packages/core/src/owner/owner.ts",
+    find: "part.sleepers.expect(result.found.nextWakeMs ?? Infinity);",
+    replace: "part.sleepers.expect(Infinity);",
+    caughtAs: ["stuck"],
+    rounds: each(SCHEDULERS, kill),
+  },
+  "keys-ignored": {
+    about: "an idempotency key is not looked at",
+    file: "packages/gateway/src/api/run-starter.ts",
+    find: "idempotencyKey: requestId }",
+    replace: 'idempotencyKey: "" }',
+    caughtAs: ["doubled"],
+    rounds: each(["gateway-1", "gateway-2"], kill),
+  },
+  "writes-repeated": {
+    about: "a write to a data store that is sent again is made again",
+    file: "packages/gateway/src/calls/host-calls.ts",
+    find: "  return { path, execution, number, request",
+    replace: "  number += 1_000 * Math.floor(Math.random() * 1_000_000);\n  return { path, execution, number, request",
+    caughtAs: ["increment", "claim"],
+    rounds: each(["gateway-1", "gateway-2", "gateway-1", "gateway-2"], (victim) => ({
+      ...{ kind: "stop", victim, holdMs: 6_000 },
+    })),
+  },
+};
+
+/** The file with the rule broken. Throws when the place has changed: then the break no longer breaks anything. */
+export function breakSource({ file, find, replace }: Break): string {
+  const source = readFileSync(join(checkoutFolder, file), "utf8");
+  const pieces = source.split(find);
+  if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} places with: ${find}`);
+  return pieces.join(replace);
+}
+
+/** Copies the sources that processes are started from, with one rule broken; returns the copy's folder. */
+export function brokenCheckout(broken: Break, folder: string): string {
+  const text = breakSource(broken);
+  const modules = join(folder, "node_modules");
+  mkdirSync(join(modules, "@millrace"), { recursive: true });
+  const isOurs = (path: string): boolean => !path.endsWith("/node_modules") && !path.includes("/.venv");
+  cpSync(join(checkoutFolder, "packages"), join(folder, "packages"), { recursive: true, filter: isOurs });
+  cpSync(join(checkoutFolder, "package.json"), join(folder, "package.json"));
+  for (const name of readdirSync(join(checkoutFolder, "node_modules"))) {
+    if (name !== "@millrace") symlinkSync(join(checkoutFolder, "node_modules", name), join(modules, name));
+  }
+  for (const name of readdirSync(join(checkoutFolder, "node_modules/@millrace"))) {
+    symlinkSync(join(folder, "packages", name), join(modules, "@millrace", name));
+  }
+  writeFileSync(join(folder, broken.file), text);
+  return folder;
+}
