@@ -20,6 +20,8 @@ export interface Channels {
   offer(scheduler: string): Channel<control.Offer>;
   /** To every gateway and runner. */
   ownersMoved(): Channel<control.OwnersMoved>;
+  /** Between gateways and schedulers. */
+  primaryFound(): Channel<control.PrimaryFound>;
   /** To one runner. */
   drain(runner: string): Service<control.DrainRunnerRequest, control.DrainRunnerResponse>;
   /** Asked of every scheduler. */
@@ -121,6 +123,7 @@ export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
     committed: (runner) => channel(bus, "committed", c.Committed, both(subjects.runner(runner, "committed"))),
     partitionsReleased: () =>
       channel(bus, "partitionsReleased", c.PartitionsReleased, both(subjects.partitionsReleased())),
+    primaryFound: () => channel(bus, "primaryFound", c.PrimaryFound, both(subjects.primaryFound())),
     ownersMoved: () => channel(bus, "ownersMoved", c.OwnersMoved, both(subjects.ownersMoved())),
     drain: (runner) =>
       service(bus, "drain", both(subjects.runner(runner, "drain")), c.DrainRunnerRequest, c.DrainRunnerResponse),

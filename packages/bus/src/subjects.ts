@@ -69,6 +69,8 @@ export const subjects = {
   /** Heartbeats of a pool's runner, to every scheduler. */
   heartbeat: (pool: string, runner: string): string =>
     `millrace.schedulers.heartbeat.${sender(pool)}.${sender(runner)}`,
+  /** Which database server is the primary; between gateways and schedulers. */
+  primaryFound: (): string => "millrace.primary",
   /** Changes of definitions, to every gateway. */
   definitions: (): string => "millrace.definitions",
   /** A gateway that has just started wants to know who is there; to every runner. */

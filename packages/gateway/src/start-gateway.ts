@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { connectBus, openChannels, openLogStream, readLeases, subjects, type Bus } from "@millrace/bus";
+import { connectBus, openChannels, openLogStream, readLeases, sharePrimary, subjects, type Bus } from "@millrace/bus";
 import { processName, type GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
 import {
@@ -128,6 +128,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
   const started = new Gateway({ name, settings, bus, store, tracer, log, metrics, partitionCount });
   await started.open();
   live.gateway = started;
+  const primaryShare = sharePrimary(openChannels(bus), store.primary);
   const waitingCount = (): number => started.status().waiting;
   metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", waitingCount);
   addConnectionMetrics(metrics, bus, store);
@@ -139,6 +140,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     drain: async () => {
       health.drain();
       await started.drain();
+      primaryShare.close();
       await Promise.all([store.close(), tracer.shutdown(), bus.drain()]);
       await health.close();
     },
@@ -219,6 +221,7 @@ class Gateway {
       channel: this.#channels.definitions(),
       checkMs: settings.definitionsCheckMs,
     });
+    store.primary.onMoved(() => this.#sync.doubt());
     this.#payloads = new Payloads({
       objects: store.objects,
       eventBytesMax: settings.eventBytesMax,

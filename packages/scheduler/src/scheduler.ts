@@ -4,6 +4,7 @@ import {
   openChannels,
   openLeases,
   openLogStream,
+  sharePrimary,
   type Bus,
   type LogStream,
   type Replicas,
@@ -45,6 +46,8 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     statementTimeoutMs: settings.databaseTimeoutMs,
   });
   parts.store = store;
+  const channels = openChannels(bus);
+  const primaryShare = sharePrimary(channels, store.primary);
   await warnOfUnsafeDatabase(store, log);
   await store.partitions.registerCommitter(name);
   const committer = metrics.measured(
@@ -71,7 +74,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     {
       ...{ bus, committer, store, tracer, log },
       onSettled: (outcome) => metrics.settled(outcome),
-      channels: openChannels(bus),
+      channels,
       leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: replicasOf(settings) }),
       mac,
       onFatal: (error) => {
@@ -87,6 +90,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
       health.drain();
       await owner.drain(settings.drainTimeoutMs / 2);
       archive.close();
+      primaryShare.close();
       await housekeeper.stop();
       await Promise.all([committer.close(), store.close(), tracer.shutdown(), bus.drain()]);
       await health.close();

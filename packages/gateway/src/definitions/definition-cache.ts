@@ -39,6 +39,14 @@ export class DefinitionCache {
     this.#generation = Math.max(this.#generation, change.generation);
   }
 
+  /** Serves this, which is everything there is, and nothing that was served before. */
+  replace(everything: DefinitionsChange): void {
+    for (const map of [this.#workflows, this.#idsByName, this.#triggers, this.#keysByHash, this.#hashesById])
+      map.clear();
+    this.#generation = 0;
+    this.apply(everything);
+  }
+
   /** The trigger behind an endpoint; undefined when there is none or its workflow is disabled. */
   findTrigger(endpoint: string): LiveTrigger | undefined {
     return this.#triggers.get(endpoint);

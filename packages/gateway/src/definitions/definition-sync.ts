@@ -30,6 +30,8 @@ export class DefinitionSync {
   #loading: Promise<void> | undefined;
   #subscription: BusSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** The record is on another server by now: what was read from the old one, and its generation, may never have been. */
+  #doubted = false;
 
   constructor(options: DefinitionSyncOptions) {
     this.#options = options;
@@ -70,6 +72,14 @@ export class DefinitionSync {
     return this.#loading;
   }
 
+  /** Loads everything anew, as soon as that can be done. */
+  doubt(): void {
+    this.#doubted = true;
+    this.refresh().catch((thrown: unknown) => {
+      this.#options.log.warn("definitions.reload_failed", { error: coerceError(thrown) });
+    });
+  }
+
   /** Serves a change of this gateway's own, tells the others, and waits for them for a bounded time. */
   async publish(generation: number): Promise<void> {
     await this.reach(generation);
@@ -83,6 +93,7 @@ export class DefinitionSync {
     const { workflows, cache, log } = this.#options;
     try {
       const generation = await workflows.getGeneration();
+      if (this.#doubted) await this.refresh();
       if (generation > cache.generation) await this.reach(generation);
     } catch (thrown) {
       log.warn("definitions.compare_failed", { error: coerceError(thrown) });
@@ -91,13 +102,26 @@ export class DefinitionSync {
   }
 
   async #load(): Promise<void> {
-    const { workflows, cache, log, peers, gateway } = this.#options;
-    const before = cache.generation;
-    const change = await workflows.loadDefinitions(before);
-    cache.apply(change);
+    const { workflows, cache } = this.#options;
+    const doubted = this.#doubted;
+    this.#doubted = false;
+    const before = doubted ? 0 : cache.generation;
+    try {
+      const change = await workflows.loadDefinitions(before);
+      if (doubted) cache.replace(change);
+      else cache.apply(change);
+      this.#loaded(before, change.workflows.length);
+    } catch (thrown) {
+      this.#doubted ||= doubted;
+      throw thrown;
+    }
+  }
+
+  #loaded(before: number, workflows: number): void {
+    const { cache, log, peers, gateway } = this.#options;
     peers.heard(gateway, cache.generation);
     if (cache.generation !== before) {
-      log.info("definitions.loaded", { generation: cache.generation, workflows: change.workflows.length });
+      log.info("definitions.loaded", { generation: cache.generation, workflows });
     }
   }
 

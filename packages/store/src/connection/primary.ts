@@ -98,6 +98,11 @@ export class Primary {
     return this.#known;
   }
 
+  /** Whether there is another server that could take its place. */
+  get isGuarded(): boolean {
+    return this.#guarded === true;
+  }
+
   /** Calls back with every further primary. */
   onMoved(listener: (identity: PrimaryIdentity) => void): void {
     this.#listeners.add(listener);
