@@ -165,6 +165,17 @@ def handler(pd):
       [false, true, true],
     );
 
+    const tail = (headers: Record<string, string>): Promise<string> =>
+      fetch(`${house.url}/api/v1/${one.result.run}/logs:tail`, {
+        headers: { authorization: `Bearer ${house.apiKey}`, ...headers },
+      }).then((response) => response.text());
+    const log = await tail({});
+    const ids = [...log.matchAll(/^id: (.*)$/gm)].map(([, id]) => id!);
+    assert.match(log, /hello from the test/);
+    const rest = await tail({ "last-event-id": ids.at(-1)! });
+    assert.match(rest, /^event: end/);
+    assert.doesNotMatch(rest, /hello from the test/, "a client goes on behind what it has");
+
     const runs = await api<{ runs: { triggerKind: string }[] }>("GET", "workflows/-/runs");
     assert.ok(
       runs.json.runs.every(({ triggerKind }) => triggerKind !== "test"),

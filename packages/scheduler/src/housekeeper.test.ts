@@ -18,6 +18,8 @@ describe("the housekeeping", () => {
       alone: <T>(work: () => Promise<T>) => work(),
       keepHistory: () => Promise.reject(new PlatformError("Unavailable", "DATABASE_UNAVAILABLE", "no lock")),
       pruneKeys: task("keys", 1),
+      pruneSessions: task("sessions", 0),
+      pruneTests: task("tests", 0),
       pruneCommitters: task("committers", 0),
       collectObjects: task("objects", 2),
       collectDataStores: task("records", 3),
@@ -36,7 +38,7 @@ describe("the housekeeping", () => {
     });
     keeper.start();
     await keeper.stop();
-    assert.deepEqual(done, ["days", "keys", "committers", "objects", "records", "storage"]);
+    assert.deepEqual(done, ["days", "keys", "sessions", "tests", "committers", "objects", "records", "storage"]);
     assert.deepEqual(logged, [
       ["housekeeping.failed", "history"],
       { dropped: [], runs: 0, keys: 1, objects: 2, records: 3 },

@@ -1,6 +1,7 @@
 import type { Store } from "@millrace/store";
 import type { Logger } from "@millrace/telemetry";
 
+const DAY_MS = 86_400_000;
 const INTERVAL_MS = 10 * 60_000;
 /** Between two batches of runs that are removed. */
 const PAUSE_MS = 50;
@@ -58,6 +59,8 @@ export class Housekeeper {
       housekeeping.keepHistory({ house: { days, runs }, daysMax, pace }),
     );
     const keys = (await this.attempt("keys", () => housekeeping.pruneKeys())) ?? 0;
+    await this.attempt("sessions", () => housekeeping.pruneSessions());
+    await this.attempt("tests", () => housekeeping.pruneTests(Date.now() - daysMax * DAY_MS));
     await this.attempt("committers", () => housekeeping.pruneCommitters());
     const objects = (await this.attempt("objects", () => housekeeping.collectObjects(objectGraceMs))) ?? 0;
     const records = (await this.attempt("data stores", () => housekeeping.collectDataStores())) ?? 0;

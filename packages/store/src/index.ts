@@ -77,7 +77,13 @@ export {
   type DataStoreScan,
   type WriteOrigin,
 } from "./data-stores/data-store-records.ts";
-export { RETENTION_BOUNDS, type Retention, type RetentionChoice, type Retentions, type RetentionView } from "./housekeeping/retention.ts";
+export {
+  RETENTION_BOUNDS,
+  type Retention,
+  type RetentionChoice,
+  type Retentions,
+  type RetentionView,
+} from "./housekeeping/retention.ts";
 export type { Storage, StorageUsage } from "./storage/storage.ts";
 export type { DeadLetterAction, DeadLetters, SettledDeadLetter } from "./runs/dead-letters.ts";
 export { encodePageToken } from "./definitions/paging.ts";

@@ -89,6 +89,10 @@ export interface Housekeeping {
   keepHistory(round: HistoryRound): Promise<HistoryRemoved>;
   /** Removes expired idempotency keys; returns how many. */
   pruneKeys(): Promise<number>;
+  /** Removes sessions that are over, whatever a gateway's settings. */
+  pruneSessions(): Promise<number>;
+  /** Removes what was kept of tests of drafts before that time. */
+  pruneTests(olderThanMs: number): Promise<number>;
   /** Removes committers not seen for the given time. */
   pruneCommitters(unseenMs?: number): Promise<number>;
   /** Gives up what runs that were never accepted retain; removes objects that nobody has retained for the grace. Returns how many. */

@@ -58,10 +58,23 @@ export class RunLogs {
   }
 
   /** Lines as they are written; those of one run from the first on, until the run has ended. */
-  async *tail(projectId: string, name: string, signal: AbortSignal): AsyncGenerator<runApi.LogEntry[]> {
+  async *tail(
+    projectId: string,
+    name: string,
+    signal: AbortSignal,
+    cursor = "",
+  ): AsyncGenerator<runApi.TailRunLogsResponse> {
     const { workflow, runId } = parseTailName(name);
-    if (runId !== undefined) yield* this.#tailRun(projectId, workflow, runId, signal);
-    else yield* this.#tailProject(projectId, workflow, signal);
+    const after = parsePosition(cursor);
+    if (runId === undefined) {
+      for await (const entries of this.#tailProject(projectId, workflow, signal)) yield { entries, cursor: "" };
+      return;
+    }
+    for await (const batch of this.#tailRun(projectId, workflow, runId, signal)) {
+      const entries = after === undefined ? batch : batch.filter((entry) => isBehind(entry, after));
+      const last = entries.at(-1);
+      if (last !== undefined) yield { entries, cursor: `${last.assignment}.${last.sequence}` };
+    }
   }
 
   async *#tailRun(
@@ -251,6 +264,10 @@ function withGaps(
     if (assignment > (before?.assignment ?? 0)) note(gapAtEnd({ assignment, sequence: 0 }, lastLines));
   }
   return entries;
+}
+
+function isBehind({ assignment, sequence }: LogPosition, after: LogPosition): boolean {
+  return assignment > after.assignment || (assignment === after.assignment && sequence > after.sequence);
 }
 
 function parsePosition(pageToken: string): LogPosition | undefined {

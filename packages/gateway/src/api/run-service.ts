@@ -123,7 +123,7 @@ export class RunService {
     const { gate, logs } = this.#options;
     using _place = gate.enter();
     const stop = gate.signalOf(signal);
-    for await (const entries of logs.tail(principal.projectId, request.parent, stop)) yield { entries };
+    yield* logs.tail(principal.projectId, request.parent, stop, request.cursor);
     if (stop.aborted) gate.assertOpen();
   }
 

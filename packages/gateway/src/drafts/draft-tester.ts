@@ -71,7 +71,7 @@ export class DraftTester {
     const run = runNameOf(open.workflow.id, runId);
     yield { ...NOTHING, run };
     const { projectId } = context.principal;
-    for await (const entries of this.#options.logs.tail(projectId, `workflows/-/runs/${runId}`, context.signal)) {
+    for await (const { entries } of this.#options.logs.tail(projectId, `workflows/-/runs/${runId}`, context.signal)) {
       yield { ...NOTHING, run, entries: entries.map((entry) => ({ ...entry, run })) };
     }
     if (context.signal.aborted) return;

@@ -104,6 +104,4 @@ export interface Drafts {
   /** By its run, with the project that the run is of; undefined for a run that is no test. */
   findTest(runId: string): Promise<(DraftTestRecord & { readonly projectId: string }) | undefined>;
   forgetTests(draftId: string): Promise<void>;
-  /** Removes tests, and versions that only tests have run, of so long ago. */
-  pruneTests(olderThanMs: number): Promise<number>;
 }

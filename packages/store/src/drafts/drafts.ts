@@ -4,7 +4,7 @@ import type { Database } from "../database.ts";
 import type { Tables } from "../tables.ts";
 import type { DraftBody, DraftChange, DraftRecord, DraftRevisionRecord, Drafts } from "./draft-records.ts";
 import { ensureTestVersion } from "./test-versions.ts";
-import { findTest, forgetTests, listTests, pruneTests, recordTest } from "./draft-tests.ts";
+import { findTest, forgetTests, listTests, recordTest } from "./draft-tests.ts";
 
 const REVISIONS_MAX = 100;
 /** What one person types in this time is one state to go back to. */
@@ -35,7 +35,6 @@ export function createDrafts(database: Database): Drafts {
     listTests: (draftId) => listTests(database, draftId),
     findTest: (runId) => findTest(database, runId),
     forgetTests: (draftId) => forgetTests(database, draftId),
-    pruneTests: (olderThanMs) => pruneTests(database, olderThanMs),
   };
 }
 

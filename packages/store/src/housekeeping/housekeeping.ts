@@ -1,5 +1,7 @@
 import { collectOperations, collectRecords } from "../data-stores/collect.ts";
 import type { Database } from "../database.ts";
+import { pruneTests } from "../drafts/draft-tests.ts";
+import { pruneSessions } from "../people/sessions.ts";
 import type { Housekeeping } from "../ports.ts";
 import { collectObjects, settleRuns } from "../objects/collect.ts";
 import { ensureDays } from "./day-partitions.ts";
@@ -22,6 +24,8 @@ export function createHousekeeping(database: Database): Housekeeping {
     alone: (work) => alone(database, work),
     keepHistory: (round) => keepHistory(database, round),
     pruneKeys: () => pruneKeys(database),
+    pruneSessions: () => pruneSessions(database),
+    pruneTests: (olderThanMs) => pruneTests(database, olderThanMs),
     pruneCommitters: (unseenMs = COMMITTERS_UNSEEN_DEFAULT_MS) => pruneCommitters(database, unseenMs),
     collectObjects: async (graceMs) => {
       await settleRuns(database, graceMs);

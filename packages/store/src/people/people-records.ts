@@ -85,6 +85,4 @@ export interface Sessions {
   list(owner: SessionOwner, lives: SessionLives): Promise<readonly SessionRecord[]>;
   /** `SESSION_NOT_FOUND`. */
   end(sessionId: string, owner: SessionOwner): Promise<void>;
-  /** Removes what has run out. */
-  prune(lives: SessionLives): Promise<number>;
 }

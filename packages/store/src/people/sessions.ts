@@ -33,13 +33,12 @@ export function createSessions(database: Database): Sessions {
           .executeTakeFirst();
         if (numDeletedRows === 0n) throw new PlatformError("NotFound", "SESSION_NOT_FOUND", "there is no such session");
       }),
-    prune: ({ idleMs, lifeMs }) =>
-      database.change(
-        `DELETE FROM sessions WHERE use_time < now() - $1 * interval '1 millisecond'
-           OR create_time < now() - $2 * interval '1 millisecond'`,
-        [idleMs, lifeMs],
-      ),
   };
+}
+
+/** Removes sessions that no setting lets live so long. */
+export function pruneSessions(database: Database): Promise<number> {
+  return database.change("DELETE FROM sessions WHERE use_time < now() - interval '366 days'");
 }
 
 /** Names as tokens of sessions, so that none is taken for an API key. */

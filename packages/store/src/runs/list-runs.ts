@@ -148,10 +148,7 @@ async function placeOf(kysely: Kysely<Tables>, workflowId: string): Promise<Expr
 async function searchEnded(kysely: Kysely<Tables>, filter: RunFilter, common: Common): Promise<Found[]> {
   const states = filter.deadLetters === true ? ["FAILED" as const] : filter.states?.filter(isEndState);
   if (states?.length === 0) return [];
-  const of =
-    filter.workflowId === undefined
-      ? ofProject(filter)
-      : sql<SqlBool>`workflow_id = ${filter.workflowId}`;
+  const of = filter.workflowId === undefined ? ofProject(filter) : sql<SqlBool>`workflow_id = ${filter.workflowId}`;
   const residual = [...common.residual, ...endResidual(filter)];
   const run = (indexed: Expression<SqlBool>, conditions: readonly Expression<SqlBool>[]) =>
     searchHistory(

@@ -430,12 +430,16 @@ export interface ListRunLogsResponse {
 export interface TailRunLogsRequest {
   /** `workflows/-/runs/<run>` for one run, `workflows/<workflow>/runs/-` for a workflow, `workflows/-/runs/-` for all. */
   parent: string;
+  /** The `cursor` of the last message that arrived, to go on behind it after a loss; empty to begin. For one run only. */
+  cursor: string;
 }
 
 /** One message of TailRunLogs. */
 export interface TailRunLogsResponse {
   /** Lines in order. */
   entries: LogEntry[];
+  /** Where the lines end; for one run only. */
+  cursor: string;
 }
 
 /** Request of CancelRun. */
@@ -2148,13 +2152,16 @@ export const ListRunLogsResponse: MessageFns<ListRunLogsResponse> = {
 };
 
 function createBaseTailRunLogsRequest(): TailRunLogsRequest {
-  return { parent: "" };
+  return { parent: "", cursor: "" };
 }
 
 export const TailRunLogsRequest: MessageFns<TailRunLogsRequest> = {
   encode(message: TailRunLogsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
     }
     return writer;
   },
@@ -2180,6 +2187,14 @@ export const TailRunLogsRequest: MessageFns<TailRunLogsRequest> = {
             message.parent = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2194,13 +2209,16 @@ export const TailRunLogsRequest: MessageFns<TailRunLogsRequest> = {
 };
 
 function createBaseTailRunLogsResponse(): TailRunLogsResponse {
-  return { entries: [] };
+  return { entries: [], cursor: "" };
 }
 
 export const TailRunLogsResponse: MessageFns<TailRunLogsResponse> = {
   encode(message: TailRunLogsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.entries) {
       LogEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
     }
     return writer;
   },
@@ -2224,6 +2242,14 @@ export const TailRunLogsResponse: MessageFns<TailRunLogsResponse> = {
             }
 
             message.entries.push(LogEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
             continue;
           }
         }
