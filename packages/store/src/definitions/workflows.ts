@@ -117,8 +117,10 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
   return changeWorkflow(database, deploy.projectId, deploy.workflowId, async (transaction) => {
     const { id } = await transaction
       .insertInto("versions")
-      .columns(["workflow_id", "number", "definition", "sources", "modules", "packages", "spec", "python_minor"])
-      .columns(["history_days", "history_runs"])
+      .columns([
+        ...(["workflow_id", "number", "definition", "sources", "modules", "packages", "spec", "python_minor"] as const),
+        ...(["history_days", "history_runs"] as const),
+      ])
       .expression((expression) =>
         expression
           .selectFrom("versions")
