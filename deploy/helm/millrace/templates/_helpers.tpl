@@ -15,7 +15,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
 {{- define "millrace.secret" -}}
-{{ .Values.secrets.existing | default (printf "%s-secrets" (include "millrace.name" .)) }}
+{{ required "set secretName" .Values.secretName }}
 {{- end }}
 
 {{- define "millrace.houseImage" -}}
@@ -36,14 +36,10 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 {{- end }}
 
-{{/* Settings that every process has; takes a dict of root and role (the user at NATS). */}}
+{{/* Settings that every process has; takes a dict of root and drainTimeoutMs. */}}
 {{- define "millrace.commonEnv" -}}
 - name: MILLRACE_NATS_URL
   value: {{ include "millrace.natsUrl" .root | quote }}
-- name: MILLRACE_NATS_USER
-  value: {{ .role }}
-- name: MILLRACE_NATS_PASSWORD_FILE
-  value: /run/secrets/millrace/nats-{{ .role }}-password
 - name: MILLRACE_HEALTH_HOST
   value: "0.0.0.0"
 - name: MILLRACE_HEALTH_PORT
@@ -57,16 +53,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
   value: {{ . | quote }}
 {{- end }}
 {{- with .root.Values.nats.tls.secret }}
-- name: NODE_EXTRA_CA_CERTS
+- name: MILLRACE_NATS_CA_FILE
   value: /run/secrets/nats-tls/ca.crt
 {{- end }}
 {{- end }}
 
+{{/* Takes a dict of root and role. */}}
 {{- define "millrace.recordEnv" -}}
+- name: MILLRACE_NATS_CREDENTIALS_FILE
+  value: /run/secrets/millrace/nats-{{ .role }}.creds
 - name: MILLRACE_DATABASE_URL_FILE
   value: /run/secrets/millrace/database-url
 - name: MILLRACE_DATABASE_POOL_SIZE
-  value: {{ .Values.database.poolSize | quote }}
+  value: {{ .root.Values.database.poolSize | quote }}
 - name: MILLRACE_TOKEN_KEY_FILE
   value: /run/secrets/millrace/token-key
 {{- end }}

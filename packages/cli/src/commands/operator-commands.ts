@@ -1,10 +1,11 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Perform } from "../program.ts";
-import { initDeploy } from "./init-deploy.ts";
+import { initDeploy, type InitDeployOptions } from "./init-deploy.ts";
 import { createKey, migrate, type CreateKeyOptions, type MigrateCommandOptions } from "./operator.ts";
 
 const WAIT_DEFAULT_S = 600;
 const WAIT_MAX_S = 86_400;
+const POOL = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Commands for who runs a house on real hosts: they work on the record or on files, not through a gateway. */
 export function addOperatorCommands(
@@ -36,16 +37,35 @@ export function addOperatorCommands(
     .action((options: CreateKeyOptions) => perform((context) => createKey(context, options)));
   program
     .command("init-deploy <folder>")
-    .description("write the secrets and settings that deploy/compose is started with; what is there stays")
+    .description("write the secrets and settings that a house on real hosts is started with; what is there stays")
     .option("--public-url <url>", "address under which people reach the house", "http://localhost:7420")
-    .addHelpText("after", examples("millrace init-deploy deploy/compose --public-url https://runs.example.org"))
-    .action((folder: string, options: { publicUrl: string }) =>
-      perform(() => initDeploy(folder, { publicUrl: options.publicUrl })),
-    );
+    .addOption(
+      new Option("--pools <names>", "pools that runners may join, separated by commas")
+        .default(["default"], "default")
+        .argParser(parsePools),
+    )
+    .option("--database-url <url>", "a database of yours")
+    .option("--database-host <host>", "host of a database that is made with a password from here", "postgres")
+    .addHelpText(
+      "after",
+      examples(
+        "millrace init-deploy deploy/compose --public-url https://runs.example.org",
+        "millrace init-deploy house --pools default,gpu --database-url postgres://millrace:…@db.example.org/millrace",
+      ),
+    )
+    .action((folder: string, options: InitDeployOptions) => perform(() => initDeploy(folder, options)));
 }
 
 function parseWait(text: string): number {
   const seconds = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
   if (!(seconds <= WAIT_MAX_S)) throw new InvalidArgumentError(`must be a whole number from 0 to ${WAIT_MAX_S}`);
   return seconds;
+}
+
+function parsePools(text: string): string[] {
+  const pools = text.split(",").map((pool) => pool.trim());
+  if (!pools.every((pool) => POOL.test(pool))) {
+    throw new InvalidArgumentError("must be names of 1 to 64 letters, digits, - and _");
+  }
+  return pools;
 }
