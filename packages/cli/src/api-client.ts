@@ -6,6 +6,7 @@ import {
   fileApi,
   historyApi,
   houseApi,
+  poolApi,
   projectApi,
   runApi,
   variableApi,
@@ -34,6 +35,7 @@ export interface ApiClient {
   readonly files: GrpcClient<typeof fileApi.FileServiceService>;
   readonly history: GrpcClient<typeof historyApi.HistoryServiceService>;
   readonly house: GrpcClient<typeof houseApi.HouseServiceService>;
+  readonly pools: GrpcClient<typeof poolApi.PoolServiceService>;
   readonly project: GrpcClient<typeof projectApi.ProjectServiceService>;
   readonly runs: GrpcClient<typeof runApi.RunServiceService>;
   readonly variables: GrpcClient<typeof variableApi.VariableServiceService>;
@@ -53,6 +55,7 @@ export async function openApiClient(given: HouseAddress): Promise<ApiClient> {
     files: createGrpcClient(fileApi.FileServiceService, options),
     history: createGrpcClient(historyApi.HistoryServiceService, options),
     house: createGrpcClient(houseApi.HouseServiceService, options),
+    pools: createGrpcClient(poolApi.PoolServiceService, options),
     project: createGrpcClient(projectApi.ProjectServiceService, options),
     runs: createGrpcClient(runApi.RunServiceService, options),
     variables: createGrpcClient(variableApi.VariableServiceService, options),

@@ -17,6 +17,7 @@ import { cancel, runs } from "./commands/runs.ts";
 import { value, type ValueOptions } from "./commands/value.ts";
 import { status } from "./commands/status.ts";
 import { disable, enable, remove, workflows } from "./commands/workflows.ts";
+import { addPoolCommands } from "./commands/pool-commands.ts";
 import { addOperatorCommands } from "./commands/operator-commands.ts";
 import { addStoreCommands } from "./commands/store-commands.ts";
 import { dev, doctor } from "./commands/house.ts";
@@ -50,6 +51,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addAccountCommands(program, perform, examples);
   addStoreCommands(program, perform, examples);
   addFileCommands(program, perform, examples);
+  addPoolCommands(program, perform, examples);
   addOperatorCommands(program, perform, examples);
   addBackupCommands(program, perform, examples);
   return program;

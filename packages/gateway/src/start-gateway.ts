@@ -1,7 +1,16 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { connectBus, openChannels, openLogStream, readLeases, sharePrimary, subjects, type Bus } from "@millrace/bus";
-import { processName, type GatewaySettings } from "@millrace/config";
+import {
+  connectBus,
+  inboxes,
+  openChannels,
+  openLogStream,
+  readLeases,
+  sharePrimary,
+  subjects,
+  type Bus,
+} from "@millrace/bus";
+import { natsOptions, processName, type GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
 import {
   accountApi,
@@ -12,6 +21,7 @@ import {
   fileApi,
   historyApi,
   houseApi,
+  poolApi,
   projectApi,
   runApi,
   sessionApi,
@@ -38,6 +48,8 @@ import { DataStoreService } from "./api/data-store-service.ts";
 import { DeadLetterService } from "./api/dead-letter-service.ts";
 import { HistoryService } from "./api/history-service.ts";
 import { HouseService } from "./api/house-service.ts";
+import { PoolService } from "./api/pool-service.ts";
+import { PoolLoadSurvey } from "./services/pool-loads.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
 import { RunService } from "./api/run-service.ts";
@@ -74,6 +86,7 @@ import { VersionCache } from "./runs/version-cache.ts";
 import { ObjectServices } from "./services/object-services.ts";
 import { RunnerDirectory } from "./services/runner-directory.ts";
 import { RunnerServices } from "./services/runner-services.ts";
+import { CredentialIssuer } from "./services/credential-issuer.ts";
 
 /** Bodies of versions in memory: a few MB each at most. */
 const VERSIONS_MAX = 64;
@@ -105,15 +118,7 @@ export async function startGateway(settings: GatewaySettings, log: Logger): Prom
     metrics,
   });
   log.info("health.listening", { port: health.port });
-  const { natsUrl: url, natsUser: user, natsPassword: password, natsCredentialsFile: credentialsFile } = settings;
-  const bus = await connectBus({
-    url,
-    user,
-    password,
-    credentialsFile,
-    name,
-    log,
-  });
+  const bus = await connectBus({ ...natsOptions(settings), inboxPrefix: inboxes.gateway, name, log });
   const store = await openStore({
     url: settings.databaseUrl,
     applicationName: sessionName("gateway", name),
@@ -187,6 +192,7 @@ class Gateway {
   readonly #objects: ObjectServices;
   readonly #desk: RunDesk;
   readonly #services: RunnerServices;
+  readonly #issuer: CredentialIssuer | undefined;
   readonly #calls: HostCalls;
   readonly #mail: MailRoom;
   readonly #accounts: AccountRoom;
@@ -246,6 +252,7 @@ class Gateway {
       log,
       mac,
     });
+    this.#issuer = this.#createIssuer();
     this.#objects = new ObjectServices({
       channels: this.#channels,
       objects: store.objects,
@@ -267,6 +274,20 @@ class Gateway {
     this.#bindings = this.#createBindings();
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
+  }
+
+  /** Gateways without the account's key leave it to others. */
+  #createIssuer(): CredentialIssuer | undefined {
+    const { settings, store, log } = this.#parts;
+    const { natsAccountKey: accountSeed, runnerCredentialLifeMs: lifeMs } = settings;
+    if (accountSeed === undefined) return undefined;
+    return new CredentialIssuer({
+      channels: this.#channels,
+      identities: store.runnerIdentities,
+      accountSeed,
+      lifeMs,
+      log,
+    });
   }
 
   /** What user code may ask for, by topic. */
@@ -298,6 +319,7 @@ class Gateway {
     await this.#sync.start();
     bus.onStatus(({ connected }) => connected && void this.#sync.compare());
     this.#services.start();
+    this.#issuer?.start();
     this.#objects.start();
     this.#calls.start();
     this.#people.callers.start();
@@ -320,6 +342,7 @@ class Gateway {
     await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
     await this.#people.callers.stop();
     this.#services.stop();
+    this.#issuer?.stop();
     this.#objects.stop();
     this.#calls.stop();
     this.#mail.close();
@@ -403,6 +426,7 @@ class Gateway {
       implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
       implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
       implement(houseApi.HouseServiceService, this.#houseService()),
+      implement(poolApi.PoolServiceService, this.#poolService()),
       implement(sessionApi.SessionServiceService, this.#people.sessions),
       implement(userApi.UserServiceService, this.#people.users),
       implement(apiKeyApi.ApiKeyServiceService, this.#people.apiKeys),
@@ -437,6 +461,7 @@ class Gateway {
       versions: this.#versions,
       check,
       packages: new PackagePreparation(this.#channels, this.#runners),
+      runners: this.#runners,
       packageUrlsAllowed: this.#parts.settings.packageUrls === "allowed",
       publish: (generation) => this.#sync.publish(generation),
     });
@@ -456,6 +481,7 @@ class Gateway {
       runs: store.runs,
       cache,
       versions: this.#versions,
+      runners: this.#runners,
       desk: this.#desk,
       starter: this.#runStarter(),
       logs,
@@ -500,6 +526,11 @@ class Gateway {
   #dataStoreService(): DataStoreService {
     const { store, settings } = this.#parts;
     return new DataStoreService({ dataStores: store.dataStores, storeBytesMax: settings.dataStoreBytesMax });
+  }
+
+  #poolService(): PoolService {
+    const loads = new PoolLoadSurvey(this.#channels, () => readLeases(this.#parts.bus));
+    return new PoolService({ runners: this.#runners, loads, channels: this.#channels });
   }
 
   #houseService(): HouseService {

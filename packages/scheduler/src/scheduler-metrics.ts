@@ -33,6 +33,15 @@ export function schedulerMetrics(parts: SchedulerParts): SchedulerMetrics {
   );
   all.observe("millrace_scheduler_commit_queue", "Changes waiting for a commit.", () => counts()?.commitQueue ?? 0);
   all.observe("millrace_scheduler_partitions", "Partitions owned.", () => parts.owner?.brain.partitions().size ?? 0);
+  const pools = () => [...(parts.owner?.brain.pools() ?? [])];
+  all.observeEach(
+    "millrace_pool_waiting_runs",
+    "Runs of this scheduler's partitions that wait for a runner, by pool.",
+    () => pools().map(([pool, { waiting }]) => [{ pool }, waiting]),
+  );
+  all.observeEach("millrace_pool_running_runs", "Runs of this scheduler's partitions that a runner has, by pool.", () =>
+    pools().map(([pool, { running }]) => [{ pool }, running]),
+  );
   all.observe("millrace_nats_connected", "1 while connected to NATS.", () => (parts.bus?.connected === true ? 1 : 0));
   all.observe(
     "millrace_database_connections",

@@ -66,6 +66,8 @@ export interface FailureDocument {
 
 /** A run with everything that is known about it, as `--json` prints it. */
 export interface RunDocument extends RunSummaryDocument {
+  /** Why it does not start; null when nothing keeps it. */
+  readonly wait: { readonly reason: string; readonly message: string } | null;
   readonly event: unknown;
   readonly steps: readonly StepDocument[];
   /** Lines that belong to no step. */
@@ -149,6 +151,7 @@ export function runDocument(run: runApi.Run, entries: readonly runApi.LogEntry[]
   const known = new Set(run.steps.map((step) => placeOf(step.path)));
   return {
     ...runSummaryDocument(run),
+    wait: run.wait === undefined ? null : { reason: run.wait.reason, message: run.wait.message },
     event: run.eventJson === "" ? null : parseVerbatim(run.eventJson),
     steps: run.steps.map((step) => stepDocument(step, ofStep.get(placeOf(step.path)) ?? [])),
     logs: entries.filter((entry) => !known.has(placeOf(entry.stepPath))).map(logDocument),

@@ -61,6 +61,7 @@ export function runText(run: runApi.Run, style: Style): string {
     ["took", durationText(run.startTime ?? run.createTime, run.endTime)],
   ];
   if (run.exitReason !== "") facts.push(["reason", run.exitReason]);
+  if (run.wait !== undefined) facts.push(["waits", run.wait.message]);
   if (run.pause !== undefined) facts.push(["paused", pauseText(run.pause)]);
   if (run.parentRun !== "") facts.push(["started by", lastPart(run.parentRun)]);
   if (run.replayOf !== "") facts.push(["replay of", lastPart(run.replayOf)]);

@@ -41,6 +41,7 @@ function encodeSettings(settings: WorkflowSettings): object {
     queueLimit: settings.queueLimit,
     ...(settings.priority === 0 ? {} : { priority: settings.priority }),
     pool: settings.pool,
+    ...(settings.labels.length === 0 ? {} : { labels: [...settings.labels] }),
     ...(settings.tmpBytes === 0 ? {} : { tmp: formatBytes(settings.tmpBytes) }),
     ...(settings.cpuMillis === 0 ? {} : { cpu: settings.cpuMillis / 1000 }),
     ...(settings.processes === 0 ? {} : { processes: settings.processes }),

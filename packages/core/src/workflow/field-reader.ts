@@ -118,6 +118,15 @@ export class FieldReader {
     return value.slice(0, bounds.max);
   }
 
+  /** A list of texts that may be left out; what is wrong with one of them is told of the list. */
+  texts(key: string, rule: TextRule, most: number): string[] {
+    const items = this.list(key, { min: 0, max: most });
+    const fits = (item: unknown): item is string =>
+      typeof item === "string" && item.length <= rule.lengthMax && rule.pattern.test(item);
+    for (const item of items) if (!fits(item)) this.problem(key, `expected ${rule.expected}, got ${describe(item)}`);
+    return items.filter(fits);
+  }
+
   /** Notes every field that nobody asked for: most are typing mistakes. */
   finish(): void {
     for (const key of Object.keys(this.#fields)) {

@@ -13,6 +13,12 @@ const POOL: TextRule = {
   expected: "a pool's name of lower-case letters, digits and hyphens",
 };
 
+const LABEL: TextRule = {
+  pattern: new RegExp(PATTERNS.label, "u"),
+  lengthMax: 63,
+  expected: "a label of letters, digits and . _ = / -",
+};
+
 function timeout(fallback: number): QuantityRule {
   return {
     parse: parseDurationMs,
@@ -53,6 +59,12 @@ function count(min: number, max: number, fallback: number): QuantityRule {
   return { parse: parseInteger, format: String, min, max, fallback, expected: "a whole number" };
 }
 
+/** Each once, in order: what a version asks for does not depend on how it was written. */
+function readLabels(fields: FieldReader): string[] {
+  const labels = fields.texts("labels", LABEL, BOUNDS.labels);
+  return [...new Set(labels)].sort();
+}
+
 /** Reads `settings`, each with its default when it is not said. */
 export function readSettings(workflow: FieldReader, problems: DefinitionProblem[]): WorkflowSettings {
   const value = workflow.value("settings");
@@ -67,6 +79,7 @@ export function readSettings(workflow: FieldReader, problems: DefinitionProblem[
     queueLimit: fields.quantity("queueLimit", QUEUE_LIMIT),
     priority: fields.quantity("priority", PRIORITY),
     pool: fields.value("pool") === undefined ? DEFAULTS.pool : fields.text("pool", POOL),
+    labels: readLabels(fields),
     tmpBytes: fields.quantity("tmp", TMP),
     cpuMillis: fields.quantity("cpu", CPU),
     processes: fields.quantity("processes", PROCESSES),

@@ -70,6 +70,8 @@ export interface WorkflowSettings {
   /** Of runs that say none; higher ones start first. */
   readonly priority: number;
   readonly pool: string;
+  /** Labels that a runner must all have; sorted. */
+  readonly labels: readonly string[];
   /** Size of an environment's `/tmp`; 0 means what the pool gives. */
   readonly tmpBytes: number;
   /** Processor time of an environment in thousandths of one core; 0 means no limit. */
@@ -93,6 +95,7 @@ export const WORKFLOW_SETTINGS_DEFAULT: WorkflowSettings = {
   queueLimit: 10_000,
   priority: 0,
   pool: "default",
+  labels: [],
   tmpBytes: 0,
   cpuMillis: 0,
   processes: 0,
@@ -127,6 +130,7 @@ export const WORKFLOW_BOUNDS = {
   historyDays: 3_650,
   historyRuns: 1_000_000,
   concurrency: 10_000,
+  labels: 16,
   queueLimit: 2_000_000,
   priorityMin: PRIORITY_MIN,
   priorityMax: PRIORITY_MAX,
@@ -146,6 +150,7 @@ export const WORKFLOW_PATTERNS = {
   inputTarget: "^[\\p{L}\\p{N}][\\p{L}\\p{M}\\p{N}._-]*$",
   modulesFolder: "^(?:\\.\\./)*[\\p{L}\\p{N}_.-][\\p{L}\\p{M}\\p{N} ._/-]*$",
   pool: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+  label: "^[A-Za-z0-9](?:[A-Za-z0-9._=/-]{0,61}[A-Za-z0-9])?$",
   headerName: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
   headerValue: "^[\\t\\x20-\\x7e\\x80-\\xff]*$",
 } as const;

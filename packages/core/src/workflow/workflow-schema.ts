@@ -165,6 +165,12 @@ const settings = {
       default: DEFAULTS.pool,
       description: "Pool of the runners that run it.",
     },
+    labels: {
+      type: "array",
+      maxItems: BOUNDS.labels,
+      items: { type: "string", pattern: PATTERNS.label },
+      description: "Labels that a runner of the pool must all have to run it, such as gpu or zone=eu.",
+    },
   },
 };
 

@@ -44,6 +44,23 @@ export function parseTailName(name: string): { workflow: string | undefined; run
   return { workflow: workflow === ANY ? undefined : workflow, runId: run === ANY ? undefined : run };
 }
 
+const POOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** `pools/<pool>` → the pool. Throws `INVALID_NAME`. */
+export function parsePoolName(name: string): string {
+  const pool = afterPrefix(name, "pools/");
+  if (pool === undefined || pool === ANY || !POOL_NAME.test(pool)) throw invalidName(name, "pools/<pool>");
+  return pool;
+}
+
+/** `pools/<pool>/runners/<runner>`, `-` standing for any pool. Throws `INVALID_NAME`. */
+export function parseRunnerName(name: string): { pool: string | undefined; runner: string } {
+  const [pools, pool = "", runners, runner = "", ...more] = name.split("/");
+  const fits = pools === "pools" && runners === "runners" && POOL_NAME.test(pool) && POOL_NAME.test(runner);
+  if (!fits || more.length > 0) throw invalidName(name, "pools/<pool>/runners/<runner>, - standing for any pool");
+  return { pool: pool === ANY ? undefined : pool, runner };
+}
+
 /** `variables/<NAME>` → the NAME. Throws `INVALID_VARIABLE`: whatever is wrong with a variable has one reason. */
 export function parseVariableName(name: string): string {
   const variable = afterPrefix(name, "variables/");

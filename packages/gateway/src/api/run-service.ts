@@ -6,6 +6,8 @@ import type { DefinitionCache } from "../definitions/definition-cache.ts";
 import { checkJsonText } from "../http/json-text.ts";
 import type { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
+import type { RunnerDirectory } from "../services/runner-directory.ts";
+import { waitReasonOf, wishOf, type WaitReason } from "../services/wait-reason.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 import type { ApiCaller, ApiContext } from "./api-caller.ts";
 import { waitMsOf } from "./durations.ts";
@@ -30,6 +32,7 @@ export interface RunServiceOptions {
   readonly runs: Runs;
   readonly cache: DefinitionCache;
   readonly versions: VersionCache;
+  readonly runners: Pick<RunnerDirectory, "living">;
   readonly desk: RunDesk;
   readonly starter: RunStarter;
   readonly logs: RunLogs;
@@ -74,7 +77,13 @@ export class RunService {
   async getRun(request: runApi.GetRunRequest, { principal }: ApiContext): Promise<runApi.Run> {
     const shown = await this.#options.values.show(await this.#find(principal, request.name));
     const eventJson = Buffer.from(shown.record.input.eventJson).toString("utf8");
-    return { ...(await this.#toMessage(shown)), eventJson };
+    const wait = shown.record.state === "PENDING" ? await this.#waitOf(shown.record.versionId) : undefined;
+    return { ...(await this.#toMessage(shown)), eventJson, wait };
+  }
+
+  async #waitOf(versionId: string): Promise<WaitReason | undefined> {
+    const { versions, runners } = this.#options;
+    return waitReasonOf(wishOf(await versions.get(versionId)), runners.living());
   }
 
   async listRuns(request: runApi.ListRunsRequest, { principal }: ApiContext): Promise<runApi.ListRunsResponse> {

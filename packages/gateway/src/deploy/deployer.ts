@@ -9,6 +9,8 @@ import {
 import { control, workflowApi } from "@millrace/protocol";
 import type { VersionBody, VersionPackages, WorkflowRecord, Workflows } from "@millrace/store";
 import { waitMsOf } from "../api/durations.ts";
+import type { RunnerDirectory } from "../services/runner-directory.ts";
+import { waitReasonOf } from "../services/wait-reason.ts";
 import type { PackagePreparation, PackageWish, PreparedPackages } from "./package-preparation.ts";
 import { assertReadable, dropNotes, guessNotes, requirementKey, unresolvable } from "./package-reports.ts";
 import { readDeploy, type CheckedDeploy } from "./read-deploy.ts";
@@ -23,6 +25,7 @@ export interface DeployerOptions {
   readonly check: SourceCheck;
   readonly packages: PackagePreparation;
   readonly packageUrlsAllowed: boolean;
+  readonly runners: Pick<RunnerDirectory, "living">;
   /** Resolves when the living gateways serve the generation. */
   readonly publish: (generation: number) => Promise<void>;
 }
@@ -89,6 +92,8 @@ export class Deployer {
       waitMsOf(request.checkTimeout, CHECK),
       files,
     );
+    const unserved = this.#poolNotes(deploy);
+    if (unserved.length > 0) yield news(workflowApi.DeployStage.CHECKING, unserved);
     const packages = yield* this.#packages(subject, planOf(deploy.definition, found, this.#options.packageUrlsAllowed));
     if (signal.aborted) throw coerceError(signal.reason);
     return packages;
@@ -102,6 +107,14 @@ export class Deployer {
       ...{ checkTimeout: undefined, upgradePackages: false, packageTimeout: undefined },
     });
     return this.#freeze(projectId, target, deploy, body.packages);
+  }
+
+  /** A workflow may be there before the runners that it wants. */
+  #poolNotes({ definition }: CheckedDeploy): workflowApi.DeployNote[] {
+    const { pool, labels } = definition.settings;
+    const found = waitReasonOf({ pool, labels, pythonMinor: "" }, this.#options.runners.living());
+    if (found?.reason !== "NO_RUNNER_IN_POOL" && found?.reason !== "NO_RUNNER_WITH_LABELS") return [];
+    return [{ reason: found.reason, file: "", line: 0, message: `${found.message}: runs wait until there is one` }];
   }
 
   async #packagesOf(target: WorkflowRecord | undefined): Promise<VersionPackages | null> {

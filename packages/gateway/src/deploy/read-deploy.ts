@@ -52,6 +52,7 @@ export function readDeploy(request: workflowApi.DeployWorkflowRequest): CheckedD
         queueLimit: settings.queueLimit,
         ...(settings.priority !== 0 && { priority: settings.priority }),
         runTimeoutMs: settings.runTimeoutMs,
+        ...(settings.labels.length > 0 && { labels: settings.labels }),
       },
       // Triggers have no names of their own; the place among their kind keeps the endpoint over redeploys.
       triggers: definition.triggers.map((trigger, i) => ({ name: `http-${i + 1}`, kind: "http", settings: trigger })),
