@@ -17,7 +17,7 @@ const values = parseOptions(
   {
     minutes: { type: "string", value: "N", default: "10", about: "how long faults are made" },
     seed: { type: "string", value: "SEED", default: String(Date.now() % 1_000_000), about: "repeats the same faults" },
-    rate: { type: "string", value: "N", default: "5", about: "operations that the client begins in a second" },
+    rate: { type: "string", value: "N", default: "3", about: "operations that the client begins in a second" },
     break: {
       type: "string",
       value: "RULE",
