@@ -64,8 +64,15 @@ async function stream(path: string, body: object): Promise<{ events: TestEvent[]
   return { events, end: blocks.at(-1) ?? "" };
 }
 
-async function testStep(draft: Draft, step: string, event: object = {}): Promise<{ result: TestResult; log: string }> {
-  const { events, end } = await stream(`${draft.name}:test`, { step, eventJson: JSON.stringify(event) });
+async function testStep(
+  draft: Draft,
+  step: string,
+  event: object | string = {},
+): Promise<{ result: TestResult; log: string }> {
+  const { events, end } = await stream(`${draft.name}:test`, {
+    step,
+    eventJson: typeof event === "string" ? event : JSON.stringify(event),
+  });
   assert.match(end, /^event: end/);
   const log = events.flatMap(({ entries }) => entries.map(({ text }) => text)).join("\n");
   const result = events.at(-1)?.tests.find((test) => test.step === step);
@@ -183,6 +190,31 @@ def handler(pd):
     );
     const replayed = await api("POST", `${one.result.run}:replay`, {});
     assert.equal(replayed.json.error?.details[0]?.reason, "RUN_IS_TEST");
+  });
+
+  it("takes requests to test with at an address of its own, and runs nothing for them", async () => {
+    const draft = await newDraft("to be sent to", {
+      code: "def handler(pd):\n    return pd.steps['trigger']['event']['body']\n",
+    });
+    const { testUrl } = (await api<{ testUrl: string }>("GET", draft.name)).json;
+    const forged = testUrl.replace(/.$/, (last) => (last === "0" ? "1" : "0"));
+    assert.equal((await fetch(forged, { method: "POST" })).status, 404);
+    const sent = await fetch(testUrl, {
+      method: "POST",
+      body: '{"n":9007199254740993}',
+      headers: { "content-type": "application/json" },
+    });
+    assert.equal(sent.status, 200);
+    const watching = await fetch(`${house.url}/api/v1/${draft.name}/events:watch`, {
+      headers: { authorization: `Bearer ${house.apiKey}` },
+    });
+    const reader = watching.body!.getReader();
+    const text = Buffer.from((await reader.read()).value!).toString();
+    await reader.cancel();
+    const event = JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as { eventJson: string };
+    assert.match(event.eventJson, /9007199254740993/, "as it was sent");
+    const { result } = await testStep(draft, draft.steps[0]!.name, event.eventJson);
+    assert.equal(result.result.returnValueJson, '{"n": 9007199254740993}'.replace(": ", ":"));
   });
 
   it("is deployed, compared, rolled back, and follows what is deployed from elsewhere", async () => {

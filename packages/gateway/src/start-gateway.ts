@@ -71,6 +71,7 @@ import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
 import { draftCalls, openDraftRoom } from "./drafts/draft-room.ts";
+import { TestAddresses } from "./drafts/test-address.ts";
 import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import { HttpDoor } from "./http/http-door.ts";
@@ -199,6 +200,7 @@ class Gateway {
   readonly #files: FileRoom;
   readonly #gate: ReaderGate;
   readonly #people: PeopleRoom;
+  readonly #addresses: TestAddresses;
   readonly #bindings: readonly ServiceBinding<ApiCaller>[];
   readonly #links: LinkDoor;
   readonly #http: HttpDoor;
@@ -271,6 +273,7 @@ class Gateway {
     });
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#people = openPeopleRoom({ ...parts, cache: this.#cache, sync: this.#sync });
+    this.#addresses = new TestAddresses(this.#mac, store.drafts);
     this.#bindings = this.#createBindings();
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
@@ -375,6 +378,7 @@ class Gateway {
       budget: this.#budget,
       waitMs: settings.httpWaitMs,
       trustedProxies: settings.trustedProxies,
+      tests: this.#addresses,
     });
     return new HttpDoor({
       host: settings.host,
@@ -411,6 +415,7 @@ class Gateway {
       ...this.#parts,
       ...{ deployer, check, logs, versions: this.#versions, desk: this.#desk, gate: this.#gate },
       ...{ payloads: this.#payloads, origin: this.#origin() },
+      ...{ addresses: this.#addresses, publicUrl: this.#publicUrl },
       toWorkflow: (deployed) => workflows.toDeployed(deployed),
     });
     return [

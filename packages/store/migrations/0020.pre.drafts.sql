@@ -43,3 +43,12 @@ CREATE TABLE draft_tests (
   create_time timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX draft_tests_by_draft ON draft_tests (draft_id, create_time DESC);
+
+-- Requests to a draft's test address, a bounded number of them.
+CREATE TABLE draft_events (
+  id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  draft_id uuid NOT NULL REFERENCES drafts ON DELETE CASCADE,
+  event bytea NOT NULL,
+  create_time timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX draft_events_by_draft ON draft_events (draft_id, id);

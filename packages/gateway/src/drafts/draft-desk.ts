@@ -9,6 +9,8 @@ export interface DraftDeskOptions {
   readonly workflows: Workflows;
   readonly drafts: Drafts;
   readonly versions: { get(versionId: string): Promise<VersionBody> };
+  /** The address that takes requests to test a draft with. */
+  readonly testUrl: (draft: DraftRecord) => string;
 }
 
 /** A draft with the workflow that it is of. */
@@ -17,6 +19,8 @@ export interface OpenDraft {
   readonly draft: DraftRecord;
   /** Whether it says something else than the version that it was made of. */
   readonly changed: boolean;
+  /** Takes requests to test it with. */
+  readonly testUrl: string;
 }
 
 /** Finds and changes drafts, each by its workflow. */
@@ -36,12 +40,16 @@ export class DraftDesk {
     if (found === undefined) {
       const body = live === null ? emptyBody(workflow.name) : bodyOfVersion(await this.#options.versions.get(live));
       const made = { workflowId: workflow.id, body, baseVersionId: live, author: authorOf(caller) };
-      return { workflow, draft: await drafts.create(made), changed: live === null };
+      return this.#open(workflow, await drafts.create(made), live === null);
     }
     const base = found.base && (await this.#options.versions.get(found.base.id));
     const changed = differs(workflow.name, found.body, base ?? undefined);
-    if (live === null || live === found.base?.id || changed) return { workflow, draft: found, changed };
-    return { workflow, draft: await this.#follow(found, live, caller), changed: false };
+    if (live === null || live === found.base?.id || changed) return this.#open(workflow, found, changed);
+    return this.#open(workflow, await this.#follow(found, live, caller), false);
+  }
+
+  #open(workflow: WorkflowRecord, draft: DraftRecord, changed: boolean): OpenDraft {
+    return { workflow, draft, changed, testUrl: this.#options.testUrl(draft) };
   }
 
   /** Somebody has deployed from elsewhere, and nothing is lost by showing that. */
@@ -66,7 +74,7 @@ export class DraftDesk {
       return { body: checkBody(change(found.body)), baseVersionId };
     });
     const base = draft.base && (await this.#options.versions.get(draft.base.id));
-    return { workflow, draft, changed: differs(workflow.name, draft.body, base ?? undefined) };
+    return this.#open(workflow, draft, differs(workflow.name, draft.body, base ?? undefined));
   }
 }
 
@@ -95,7 +103,7 @@ export function authorOf({ session, apiKeyId }: ApiCaller): string {
 }
 
 /** A draft as the API shows it. */
-export function toDraftMessage({ workflow, draft, changed }: OpenDraft): draftApi.Draft {
+export function toDraftMessage({ workflow, draft, changed, testUrl }: OpenDraft): draftApi.Draft {
   const name = `workflows/${workflow.id}/draft`;
   return {
     name,
@@ -108,6 +116,7 @@ export function toDraftMessage({ workflow, draft, changed }: OpenDraft): draftAp
     changed,
     author: draft.author,
     updateTime: new Date(draft.updateTimeMs),
+    testUrl,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { GatewaySettings } from "@millrace/config";
 import type { workflowApi } from "@millrace/protocol";
-import type { Store, VersionBody } from "@millrace/store";
+import type { DraftRecord, Store, VersionBody } from "@millrace/store";
 import type { ReaderGate } from "../api/reader-gate.ts";
 import type { RunLogs } from "../api/run-logs.ts";
 import { RunValues } from "../api/run-values.ts";
@@ -15,6 +15,7 @@ import { DraftCheck } from "./draft-check.ts";
 import { DraftDesk } from "./draft-desk.ts";
 import { DraftService } from "./draft-service.ts";
 import { DraftTester } from "./draft-tester.ts";
+import type { TestAddresses } from "./test-address.ts";
 import { VersionService } from "./version-service.ts";
 
 /** A run saves as much of `/tmp`, unless its runner is told otherwise. */
@@ -32,6 +33,8 @@ export interface DraftRoomParts {
   readonly payloads: Payloads;
   readonly origin: SubmitOrigin;
   readonly gate: ReaderGate;
+  readonly addresses: TestAddresses;
+  readonly publicUrl: () => string;
 }
 
 /** Drafts, their tests, and versions. */
@@ -50,7 +53,9 @@ export function draftCalls(store: Store, payloads: Payloads): Record<string, Cal
 export function openDraftRoom(parts: DraftRoomParts): DraftRoom {
   const { settings, store, versions, deployer, check, toWorkflow, gate } = parts;
   const { drafts, workflows, runs, objects } = store;
-  const desk = new DraftDesk({ workflows, drafts, versions });
+  const { addresses, publicUrl } = parts;
+  const testUrl = (draft: DraftRecord) => `${publicUrl()}/t/${addresses.endpointOf(draft)}`;
+  const desk = new DraftDesk({ workflows, drafts, versions, testUrl });
   const { desk: runDesk, logs, origin, payloads } = parts;
   const tester = new DraftTester({
     ...{ drafts, runs, objects, versions, deployer, logs, origin },

@@ -195,6 +195,28 @@ export class DraftService {
     yield* tester.test(open, request, { ...context, signal: gate.signalOf(context.signal) });
   }
 
+  async *watchDraftEvents(
+    { name, cursor }: draftApi.WatchDraftEventsRequest,
+    { principal, signal }: ApiContext,
+  ): AsyncIterable<draftApi.DraftEvent> {
+    const { gate, desk, drafts } = this.#options;
+    if (!/^\d{0,15}$/.test(cursor))
+      throw new PlatformError("InvalidArgument", "INVALID_CURSOR", "cursor is none of these");
+    using _place = gate.enter();
+    const stop = gate.signalOf(signal);
+    const { draft } = await desk.open(principal, parseDraftName(name));
+    const poll = new Poll(PACE);
+    for (let after = Number(cursor); !stop.aborted; await poll.pause(stop)) {
+      for (const { id, eventJson, createTimeMs } of await drafts.listEvents(draft.id, after)) {
+        poll.reset();
+        after = id;
+        const text = Buffer.from(eventJson).toString("utf8");
+        yield { eventJson: text, createTime: new Date(createTimeMs), cursor: String(id) };
+      }
+    }
+    gate.assertOpen();
+  }
+
   async listDraftTests(
     { name }: draftApi.ListDraftTestsRequest,
     { principal }: ApiContext,

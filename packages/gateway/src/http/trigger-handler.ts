@@ -17,11 +17,13 @@ import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { decodeLargeBody, isLargeBody } from "./decode-body.ts";
+import type { TestAddresses } from "../drafts/test-address.ts";
 import { clientIpOf } from "./client-ip.ts";
 import { httpStatusOf } from "./http-status.ts";
 import {
   acceptedAnswer,
   errorAnswer,
+  jsonAnswer,
   noAnswer,
   platformAnswer,
   staticAnswer,
@@ -47,7 +49,12 @@ export interface TriggerHandlerOptions {
   readonly uploads: UploadDoor;
   readonly waitMs: number;
   readonly trustedProxies: number;
+  /** Addresses that take requests to test drafts with. */
+  readonly tests: TestAddresses;
 }
+
+/** Most bytes of a request to test with. */
+const TEST_BODY_BYTES_MAX = 512 * 1024;
 
 /** Turns requests to `/t/<endpoint>/…` into runs, and what becomes of them into answers. */
 export class TriggerHandler {
@@ -65,6 +72,8 @@ export class TriggerHandler {
     place: TriggerTarget,
   ): Promise<void> {
     const trigger = this.#options.cache.findTrigger(place.endpoint);
+    const draftId = trigger === undefined ? this.#options.tests.draftOf(place.endpoint) : undefined;
+    if (draftId !== undefined) return this.#capture(request, response, target, place, draftId);
     if (trigger === undefined) {
       const message = "no trigger answers at this address, or its workflow is disabled";
       return writeAnswerUnread(request, response, errorAnswer(404, "TRIGGER_NOT_FOUND", message));
@@ -76,6 +85,34 @@ export class TriggerHandler {
       const large = Buffer.isBuffer(content) && isLargeBody(content);
       const ready = large ? await decodeLargeBody(content, request.headers["content-type"]) : content;
       await this.#run(request, response, trigger, this.#describe(request, target, place, ready), upload);
+    } catch (thrown) {
+      this.#fail(request, response, coerceError(thrown));
+    }
+  }
+
+  /** A request to a draft's test address: its event is kept, and nothing runs. */
+  async #capture(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: RequestTarget,
+    place: TriggerTarget,
+    draftId: string,
+  ): Promise<void> {
+    if (isPreflight(request)) return answerPreflight(request, response);
+    const { budget, bodyLimitBytes, tests } = this.#options;
+    let held = 0;
+    response.once("close", () => budget.give(held));
+    try {
+      const body = await readBody(request, Math.min(bodyLimitBytes, TEST_BODY_BYTES_MAX), (count) => {
+        budget.take(count);
+        held += count;
+      });
+      const { eventJson } = buildHttpEvent(this.#describe(request, target, place, body), "request");
+      const kept = await tests.keep(draftId, Buffer.from(eventJson));
+      const answer = kept
+        ? jsonAnswer(200, { status: "kept" })
+        : errorAnswer(404, "TRIGGER_NOT_FOUND", "no such draft");
+      writeAnswer(request, response, answer);
     } catch (thrown) {
       this.#fail(request, response, coerceError(thrown));
     }

@@ -65,6 +65,14 @@ export interface DraftTestRecord {
   readonly createTimeMs: number;
 }
 
+/** A request to a draft's test address. */
+export interface DraftEventRecord {
+  /** Grows with each. */
+  readonly id: number;
+  readonly eventJson: Uint8Array;
+  readonly createTimeMs: number;
+}
+
 /** A version that only tests run. */
 export interface TestVersion {
   readonly workflowId: string;
@@ -104,4 +112,8 @@ export interface Drafts {
   /** By its run, with the project that the run is of; undefined for a run that is no test. */
   findTest(runId: string): Promise<(DraftTestRecord & { readonly projectId: string }) | undefined>;
   forgetTests(draftId: string): Promise<void>;
+  /** Keeps an event, and the newest ones before it; false when there is no such draft. */
+  addEvent(draftId: string, eventJson: Uint8Array): Promise<boolean>;
+  /** Those behind one, oldest first. */
+  listEvents(draftId: string, afterId: number): Promise<readonly DraftEventRecord[]>;
 }

@@ -3,6 +3,7 @@ import { sql, type Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Tables } from "../tables.ts";
 import type { DraftBody, DraftChange, DraftRecord, DraftRevisionRecord, Drafts } from "./draft-records.ts";
+import { addEvent, listEvents } from "./draft-events.ts";
 import { ensureTestVersion } from "./test-versions.ts";
 import { findTest, forgetTests, listTests, recordTest } from "./draft-tests.ts";
 
@@ -35,6 +36,8 @@ export function createDrafts(database: Database): Drafts {
     listTests: (draftId) => listTests(database, draftId),
     findTest: (runId) => findTest(database, runId),
     forgetTests: (draftId) => forgetTests(database, draftId),
+    addEvent: (draftId, eventJson) => addEvent(database, draftId, eventJson),
+    listEvents: (draftId, afterId) => listEvents(database, draftId, afterId),
   };
 }
 

@@ -51,7 +51,11 @@ export interface Draft {
   /** Who made the newest change: `users/<name>` or `apiKeys/<id>`. Output only. */
   author: string;
   /** When that was. Output only. */
-  updateTime: Date | undefined;
+  updateTime:
+    | Date
+    | undefined;
+  /** Address that takes requests to test with: nothing runs, the event is kept for WatchDraftEvents. Output only. */
+  testUrl: string;
 }
 
 export interface Draft_ModulesEntry {
@@ -308,6 +312,26 @@ export interface DraftTest {
   createTime: Date | undefined;
 }
 
+/** Request of WatchDraftEvents. */
+export interface WatchDraftEventsRequest {
+  /** `workflows/<workflow>/draft`. */
+  name: string;
+  /** The `cursor` of the last event that arrived, to go on behind it; empty for all that are kept. */
+  cursor: string;
+}
+
+/** A request to a draft's test address. */
+export interface DraftEvent {
+  /** The event as a run would get it, as JSON. */
+  eventJson: string;
+  /** When it came. */
+  createTime:
+    | Date
+    | undefined;
+  /** Its place among the others. */
+  cursor: string;
+}
+
 /** Request of ListDraftTests. */
 export interface ListDraftTestsRequest {
   /** `workflows/<workflow>/draft`. */
@@ -338,6 +362,7 @@ function createBaseDraft(): Draft {
     changed: false,
     author: "",
     updateTime: undefined,
+    testUrl: "",
   };
 }
 
@@ -372,6 +397,9 @@ export const Draft: MessageFns<Draft> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(82).fork()).join();
+    }
+    if (message.testUrl !== "") {
+      writer.uint32(90).string(message.testUrl);
     }
     return writer;
   },
@@ -470,6 +498,14 @@ export const Draft: MessageFns<Draft> = {
             }
 
             message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.testUrl = reader.string();
             continue;
           }
         }
@@ -2110,6 +2146,131 @@ export const DraftTest: MessageFns<DraftTest> = {
   },
 };
 
+function createBaseWatchDraftEventsRequest(): WatchDraftEventsRequest {
+  return { name: "", cursor: "" };
+}
+
+export const WatchDraftEventsRequest: MessageFns<WatchDraftEventsRequest> = {
+  encode(message: WatchDraftEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(18).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchDraftEventsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchDraftEventsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDraftEvent(): DraftEvent {
+  return { eventJson: "", createTime: undefined, cursor: "" };
+}
+
+export const DraftEvent: MessageFns<DraftEvent> = {
+  encode(message: DraftEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.eventJson !== "") {
+      writer.uint32(10).string(message.eventJson);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.createTime), writer.uint32(18).fork()).join();
+    }
+    if (message.cursor !== "") {
+      writer.uint32(26).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DraftEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDraftEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.eventJson = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.createTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseListDraftTestsRequest(): ListDraftTestsRequest {
   return { name: "" };
 }
@@ -2413,6 +2574,20 @@ export const DraftServiceService = {
     responseSerialize: (value: TestDraftResponse): Buffer => Buffer.from(TestDraftResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TestDraftResponse => TestDraftResponse.decode(value),
   },
+  /**
+   * Sends the requests that were made to the draft's `test_url`, the kept ones first and then each as it comes, until the
+   * caller leaves. Fails with RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
+   */
+  watchDraftEvents: {
+    path: "/millrace.api.v1.DraftService/WatchDraftEvents" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchDraftEventsRequest): Buffer =>
+      Buffer.from(WatchDraftEventsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchDraftEventsRequest => WatchDraftEventsRequest.decode(value),
+    responseSerialize: (value: DraftEvent): Buffer => Buffer.from(DraftEvent.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DraftEvent => DraftEvent.decode(value),
+  },
   /** Returns the newest result of each step's test. */
   listDraftTests: {
     path: "/millrace.api.v1.DraftService/ListDraftTests" as const,
@@ -2488,6 +2663,11 @@ export interface DraftServiceServer extends UntypedServiceImplementation {
    * (`TOO_MANY_READERS`).
    */
   testDraft: handleServerStreamingCall<TestDraftRequest, TestDraftResponse>;
+  /**
+   * Sends the requests that were made to the draft's `test_url`, the kept ones first and then each as it comes, until the
+   * caller leaves. Fails with RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
+   */
+  watchDraftEvents: handleServerStreamingCall<WatchDraftEventsRequest, DraftEvent>;
   /** Returns the newest result of each step's test. */
   listDraftTests: handleUnaryCall<ListDraftTestsRequest, ListDraftTestsResponse>;
   /** Forgets the results of tests, and what they left in `/tmp`. */
@@ -2695,6 +2875,16 @@ export interface DraftServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<TestDraftResponse>;
+  /**
+   * Sends the requests that were made to the draft's `test_url`, the kept ones first and then each as it comes, until the
+   * caller leaves. Fails with RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
+   */
+  watchDraftEvents(request: WatchDraftEventsRequest, options?: Partial<CallOptions>): ClientReadableStream<DraftEvent>;
+  watchDraftEvents(
+    request: WatchDraftEventsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DraftEvent>;
   /** Returns the newest result of each step's test. */
   listDraftTests(
     request: ListDraftTestsRequest,
