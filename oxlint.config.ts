@@ -18,7 +18,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   // Runners hold no database credentials, so `store` is not theirs.
   runner: ["bus", "config", "core", "protocol", "rpc", "telemetry"],
   // `store` is for `dev`, which brings a new house's database up to date as an operator does for a cluster.
-  cli: ["config", "core", "protocol", "provision", "rpc", "store"],
+  cli: ["bus", "config", "core", "protocol", "provision", "rpc", "store"],
   testkit: ["bus", "core", "protocol", "provision", "rpc", "store"],
 };
 

@@ -71,6 +71,8 @@ const DEFAULT_LIMITS: BusLimits = {
 };
 
 const NO_RESPONDERS = "503";
+/** The longest request that runs over a connection ends within it. */
+const RETIRE_MS = 30_000;
 
 interface Wanted {
   subject: string;
@@ -112,6 +114,7 @@ export class Bus {
   };
   readonly log: BusLog;
   #link: Link;
+  #inboxPrefix: string | undefined;
   #limits: BusLimits;
   #wanted = new Set<Wanted>();
   #listeners = new Set<(status: BusStatus) => void>();
@@ -124,6 +127,7 @@ export class Bus {
 
   constructor(options: BusOptions) {
     this.name = options.name;
+    this.#inboxPrefix = options.inboxPrefix;
     this.log = options.log ?? silentLog;
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#link = new Link(
@@ -160,6 +164,11 @@ export class Bus {
   onStatus(listener: (status: BusStatus) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Goes over to a new connection with the newest credentials; what is under way over the old one may still end there. */
+  renewConnection(): Promise<void> {
+    return this.#link.renew(RETIRE_MS);
   }
 
   /** Resolves to true when there is a connection, to false when the bus was closed. */
@@ -222,7 +231,7 @@ export class Bus {
     data: Uint8Array,
     options: { timeoutMs: number; onReply: (data: Uint8Array, meta: MessageMeta) => boolean },
   ): Promise<boolean> {
-    const inbox = createInbox();
+    const inbox = createInbox(this.#inboxPrefix);
     return new Promise((resolve) => {
       const finish = (enough: boolean): void => {
         clearTimeout(timer);
@@ -358,6 +367,9 @@ export class Bus {
 
   /** A callback, not an iterator: each message is handled in the turn that read it, without a promise of its own. */
   #attach(connection: NatsConnection, wanted: Wanted): void {
+    const before = wanted.live;
+    // Both receive until the server knows of the new one: a message may come twice then, and none gets lost.
+    if (before?.isClosed() === false) void connection.flush().then(() => before.unsubscribe());
     wanted.live = connection.subscribe(wanted.subject, {
       ...(wanted.queue !== undefined && { queue: wanted.queue }),
       callback: (error, message) => {

@@ -3,10 +3,12 @@ import {
   connect,
   credsAuthenticator,
   errors,
+  jwtAuthenticator,
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
 import type { LinkLimits, LinkOptions } from "./link.ts";
+import { tlsOptions } from "./tls.ts";
 
 /** A try at one server begins this long after the one before it has brought nothing yet. */
 const STAGGER_MS = 250;
@@ -70,19 +72,23 @@ function inRandomOrder(servers: string[], avoid: string | undefined): string[] {
 }
 
 function connectionOptions(options: LinkOptions, limits: LinkLimits, server: string): ConnectionOptions {
-  const authentication =
-    options.credentialsFile === undefined
-      ? {
-          ...(options.user !== undefined && { user: options.user }),
-          ...(options.password !== undefined && { pass: options.password }),
-        }
-      : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) };
   return {
     servers: [server],
     name: options.name,
     timeout: limits.connectTimeoutMs,
     reconnect: false,
     noAsyncTraces: true,
-    ...authentication,
+    ...(options.inboxPrefix !== undefined && { inboxPrefix: options.inboxPrefix }),
+    ...tlsOptions(options.tls),
+    ...authentication(options),
   };
+}
+
+function authentication({ credentials, credentialsFile, user, password }: LinkOptions): ConnectionOptions {
+  if (credentials !== undefined) {
+    const { jwt, seed } = credentials();
+    return { authenticator: jwtAuthenticator(jwt, Buffer.from(seed)) };
+  }
+  if (credentialsFile !== undefined) return { authenticator: credsAuthenticator(readFileSync(credentialsFile)) };
+  return { ...(user !== undefined && { user }), ...(password !== undefined && { pass: password }) };
 }

@@ -10,6 +10,9 @@ export type {
   MessageMeta,
 } from "./bus.ts";
 export { silentLog, type BusLog } from "./bus-errors.ts";
+export * from "./identity/index.ts";
+export { revokeKeys } from "./identity/revoke.ts";
+export type { TlsFiles } from "./tls.ts";
 export { openLeases, readLeases, type LeaseOptions, type Leases, type LeaseView } from "./leases.ts";
 export { openLogSink, openLogStream, type LogSink, type LogStream } from "./log-stream.ts";
 export type { LogFilter, LogLosses, LogReader, LogStreamLimits, LogWriter } from "./log-types.ts";

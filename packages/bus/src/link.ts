@@ -2,7 +2,9 @@ import type { PlatformError } from "@millrace/core";
 import { errors, type NatsConnection } from "@nats-io/transport-node";
 import { translateNatsError, type BusLog } from "./bus-errors.ts";
 import { dial, serversOf, type Dialled } from "./dial.ts";
+import type { Credentials } from "./identity/authority.ts";
 import { Peers } from "./peers.ts";
+import type { TlsFiles } from "./tls.ts";
 
 /** How to reach NATS and whom to be there. */
 export interface LinkOptions {
@@ -10,8 +12,13 @@ export interface LinkOptions {
   url: string;
   user?: string | undefined;
   password?: string | undefined;
-  /** Path of a NATS credentials file; instead of user and password. */
+  /** Path of a NATS credentials file; instead of user and password. Read anew for each connection. */
   credentialsFile?: string | undefined;
+  /** The newest credentials, where they change while the process runs; instead of all of the above. */
+  credentials?: (() => Credentials) | undefined;
+  /** Below which subject answers to requests come; the client's own when absent. */
+  inboxPrefix?: string | undefined;
+  tls?: TlsFiles | undefined;
   /** Name of this process, shown in NATS' own monitoring. */
   name: string;
 }
@@ -112,6 +119,19 @@ export class Link {
     }
   }
 
+  /**
+   * Goes on over a new connection, with the credentials that are newest now, without a moment in between: the old one is
+   * left for `retireMs`, in which the answers to what was asked over it may come. Throws when there is no new one.
+   */
+  async renew(retireMs: number): Promise<void> {
+    const old = this.#current;
+    if (old === undefined || this.#closed) return;
+    const dialled = await dial(this.#options, this.#limits, undefined);
+    if (this.#closed || old !== this.#current) return void dialled.connection.close();
+    this.#attach(dialled);
+    setTimeout(() => void old.close().catch(() => {}), retireMs).unref();
+  }
+
   /** Asks the server for a sign of life now; resolves when it has seen everything that was sent before. */
   ping(): Promise<boolean> {
     const connection = this.#current;
@@ -167,7 +187,13 @@ export class Link {
     }
   }
 
-  #up({ connection, server }: Dialled): void {
+  #up(dialled: Dialled): void {
+    this.#attach(dialled);
+    const server = dialled.connection.getServer();
+    this.#onStatus({ connected: true, server, downMs: performance.now() - this.#downSinceMs });
+  }
+
+  #attach({ connection, server }: Dialled): void {
     this.#current = connection;
     this.#server = server;
     this.#pingsMissed = 0;
@@ -179,7 +205,6 @@ export class Link {
     this.#pingTimer = setInterval(() => this.#beat(connection), this.#limits.pingIntervalMs);
     void this.#watchPeers(connection);
     this.#onUp(connection);
-    this.#onStatus({ connected: true, server: connection.getServer(), downMs: performance.now() - this.#downSinceMs });
   }
 
   /** Counts timer ticks, not time: a stall of this process itself says nothing about the server. */

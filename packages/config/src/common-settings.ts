@@ -26,6 +26,18 @@ export const commonSettings = {
     env: "MILLRACE_NATS_CREDENTIALS_FILE",
     description: "Path of a NATS credentials file, instead of user and password.",
   }),
+  natsCaFile: optionalText({
+    env: "MILLRACE_NATS_CA_FILE",
+    description: "Path of the authorities, as PEM, that the NATS servers' certificates are checked by.",
+  }),
+  natsCertFile: optionalText({
+    env: "MILLRACE_NATS_CERT_FILE",
+    description: "Path of a certificate, as PEM, for NATS servers that ask their clients for one.",
+  }),
+  natsKeyFile: optionalText({
+    env: "MILLRACE_NATS_KEY_FILE",
+    description: "Path of the key of that certificate.",
+  }),
   healthHost: text({
     env: "MILLRACE_HEALTH_HOST",
     description: "Address that the health port listens on.",

@@ -9,6 +9,23 @@ export const gatewaySettings = {
   ...databaseSettings,
   ...fileSettings,
   ...apiSettings,
+  natsAccountKey: optionalText({
+    env: "MILLRACE_NATS_ACCOUNT_KEY",
+    description:
+      "Private key (NKey seed) of the house's account at NATS: gateways that have it issue the credentials of runners.",
+    pattern: /^SA[A-Z2-7]{56}$/,
+    range: "an account's NKey seed",
+    secret: true,
+  }),
+  runnerCredentialLifeMs: integer({
+    env: "MILLRACE_RUNNER_CREDENTIAL_LIFE_MS",
+    description:
+      "How long a runner's credential lives; it is renewed from the half of it on, and outages of all gateways up to then harm no runner.",
+    default: 3_600_000,
+    min: 4_000,
+    max: 30 * 86_400_000,
+    unit: "ms",
+  }),
   host: text({
     env: "MILLRACE_HOST",
     description: "Address that the HTTP and gRPC ports listen on.",

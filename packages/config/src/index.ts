@@ -16,3 +16,4 @@ export type GatewaySettings = SettingsOf<typeof gatewaySettings>;
 export type SchedulerSettings = SettingsOf<typeof schedulerSettings>;
 /** A runner's settings, checked. */
 export type RunnerSettings = SettingsOf<typeof runnerSettings>;
+export { natsOptions } from "./nats-options.ts";

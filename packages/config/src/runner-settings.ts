@@ -24,6 +24,12 @@ export const runnerSettings = {
     pattern: LABEL_PATTERN,
     range: LABEL_RANGE,
   }),
+  joinToken: optionalText({
+    env: "MILLRACE_JOIN_TOKEN",
+    description:
+      "Join token of the pool; with it the runner gets an identity of its own at NATS, instead of the user, password or credentials file.",
+    secret: true,
+  }),
   slots: integer({
     env: "MILLRACE_SLOTS",
     description: "Runs that this runner executes at the same time.",

@@ -6,6 +6,8 @@ export {
   type NatsCluster,
   type NatsOptions,
   type NatsRights,
+  type NatsTls,
+  type NatsTrustConfig,
   type NatsUser,
 } from "./nats-server.ts";
 export {

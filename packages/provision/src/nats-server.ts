@@ -29,9 +29,29 @@ export interface NatsOptions {
   /** Address that it listens on, for the other servers of a cluster too; that of the loopback interface by default. */
   readonly host?: string | undefined;
   readonly port: number;
-  readonly users: readonly NatsUser[];
+  /** Who may connect: users with passwords, or whoever shows credentials that these accounts' keys have signed. */
+  readonly users?: readonly NatsUser[] | undefined;
+  readonly trust?: NatsTrustConfig | undefined;
+  /** Certificates for clients and, in a cluster, between the servers. */
+  readonly tls?: NatsTls | undefined;
   /** Makes it one server of several that share everything. */
   readonly cluster?: NatsCluster | undefined;
+}
+
+/** What a server checks credentials by, without asking anybody. */
+export interface NatsTrustConfig {
+  readonly operatorJwt: string;
+  readonly systemAccount: string;
+  readonly accounts: Readonly<Record<string, string>>;
+}
+
+/** PEM files of a server's own certificate and of the authority that it knows others by. */
+export interface NatsTls {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly caFile: string;
+  /** Whether clients must show a certificate of that authority too. Servers among one another always must. */
+  readonly verifyClients?: boolean;
 }
 
 /** One server's place in a cluster. */
@@ -68,8 +88,10 @@ export function natsLaunch(options: NatsOptions): Launch {
       max_memory_store: 256 * mebibyte,
       max_file_store: 4096 * mebibyte,
     },
-    authorization: { users: options.users },
-    ...(options.cluster !== undefined && clusterPart(options.cluster, host)),
+    ...(options.users !== undefined && { authorization: { users: options.users } }),
+    ...(options.trust !== undefined && trustPart(options.trust, options.folder)),
+    ...(options.tls !== undefined && { tls: tlsPart(options.tls, options.tls.verifyClients ?? false) }),
+    ...(options.cluster !== undefined && clusterPart(options.cluster, host, options.tls)),
   };
   writeFileSync(file, JSON.stringify(configuration, null, 2), { mode: 0o600 });
   return {
@@ -81,13 +103,32 @@ export function natsLaunch(options: NatsOptions): Launch {
   };
 }
 
-function clusterPart({ name, server, port, routes, user, password }: NatsCluster, host: string) {
+/** Accounts are kept in a folder, so that a server that was down learns from it and from the others who was revoked. */
+function trustPart({ operatorJwt, systemAccount, accounts }: NatsTrustConfig, folder: string) {
+  return {
+    operator: operatorJwt,
+    system_account: systemAccount,
+    resolver: { type: "full", dir: join(folder, "accounts"), allow_delete: false, interval: "2m" },
+    resolver_preload: accounts,
+  };
+}
+
+function tlsPart({ certFile, keyFile, caFile }: NatsTls, verify: boolean) {
+  return { cert_file: certFile, key_file: keyFile, ca_file: caFile, verify, timeout: 2 };
+}
+
+function clusterPart(
+  { name, server, port, routes, user, password }: NatsCluster,
+  host: string,
+  tls: NatsTls | undefined,
+) {
   return {
     server_name: server,
     cluster: {
       name,
       host,
       port,
+      ...(tls !== undefined && { tls: tlsPart(tls, true) }),
       authorization: { user, password, timeout: 2 },
       routes: routes.map((route) => `nats://${user}:${password}@${route}`),
       // A server that is cut off tells its clients within 1.5 s, so that they are elsewhere before anybody misses them.

@@ -1,5 +1,5 @@
-import { connectBus, openChannels, openLogSink, subjects, type Bus, type Channels } from "@millrace/bus";
-import { processName, type RunnerSettings } from "@millrace/config";
+import { connectBus, inboxes, openChannels, openLogSink, subjects, type Bus, type Channels } from "@millrace/bus";
+import { natsOptions, processName, type RunnerSettings } from "@millrace/config";
 import { TIMING_DEFAULT } from "@millrace/core";
 import { startHealthServer, type Logger, type RunningProcess } from "@millrace/telemetry";
 
@@ -15,6 +15,7 @@ import { openPackages } from "./packages/open-packages.ts";
 import type { PackageSets } from "./packages/package-sets.ts";
 import { RunPackages } from "./packages/run-packages.ts";
 import { runnerMetrics } from "./runner-metrics.ts";
+import { RunnerIdentity } from "./runner-identity.ts";
 import { Runner } from "./runner.ts";
 import { WorkerHost } from "./worker-host/worker-host.ts";
 import { configureFrame, workerCommand } from "./worker-settings.ts";
@@ -126,22 +127,26 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
   return runner;
 }
 
-function connect(settings: RunnerSettings, name: string, log: Logger): Promise<Bus> {
-  return connectBus({
-    name,
-    url: settings.natsUrl,
-    user: settings.natsUser,
-    password: settings.natsPassword,
-    credentialsFile: settings.natsCredentialsFile,
-    log,
-  });
+/** Connects as the runner itself where it has an identity of its own. */
+async function connect(settings: RunnerSettings, log: Logger): Promise<Connected> {
+  const identity = await RunnerIdentity.open(settings, log);
+  const name = identity?.runner ?? processName("runner", settings.name);
+  const credentials = identity?.credentials;
+  const bus = await connectBus({ ...natsOptions(settings), credentials, inboxPrefix: inboxes.runner(name), name, log });
+  identity?.keep(bus, openChannels(bus, { runner: name, pool: settings.pool }));
+  return { bus, name, identity };
+}
+
+interface Connected {
+  readonly bus: Bus;
+  readonly name: string;
+  readonly identity: RunnerIdentity | undefined;
 }
 
 /** Tries the sandbox, connects, wires and starts a runner. */
 export async function startRunner(settings: RunnerSettings, log: Logger): Promise<RunningProcess> {
-  const name = processName("runner", settings.name);
-  const [bus, packageSets] = await Promise.all([
-    connect(settings, name, log),
+  const [{ bus, name, identity }, packageSets] = await Promise.all([
+    connect(settings, log),
     openPackages(settings, log),
     assertSandbox(settings),
   ]);
@@ -163,6 +168,7 @@ export async function startRunner(settings: RunnerSettings, log: Logger): Promis
     drain: async () => {
       health.drain();
       await runner.drain(Math.max(0, settings.drainTimeoutMs - WORKER_GRACE_MS - LAST_MESSAGES_MS), WORKER_GRACE_MS);
+      identity?.close();
       await bus.drain(LAST_MESSAGES_MS);
       await health.close();
     },

@@ -1,15 +1,16 @@
 import { createHmac, randomBytes } from "node:crypto";
 import {
   connectBus,
+  inboxes,
   openChannels,
   openLeases,
   openLogStream,
-  sharePrimary,
   type Bus,
   type LogStream,
   type Replicas,
+  sharePrimary,
 } from "@millrace/bus";
-import { processName, type SchedulerSettings } from "@millrace/config";
+import { natsOptions, processName, type SchedulerSettings } from "@millrace/config";
 import { PlatformError, TIMING_DEFAULT, validateTiming, type RunTokenMac, type Timing } from "@millrace/core";
 import { openCommitter, openStore, sessionName, type Store } from "@millrace/store";
 import {
@@ -30,14 +31,13 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   // New with each start: a former life's lease must not count as ours, and commit numbers begin at 1.
   const name = `${processName("scheduler", settings.name)}-${Date.now().toString(36)}${randomBytes(3).toString("hex")}`;
   const timing = timingOf(settings);
-  const { natsUrl, natsUser: user, natsPassword: password, natsCredentialsFile: credentialsFile } = settings;
   const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "scheduler", name, log });
   const parts: SchedulerParts = {};
   const metrics = schedulerMetrics(parts);
   const health = await serveHealth(name, settings, parts, metrics.all);
   log.info("health.listening", { port: health.port });
 
-  const bus = await connectBus({ url: natsUrl, user, password, credentialsFile, name, log });
+  const bus = await connectBus({ ...natsOptions(settings), inboxPrefix: inboxes.scheduler, name, log });
   parts.bus = bus;
   const store = await openStore({
     url: settings.databaseUrl,

@@ -98,7 +98,6 @@ export { sessionName, type HouseSession } from "./sessions.ts";
 export type {
   DraftBody,
   DraftChange,
-  DraftEventRecord,
   DraftRecord,
   DraftRevisionRecord,
   Drafts,
@@ -123,3 +122,4 @@ export { hashApiKey } from "./definitions/api-keys.ts";
 export { createVault, type SecretPlace, type Vault } from "./secrets/vault.ts";
 export type { Resealed, Secrets } from "./secrets/secrets.ts";
 export type { FileBounds, FileEntry, FileListing, FileRecord, Files, FileWrite } from "./files/file-records.ts";
+export type { RunnerClaim, RunnerIdentities } from "./runner-identities.ts";

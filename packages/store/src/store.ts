@@ -30,6 +30,7 @@ import type { Sessions, Users } from "./people/people-records.ts";
 import { createSessions } from "./people/sessions.ts";
 import { createUsers } from "./people/users.ts";
 import type { Logs, Runs } from "./runs/run-records.ts";
+import { createRunnerIdentities, type RunnerIdentities } from "./runner-identities.ts";
 import { createSecrets, type Secrets } from "./secrets/secrets.ts";
 import { closedVault, type Vault } from "./secrets/vault.ts";
 
@@ -72,6 +73,7 @@ export interface Store {
   readonly storage: Storage;
   readonly retentions: Retentions;
   readonly files: Files;
+  readonly runnerIdentities: RunnerIdentities;
   readonly partitions: Partitions;
   readonly housekeeping: Housekeeping;
   /** Which server all of it is read from and written to. */
@@ -120,6 +122,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     storage,
     retentions: createRetentions(database),
     files: createFiles(database),
+    runnerIdentities: createRunnerIdentities(database),
     partitions: createPartitions(database),
     housekeeping: createHousekeeping(database),
     primary,

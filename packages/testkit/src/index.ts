@@ -1,5 +1,5 @@
 export { scratchFolder } from "./scratch-folder.ts";
-export { startScratchNats, type ScratchNats } from "./scratch-nats.ts";
+export { startScratchNats, type ScratchNats, type ScratchNatsOptions } from "./scratch-nats.ts";
 export { startReplicatedPostgres, type ReplicatedPostgres, type ReplicatedServer } from "./replicated-postgres.ts";
 export { scratchPostgres, type ScratchPostgres } from "./scratch-postgres.ts";
 export { startScratchServer, type ScratchServer } from "./scratch-server.ts";

@@ -1,6 +1,15 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { isNatsReady, loadTools, natsLaunch, pickFreePort, signal, type NatsUser } from "@millrace/provision";
+import {
+  isNatsReady,
+  loadTools,
+  natsLaunch,
+  pickFreePort,
+  signal,
+  type NatsTls,
+  type NatsTrustConfig,
+  type NatsUser,
+} from "@millrace/provision";
 import { scratchFolder } from "./scratch-folder.ts";
 import { startScratchServer, type ScratchServer } from "./scratch-server.ts";
 
@@ -31,7 +40,8 @@ export interface ScratchNatsCluster {
 /** How a scratch cluster differs from the plain one. */
 export interface ScratchNatsClusterOptions {
   readonly size?: number;
-  readonly users?: readonly NatsUser[];
+  readonly trust?: NatsTrustConfig | undefined;
+  readonly tls?: NatsTls | undefined;
   /** Where each server reaches another one, as `host:port`; a test that cuts routes puts a proxy there. */
   readonly route?: (from: number, to: number, port: number) => string;
 }
@@ -40,19 +50,19 @@ const everybody: readonly NatsUser[] = [{ user: "scratch", password: "scratch" }
 
 /** Starts a cluster. Its servers end with the test process, if not stopped before. */
 export async function startScratchNatsCluster(options: ScratchNatsClusterOptions = {}): Promise<ScratchNatsCluster> {
-  const { size = 3, users = everybody, route = (_from, _to, port) => `127.0.0.1:${port}` } = options;
+  const { size = 3, trust, tls, route = (_from, _to, port) => `127.0.0.1:${port}` } = options;
   const ports: number[] = [];
   for (let i = 0; i < 2 * size; i++) ports.push(await pickFreePort());
   const routePorts = ports.slice(size);
   const start = async (index: number): Promise<ScratchNatsNode> => {
     const routes = routePorts.map((port, other) => route(index, other, port)).filter((_, other) => other !== index);
-    return startNode({ index, port: ports[index]!, routePort: routePorts[index]!, routes, users });
+    return startNode({ index, port: ports[index]!, routePort: routePorts[index]!, routes, trust, tls });
   };
   const nodes = await Promise.all(routePorts.map((_, index) => start(index)));
   return {
     url: nodes.map(({ url }) => url).join(","),
-    user: users[0]?.user ?? "",
-    password: users[0]?.password ?? "",
+    user: trust === undefined ? everybody[0]!.user : "",
+    password: trust === undefined ? everybody[0]!.password : "",
     nodes,
     stop: async () => {
       for (const node of nodes) node.thaw();
@@ -66,14 +76,16 @@ interface NodePlan {
   readonly port: number;
   readonly routePort: number;
   readonly routes: readonly string[];
-  readonly users: readonly NatsUser[];
+  readonly trust: NatsTrustConfig | undefined;
+  readonly tls: NatsTls | undefined;
 }
 
-async function startNode({ index, port, routePort, routes, users }: NodePlan): Promise<ScratchNatsNode> {
+async function startNode({ index, port, routePort, routes, trust, tls }: NodePlan): Promise<ScratchNatsNode> {
   const folder = scratchFolder();
   const name = `n${index + 1}`;
   const launch = natsLaunch({
-    ...{ program: loadTools().natsServer, folder, port, users },
+    ...{ program: loadTools().natsServer, folder, port, trust, tls },
+    users: trust === undefined ? everybody : undefined,
     cluster: { name: "scratch", server: name, port: routePort, routes, user: "route", password: "route" },
   });
   const start = (): Promise<ScratchServer> =>
@@ -81,7 +93,7 @@ async function startNode({ index, port, routePort, routes, users }: NodePlan): P
   let server = await start();
   return {
     name,
-    url: `nats://127.0.0.1:${port}`,
+    url: `${tls === undefined ? "nats" : "tls"}://127.0.0.1:${port}`,
     get pid() {
       return server.pid;
     },

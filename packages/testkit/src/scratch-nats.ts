@@ -1,12 +1,20 @@
 import { join } from "node:path";
-import { isNatsReady, loadTools, natsLaunch, pickFreePort, type NatsUser } from "@millrace/provision";
+import {
+  isNatsReady,
+  loadTools,
+  natsLaunch,
+  pickFreePort,
+  type NatsTls,
+  type NatsTrustConfig,
+  type NatsUser,
+} from "@millrace/provision";
 import { scratchFolder } from "./scratch-folder.ts";
 import { startScratchServer, type ScratchServer } from "./scratch-server.ts";
 
 /** A real NATS server with JetStream, for one test. */
 export interface ScratchNats {
   readonly url: string;
-  /** Of the first user, who may do everything unless the test said otherwise. */
+  /** Of a user who may do everything; empty where the server wants credentials. */
   readonly user: string;
   readonly password: string;
   readonly port: number;
@@ -18,18 +26,25 @@ export interface ScratchNats {
 
 const everybody: readonly NatsUser[] = [{ user: "scratch", password: "scratch" }];
 
+/** How a scratch server differs from the plain one. */
+export interface ScratchNatsOptions {
+  readonly trust?: NatsTrustConfig | undefined;
+  readonly tls?: NatsTls | undefined;
+}
+
 /** Starts a NATS server. It ends with the test process, if not stopped before. */
-export async function startScratchNats(users: readonly NatsUser[] = everybody): Promise<ScratchNats> {
+export async function startScratchNats({ trust, tls }: ScratchNatsOptions = {}): Promise<ScratchNats> {
   const folder = scratchFolder();
   const port = await pickFreePort();
-  const launch = natsLaunch({ program: loadTools().natsServer, folder, port, users });
+  const users = trust === undefined ? everybody : undefined;
+  const launch = natsLaunch({ program: loadTools().natsServer, folder, port, users, trust, tls });
   const start = (): Promise<ScratchServer> =>
     startScratchServer(launch, join(folder, "nats.log"), () => isNatsReady(port));
   let server = await start();
   return {
-    url: `nats://127.0.0.1:${port}`,
-    user: users[0]?.user ?? "",
-    password: users[0]?.password ?? "",
+    url: `${tls === undefined ? "nats" : "tls"}://127.0.0.1:${port}`,
+    user: users?.[0]?.user ?? "",
+    password: users?.[0]?.password ?? "",
     port,
     stop: (how) => server.stop(how),
     restart: async () => {

@@ -7,6 +7,7 @@ import { lockFolder } from "./folder-lock.ts";
 import { defaultDataFolder, openHouseFolder, rememberDataFolder, type HouseFolder } from "./house-folder.ts";
 import { ensureMasterKey, loadHouseState, saveHouseState } from "./house-state.ts";
 import { House } from "./house.ts";
+import { writeNatsIdentities } from "./nats-identities.ts";
 import { endLeftovers } from "./leftovers.ts";
 import { choosePorts } from "./ports.ts";
 import type { HouseSettings } from "./process-plans.ts";
@@ -67,6 +68,7 @@ export async function dev(options: DevOptions): Promise<number> {
     const state = { ...remembered, ports };
     saveHouseState(folder.stateFile, state);
     ensureMasterKey(folder.masterKeyFile);
+    writeNatsIdentities(folder, state.natsKeys);
     const publicUrl = options.publicUrl ?? `http://${reachable(host)}:${httpPort}`;
     const onDeath = (role: string, how: string): void => say(`${role} ${how}; starting it again`);
     const settings = { folder, state, ports, tools, host, httpPort, publicUrl, onDeath };

@@ -19,6 +19,10 @@ export interface HouseFolder {
   readonly postgres: string;
   readonly nats: string;
   readonly runner: string;
+  /** What gateways and schedulers show to NATS. */
+  readonly credentials: Readonly<Record<"gateway" | "scheduler", string>>;
+  /** What makes further runners, on other machines too, members of the house's default pool. */
+  readonly joinTokenFile: string;
 }
 
 /** The data folder when none is named: MILLRACE_DATA, else `.millrace` in the checkout. */
@@ -49,6 +53,8 @@ export function openHouseFolder(folder: string): HouseFolder {
     postgres: join(path, "postgres"),
     nats: join(path, "nats"),
     runner: join(path, "runner"),
+    credentials: { gateway: join(path, "gateway.creds"), scheduler: join(path, "scheduler.creds") },
+    joinTokenFile: join(path, "join-token"),
   };
 }
 

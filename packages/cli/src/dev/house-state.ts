@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { createNatsKeys, type NatsKeys } from "@millrace/bus/identity";
 import { PlatformError } from "@millrace/core";
 
 /** The roles that are processes of Millrace's own. */
@@ -22,7 +23,7 @@ export interface HouseState {
   readonly id: string;
   readonly ports?: HousePorts;
   readonly databasePassword: string;
-  readonly natsPasswords: Readonly<Record<ProcessRole, string>>;
+  readonly natsKeys: NatsKeys;
   /** Hex, 32 bytes: makes and checks run tokens. Gateways and schedulers have it, runners never. */
   readonly tokenKey: string;
 }
@@ -41,7 +42,9 @@ export function loadHouseState(file: string): HouseState {
     return createHouseState(file);
   }
   try {
-    return JSON.parse(text) as HouseState;
+    const { natsKeys = createNatsKeys(), ...state } = JSON.parse(text) as Omit<HouseState, "natsKeys"> &
+      Partial<Pick<HouseState, "natsKeys">>;
+    return { ...state, natsKeys };
   } catch (error) {
     const message = `${file} is damaged: restore it, or move the data folder away to start with an empty house`;
     throw new PlatformError("FailedPrecondition", "DATA_FOLDER_DAMAGED", message, { cause: error });
@@ -52,7 +55,7 @@ function createHouseState(file: string): HouseState {
   const state: HouseState = {
     id: randomUUID(),
     databasePassword: secret(),
-    natsPasswords: { gateway: secret(), scheduler: secret(), runner: secret() },
+    natsKeys: createNatsKeys(),
     tokenKey: randomBytes(32).toString("hex"),
   };
   saveHouseState(file, state);

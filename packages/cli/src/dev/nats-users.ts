@@ -1,5 +1,4 @@
 import type { NatsUser } from "@millrace/provision";
-import type { HouseState } from "./house-state.ts";
 
 // Replies to requests.
 const replies = "_INBOX.>";
@@ -9,7 +8,9 @@ const replies = "_INBOX.>";
  * hears what is meant for runners and says what runners say, and can neither pose as an owner or a gateway nor read
  * what others send to them.
  */
-export function natsUsers(passwords: HouseState["natsPasswords"]): readonly NatsUser[] {
+export function natsUsers(
+  passwords: Readonly<Record<"gateway" | "scheduler" | "runner", string>>,
+): readonly NatsUser[] {
   return [
     { user: "gateway", password: passwords.gateway },
     { user: "scheduler", password: passwords.scheduler },

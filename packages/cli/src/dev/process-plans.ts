@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { trustOf } from "@millrace/bus/identity";
 import {
   checkoutFolder,
   clusterLaunch,
@@ -15,7 +16,6 @@ import type { HouseFolder } from "./house-folder.ts";
 import type { HousePorts, HouseState, ProcessRole } from "./house-state.ts";
 import { houseVariable } from "./leftovers.ts";
 import { LogFile } from "./log-file.ts";
-import { natsUsers } from "./nats-users.ts";
 import type { ProcessPlan } from "./supervised-process.ts";
 
 /** What a process gets beyond its own deadline for draining before it is killed. */
@@ -69,7 +69,7 @@ export function natsPlan(settings: HouseSettings): ProcessPlan {
       program: settings.tools.natsServer,
       folder: settings.folder.nats,
       port: nats,
-      users: natsUsers(settings.state.natsPasswords),
+      trust: trustOf(settings.state.natsKeys),
     }),
     isReady: () => isNatsReady(nats),
     stopSignal: "SIGTERM",
@@ -122,7 +122,7 @@ function plan(settings: HouseSettings, part: Omit<ProcessPlan, "log" | "onDeath"
 // business of a process that runs other people's code.
 const inheritedNames =
   /^(MILLRACE_|OTEL_|LC_|PATH$|HOME$|LANG$|TZ$|TMPDIR$|SSL_CERT_|NODE_EXTRA_CA_CERTS$|https?_proxy$|no_proxy$)/i;
-const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|MASTER_KEY|NATS_|API_KEY|HOUSE|SMTP_URL)/;
+const secretNames = /^MILLRACE_(DATABASE_URL|TOKEN_KEY|MASTER_KEY|NATS_|JOIN_|API_KEY|HOUSE|SMTP_URL)/;
 
 function inherited(): Record<string, string> {
   const kept = Object.entries(process.env).filter(
@@ -135,8 +135,6 @@ function inherited(): Record<string, string> {
 function commonSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
   return {
     MILLRACE_NATS_URL: `nats://127.0.0.1:${settings.ports.nats}`,
-    MILLRACE_NATS_USER: role,
-    MILLRACE_NATS_PASSWORD: settings.state.natsPasswords[role],
     MILLRACE_HEALTH_PORT: String(settings.ports.health[role]),
     MILLRACE_DRAIN_TIMEOUT_MS: String(drainTimeoutMs()),
   };
@@ -169,15 +167,18 @@ function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string
         ...masterKey(settings),
         ...privateAddresses(),
         ...mailServer(),
+        MILLRACE_NATS_CREDENTIALS_FILE: settings.folder.credentials.gateway,
+        MILLRACE_NATS_ACCOUNT_KEY: settings.state.natsKeys.accountSeed,
         MILLRACE_HOST: settings.host,
         MILLRACE_HTTP_PORT: String(settings.httpPort),
         MILLRACE_GRPC_PORT: String(settings.ports.grpc),
         MILLRACE_PUBLIC_URL: settings.publicUrl,
       };
     case "scheduler":
-      return record;
+      return { ...record, MILLRACE_NATS_CREDENTIALS_FILE: settings.folder.credentials.scheduler };
     case "runner":
       return {
+        MILLRACE_JOIN_TOKEN_FILE: settings.folder.joinTokenFile,
         MILLRACE_DATA_DIR: settings.folder.runner,
         MILLRACE_PYTHON: settings.tools.python,
         MILLRACE_BUBBLEWRAP: settings.tools.bwrap,

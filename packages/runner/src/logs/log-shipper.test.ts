@@ -9,7 +9,13 @@ import { MASK, SecretMatcher } from "./secret-matcher.ts";
 
 function source(runId: string, secrets: string[] = []): LogSource {
   const handing = { partition: 1, runId, assignment: 1 };
-  return { handing, projectId: "p", workflowId: "w", runToken: "t", secrets: new RunSecrets(new SecretMatcher(secrets)) };
+  return {
+    handing,
+    projectId: "p",
+    workflowId: "w",
+    runToken: "t",
+    secrets: new RunSecrets(new SecretMatcher(secrets)),
+  };
 }
 
 function lines(...texts: string[]): step.LogLine[] {
