@@ -156,7 +156,8 @@ export const suites = [
   },
   {
     name: "chaos",
-    about: "kill -9 of every process in the middle of 200 runs, once each",
+    about:
+      "kill -9 of every process in the middle of 200 runs, once each, and the checker of the great chaos by itself",
     kind: "node",
     commands: ({ node }) => nodeTests(node, ["test/chaos"], ["--test-concurrency=1"]),
     timeoutMs: 8 * minute,
@@ -210,12 +211,20 @@ export const suites = [
     timeoutMs: 60 * minute,
   },
   {
-    name: "fuzz-api",
-    about: "requests of all kinds to the HTTP/JSON API: no failure of the house's own, no answer that is not documented",
+    name: "chaos-smoke",
+    about: "a minute of faults of every kind in a house of many hosts; `npm run chaos` is the whole",
     heavy: true,
     kind: "check",
-    commands: ({ node }) => [[node, "test/fuzz/fuzz-api.ts", "--seconds", "300"]],
-    timeoutMs: 15 * minute,
+    commands: ({ node }) => [[node, "test/chaos/chaos.ts", "--minutes", "1", "--seed", "7"]],
+    timeoutMs: 10 * minute,
+  },
+  {
+    name: "chaos-breaks",
+    about: "each rule that can be broken on purpose is found by the checker",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/chaos/all-breaks.ts"]],
+    timeoutMs: 60 * minute,
   },
   {
     name: "kill-20",
@@ -240,6 +249,14 @@ export const suites = [
     kind: "check",
     commands: ({ node }) => [[node, "test/failover/failover.ts"]],
     timeoutMs: 30 * minute,
+  },
+  {
+    name: "queues-million",
+    about: "a million waiting and a million paused runs in a house: memory, takeover, drain",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/queues/million.ts"]],
+    timeoutMs: 40 * minute,
   },
   {
     name: "simulate-all",
