@@ -227,6 +227,14 @@ export const suites = [
     timeoutMs: 60 * minute,
   },
   {
+    name: "fuzz-api",
+    about: "requests of all kinds to the HTTP/JSON API: no failure of the house's own, no answer that is not documented",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "test/fuzz/fuzz-api.ts", "--seconds", "300"]],
+    timeoutMs: 15 * minute,
+  },
+  {
     name: "kill-20",
     about: "kill -9 of every process in the middle of 200 runs, twenty times",
     heavy: true,

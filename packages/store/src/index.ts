@@ -98,6 +98,7 @@ export { sessionName, type HouseSession } from "./sessions.ts";
 export type {
   DraftBody,
   DraftChange,
+  DraftEventRecord,
   DraftRecord,
   DraftRevisionRecord,
   Drafts,
