@@ -6,7 +6,7 @@ import { checkoutFolder, type Tools } from "@millrace/provision";
 import { BREAKS, brokenCheckout } from "./breaks.ts";
 import { check } from "./checker/check.ts";
 import { measure } from "./checker/measure.ts";
-import { countUnfinished, readBack } from "./checker/read-back.ts";
+import { readBack, readUnfinished, type Unfinished } from "./checker/read-back.ts";
 import { History } from "./client/history.ts";
 import { StepWitness } from "./client/step-witness.ts";
 import { deployAll, PROBES } from "./client/workflows.ts";
@@ -60,7 +60,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
     await warmUp(doors, triggers);
     say("the house is ready");
     await makeChaos(options, house, history, workload);
-    await comeToRest(house, say);
+    await comeToRest(house, doors[0] as Door, say);
     const kept = await readBack(house.record.url, (doors[0] as Door).client);
     for (const { client } of doors) client.close();
     const strays = house.strays().map(({ host, pid, command }) => `${host}: process ${pid} of nobody: ${command}`);
@@ -122,13 +122,20 @@ async function makeChaos(
   await working;
 }
 
-/** Waits until no run is unfinished; what is left then is stuck, and the check says so. */
-async function comeToRest(house: ChaosHouse, say: (line: string) => void): Promise<void> {
+/**
+ * Waits until no run is unfinished; what is left then is stuck, and the check says so. Runs that wait for a link which the client
+ * has never got, because the answer to its submit was lost, are resumed.
+ */
+async function comeToRest(house: ChaosHouse, { client }: Door, say: (line: string) => void): Promise<void> {
   const endAt = performance.now() + QUIET_MS;
-  let unfinished = 1;
-  while (unfinished > 0 && performance.now() < endAt) {
-    unfinished = await countUnfinished(house.record.url).catch(() => unfinished);
-    if (unfinished > 0) await sleep(500);
+  let left: Unfinished = { count: 1, waiting: [] };
+  while (left.count > 0 && performance.now() < endAt) {
+    left = await readUnfinished(house.record.url).catch(() => left);
+    for (const { id, mark } of left.waiting) {
+      const request = { name: `workflows/-/runs/${id}`, dataJson: JSON.stringify({ mark }) };
+      await client.runs.resumeRun(request, { deadlineMs: 5_000 }).catch(() => undefined);
+    }
+    if (left.count > 0) await sleep(500);
   }
-  say(unfinished === 0 ? "every run has ended" : `${unfinished} runs have not ended`);
+  say(left.count === 0 ? "every run has ended" : `${left.count} runs have not ended`);
 }

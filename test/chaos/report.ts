@@ -47,7 +47,7 @@ export function reportText(report: ChaosReport): string {
     row("runs in the record", report.runs),
     ...Object.entries(RULES).map(([rule, name]) => row(name, countOf(violations, rule as Rule))),
     row("longest stall, one fault", stallText(longestSingleStall(report))),
-    row("longest stall, two at once", stallText(longest(measures.stalls.filter(({ isSingle }) => !isSingle)))),
+    row("longest stall, several at once", stallText(longest(measures.stalls.filter(({ isSingle }) => !isSingle)))),
     row("answers during faults", latencyText(measures.during)),
     row("answers outside faults", latencyText(measures.outside)),
     row(
@@ -95,7 +95,9 @@ function faultTable(faults: readonly FaultRecord[], stalls: readonly Stall[]): s
   return [
     `${"fault".padEnd(14)} ${"times".padStart(5)}  longest stall`,
     ...kinds.map(([kind, all]) => {
-      const worst = longest(stalls.filter(({ fault, isSingle }) => fault.kind === kind && isSingle));
+      const worst = longest(
+        stalls.filter(({ fault, isSingle }) => fault.kind === kind && (isSingle || kind === "blackout")),
+      );
       return `${kind.padEnd(14)} ${String(all.length).padStart(5)}  ${stallText(worst)}`;
     }),
   ];

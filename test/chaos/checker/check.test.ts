@@ -81,7 +81,7 @@ describe("the checker", () => {
   });
 
   test("accepts that a submit without an answer began a run, or none", () => {
-    const unknown = { ...good.submit, outcome: "unknown", run: undefined, runs: [] } as const;
+    const unknown: Operation = { ...good.submit, outcome: "unknown", run: undefined, runs: [] };
     assert.deepEqual(check(evidence({ ...whole, operations: [unknown] })), []);
     assert.deepEqual(check(evidence({ operations: [unknown] })), []);
   });

@@ -73,10 +73,13 @@ function gapsOf(probes: readonly Operation[]): Gap[] {
 }
 
 function longestStall(fault: FaultRecord, faults: readonly FaultRecord[], gaps: readonly Gap[]): Stall[] {
-  const isSingle = !faults.some(
+  // Everything at once is many faults: how long that takes is told beside it.
+  const isLone = fault.kind !== "blackout";
+  const isOverlapped = faults.some(
     (other) =>
       other !== fault && other.startMs < fault.endMs + AFTERMATH_MS && other.endMs + AFTERMATH_MS > fault.startMs,
   );
+  const isSingle = isLone && !isOverlapped;
   const stalls = gaps
     .filter(({ fromMs, toMs }) => toMs > fault.workableMs && fromMs < fault.endMs + AFTERMATH_MS)
     .map(({ workflow, fromMs, toMs }) => ({

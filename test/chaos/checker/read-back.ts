@@ -75,16 +75,34 @@ export async function readBack(databaseUrl: string, client: ApiClient): Promise<
   }
 }
 
-/** How many runs have not ended. */
-export async function countUnfinished(databaseUrl: string): Promise<number> {
-  const database = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+/** What has not ended. */
+export interface Unfinished {
+  readonly count: number;
+  /** Runs that wait for somebody to follow a link. */
+  readonly waiting: readonly { readonly id: string; readonly mark: string }[];
+}
+
+const UNFINISHED = `
+  SELECT r.id, r.event, w.name = 'suspended' AND r.state = 'SUSPENDED' AS waits
+    FROM runs r JOIN workflows w ON w.id = r.workflow_id`;
+
+/** Which runs have not ended. */
+export async function readUnfinished(databaseUrl: string): Promise<Unfinished> {
+  const bounds = { connectionTimeoutMillis: 5_000, query_timeout: 5_000 };
+  const database = new pg.Client({ connectionString: databaseUrl, ...bounds });
+  database.on("error", () => undefined);
   try {
     await database.connect();
-    const { rows } = await database.query<{ count: string }>("SELECT count(*) FROM runs");
-    return Number(rows[0]?.count);
+    const { rows } = await database.query<{ id: string; event: Buffer; waits: boolean }>(UNFINISHED);
+    const waiting = rows.filter(({ waits }) => waits);
+    return { count: rows.length, waiting: waiting.map(({ id, event }) => ({ id, mark: markOf(event) })) };
   } finally {
-    await database.end();
+    await database.end().catch(() => undefined);
   }
+}
+
+function markOf(event: Buffer): string {
+  return (JSON.parse(event.toString()) as { mark?: string }).mark ?? "";
 }
 
 function keptRun({ id, workflow, state, event }: RunRow, steps: readonly StepRow[]): KeptRun {
