@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { draftApi } from "@millrace/protocol";
 import { TestHouse } from "../harness/test-house.ts";
@@ -261,5 +265,29 @@ def handler(pd):
       versions.json.versions.map(({ number }) => number),
       [4, 3, 2, 1],
     );
+  });
+});
+
+describe("the page about the HTTP/JSON API", () => {
+  it("has examples that run as they stand", async () => {
+    const page = await readFile(join(import.meta.dirname, "../../docs/reference/http-api.md"), "utf8");
+    const examples = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text]) => text!);
+    assert.ok(examples.length >= 7);
+    const own = `export HOUSE=${house.url}\nexport KEY=${house.apiKey}\n`;
+    const script = `set -euo pipefail\n${own}${examples.slice(1).join("\n")}`;
+    const folder = await mkdtemp(join(tmpdir(), "millrace-examples-"));
+    try {
+      const printed = await new Promise<string>((resolve, reject) => {
+        execFile("bash", ["-c", script], { cwd: folder, timeout: 60_000 }, (error, stdout, stderr) => {
+          if (error === null) resolve(stdout);
+          else reject(new Error(`${stdout}\n${stderr}`, { cause: error }));
+        });
+      });
+      assert.match(printed, /"text":"hello"/);
+      assert.match(printed, /RUN_STATE_SUCCEEDED/);
+      assert.match(printed, /^a,b$/m);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

@@ -134,7 +134,7 @@ describe("the API", () => {
       assert.equal(await reasonOf(theirs.disableWorkflow({ name })), "NotFound WORKFLOW_NOT_FOUND");
       assert.equal(await reasonOf(theirs.deleteWorkflow({ name })), "NotFound WORKFLOW_NOT_FOUND");
       assert.equal(await reasonOf(runsOf({ token: otherKey }).createRun(newRun(name))), "NotFound WORKFLOW_NOT_FOUND");
-      const tail = runsOf({ token: otherKey }).tailRunLogs({ parent: `${name}/runs/-` });
+      const tail = runsOf({ token: otherKey }).tailRunLogs({ cursor: "", parent: `${name}/runs/-` });
       assert.equal(await reasonOf(tail), "NotFound WORKFLOW_NOT_FOUND");
     }
     assert.deepEqual((await theirs.listWorkflows({ pageSize: 0, pageToken: "" })).workflows, []);

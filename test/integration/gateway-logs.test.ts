@@ -63,7 +63,7 @@ describe("a run's log", () => {
     publish(submit, [1, 2]);
     const texts: string[] = [];
     const following = (async () => {
-      for await (const { entries } of runs().tailRunLogs({ parent: name })) texts.push(...shown(entries));
+      for await (const { entries } of runs().tailRunLogs({ cursor: "", parent: name })) texts.push(...shown(entries));
     })();
     await until(() => texts.length === 2);
     await owner.end(submit, "SUCCEEDED", stepResult(1, { lastLogSequence: 4 }));
@@ -77,7 +77,7 @@ describe("a run's log", () => {
     publish(submit, [1]);
     await owner.end(submit, "SUCCEEDED", stepResult(1, { lastLogSequence: 3 }));
     const texts: string[] = [];
-    for await (const { entries } of runs().tailRunLogs({ parent: name })) texts.push(...shown(entries));
+    for await (const { entries } of runs().tailRunLogs({ cursor: "", parent: name })) texts.push(...shown(entries));
     assert.deepEqual(texts, ["live 1", "2 lines lost"]);
   });
 
@@ -86,7 +86,7 @@ describe("a run's log", () => {
     await house.store.logs.insert([record(submit, 1)]);
     await owner.end(submit, "SUCCEEDED", stepResult(0, { lastLogSequence: 1 }));
     const texts: string[] = [];
-    for await (const { entries } of runs().tailRunLogs({ parent: name })) texts.push(...shown(entries));
+    for await (const { entries } of runs().tailRunLogs({ cursor: "", parent: name })) texts.push(...shown(entries));
     assert.deepEqual(texts, ["line 1"]);
   });
 
@@ -97,7 +97,7 @@ describe("a run's log", () => {
       const leaving = new AbortController();
       const seen: runApi.LogEntry[] = [];
       const following = (async () => {
-        const tail = runs().tailRunLogs({ parent }, { signal: leaving.signal });
+        const tail = runs().tailRunLogs({ cursor: "", parent }, { signal: leaving.signal });
         for await (const { entries } of tail) seen.push(...entries);
       })().catch(() => {});
       let sequence = 0;
@@ -119,11 +119,12 @@ describe("a run's log", () => {
     const leaving = new AbortController();
     const parent = `${workflow.name}/runs/-`;
     const follow = async () => {
-      for await (const _part of runs().tailRunLogs({ parent }, { signal: leaving.signal }));
+      for await (const _part of runs().tailRunLogs({ cursor: "", parent }, { signal: leaving.signal }));
     };
     const following = [1, 2, 3].map(() => follow().catch(() => {}));
     await until(
-      async () => (await reasonOf(runs().tailRunLogs({ parent }, { deadlineMs: 300 }))) === "TOO_MANY_READERS",
+      async () =>
+        (await reasonOf(runs().tailRunLogs({ cursor: "", parent }, { deadlineMs: 300 }))) === "TOO_MANY_READERS",
     );
     leaving.abort();
     await Promise.all(following);

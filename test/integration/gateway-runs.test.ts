@@ -66,7 +66,7 @@ describe("a run", () => {
       assert.equal(await reasonOf(api.replayRun({ name, requestId: "", waitTimeout: undefined })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.listRunLogs({ parent: name, pageSize: 0, pageToken: "" })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.watchRun({ name })), "RUN_NOT_FOUND");
-      assert.equal(await reasonOf(api.tailRunLogs({ parent: name })), "RUN_NOT_FOUND");
+      assert.equal(await reasonOf(api.tailRunLogs({ cursor: "", parent: name })), "RUN_NOT_FOUND");
     }
     const list = await runs({ token: house.otherKey }).listRuns({ ...allRuns, parent: workflow.name });
     assert.deepEqual(list.runs, []);

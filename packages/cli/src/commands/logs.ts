@@ -53,7 +53,7 @@ async function follow(context: CommandContext, client: ApiClient, parent: string
   process.once("SIGTERM", stop);
   const seen: unknown[] = [];
   try {
-    const tail = client.runs.tailRunLogs({ parent }, { signal: interrupt.signal });
+    const tail = client.runs.tailRunLogs({ cursor: "", parent }, { signal: interrupt.signal });
     for await (const { entries } of tail) {
       for (const entry of entries) {
         if (context.json) seen.push(entryDocument(entry));

@@ -56,7 +56,7 @@ async function followRun(
 /** Shows lines as they are written; the run's end and its result do not depend on it. */
 async function sayLogs(context: CommandContext, client: ApiClient, { id }: runApi.Run): Promise<void> {
   context.say(context.style.dim(`run ${id}`));
-  const tail = client.runs.tailRunLogs({ parent: runName(id) });
+  const tail = client.runs.tailRunLogs({ cursor: "", parent: runName(id) });
   try {
     for await (const { entries } of tail) for (const entry of entries) context.say(logText(entry, context.style));
   } catch (error) {

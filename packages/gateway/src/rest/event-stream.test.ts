@@ -58,9 +58,9 @@ describe("a stream of events", () => {
   });
 
   it("fails as a request before its first message, and as an event behind it", async () => {
+    // oxlint-disable-next-line require-yield
     const early = await serve(async function* () {
-      throw new PlatformError("InvalidArgument", "EARLY", "early");
-      yield { json: "{}", cursor: "" };
+      await Promise.reject(new PlatformError("InvalidArgument", "EARLY", "early"));
     });
     const refused = await fetch(early.url);
     assert.deepEqual([refused.status, await refused.text()], [400, "EARLY"]);
