@@ -91,6 +91,11 @@ export class TestHouse {
     return TestHouse.#open(data, await pickFreePort("127.0.0.1"), options);
   }
 
+  /** Starts a house on a data folder that is there. */
+  static async on(data: string): Promise<TestHouse> {
+    return TestHouse.#open(data, await pickFreePort("127.0.0.1"), {});
+  }
+
   static async #open(data: string, port: number, options: TestHouseOptions): Promise<TestHouse> {
     const environment = { ...options.environment, ...options.user?.environment };
     const dev = await startDev(data, port, environment, options.user?.uid);
