@@ -155,6 +155,7 @@ async def _start_and_read(settings: SandboxSettings) -> tuple[Report, str, float
         process = await sandbox.spawn()
         took_s = time.monotonic() - begun
         usage = process.usage()
+        os.write(process.control_writer, b"\0")
         info = await asyncio.wait_for(process.wait(), _READ_TIMEOUT_S)
         text, errors = (_read_all(descriptor) for descriptor in (process.stdout, process.stderr))
         process.close_fds()
