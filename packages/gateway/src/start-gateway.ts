@@ -50,6 +50,7 @@ import { HistoryService } from "./api/history-service.ts";
 import { HouseService } from "./api/house-service.ts";
 import { PoolService } from "./api/pool-service.ts";
 import { PoolLoadSurvey } from "./services/pool-loads.ts";
+import { RunFence } from "./services/run-fence.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
 import { RunLogs } from "./api/run-logs.ts";
 import { RunService } from "./api/run-service.ts";
@@ -74,6 +75,7 @@ import { draftCalls, openDraftRoom } from "./drafts/draft-room.ts";
 import { TestAddresses } from "./drafts/test-address.ts";
 import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
+import type { CertificateFiles } from "./http/certificate.ts";
 import { HttpDoor } from "./http/http-door.ts";
 import { httpMetrics } from "./http/http-metrics.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
@@ -247,7 +249,9 @@ class Gateway {
       submitResendMs: settings.submitResendMs,
       waitingMax: settings.waitingRequestsMax,
     });
+    const fence = new RunFence((key) => store.assignments.find(key));
     this.#services = new RunnerServices({
+      fence,
       channels: this.#channels,
       versions: this.#versions,
       variables: store.variables,
@@ -256,12 +260,13 @@ class Gateway {
     });
     this.#issuer = this.#createIssuer();
     this.#objects = new ObjectServices({
+      fence,
       channels: this.#channels,
       objects: store.objects,
       mac,
       bytesMax: settings.objectBytesMax,
     });
-    this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, callsMax: settings.callsMax });
+    this.#calls = new HostCalls({ gateway: name, channels: this.#channels, mac, fence, callsMax: settings.callsMax });
     this.#accounts = openAccountRoom({ ...parts, versions: this.#versions, publicUrl: this.#publicUrl });
     this.#files = openFileRoom({ ...parts, key, publicUrl: this.#publicUrl });
     this.#mail = openMailRoom({ settings, projects: store.projects, log });
@@ -326,7 +331,7 @@ class Gateway {
     this.#objects.start();
     this.#calls.start();
     this.#people.callers.start();
-    this.#grpcPort = await this.#grpc.listen(settings.host, settings.grpcPort);
+    this.#grpcPort = await this.#grpc.listen(settings.host, settings.grpcPort, this.#certificate);
     this.#httpPort = await this.#http.listen();
     this.#grpc.setServing(true);
     log.info("gateway.listening", { http: this.#httpPort, grpc: this.#grpcPort, publicUrl: this.#publicUrl() });
@@ -354,9 +359,17 @@ class Gateway {
     this.#runners.stop();
   }
 
+  get #certificate(): CertificateFiles | undefined {
+    const { tlsCertFile: certFile, tlsKeyFile: keyFile } = this.#parts.settings;
+    return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+  }
+
   readonly #publicUrl = (): string => {
     const { publicUrl, host } = this.#parts.settings;
-    return (publicUrl ?? `http://${reachable(host)}:${this.#httpPort}`).replace(/\/+$/, "");
+    return (publicUrl ?? `${this.#certificate ? "https" : "http"}://${reachable(host)}:${this.#httpPort}`).replace(
+      /\/+$/,
+      "",
+    );
   };
 
   #origin() {
@@ -398,8 +411,9 @@ class Gateway {
       headerLimitBytes: settings.headerLimitBytes,
       requestTimeoutMs: settings.requestTimeoutMs,
       connectionsMax: settings.connectionsMax,
+      certificate: this.#certificate,
       describe: () => ({
-        grpc: `${this.#grpcHost()}:${this.#grpcPort}`,
+        grpc: `${this.#certificate ? "grpcs://" : ""}${this.#grpcHost()}:${this.#grpcPort}`,
         version: houseVersion(),
       }),
     });

@@ -1,5 +1,6 @@
-import { PlatformError } from "@millrace/core";
+import { isRunId, PlatformError, runIdDay } from "@millrace/core";
 import type { Kysely } from "kysely";
+import type { Database } from "./database.ts";
 import type { Tables } from "./tables.ts";
 
 /** One handing of a run to a runner. */
@@ -25,6 +26,30 @@ export async function assertCurrentAssignment(
     .forShare()
     .executeTakeFirst();
   if (row === undefined) throw staleAssignment();
+}
+
+/** Where an assignment stands: its run is in it, ended in it, or has gone elsewhere. */
+export type AssignmentStanding = "CURRENT" | "ENDED" | "STALE";
+
+/** Looks assignments up, without holding anything. */
+export interface Assignments {
+  find(key: AssignmentKey): Promise<AssignmentStanding>;
+}
+
+/** Assignments on Postgres. */
+export function createAssignments(database: Database): Assignments {
+  return {
+    find: async ({ runId, assignment }) => {
+      if (!isRunId(runId)) return "STALE";
+      const [found] = await database.query<{ standing: AssignmentStanding }>(
+        `SELECT 'CURRENT' AS standing FROM runs WHERE id = $1 AND assignment = $2
+         UNION ALL
+         SELECT 'ENDED' FROM history_runs WHERE day = $3 AND id = $1 AND assignment = $2`,
+        [runId, assignment, runIdDay(runId)],
+      );
+      return found?.standing ?? "STALE";
+    },
+  };
 }
 
 /** The run is over, or belongs to a later assignment. */

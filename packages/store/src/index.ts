@@ -66,7 +66,13 @@ export {
   type Objects,
   type ObjectWrite,
 } from "./objects/object-records.ts";
-export { assertCurrentAssignment, staleAssignment, type AssignmentKey } from "./assignments.ts";
+export {
+  assertCurrentAssignment,
+  staleAssignment,
+  type AssignmentKey,
+  type Assignments,
+  type AssignmentStanding,
+} from "./assignments.ts";
 export {
   DATA_STORE_BOUNDS,
   type DataStoreEntry,

@@ -4,6 +4,7 @@ import type { Accounts, Apps } from "./accounts/account-records.ts";
 import { createDataStores } from "./data-stores/data-stores.ts";
 import type { DataStores } from "./data-stores/data-store-records.ts";
 import { Primary } from "./connection/primary.ts";
+import { createAssignments, type Assignments } from "./assignments.ts";
 import { Database } from "./database.ts";
 import { createApiKeys } from "./definitions/api-keys.ts";
 import { createProjects } from "./definitions/projects.ts";
@@ -67,6 +68,7 @@ export interface Store {
   readonly secrets: Secrets;
   readonly dataStores: DataStores;
   readonly runs: Runs;
+  readonly assignments: Assignments;
   readonly deadLetters: DeadLetters;
   readonly logs: Logs;
   readonly objects: Objects;
@@ -116,6 +118,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     secrets: createSecrets(database, vault),
     dataStores: createDataStores(database, storage),
     runs: createRuns(database),
+    assignments: createAssignments(database),
     deadLetters: createDeadLetters(database),
     logs: createLogs(database),
     objects: createObjects(database, storage),

@@ -3,6 +3,7 @@ import { poolApi } from "@millrace/protocol";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 import { timeText } from "../output/run-document.ts";
 import { table } from "../output/table.ts";
+import { addRunnerAccessCommands } from "./runner-access.ts";
 import type { Perform } from "../program.ts";
 
 /** `millrace pools` and `millrace runners …`. */
@@ -22,6 +23,7 @@ export function addPoolCommands(program: Command, perform: Perform, examples: (.
     .description("let a runner take no further runs and end once its runs are over or handed back")
     .addHelpText("after", examples("millrace runners drain runner-1"))
     .action((name: string) => perform((context) => drainRunner(context, name)));
+  addRunnerAccessCommands(runners, perform, examples);
 }
 
 /** Lists the pools. */

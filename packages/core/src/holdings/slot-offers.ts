@@ -60,6 +60,8 @@ export class SlotOffers {
     this.dirty ||= party.silent;
     party.silent = false;
     if (!demand || (demand.length === 0 && party.wants.size === 0)) return;
+    // Whoever speaks now is about to use what it has.
+    if (demand.length > 0) party.openSinceMs = nowMs;
     party.wants = new Map(demand.slice(0, PROJECTS_MAX).map(({ projectId, waiting }) => [projectId, waiting]));
     this.dirty = true;
   }

@@ -18,6 +18,7 @@ const claims = {
 function open(handlers: Record<string, CallHandler>, callsMax = 100): HostCalls {
   const calls = new HostCalls({
     mac,
+    fence: { assertCurrent: async () => {} },
     callsMax,
     channels: {
       call: () => assert.fail("nothing is listened to"),

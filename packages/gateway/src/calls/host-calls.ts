@@ -1,6 +1,7 @@
 import type { BusSubscription, Channels } from "@millrace/bus";
 import { parseStepRun, PlatformError, verifyRunnersToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
 import type { control } from "@millrace/protocol";
+import type { RunFence } from "../services/run-fence.ts";
 
 /** What user code asks for. Everything in it was written by user code. */
 export interface HostCall {
@@ -36,6 +37,7 @@ export interface HostCallsOptions {
   readonly gateway: string;
   readonly channels: Pick<Channels, "call" | "callOf">;
   readonly mac: RunTokenMac;
+  readonly fence: Pick<RunFence, "assertCurrent">;
   /** Calls under way at the same time in this gateway; further ones are told to come again. */
   readonly callsMax: number;
 }
@@ -45,6 +47,8 @@ const CALLS_OF_RUN_MAX = 32;
 const REQUEST_MAX_BYTES = 256 * 1024;
 const BODY_MAX_BYTES = 1024 * 1024;
 const PATH_MAX = 1024;
+/** Methods whose effect is outside of the database, and not called for every piece of something. */
+const UNFENCED: ReadonlySet<string> = new Set(["email.send", "respond.open"]);
 
 /** Dispatches what user code asks for, by the name of the method, to whoever has registered for it. */
 export class HostCalls {
@@ -97,11 +101,19 @@ export class HostCalls {
     const underWay = run.get(operation);
     if (underWay !== undefined) return underWay;
     this.#admit(run.size);
-    const answer = handler(claims, call).finally(() => this.#leave(claims.runId, run, operation));
+    const answer = this.#fenced(handler, claims, call, message.method).finally(() =>
+      this.#leave(claims.runId, run, operation),
+    );
     run.set(operation, answer);
     this.#runs.set(claims.runId, run);
     this.#size++;
     return answer;
+  }
+
+  /** What has an effect that no transaction fences is asked about at once, everything else about once a second. */
+  async #fenced(handler: CallHandler, claims: RunTokenClaims, call: HostCall, method: string): Promise<HostAnswer> {
+    await this.#options.fence.assertCurrent(claims, UNFENCED.has(method));
+    return handler(claims, call);
   }
 
   #admit(ofRun: number): void {

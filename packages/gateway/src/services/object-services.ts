@@ -2,6 +2,7 @@ import type { BusSubscription, Channels } from "@millrace/bus";
 import { PlatformError, verifyRunnersToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
 import { control } from "@millrace/protocol";
 import { OBJECT_PART_BYTES_MAX, type ObjectOwner, type Objects } from "@millrace/store";
+import type { RunFence } from "./run-fence.ts";
 
 /** Most earlier objects that one object may stand for. */
 const SUPERSEDED_MAX = 16;
@@ -11,6 +12,7 @@ export interface ObjectServicesOptions {
   readonly channels: Pick<Channels, "readObject" | "writeObject">;
   readonly objects: Objects;
   readonly mac: RunTokenMac;
+  readonly fence: Pick<RunFence, "assertNotTaken">;
   /** Largest object that a runner may write. */
   readonly bytesMax: number;
 }
@@ -43,7 +45,9 @@ export class ObjectServices {
 
   async read(request: control.ReadObjectRequest, runner: string): Promise<control.ReadObjectResponse> {
     const { objects } = this.#options;
-    const { runId } = this.#verify(request.runToken, runner);
+    const claims = this.#verify(request.runToken, runner);
+    await this.#options.fence.assertNotTaken(claims);
+    const { runId } = claims;
     const { objectId, offset } = request;
     await this.#assertHeld(runId, objectId);
     const end = offset + Math.min(request.length, OBJECT_PART_BYTES_MAX);
@@ -70,6 +74,7 @@ export class ObjectServices {
     const { runToken, objectId, position, content, end } = request;
     const { objects, bytesMax } = this.#options;
     const claims = this.#verify(runToken, runner);
+    await this.#options.fence.assertNotTaken(claims);
     if (position + content.length > bytesMax || (end !== undefined && end.size > bytesMax)) {
       throw new PlatformError(
         "InvalidArgument",

@@ -11,6 +11,7 @@ import type { VariableSet, Variables, VersionBody } from "@millrace/store";
 import type { Logger } from "@millrace/telemetry";
 import { sourceModules, stepCodes } from "../deploy/read-deploy.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
+import type { RunFence } from "./run-fence.ts";
 
 /** Projects whose variables are kept for the time in which the database is away. */
 const PROJECTS_MAX = 1_000;
@@ -20,6 +21,7 @@ export interface RunnerServicesOptions {
   readonly versions: VersionCache;
   readonly variables: Variables;
   readonly mac: RunTokenMac;
+  readonly fence: Pick<RunFence, "assertNotTaken">;
   readonly log: Logger;
 }
 
@@ -49,7 +51,9 @@ export class RunnerServices {
   }
 
   async getVersion({ runToken }: control.GetVersionRequest, runner: string): Promise<control.GetVersionResponse> {
-    const { versionId } = this.#verify(runToken, runner);
+    const claims = this.#verify(runToken, runner);
+    await this.#options.fence.assertNotTaken(claims);
+    const { versionId } = claims;
     return { version: toLoadVersion(await this.#options.versions.get(versionId)), error: undefined };
   }
 
@@ -57,7 +61,9 @@ export class RunnerServices {
     request: control.GetEnvironmentRequest,
     runner: string,
   ): Promise<control.GetEnvironmentResponse> {
-    const { projectId } = this.#verify(request.runToken, runner);
+    const claims = this.#verify(request.runToken, runner);
+    await this.#options.fence.assertNotTaken(claims);
+    const { projectId } = claims;
     const { generation, variables } = await this.#environmentOf(projectId);
     // A runner without variables says 0, which is also the generation of a project that never had any.
     const changed = request.knownGeneration === 0 || generation !== request.knownGeneration;

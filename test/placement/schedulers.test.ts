@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { ExtraProcess } from "../harness/extra-process.ts";
+import { house, useHouse } from "../harness/shared-house.ts";
+import { until } from "../harness/until.ts";
+import { SteadyLoad } from "./steady-load.ts";
+
+const SOURCE = "def handler(pd):\n    return 1\n";
+/** How long each stretch of the load is looked at. */
+const STRETCH_MS = 5_000;
+const SETTLE_MS = 30_000;
+
+/** Partitions by scheduler, as the leases say. */
+async function owners(): Promise<number[]> {
+  const { schedulers } = await house.client.house.getHouse({});
+  return schedulers.map(({ partitionCount }) => partitionCount).filter((count) => count > 0);
+}
+
+async function spreadOver(count: number): Promise<void> {
+  await until(async () => {
+    const found = await owners();
+    return found.length === count && found.reduce((sum, one) => sum + one, 0) === 256;
+  }, SETTLE_MS);
+}
+
+describe("partitions under load", () => {
+  useHouse();
+
+  it("move when schedulers join, leave and die, and nothing is lost or ended twice", async (context) => {
+    const load = await SteadyLoad.start(house, { workflows: 40, perSecond: 60, source: SOURCE, prefix: "moves" });
+    await sleep(STRETCH_MS);
+    const found: [string, ReturnType<SteadyLoad["mark"]>][] = [["before", load.mark()]];
+    const event = async (name: string, schedulers: number, happen: () => Promise<unknown>): Promise<void> => {
+      load.mark();
+      await happen();
+      await spreadOver(schedulers);
+      await sleep(STRETCH_MS);
+      found.push([name, load.mark()]);
+    };
+    await using extras = new AsyncDisposableStack();
+    let second: ExtraProcess | undefined;
+    let third: ExtraProcess | undefined;
+    await event("a second joins", 2, async () => {
+      second = extras.use(await ExtraProcess.start(house, "scheduler", "second"));
+    });
+    await event("a third joins", 3, async () => {
+      third = extras.use(await ExtraProcess.start(house, "scheduler", "third"));
+    });
+    await event("the second leaves", 2, async () => {
+      second!.signal("SIGTERM");
+      assert.equal(await second!.ended(), 0);
+    });
+    await event("the third is killed", 1, async () => {
+      third!.signal("SIGKILL");
+      await third!.ended();
+    });
+    const total = await load.finish();
+    for (const [name, { acknowledged, slowestMs, longestGapMs }] of found) {
+      context.diagnostic(
+        `${name}: ${acknowledged} acknowledged, slowest ${slowestMs} ms, longest gap ${longestGapMs} ms`,
+      );
+    }
+    context.diagnostic(`${total} runs acknowledged, none lost, none ended twice`);
+    for (const [name, { slowestMs }] of found) {
+      const most = name.includes("killed") ? 5_000 : 2_500;
+      assert.ok(slowestMs < most, `${name}: a submit waited ${slowestMs} ms`);
+    }
+  });
+});
