@@ -45,6 +45,19 @@ export const gatewaySettings = {
     min: 0,
     max: 65_535,
   }),
+  tlsCertFile: optionalText({
+    env: "MILLRACE_TLS_CERT_FILE",
+    description:
+      "Path of a certificate with its chain, as PEM, for the HTTP and gRPC ports; a renewed one is taken within seconds. Without it they speak in the clear, for a proxy in front of them.",
+  }),
+  tlsKeyFile: optionalText({
+    env: "MILLRACE_TLS_KEY_FILE",
+    description: "Path of the certificate's key, as PEM.",
+    fits: ({ tlsCertFile, tlsKeyFile }) =>
+      (tlsCertFile === undefined) === (tlsKeyFile === undefined)
+        ? undefined
+        : "goes together with MILLRACE_TLS_CERT_FILE",
+  }),
   publicUrl: optionalUrl({
     env: "MILLRACE_PUBLIC_URL",
     description:

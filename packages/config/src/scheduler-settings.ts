@@ -44,6 +44,28 @@ export const schedulerSettings = {
     min: 100,
     max: 1_000_000,
   }),
+  projectQueueLimit: integer({
+    env: "MILLRACE_PROJECT_QUEUE_LIMIT",
+    description: "Most waiting runs of a project that sets no limit of its own; the same in all schedulers.",
+    default: 1_000_000,
+    min: 1,
+    max: 100_000_000,
+  }),
+  queueHeadRuns: integer({
+    env: "MILLRACE_QUEUE_HEAD_RUNS",
+    description: "Most waiting runs of a workflow that a scheduler has in memory; the others wait in the record.",
+    default: 256,
+    min: 2,
+    max: 100_000,
+  }),
+  queueHeadBytes: integer({
+    env: "MILLRACE_QUEUE_HEAD_BYTES",
+    description: "Most bytes of them.",
+    default: 4 * 1024 ** 2,
+    min: 64 * 1024,
+    max: 1024 ** 3,
+    unit: "bytes",
+  }),
   logStreamBytesMax: integer({
     env: "MILLRACE_LOG_STREAM_BYTES_MAX",
     description: "Size of the stream that carries log lines; the oldest lines go first.",

@@ -77,11 +77,12 @@ export function text(options: Common & { default: string; pattern?: RegExp; rang
 
 /** Text that may be left out. */
 export function optionalText(
-  options: Common & { pattern?: RegExp; range?: string; secret?: boolean },
+  options: Common & { pattern?: RegExp; range?: string; secret?: boolean; fits?: Setting<unknown>["fits"] },
 ): Setting<string | undefined> {
   return {
     ...shared(options, "text"),
     secret: options.secret ?? false,
+    fits: options.fits,
     range: options.range ?? "",
     parse: (value) => matching(value, options.pattern, options.range),
   };

@@ -1,4 +1,5 @@
 import {
+  experimental,
   Metadata,
   Server,
   ServerCredentials,
@@ -63,14 +64,22 @@ const DEFAULT_LIMITS: GrpcServerLimits = {
   keepaliveTimeoutMs: 10_000,
 };
 
+/** Where a server's certificate and its key are, as PEM; renewed files are taken within seconds. */
+export interface ServerCertificate {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+const CERTIFICATE_LOOK_MS = 5_000;
+
 /** A gRPC server that is being set up or running. */
 export interface GrpcServer {
   /** Told to health clients; false while draining. */
   setServing(serving: boolean): void;
-  /** Listens on TCP; resolves to the port. */
-  listen(host: string, port: number): Promise<number>;
+  /** Listens on TCP, with TLS where there is a certificate; resolves to the port. */
+  listen(host: string, port: number, certificate?: ServerCertificate): Promise<number>;
   /** Listens on what `address` names in gRPC's form, such as `unix:/run/x.sock`. */
-  bind(address: string): Promise<number>;
+  bind(address: string, certificate?: ServerCertificate): Promise<number>;
   /** Takes no new calls, waits for those under way, ends what is left at the deadline. */
   drain(timeoutMs: number): Promise<void>;
 }
@@ -100,6 +109,16 @@ export function createGrpcServer<Principal>(options: GrpcServerOptions<Principal
   return new RunningServer(server, health);
 }
 
+function credentialsOf(certificate: ServerCertificate | undefined): ServerCredentials {
+  if (certificate === undefined) return ServerCredentials.createInsecure();
+  const provider = new experimental.FileWatcherCertificateProvider({
+    certificateFile: certificate.certFile,
+    privateKeyFile: certificate.keyFile,
+    refreshIntervalMs: CERTIFICATE_LOOK_MS,
+  });
+  return experimental.createCertificateProviderServerCredentials(provider, provider, false);
+}
+
 class RunningServer implements GrpcServer {
   #server: Server;
   #health: Health | undefined;
@@ -113,13 +132,13 @@ class RunningServer implements GrpcServer {
     this.#health?.setServing(serving);
   }
 
-  listen(host: string, port: number): Promise<number> {
-    return this.bind(`${host.includes(":") ? `[${host}]` : host}:${port}`);
+  listen(host: string, port: number, certificate?: ServerCertificate): Promise<number> {
+    return this.bind(`${host.includes(":") ? `[${host}]` : host}:${port}`, certificate);
   }
 
-  bind(address: string): Promise<number> {
+  bind(address: string, certificate?: ServerCertificate): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (cause, port) => {
+      this.#server.bindAsync(address, credentialsOf(certificate), (cause, port) => {
         if (cause === null) return resolve(port);
         const reason = cause.message.includes("EADDRINUSE") ? "PORT_TAKEN" : "LISTEN_FAILED";
         const text = `the gRPC port ${address} cannot be used: ${cause.message}`;

@@ -1,1 +1,2 @@
+export { RunnerIdentity } from "./runner-identity.ts";
 export { startRunner } from "./runner-process.ts";

@@ -30,13 +30,13 @@ export interface HouseState {
 
 const secret = (): string => randomBytes(24).toString("base64url");
 
-/** Reads what a house remembers, or makes up a new house. */
-export function loadHouseState(file: string): HouseState {
+/** Reads what a house remembers; where there is none, makes up a new house, unless told not to. */
+export function loadHouseState(file: string, { create = true } = {}): HouseState {
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || !create) {
       throw new PlatformError("FailedPrecondition", "DATA_FOLDER_UNUSABLE", `${file} cannot be read`, { cause: error });
     }
     return createHouseState(file);

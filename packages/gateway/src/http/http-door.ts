@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { coerceError, PlatformError } from "@millrace/core";
 import type { Logger } from "@millrace/telemetry";
 import type { FileDoor } from "../files/file-door.ts";
 import type { LinkDoor } from "../links/link-door.ts";
 import type { RestDoor } from "../rest/rest-door.ts";
+import { readCertificate, watchCertificate, type CertificateFiles } from "./certificate.ts";
 import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
 import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
@@ -23,6 +25,8 @@ export interface HttpDoorOptions {
   readonly headerLimitBytes: number;
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Where its certificate is; without one a proxy in front of it is to speak TLS. */
+  readonly certificate: CertificateFiles | undefined;
   readonly triggers: TriggerHandler;
   readonly oauth: OauthDoor;
   readonly links: LinkDoor;
@@ -38,27 +42,34 @@ export interface HttpDoorOptions {
 /** The HTTP port: triggers, where to find the gRPC API, and a page that says what this is. */
 export class HttpDoor {
   readonly #options: HttpDoorOptions;
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
+  #unwatch: () => void = () => {};
   #draining = false;
   #open = 0;
   #idle: (() => void) | undefined;
 
   constructor(options: HttpDoorOptions) {
     this.#options = options;
-    this.#server = createServer(
-      {
-        maxHeaderSize: options.headerLimitBytes,
-        requestTimeout: options.requestTimeoutMs,
-        headersTimeout: Math.min(HEADERS_TIMEOUT_MAX_MS, options.requestTimeoutMs),
-        connectionsCheckingInterval: 1_000,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        noDelay: true,
-      },
-      (request, response) => this.#receive(request, response),
-    );
+    this.#server = this.#createServer({
+      maxHeaderSize: options.headerLimitBytes,
+      requestTimeout: options.requestTimeoutMs,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MAX_MS, options.requestTimeoutMs),
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
+    });
     this.#server.maxHeadersCount = HEADERS_MAX;
     this.#server.maxConnections = options.connectionsMax;
     this.#server.on("clientError", (error, socket) => answerBrokenRequest(error, socket as Socket));
+  }
+
+  #createServer(limits: ServerOptions): Server | TlsServer {
+    const { certificate, log } = this.#options;
+    const receive = (request: IncomingMessage, response: ServerResponse): void => this.#receive(request, response);
+    if (certificate === undefined) return createServer(limits, receive);
+    const server = createTlsServer({ ...limits, ...readCertificate(certificate) }, receive);
+    this.#unwatch = watchCertificate(certificate, log, (pair) => server.setSecureContext(pair));
+    return server;
   }
 
   /** Listens; returns the port. */
@@ -73,6 +84,7 @@ export class HttpDoor {
   /** Takes no further requests and resolves when those under way are answered, or when the time is over. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
+    this.#unwatch();
     this.#server.close();
     this.#server.closeIdleConnections();
     if (this.#open > 0) {
