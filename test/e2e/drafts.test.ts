@@ -257,6 +257,15 @@ def handler(pd):
     const back = await api<{ version: number }>("POST", `${draft.name.replace(/draft$/, "versions/1")}:rollBack`, {});
     assert.equal(back.json.version, 4);
     assert.equal((await house.run("deployed")).steps[0]?.returnValue, 1);
+    const activity = await api<{ activities: { sampleCount: number; recentRuns: { state: string }[] }[] }>(
+      "GET",
+      `workflows:activity?names=${encodeURIComponent(draft.name.replace(/\/draft$/, ""))}`,
+    );
+    assert.deepEqual(
+      activity.json.activities.map(({ sampleCount, recentRuns }) => [sampleCount, recentRuns.length]),
+      [[2, 2]],
+      "its runs, and none of its tests",
+    );
     const versions = await api<{ versions: { number: number; live: boolean }[] }>(
       "GET",
       draft.name.replace(/draft$/, "versions"),

@@ -467,6 +467,7 @@ class Gateway {
   #workflowService(deployer: Deployer): WorkflowService {
     return new WorkflowService({
       workflows: this.#parts.store.workflows,
+      runs: this.#parts.store.runs,
       versions: this.#versions,
       deployer,
       publish: (generation) => this.#sync.publish(generation),

@@ -53,6 +53,7 @@ export type {
   Runs,
   RunStatus,
   RunSummary,
+  WorkflowActivity,
   StepRunRecord,
   StepStatus,
 } from "./runs/run-records.ts";

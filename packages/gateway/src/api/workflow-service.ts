@@ -6,10 +6,11 @@ import {
   type WorkflowDefinition,
 } from "@millrace/core";
 import { workflowApi } from "@millrace/protocol";
-import type { VersionBody, WorkflowRecord, Workflows } from "@millrace/store";
+import type { Runs, VersionBody, WorkflowRecord, Workflows } from "@millrace/store";
 import type { ApiCaller, ApiContext } from "./api-caller.ts";
 import { pageSizeOf } from "./paging.ts";
 import { parseWorkflowName } from "./resource-names.ts";
+import { listActivity } from "./workflow-activity.ts";
 import type { Deployed, Deployer } from "../deploy/deployer.ts";
 import { readDeploy } from "../deploy/read-deploy.ts";
 
@@ -18,6 +19,7 @@ const NAME = new RegExp(WORKFLOW_PATTERNS.name, "u");
 
 export interface WorkflowServiceOptions {
   readonly workflows: Workflows;
+  readonly runs: Runs;
   readonly versions: { get(versionId: string): Promise<VersionBody> };
   readonly deployer: Deployer;
   /** Resolves when the living gateways serve the generation. */
@@ -65,6 +67,13 @@ export class WorkflowService {
       workflows: page.items.map((workflow) => this.#toWorkflow(workflow, false)),
       nextPageToken: page.nextPageToken,
     };
+  }
+
+  listWorkflowActivity(
+    { names }: workflowApi.ListWorkflowActivityRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<workflowApi.ListWorkflowActivityResponse> {
+    return listActivity(this.#options.runs, caller.projectId, names);
   }
 
   async deployWorkflow(request: workflowApi.DeployWorkflowRequest, context: ApiContext): Promise<workflowApi.Workflow> {

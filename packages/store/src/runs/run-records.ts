@@ -1,4 +1,13 @@
-import type { RunInput, RunSpec, RunState, StepFailure, StepResponse, StepResult, StepRunState } from "@millrace/core";
+import type {
+  EndState,
+  RunInput,
+  RunSpec,
+  RunState,
+  StepFailure,
+  StepResponse,
+  StepResult,
+  StepRunState,
+} from "@millrace/core";
 import type { Page, PageRequest } from "../definitions/workflow-records.ts";
 
 /** One step of a run as people see it; steps of the version that never ran are there too. */
@@ -12,6 +21,17 @@ export interface StepRunRecord {
   readonly assignment: number;
   /** Which execution of the step this is, from 1; 0 as long as none has ended. */
   readonly runs: number;
+}
+
+/** The newest ended runs of a workflow, newest first. */
+export interface WorkflowActivity {
+  readonly workflowId: string;
+  readonly runs: readonly {
+    readonly id: string;
+    readonly state: EndState;
+    readonly createTimeMs: number;
+    readonly durationMs: number;
+  }[];
 }
 
 /** A run without its steps. */
@@ -102,6 +122,8 @@ export interface Runs {
   getStatus(runIds: readonly string[]): Promise<readonly RunStatus[]>;
   /** Newest first. */
   list(filter: RunFilter): Promise<RunPage>;
+  /** How the newest ended runs of workflows went, in the order of the ids; without those that are not the project's. */
+  readActivity(projectId: string, workflowIds: readonly string[]): Promise<readonly WorkflowActivity[]>;
   /** The answer that a committed step gave; undefined when it gave none or is not committed. */
   getStepResponse(runId: string, path: string): Promise<(StepResponse & { readonly executionId: string }) | undefined>;
   /** The end state of a run that has ended, `PENDING` and so on of one that has not; undefined when there is none. */

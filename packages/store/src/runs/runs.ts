@@ -11,6 +11,7 @@ import { CompiledQuery, sql, type Kysely, type SqlBool } from "kysely";
 import type { Database } from "../database.ts";
 import type { VersionSpec } from "../definitions/workflow-records.ts";
 import type { Tables } from "../tables.ts";
+import { readActivity } from "./activity.ts";
 import { listRuns } from "./list-runs.ts";
 import type { RunRecord, Runs, RunStatus } from "./run-records.ts";
 import { readRunRows, type RunRow } from "./run-rows.ts";
@@ -24,6 +25,7 @@ export function createRuns(database: Database): Runs {
     get: (projectId, runId) => getRun(database, projectId, runId),
     getStatus: (runIds) => getStatus(database, runIds),
     list: (filter) => listRuns(database, filter),
+    readActivity: (projectId, workflowIds) => readActivity(database, projectId, workflowIds),
     getStepResponse: (runId, path) => getStepResponse(database, runId, path),
     getState: (runId) => getState(database, runId),
   };

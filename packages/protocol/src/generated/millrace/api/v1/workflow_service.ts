@@ -190,6 +190,50 @@ export interface ListWorkflowsResponse {
   nextPageToken: string;
 }
 
+/** Request of ListWorkflowActivity. */
+export interface ListWorkflowActivityRequest {
+  /** `workflows/<id>` of at most 200 workflows; what is none of the project's is left out of the answer. */
+  names: string[];
+}
+
+/** How the newest runs of a workflow went. */
+export interface WorkflowActivity {
+  /** `workflows/<id>`. */
+  name: string;
+  /** Its newest runs that have ended, at most 20, newest first. */
+  recentRuns: RecentRun[];
+  /** Runs that the numbers below are of: the newest that have ended, at most 200. */
+  sampleCount: number;
+  /** Of these, those that failed. */
+  failedCount: number;
+  /** Half of these took no longer, from their start to their end; absent without any. */
+  p50Duration:
+    | Duration
+    | undefined;
+  /** 95 % of these took no longer; absent without any. */
+  p95Duration:
+    | Duration
+    | undefined;
+  /** When the newest run was accepted; absent for none. */
+  lastRunTime: Date | undefined;
+}
+
+/** A run in a row of runs. */
+export interface RecentRun {
+  /** Its id. */
+  run: string;
+  /** How it ended: `SUCCEEDED`, `FAILED` or `CANCELLED`. */
+  state: string;
+  /** How long it took, from its start to its end. */
+  duration: Duration | undefined;
+}
+
+/** Response of ListWorkflowActivity. */
+export interface ListWorkflowActivityResponse {
+  /** Those of the workflows that were found, in the order of the request. */
+  activities: WorkflowActivity[];
+}
+
 /** Request of DeployWorkflow. */
 export interface DeployWorkflowRequest {
   /**
@@ -1004,6 +1048,286 @@ export const ListWorkflowsResponse: MessageFns<ListWorkflowsResponse> = {
   },
 };
 
+function createBaseListWorkflowActivityRequest(): ListWorkflowActivityRequest {
+  return { names: [] };
+}
+
+export const ListWorkflowActivityRequest: MessageFns<ListWorkflowActivityRequest> = {
+  encode(message: ListWorkflowActivityRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.names) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkflowActivityRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkflowActivityRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.names.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWorkflowActivity(): WorkflowActivity {
+  return {
+    name: "",
+    recentRuns: [],
+    sampleCount: 0,
+    failedCount: 0,
+    p50Duration: undefined,
+    p95Duration: undefined,
+    lastRunTime: undefined,
+  };
+}
+
+export const WorkflowActivity: MessageFns<WorkflowActivity> = {
+  encode(message: WorkflowActivity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.recentRuns) {
+      RecentRun.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.sampleCount !== 0) {
+      writer.uint32(24).uint32(message.sampleCount);
+    }
+    if (message.failedCount !== 0) {
+      writer.uint32(32).uint32(message.failedCount);
+    }
+    if (message.p50Duration !== undefined) {
+      Duration.encode(message.p50Duration, writer.uint32(42).fork()).join();
+    }
+    if (message.p95Duration !== undefined) {
+      Duration.encode(message.p95Duration, writer.uint32(50).fork()).join();
+    }
+    if (message.lastRunTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastRunTime), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WorkflowActivity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWorkflowActivity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recentRuns.push(RecentRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sampleCount = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.failedCount = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.p50Duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.p95Duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lastRunTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRecentRun(): RecentRun {
+  return { run: "", state: "", duration: undefined };
+}
+
+export const RecentRun: MessageFns<RecentRun> = {
+  encode(message: RecentRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== "") {
+      writer.uint32(10).string(message.run);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.duration !== undefined) {
+      Duration.encode(message.duration, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecentRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecentRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.duration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListWorkflowActivityResponse(): ListWorkflowActivityResponse {
+  return { activities: [] };
+}
+
+export const ListWorkflowActivityResponse: MessageFns<ListWorkflowActivityResponse> = {
+  encode(message: ListWorkflowActivityResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.activities) {
+      WorkflowActivity.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListWorkflowActivityResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListWorkflowActivityResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.activities.push(WorkflowActivity.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseDeployWorkflowRequest(): DeployWorkflowRequest {
   return {
     name: "",
@@ -1466,6 +1790,18 @@ export const WorkflowServiceService = {
       Buffer.from(ListWorkflowsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListWorkflowsResponse => ListWorkflowsResponse.decode(value),
   },
+  /** Tells of workflows how their newest runs went: for a list of them. Fails with INVALID_ARGUMENT (`TOO_MANY_WORKFLOWS`). */
+  listWorkflowActivity: {
+    path: "/millrace.api.v1.WorkflowService/ListWorkflowActivity" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListWorkflowActivityRequest): Buffer =>
+      Buffer.from(ListWorkflowActivityRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListWorkflowActivityRequest => ListWorkflowActivityRequest.decode(value),
+    responseSerialize: (value: ListWorkflowActivityResponse): Buffer =>
+      Buffer.from(ListWorkflowActivityResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListWorkflowActivityResponse => ListWorkflowActivityResponse.decode(value),
+  },
   /**
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
@@ -1549,6 +1885,8 @@ export interface WorkflowServiceServer extends UntypedServiceImplementation {
   getWorkflow: handleUnaryCall<GetWorkflowRequest, Workflow>;
   /** Lists the project's workflows, ordered by name. */
   listWorkflows: handleUnaryCall<ListWorkflowsRequest, ListWorkflowsResponse>;
+  /** Tells of workflows how their newest runs went: for a list of them. Fails with INVALID_ARGUMENT (`TOO_MANY_WORKFLOWS`). */
+  listWorkflowActivity: handleUnaryCall<ListWorkflowActivityRequest, ListWorkflowActivityResponse>;
   /**
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
    * serves it. Fails with INVALID_ARGUMENT (`INVALID_WORKFLOW` for the definition, `SOURCE_INVALID` for code that does
@@ -1628,6 +1966,22 @@ export interface WorkflowServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListWorkflowsResponse) => void,
+  ): ClientUnaryCall;
+  /** Tells of workflows how their newest runs went: for a list of them. Fails with INVALID_ARGUMENT (`TOO_MANY_WORKFLOWS`). */
+  listWorkflowActivity(
+    request: ListWorkflowActivityRequest,
+    callback: (error: ServiceError | null, response: ListWorkflowActivityResponse) => void,
+  ): ClientUnaryCall;
+  listWorkflowActivity(
+    request: ListWorkflowActivityRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListWorkflowActivityResponse) => void,
+  ): ClientUnaryCall;
+  listWorkflowActivity(
+    request: ListWorkflowActivityRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListWorkflowActivityResponse) => void,
   ): ClientUnaryCall;
   /**
    * Freezes a new version of a workflow, creating the workflow when it is missing, and returns when every live gateway
