@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { PlatformError } from "@millrace/core";
-import { createVault, migrate, openCommitter, openStore, type Store } from "@millrace/store";
+import { PlatformError, type CommitBatch } from "@millrace/core";
+import { createVault, migrate, openCommitter, openStore, type Committer, type Store } from "@millrace/store";
 import { startReplicatedPostgres, type ReplicatedPostgres } from "@millrace/testkit";
 import { startStallableProxy } from "../harness/stallable-proxy.ts";
 import { until } from "../harness/until.ts";
@@ -37,6 +37,15 @@ describe("a record on two servers", () => {
     return result!.value;
   }
 
+  /** A scheduler's connection; its commits change nothing but their number. */
+  async function openWriter(store: Store): Promise<{ committer: Committer; batch: (number: number) => CommitBatch }> {
+    const committer = openCommitter({ url: store.primary, statementTimeoutMs: TIMEOUT_MS });
+    const name = `scheduler-${randomUUID()}`;
+    await store.partitions.registerCommitter(name);
+    const epochs = await store.partitions.take([1]);
+    return { committer, batch: (number) => ({ committer: name, number, epochs, changes: [] }) };
+  }
+
   /** How many sessions of the primary wait for the standby with a statement like this one. */
   async function waitingForStandby(what: string): Promise<number> {
     const { length } = await postgres.primary.query(
@@ -65,12 +74,9 @@ describe("a record on two servers", () => {
   for (const end of ["pg_cancel_backend", "pg_terminate_backend"]) {
     test(`counts a commit as not made whose wait for the standby is broken off by ${end}, and repeats it`, async () => {
       await using store = await open();
-      const committer = openCommitter({ url: store.primary, statementTimeoutMs: TIMEOUT_MS });
-      const name = `scheduler-${randomUUID()}`;
-      await store.partitions.registerCommitter(name);
-      const epochs = await store.partitions.take([1]);
-      await committer.commit({ committer: name, number: 1, epochs, changes: [] });
-      const second = { committer: name, number: 2, epochs, changes: [] };
+      const { committer, batch } = await openWriter(store);
+      await committer.commit(batch(1));
+      const second = batch(2);
       postgres.standby.signal("SIGSTOP");
       const committed = committer.commit(second).then(
         () => "acknowledged",
@@ -79,7 +85,7 @@ describe("a record on two servers", () => {
       await until(async () => (await waitingForStandby("INSERT INTO committers")) === 1);
       await postgres.primary.query(`SELECT ${end}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
       assert.equal(await committed, "RECORD_UNAVAILABLE");
-      const [row] = await postgres.primary.query(`SELECT number FROM committers WHERE id = '${name}'`);
+      const [row] = await postgres.primary.query(`SELECT number FROM committers WHERE id = '${second.committer}'`);
       assert.equal(Number(row?.["number"]), 2, "it stands on the primary, and nowhere else");
       const repeated = committer.commit(second).then(() => "acknowledged");
       await until(async () => (await waitingForStandby("UPDATE primary_server")) > 0);
@@ -115,6 +121,40 @@ describe("a record on two servers", () => {
     clearInterval(cancelling);
     postgres.standby.signal("SIGCONT");
     await insist(() => store.projects.ensure("others"));
+  });
+
+  test("is waited for while its primary hangs, and goes on by itself", async () => {
+    await using store = await open();
+    const { committer, batch } = await openWriter(store);
+    await committer.commit(batch(1));
+    postgres.primary.signal("SIGSTOP");
+    const committed = insist(() => committer.commit(batch(2)));
+    await assert.rejects(store.ping(), { kind: "Unavailable" });
+    postgres.primary.signal("SIGCONT");
+    await committed;
+    await insist(() => store.ping());
+    await committer.close();
+  });
+
+  test("takes a commit once whose session froze and sends its first copy last", async () => {
+    await using store = await open();
+    const { committer, batch } = await openWriter(store);
+    await committer.commit(batch(1));
+    const [session] = await postgres.primary.query(
+      "SELECT pid FROM pg_stat_activity WHERE application_name = 'millrace commit' ORDER BY backend_start DESC LIMIT 1",
+    );
+    const pid = Number(session?.["pid"]);
+    process.kill(pid, "SIGSTOP");
+    await assert.rejects(committer.commit(batch(2)), { reason: "RECORD_UNAVAILABLE" });
+    await insist(() => committer.commit(batch(2)));
+    await committer.commit(batch(3));
+    process.kill(pid, "SIGCONT");
+    await until(
+      async () => (await postgres.primary.query(`SELECT FROM pg_stat_activity WHERE pid = ${pid}`)).length === 0,
+    );
+    const [row] = await postgres.primary.query(`SELECT number FROM committers WHERE id = '${batch(1).committer}'`);
+    assert.equal(Number(row?.["number"]), 3, "the first copy of 2 changed nothing when it came");
+    await committer.close();
   });
 
   test("is not read from a server that was replaced, though it is alive and shows what it never replicated", async () => {

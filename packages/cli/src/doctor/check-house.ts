@@ -14,7 +14,7 @@ export async function checkHouse(data: string): Promise<Check[]> {
   return [
     good("house", `${status.state} at ${status.url}, gRPC ${status.grpc}`),
     checkProcesses(status),
-    ...(await checkRecord(data)),
+    ...(await checkOwnRecord(data)),
   ];
 }
 
@@ -37,15 +37,17 @@ function checkProcesses(status: HouseStatus): Check {
       );
 }
 
-/** Asks the database itself what it promises. */
-async function checkRecord(data: string): Promise<Check[]> {
+/** The database of a house on this machine. */
+async function checkOwnRecord(data: string): Promise<Check[]> {
   const stateFile = join(data, "house.json");
-  if (!existsSync(stateFile)) {
-    return [];
-  }
+  if (!existsSync(stateFile)) return [];
+  return checkRecord(databaseUrlOf(loadHouseState(stateFile)), `See ${join(data, "logs/postgres.log")}.`);
+}
+
+/** Asks a database itself what it promises. */
+export async function checkRecord(url: string, remedy: string): Promise<Check[]> {
   try {
     const { openStore } = await import("@millrace/store");
-    const url = databaseUrlOf(loadHouseState(stateFile));
     const store = await openStore({ url, applicationName: "millrace-doctor", connectionsMax: 1 });
     try {
       const findings = await store.housekeeping.checkDurability();
@@ -58,12 +60,6 @@ async function checkRecord(data: string): Promise<Check[]> {
       await store.close();
     }
   } catch (error) {
-    return [
-      bad(
-        "durability",
-        `the database cannot be asked: ${coerceError(error).message}`,
-        `See ${join(data, "logs/postgres.log")}.`,
-      ),
-    ];
+    return [bad("durability", `the database cannot be asked: ${coerceError(error).message}`, remedy)];
   }
 }

@@ -1,4 +1,4 @@
-import { checkHouse } from "./check-house.ts";
+import { checkHouse, checkRecord } from "./check-house.ts";
 import { checkMachine } from "./check-machine.ts";
 import { checkSandbox } from "./check-sandbox.ts";
 import { checkTools } from "./check-tools.ts";
@@ -11,6 +11,18 @@ export type { Check } from "./check.ts";
 export async function doctor(options: { data?: string | undefined }): Promise<{ checks: Check[] }> {
   const data = options.data ?? dataFolderInUse();
   const { checks: programs, tools } = checkTools();
-  const [machine, sandbox, house] = await Promise.all([checkMachine(data), checkSandbox(tools), checkHouse(data)]);
-  return { checks: [...machine, ...programs, ...sandbox, ...house] };
+  const [machine, sandbox, house, record] = await Promise.all([
+    checkMachine(data),
+    checkSandbox(tools),
+    checkHouse(data),
+    checkNamedRecord(),
+  ]);
+  return { checks: [...machine, ...programs, ...sandbox, ...house, ...record] };
+}
+
+/** The database of a house on other machines, which operators name to their commands. */
+async function checkNamedRecord(): Promise<Check[]> {
+  const url = process.env["MILLRACE_DATABASE_URL"];
+  if (url === undefined || url === "") return [];
+  return checkRecord(url, "Look whether the primary runs, and the standby that its commits wait for.");
 }

@@ -60,7 +60,7 @@ const RULES: readonly Rule[] = [
 ];
 
 /** Whether the standbys that a commit waits for may be others than the one that is promoted. */
-function isSplit(names: string): boolean {
+export function isSplit(names: string): boolean {
   if (names.trim() === "") return false;
   const [, count = "1", list = names] = /^\s*(?:FIRST|ANY)?\s*(\d+)\s*\((.*)\)\s*$/is.exec(names) ?? [];
   const standbys = list.split(",").map((name) => name.trim());
