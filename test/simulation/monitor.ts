@@ -16,6 +16,7 @@ export class Monitor {
   readonly environments: Environment[] = [];
   /** Places of the limited workflow's runs in its queue. */
   readonly places = new Map<string, QueueKey>();
+  private readonly given = new Set<string>();
   private readonly begun = new Set<string>();
   /** What waits in vain, and since when. */
   private readonly waiting = new Map<string, number>();
@@ -72,8 +73,14 @@ export class Monitor {
     }
   }
 
+  /** True when the run has been given to a runner. */
+  wasAssigned(runId: string): boolean {
+    return this.given.has(runId);
+  }
+
   /** A further assignment of a run goes out: without need, when its environment lives and nothing of it had a fault. */
   assigned(runId: string, assignment: number): void {
+    this.given.add(runId);
     const { kind, hurt, postgres } = this.simulation;
     const row = postgres.hot.get(runId);
     const suspends = row?.pauses ?? 0;

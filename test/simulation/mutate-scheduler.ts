@@ -20,6 +20,9 @@ interface Insides {
     giveUp(part: unknown, run: InsideRun): void;
   };
   dispatcher: { mayStart: (queue: { concurrencyLimit: number; hasPlace(): boolean }) => boolean };
+  shares: {
+    settle(part: { projectOf(id: string): { share: number } }, request: InsideRequest, share: number | undefined): void;
+  };
   linger: () => void;
   onHeartbeat: (beat: messages.Heartbeat) => void;
   onRefused: (message: messages.Refused) => void;
@@ -27,6 +30,11 @@ interface Insides {
   onCancel: (cancel: messages.Cancel) => void;
   cancelled: (part: unknown, cancel: messages.Cancel, state: RunState) => void;
   release: (part: unknown, run: InsideRun, result: StepResult) => void;
+}
+
+interface InsideRequest {
+  projectId: string;
+  needed: number;
 }
 
 interface InsideRun {
@@ -56,6 +64,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   touched.add(brain);
   if (mutations.has("renew_without_lease") || mutations.has("no_nats_grace"))
     insides.state.ownership.isLeased = () => true;
+  if (mutations.has("share_kept")) keepShares(insides);
   if (mutations.has("cancel_frees_limit")) insides.linger = () => undefined;
   if (mutations.has("takeover_starts_limited")) {
     insides.dispatcher.mayStart = (queue) => queue.concurrencyLimit === 0 || queue.hasPlace();
@@ -75,6 +84,14 @@ function reuseAssignments({ state }: Insides): void {
       state.move(part, run, "PENDING");
     }
   }
+}
+
+function keepShares({ shares }: Insides): void {
+  const real = shares.settle.bind(shares);
+  shares.settle = (part, request, share) => {
+    const before = part.projectOf(request.projectId).share;
+    real(part, request, share === undefined ? undefined : Math.max(before, share, request.needed));
+  };
 }
 
 function believeRestarts(insides: Insides): void {

@@ -45,6 +45,7 @@ export const MUTATIONS = {
   page_of_the_past: "a paused run is taken from a page although it has moved on while the page was read",
   executions_forgotten: "a new owner counts the executions of a step anew, so that a committed one runs again",
   refusal_without_look: "an owner whose queue is full does not ask the record for a submit's run before it refuses it",
+  share_kept: "an owner takes the share of a project's limit that it needs, whatever the record has granted",
   queues_forgotten: "a new owner does not ask which workflows have parked runs",
   wake_early: "an owner wakes paused runs a second before their time",
   slots_counted_twice: "a runner takes what comes, as if each owner's offer were all of its slots",

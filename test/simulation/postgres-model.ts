@@ -23,8 +23,11 @@ import {
   type OutboxTargets,
   type QueuePage,
   type QueueQuery,
+  type QueueShare,
   type RecordedRun,
   type RunState,
+  type ShareOutcome,
+  type ShareRequest,
   type StepResult,
   type SubmitQuery,
   type Taken,
@@ -66,6 +69,10 @@ export class PostgresModel {
   readonly history = new Map<string, Row>();
   readonly plans = new Map<string, RunPlan>();
   readonly outbox = new Map<string, OutboxMessage>();
+  private readonly shares = new Map<
+    string,
+    { projectId: string; partition: number; share: number; wanted: number; number: number }
+  >();
   private readonly resumptions = new Map<string, string>();
   private readonly simulation: Simulation;
   private readonly partitions = Array.from({ length: PARTITIONS }, () => ({ epoch: 0, locks: 0 }));
@@ -209,8 +216,32 @@ export class PostgresModel {
       ...{ startTimeMs: null, wakeTimeMs: null, deaths: [], pauses: 0, executions: new Set() },
       ...{ parked: change.parked, wasParked: change.parked },
     });
+    this.checkProject(spec.projectId);
     if (spec.workflowId === `w${LIMITED}`) simulation.monitor.places.set(runId, change);
     return true;
+  }
+
+  /** Runs that wait since they were accepted; after a takeover their new owner may not know yet which of them do. */
+  private checkProject(projectId: string): void {
+    const { simulation } = this;
+    const waiting = [...this.hot.values()].filter(
+      (row) =>
+        row.accept.spec.projectId === projectId &&
+        row.state === "PENDING" &&
+        row.pauses === 0 &&
+        this.isOfCurrentOwner(row) &&
+        !simulation.monitor.wasAssigned(row.runId),
+    );
+    if (waiting.length > simulation.projectLimit) {
+      simulation.fail(
+        "project",
+        projectId,
+        "has",
+        waiting.length,
+        "waiting runs, and may have",
+        simulation.projectLimit,
+      );
+    }
   }
 
   private claimKey(key: string, runId: string): boolean {
@@ -334,6 +365,7 @@ export class PostgresModel {
     return {
       rows: rows.filter((row) => row.state !== "SUSPENDED" && !row.parked).map((row) => this.loaded(row)),
       queues: this.queuesOf(rows),
+      shares: this.sharesOf(partition),
       nextWakeMs: earliest(wakes),
       outbox: this.outboxTargets(partition, ""),
     };
@@ -346,6 +378,41 @@ export class PostgresModel {
       const { priority, sequence } = all.map(({ accept }) => accept).sort(byPlace)[0]!;
       return { workflowId, projectId: "p", parked: all.length, first: { priority, sequence } };
     });
+  }
+
+  private sharesOf(partition: number): QueueShare[] {
+    const own = [...this.shares.values()].filter((row) => row.partition === partition);
+    return own.map(({ projectId, share }) => ({ projectId, share }));
+  }
+
+  /** Gives and takes shares of the projects' limit. */
+  leaseShares(process: Process, requests: readonly ShareRequest[], reply: Reply<ShareOutcome>): void {
+    this.call(
+      process,
+      (answer) => {
+        const shares = requests.map((request) => this.leaseShare(request));
+        const wanting = new Set(
+          [...this.shares.values()].filter(({ wanted }) => wanted > 0).map((row) => row.projectId),
+        );
+        this.perhapsLate(() => answer({ shares, wanting: [...wanting] }));
+      },
+      reply,
+    );
+  }
+
+  private leaseShare(request: ShareRequest): ShareOutcome["shares"][number] {
+    const { partition, epoch, projectId, number, needed, wanted } = request;
+    if (this.partitions[partition]!.epoch !== epoch) return "MOVED";
+    const key = `${projectId}/${partition}`;
+    const before = this.shares.get(key);
+    if (before && before.number >= number) return undefined;
+    const others = [...this.shares.values()].filter(
+      (row) => row.projectId === projectId && row.partition !== partition,
+    );
+    const taken = others.reduce((sum, row) => sum + row.share, 0);
+    const share = Math.max(0, Math.min(wanted, this.simulation.projectLimit - taken));
+    this.shares.set(key, { projectId, partition, share, wanted: Math.max(0, needed - share), number });
+    return share;
   }
 
   /** The run that each submit stands for. */

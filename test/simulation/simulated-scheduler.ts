@@ -13,6 +13,7 @@ import {
   type QueueQuery,
   type RunnerMessages,
   type RunRequest,
+  type ShareRequest,
   type SubmitQuery,
   type Taken,
   type WakeQuery,
@@ -266,6 +267,13 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     const { brain } = this;
     this.simulation.postgres.page(this, queries, untilMs, (pages) => {
       if (brain === this.brain) brain.onPaged(queries, pages);
+    });
+  }
+
+  leaseShares(requests: readonly ShareRequest[]): void {
+    const { brain } = this;
+    this.simulation.postgres.leaseShares(this, requests, (outcome) => {
+      if (brain === this.brain) brain.onSharesLeased(requests, outcome);
     });
   }
 

@@ -97,6 +97,8 @@ export class Simulation {
   readonly kind: ScenarioKind;
   /** Runs of a queue that an owner has in memory: few, so that the others are met in the record. */
   readonly headRuns: number;
+  /** Most waiting runs of each project. */
+  readonly projectLimit: number;
   faultsEndMs = 0;
   natsDownUntilMs = 0;
   private readonly blocked = new Map<string, number>();
@@ -122,6 +124,7 @@ export class Simulation {
       ["load", 4],
     ] as const);
     this.headRuns = this.random.choice([1, 2, 256]);
+    this.projectLimit = this.random.choice([1_000_000, 1_000_000, 3, 1]);
     this.monitor = new Monitor(this);
     this.postgres = new PostgresModel(this);
     this.leases = new LeaseBucket(this, "kv");

@@ -55,6 +55,8 @@ export type {
   OutboxPage,
   OutboxTargets,
   QueuePage,
+  QueueShare,
+  ShareOutcome,
   UpdateChange,
   WakePage,
 } from "./owner/record.ts";
@@ -65,6 +67,7 @@ export type {
   QueueQuery,
   RunnerMessages,
   RunRequest,
+  ShareRequest,
   SubmitQuery,
   WakeQuery,
 } from "./owner/owner-port.ts";

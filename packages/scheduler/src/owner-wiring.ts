@@ -16,6 +16,7 @@ import {
   type QueueQuery,
   type RunnerMessages,
   type RunRequest,
+  type ShareRequest,
   type SubmitQuery,
   type RunTokenMac,
   type Taken,
@@ -41,6 +42,8 @@ export interface OwnerDeps {
   readonly mac: RunTokenMac;
   /** A submit has its answer. */
   readonly onSettled: (outcome: messages.SubmitOutcome) => void;
+  /** Most waiting runs of a project that sets no limit of its own. */
+  readonly projectQueueLimit: number;
   /** Called when memory and record may have parted: the process must end and begin again from the record. */
   readonly onFatal: (error: PlatformError) => void;
 }
@@ -378,6 +381,11 @@ export class OwnerWiring implements OwnerPort {
     this.read("paused_runs.not_read", this.deps.store.partitions.page(queries, untilMs, WAKE_PAGE), (pages) =>
       this.brain.onPaged(queries, pages),
     );
+  }
+
+  leaseShares(requests: readonly ShareRequest[]): void {
+    const leasing = this.deps.store.partitions.leaseShares(requests, this.deps.projectQueueLimit);
+    this.read("shares.not_leased", leasing, (outcome) => this.brain.onSharesLeased(requests, outcome));
   }
 
   findSubmits(queries: readonly SubmitQuery[]): void {

@@ -70,6 +70,8 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
       timing,
       commitChangesMax: settings.commitChangesMax,
       commitQueueMax: settings.commitWaitingMax,
+      queueHeadRuns: settings.queueHeadRuns,
+      queueHeadBytes: settings.queueHeadBytes,
     },
     {
       ...{ bus, committer, store, tracer, log },
@@ -77,6 +79,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
       channels,
       leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: replicasOf(settings) }),
       mac,
+      projectQueueLimit: settings.projectQueueLimit,
       onFatal: (error) => {
         log.error("process.failed", { error });
         process.exit(1);

@@ -14,6 +14,7 @@ import type { Database } from "./database.ts";
 import { loadRuns } from "./loaded-runs.ts";
 import { readOutbox, readOutboxTargets } from "./outbox.ts";
 import type { PageBounds, Partitions } from "./ports.ts";
+import { leaseShares, readShares } from "./queue-shares.ts";
 import { readQueuePages, readQueues } from "./queues.ts";
 import { RUN_BYTES } from "./run-sizes.ts";
 import { findSubmits } from "./submits.ts";
@@ -30,6 +31,8 @@ export function createPartitions(database: Database): Partitions {
     find: (runId, path) => database.withClient((client) => inSnapshot(client, () => findRun(client, runId, path))),
     pageQueues: (queries) =>
       database.withClient((client) => inSnapshot(client, () => readPagesOf(client, queries, readQueuePages))),
+    leaseShares: (requests, limitDefault) =>
+      database.withClient((client) => leaseShares(client, requests, limitDefault)),
     findSubmits: (queries) => findSubmits(database, queries),
     readOutbox: (queries) =>
       database.withClient((client) => inSnapshot(client, () => readPagesOf(client, queries, readOutbox))),
@@ -90,12 +93,17 @@ async function loadPartitions(
   const held = await readHeld(client, epochs);
   const runs = await loadRuns(client, "partition = ANY ($1) AND wake_time IS NULL AND NOT parked", [held]);
   const queues = await readQueues(client, held);
+  const shares = await readShares(client, held);
   const wakes = await readNextWakes(client, new Map(held.map((partition) => [partition, FROM_THE_BEGINNING])));
   const outbox = await readOutboxTargets(client, held, NOBODY, OUTBOX_TARGETS);
   const loaded = new Map<number, LoadedPartition & { rows: typeof runs }>();
   for (const partition of held) {
     const nextWakeMs = wakes.get(partition) ?? null;
-    const queue = { queues: queues.get(partition) ?? [], outbox: outbox.get(partition)! };
+    const queue = {
+      queues: queues.get(partition) ?? [],
+      shares: shares.get(partition) ?? [],
+      outbox: outbox.get(partition)!,
+    };
     loaded.set(partition, { rows: [], nextWakeMs, ...queue });
   }
   for (const run of runs) loaded.get(run.partition)!.rows.push(run);

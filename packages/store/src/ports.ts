@@ -9,6 +9,8 @@ import type {
   PlatformError,
   QueuePage,
   QueueQuery,
+  ShareOutcome,
+  ShareRequest,
   SubmitQuery,
   WakePage,
   WakeQuery,
@@ -62,6 +64,8 @@ export interface Partitions {
   pageQueues(queries: readonly QueueQuery[]): Promise<readonly (QueuePage | undefined)[]>;
   /** Where a run is, and which request ended the pause at a step run's address. */
   find(runId: string, path: string): Promise<FoundRun>;
+  /** Gives and takes shares of projects' limits; `limitDefault` holds for projects that set none. */
+  leaseShares(requests: readonly ShareRequest[], limitDefault: number): Promise<ShareOutcome>;
   /** For each submit the run that it stands for, its own or its key's; undefined for none. */
   findSubmits(queries: readonly SubmitQuery[]): Promise<readonly (string | undefined)[]>;
   /** Messages of outboxes for each query, oldest first; undefined for partitions whose epoch has moved. */

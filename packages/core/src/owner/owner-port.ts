@@ -66,6 +66,8 @@ export interface OwnerPort {
   findRun(partition: number, epoch: number, request: RunRequest): void;
   /** Read paused runs that wake after `readToMs` of their partition and until then, earliest first → `onPaged`. */
   page(partitions: ReadonlyMap<number, WakeQuery>, untilMs: number): void;
+  /** Take or give back shares of projects' limits, and ask who wants more → `onSharesLeased`. */
+  leaseShares(requests: readonly ShareRequest[]): void;
   /** Look up whether submits are in the record → `onSubmitsFound`. */
   findSubmits(queries: readonly SubmitQuery[]): void;
   /** Read parked runs → `onQueuesPaged`. */
@@ -95,6 +97,19 @@ export interface WakeQuery {
   readonly epoch: number;
   readonly readToMs: number;
   readonly readToId: string;
+}
+
+/** What a partition's share of a project's limit shall be. */
+export interface ShareRequest {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly projectId: string;
+  /** Of two requests about the same share the one with the higher number holds. */
+  readonly number: number;
+  /** With less, somebody is turned away. */
+  readonly needed: number;
+  /** At most so much. */
+  readonly wanted: number;
 }
 
 /** A submit that is looked up before it is refused. */

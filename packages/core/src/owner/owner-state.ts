@@ -142,6 +142,7 @@ export class OwnerState {
     part.runs.set(run.runId, run);
     const queue = part.queueOf(run.spec.workflowId);
     queue.follow(run);
+    queue.join(part.projectOf(run.spec.projectId));
     if (isWaiting(run.phase)) queue.held += 1;
     if (holdsPlace(run)) queue.live.add(run);
     if (run.phase === "PENDING") this.enqueue(part, queue, run);
@@ -175,8 +176,9 @@ export class OwnerState {
   }
 
   /** Takes over what an owner before this one has parked. */
-  inherit(part: PartitionState, { workflowId, parked, first }: LoadedQueue): void {
+  inherit(part: PartitionState, { workflowId, projectId, parked, first }: LoadedQueue): void {
     const queue = part.queueOf(workflowId);
+    queue.join(part.projectOf(projectId));
     queue.inherit(parked, first);
     this.pageDue.set(queue, part);
   }

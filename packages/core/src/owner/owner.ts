@@ -28,12 +28,21 @@ import type { StepResult } from "../run/step-result.ts";
 import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
-import type { OutboxQuery, OwnerPort, QueueQuery, RunRequest, SubmitQuery, WakeQuery } from "./owner-port.ts";
+import type {
+  OutboxQuery,
+  OwnerPort,
+  QueueQuery,
+  RunRequest,
+  ShareRequest,
+  SubmitQuery,
+  WakeQuery,
+} from "./owner-port.ts";
 import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
 import { Pauses } from "./pauses.ts";
 import { lingerKey } from "./handovers.ts";
 import { QueuePager } from "./queue-pager.ts";
+import { ProjectShares } from "./project-shares.ts";
 import { Refusals } from "./refusals.ts";
 import { Reconciler } from "./reconciler.ts";
 import type {
@@ -45,6 +54,7 @@ import type {
   OutboxPage,
   OutboxTargets,
   QueuePage,
+  ShareOutcome,
   WakePage,
 } from "./record.ts";
 
@@ -70,11 +80,13 @@ export class Owner {
   private readonly pauses: Pauses;
   private readonly pager: QueuePager;
   private readonly refusals: Refusals;
+  private readonly shares: ProjectShares;
 
   constructor(settings: OwnerSettings, port: OwnerPort) {
     this.state = new OwnerState(settings, port);
     this.dispatcher = new Dispatcher(this.state);
     this.pager = new QueuePager(this.state);
+    this.shares = new ProjectShares(this.state, (submit) => this.onSubmit(submit));
     this.refusals = new Refusals(this.state, {
       refused: (part, runId, gateway, outcome) => this.refuse(part, runId, gateway, outcome),
       accepted: (part, runId, gateway, actualRunId) => this.accepted(part, runId, gateway, actualRunId),
@@ -116,6 +128,7 @@ export class Owner {
     this.pauses.patrol();
     state.outbox.patrol();
     this.pager.onTick();
+    this.shares.onTick();
     this.dispatcher.markRunning();
     this.settle();
   }
@@ -150,6 +163,7 @@ export class Owner {
       state.owned.set(partition, part);
       for (const row of result.found.rows) state.insert(part, loadRun(row));
       for (const queue of result.found.queues) state.inherit(part, queue);
+      for (const { projectId, share } of result.found.shares) part.projectOf(projectId).share = share;
       part.sleepers.expect(result.found.nextWakeMs ?? Infinity);
       state.outbox.onTargets(part, result.found.outbox);
       state.handovers.apply(part);
@@ -229,7 +243,9 @@ export class Owner {
     const queue = part.queueOf(submit.spec.workflowId);
     if (submit.spec.queueLimit > 0) queue.queueLimit = submit.spec.queueLimit;
     if (queue.waiting >= queue.queueLimit) return this.refusals.add(part, submit, "QUEUE_FULL");
-    this.accept(part, submit);
+    const admission = this.shares.admit(part, submit);
+    if (admission === "FULL") return this.refusals.add(part, submit, "PROJECT_QUEUE_FULL");
+    if (admission === "YES") this.accept(part, submit);
   }
 
   private accept(part: PartitionState, submit: Submit): void {
@@ -273,6 +289,12 @@ export class Owner {
     const message = { owner: part.stamp, runId, actualRunId: runId, outcome };
     this.state.port.submitSettled(runId, outcome);
     this.state.port.toGateway(gateway, "accepted", message);
+  }
+
+  /** What became of `leaseShares`; undefined when that is not known. */
+  onSharesLeased(requests: readonly ShareRequest[], outcome: ShareOutcome | undefined): void {
+    if (this.shares.onLeased(requests, outcome)) this.renewLease();
+    this.settle();
   }
 
   /** For each query of `findSubmits` the run that it stands for; undefined when the record could not be read. */

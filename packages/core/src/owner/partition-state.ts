@@ -1,6 +1,7 @@
 import type { Owner as OwnerStamp } from "../messages.ts";
 import { Departures } from "./departures.ts";
 import type { OwnedRun } from "./owned-run.ts";
+import { ProjectQueue } from "./project-queue.ts";
 import { Sleepers } from "./sleepers.ts";
 import { WorkflowQueue, type HeadBounds } from "./workflow-queue.ts";
 
@@ -11,6 +12,7 @@ export class PartitionState {
   readonly sinceMs: number;
   readonly runs = new Map<string, OwnedRun>();
   readonly workflows = new Map<string, WorkflowQueue>();
+  readonly projects = new Map<string, ProjectQueue>();
   readonly sleepers = new Sleepers();
   /** True when the former owner has told which environments under concurrency limits may still live. */
   knowsPlaces = false;
@@ -43,6 +45,15 @@ export class PartitionState {
       this.workflows.set(workflowId, queue);
     }
     return queue;
+  }
+
+  projectOf(projectId: string): ProjectQueue {
+    let project = this.projects.get(projectId);
+    if (!project) {
+      project = new ProjectQueue(projectId);
+      this.projects.set(projectId, project);
+    }
+    return project;
   }
 
   /** Ends lingering places whose time has come and forgets workflows of which nothing is left. */

@@ -168,6 +168,7 @@ export interface LoadedPartition {
   readonly rows: readonly LoadedRun[];
   /** Workflows with parked runs. */
   readonly queues: readonly LoadedQueue[];
+  readonly shares: readonly QueueShare[];
   /** When the first of its paused runs wakes, ms since 1970; null without any. */
   readonly nextWakeMs: number | null;
   readonly outbox: OutboxTargets;
@@ -179,6 +180,20 @@ export interface LoadedQueue {
   readonly projectId: string;
   readonly parked: number;
   readonly first: QueueKey;
+}
+
+/** A partition's share of the limit of a project's waiting runs. */
+export interface QueueShare {
+  readonly projectId: string;
+  readonly share: number;
+}
+
+/** What became of requests for shares. */
+export interface ShareOutcome {
+  /** In the order of the requests; undefined where a later request came first, or there is no such project. */
+  readonly shares: readonly (number | "MOVED" | undefined)[];
+  /** Projects of which some partition wants more than there was. */
+  readonly wanting: readonly string[];
 }
 
 /** Parked runs of a workflow, in the order in which they start. */

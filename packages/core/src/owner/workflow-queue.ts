@@ -1,5 +1,6 @@
 import { QUEUE_LIMIT_DEFAULT } from "../run/run-spec.ts";
 import { isWaiting, type OwnedRun } from "./owned-run.ts";
+import type { ProjectQueue } from "./project-queue.ts";
 
 /** A run's place in its workflow's queue. */
 export interface QueueKey {
@@ -31,15 +32,14 @@ export class WorkflowQueue {
   concurrencyLimit = 0;
   queueLimit = QUEUE_LIMIT_DEFAULT;
   pool = "";
-  /** Runs in memory that are being accepted or wait. */
-  held = 0;
-  /** Waiting runs that are parked. */
-  parked = 0;
   /** Runs that hold a place. */
   readonly live = new Set<OwnedRun>();
   /** Ended assignments whose environment may still live: key → until when, on the owner's clock. */
   readonly linger = new Map<string, number>();
   private readonly bounds: HeadBounds;
+  private project: ProjectQueue | undefined;
+  private heldRuns = 0;
+  private parkedRuns = 0;
   private items: (OwnedRun | undefined)[] = [];
   private head = 0;
   private bytes = 0;
@@ -54,6 +54,33 @@ export class WorkflowQueue {
   constructor(workflowId: string, bounds: HeadBounds) {
     this.workflowId = workflowId;
     this.bounds = bounds;
+  }
+
+  /** Runs in memory that are being accepted or wait. */
+  get held(): number {
+    return this.heldRuns;
+  }
+
+  set held(runs: number) {
+    if (this.project) this.project.waiting += runs - this.heldRuns;
+    this.heldRuns = runs;
+  }
+
+  /** Waiting runs that are parked. */
+  get parked(): number {
+    return this.parkedRuns;
+  }
+
+  set parked(runs: number) {
+    if (this.project) this.project.waiting += runs - this.parkedRuns;
+    this.parkedRuns = runs;
+  }
+
+  /** What waits here counts towards a project's limit. */
+  join(project: ProjectQueue): void {
+    if (this.project) return;
+    this.project = project;
+    project.waiting += this.waiting;
   }
 
   /** Waiting runs in memory. */
