@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, readlinkSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, readlinkSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { createNatsKeys, formatCredentials, issueJoinToken, issueRole, trustOf } from "@millrace/bus/identity";
 import {
   findByEnvironment,
   isClusterReady,
@@ -58,7 +59,7 @@ export class ChaosHouse {
   apiKey = "";
   readonly #options: ChaosHouseOptions;
   readonly #id = randomBytes(12).toString("hex");
-  readonly #natsLogin = { user: "house", password: randomBytes(12).toString("hex") };
+  readonly #natsKeys = createNatsKeys();
   readonly #routeLogin = { user: "route", password: randomBytes(12).toString("hex") };
   readonly #mounts: string[] = [];
   readonly #record: RecordPair;
@@ -88,7 +89,10 @@ export class ChaosHouse {
     const { tools, checkout } = this.#options;
     const nats = SHAPE.nats.map((name) => `nats://${this.hostOf(name).address}:${PORTS.nats}`);
     return {
-      ...{ tools, checkout, natsUrl: nats.join(","), natsLogin: this.#natsLogin, databaseUrl: this.databaseUrl },
+      ...{ tools, checkout, natsUrl: nats.join(","), databaseUrl: this.databaseUrl },
+      natsAccountKey: this.#natsKeys.accountSeed,
+      credentialsOf: (role) => this.#secretFile(`${role}.creds`),
+      joinTokenOf: (pool) => this.#secretFile(`${pool}.join`),
       publicUrl: this.gatewayUrl(SHAPE.gateways[0]),
       tokenKey: randomBytes(32).toString("hex"),
       masterKey: randomBytes(32).toString("hex"),
@@ -178,13 +182,30 @@ export class ChaosHouse {
     const cluster = { name: "chaos", server: name, port: PORTS.natsRoutes, routes, ...this.#routeLogin };
     return natsLaunch({
       ...{ program: this.#options.tools.natsServer, folder: join(this.diskOf(name), "data"), port: PORTS.nats },
-      ...{ host: this.hostOf(name).address, users: [this.#natsLogin], cluster },
+      ...{ host: this.hostOf(name).address, trust: trustOf(this.#natsKeys), cluster },
     });
+  }
+
+  #secretFile(name: string): string {
+    return join(this.folder, "secrets", name);
+  }
+
+  /** What processes show to NATS: gateways and schedulers credentials, runners at first the join token of their pool. */
+  #writeSecrets(): void {
+    mkdirSync(join(this.folder, "secrets"), { recursive: true, mode: 0o700 });
+    const { accountSeed } = this.#natsKeys;
+    for (const role of ["gateway", "scheduler"] as const) {
+      writeFileSync(this.#secretFile(`${role}.creds`), formatCredentials(issueRole(accountSeed, role)));
+    }
+    for (const pool of Object.keys(SHAPE.runners)) {
+      writeFileSync(this.#secretFile(`${pool}.join`), `${issueJoinToken(accountSeed, pool).token}\n`);
+    }
   }
 
   /** Starts everything and returns when all of it is ready. */
   async start(): Promise<void> {
     this.#makeDisks();
+    this.#writeSecrets();
     const nats = Promise.all(this.withRole("nats").map((member) => member.start()));
     await this.#record.start();
     await this.#prepareRecord();
@@ -251,8 +272,8 @@ export class ChaosHouse {
   processesOn(name: string): number[] {
     const { namespace } = this.hostOf(name);
     if (namespace === undefined) return this.#descendantsOf(this.member(name).pid);
-    const wanted = statSync(`/run/netns/${namespace}`).ino;
-    return pids().filter((pid) => networkOf(pid) === wanted);
+    const wanted = networkOf(namespace.holder);
+    return pids().filter((pid) => pid !== namespace.holder && networkOf(pid) === wanted);
   }
 
   #descendantsOf(root: number | undefined): number[] {
@@ -309,9 +330,9 @@ function pids(): number[] {
     .map(Number);
 }
 
-function networkOf(pid: number): number | undefined {
+function networkOf(pid: number): string | undefined {
   try {
-    return Number(/\d+/.exec(readlinkSync(`/proc/${pid}/ns/net`))?.[0]);
+    return readlinkSync(`/proc/${pid}/ns/net`);
   } catch {
     return undefined;
   }

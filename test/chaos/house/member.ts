@@ -68,7 +68,7 @@ export class Member {
     if (this.#child !== undefined) return;
     const launch = this.plan.launch();
     const { namespace } = this.plan.host;
-    const enter = namespace === undefined ? [] : ["nsenter", `--net=/run/netns/${namespace}`, "--"];
+    const enter = namespace === undefined ? [] : ["nsenter", `--net=${namespace.path}`, "--"];
     const [command = "", ...args] = [...enter, ...commandLine(launch)];
     const log = openSync(this.plan.logFile, "a", 0o600);
     const child = spawn(command, args, {

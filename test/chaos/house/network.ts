@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { existsSync, readlinkSync } from "node:fs";
 import { promisify } from "node:util";
+
+import { waitUntil } from "@millrace/provision";
 
 const run = promisify(execFile);
 
@@ -9,7 +11,15 @@ export interface Host {
   readonly name: string;
   readonly address: string;
   /** Undefined where all hosts share this machine's network. */
-  readonly namespace: string | undefined;
+  readonly namespace: Namespace | undefined;
+}
+
+/** A network namespace, held by a process that sleeps: it is gone when whoever made it is, by `kill -9` too. */
+export interface Namespace {
+  /** What `nsenter --net=` takes. */
+  readonly path: string;
+  /** The process that holds it. */
+  readonly holder: number;
 }
 
 /** Where the hosts of one house meet. */
@@ -31,13 +41,11 @@ export interface Network {
 export async function whyNoNamespaces(nft: string | undefined): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "network namespaces ask for root";
   if (nft === undefined || !existsSync(nft)) return "there is no nft (Debian: nftables)";
-  const probe = `mrprobe${process.pid}`;
   try {
-    await run("ip", ["netns", "add", probe]);
-    await run("ip", ["netns", "delete", probe]);
+    await run("unshare", ["--net", "ip", "link", "set", "lo", "up"]);
     return undefined;
   } catch (error) {
-    return `"ip netns add" fails: ${(error as Error).message.trim().split("\n").at(-1)}`;
+    return `"unshare --net" fails: ${(error as Error).message.trim().split("\n").at(-1)}`;
   }
 }
 
@@ -69,12 +77,15 @@ export function sharedNetwork(names: readonly string[]): Network {
 export async function openNetwork(names: readonly string[], nft: string): Promise<Network> {
   const id = await freeSubnet();
   const bridge = `mr${id}`;
-  const hosts = names.map((name, index): Host => ({
-    name,
-    address: `${subnetOf(id)}.${index + 2}`,
-    namespace: `mr${id}-${name}`,
-  }));
-  const network = new BridgedNetwork(id, bridge, hosts, nft);
+  const holders: ChildProcess[] = [];
+  const hosts = names.map((name, index): Host => {
+    const sleep = ["--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"];
+    const holder = spawn("setpriv", sleep, { stdio: "ignore" });
+    holders.push(holder);
+    const pid = holder.pid ?? 0;
+    return { name, address: `${subnetOf(id)}.${index + 2}`, namespace: { path: `/proc/${pid}/ns/net`, holder: pid } };
+  });
+  const network = new BridgedNetwork(id, bridge, hosts, holders, nft);
   try {
     await network.open();
     return network;
@@ -101,10 +112,12 @@ class BridgedNetwork implements Network {
   readonly #id: number;
   readonly #bridge: string;
   readonly #nft: string;
+  readonly #holders: readonly ChildProcess[];
   /** Addresses that a host does not hear. */
   readonly #deaf = new Map<Host, Set<string>>();
 
-  constructor(id: number, bridge: string, hosts: readonly Host[], nft: string) {
+  constructor(id: number, bridge: string, hosts: readonly Host[], holders: readonly ChildProcess[], nft: string) {
+    this.#holders = holders;
     this.#id = id;
     this.#bridge = bridge;
     this.#nft = nft;
@@ -118,14 +131,23 @@ class BridgedNetwork implements Network {
     await run("ip", ["link", "set", this.#bridge, "up"]);
     for (const host of this.hosts.values()) {
       const { link } = this.linkOf(host);
-      const namespace = host.namespace ?? "";
-      await run("ip", ["netns", "add", namespace]);
-      await run("ip", ["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", namespace]);
+      const { path, holder } = host.namespace as Namespace;
+      const own = readlinkSync("/proc/self/ns/net");
+      await waitUntil(() => readlinkSync(path) !== own, { what: `the namespace of ${host.name}`, timeoutMs: 10_000 });
+      await run("ip", ["link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", String(holder)]);
       await run("ip", ["link", "set", link, "master", this.#bridge, "up"]);
-      await run("ip", ["-n", namespace, "addr", "add", `${host.address}/24`, "dev", "eth0"]);
-      await run("ip", ["-n", namespace, "link", "set", "eth0", "up"]);
-      await run("ip", ["-n", namespace, "link", "set", "lo", "up"]);
+      await this.#inside(host, ["ip", "addr", "add", `${host.address}/24`, "dev", "eth0"]);
+      await this.#inside(host, ["ip", "link", "set", "eth0", "up"]);
+      await this.#inside(host, ["ip", "link", "set", "lo", "up"]);
     }
+  }
+
+  async #inside(host: Host, command: readonly string[], input = ""): Promise<void> {
+    const child = run("nsenter", [`--net=${host.namespace?.path}`, "--", ...command]);
+    // A command that reads nothing may have ended before.
+    child.child.stdin?.on("error", () => undefined);
+    child.child.stdin?.end(input);
+    await child;
   }
 
   linkOf(host: Host): { link: string; bridge: string } {
@@ -151,18 +173,12 @@ class BridgedNetwork implements Network {
     const table = "table inet chaos";
     const chain = `chain input {\n type filter hook input priority 0;\n ${drop}\n }`;
     const rules = `add ${table}\ndelete ${table}\n${table} {\n ${chain}\n}\n`;
-    const child = run("ip", ["netns", "exec", host.namespace ?? "", this.#nft, "-f", "-"]);
-    child.child.stdin?.end(rules);
-    await child;
+    await this.#inside(host, [this.#nft, "-f", "-"], rules);
   }
 
   async close(): Promise<void> {
-    // Whatever was not made yet is no error: the start may have failed in the middle.
-    const ignore = (): undefined => undefined;
-    for (const host of this.hosts.values()) {
-      await run("ip", ["link", "delete", this.linkOf(host).link]).catch(ignore);
-      await run("ip", ["netns", "delete", host.namespace ?? ""]).catch(ignore);
-    }
-    await run("ip", ["link", "delete", this.#bridge]).catch(ignore);
+    // The cables go with the namespaces. Whatever was not made yet is no error: the start may have failed in the middle.
+    for (const holder of this.#holders) holder.kill("SIGKILL");
+    await run("ip", ["link", "delete", this.#bridge]).catch(() => undefined);
   }
 }

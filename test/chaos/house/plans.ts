@@ -13,7 +13,11 @@ export interface CommonSettings {
   /** Where the packages are: this checkout, or a copy with a rule broken. */
   readonly checkout: string;
   readonly natsUrl: string;
-  readonly natsLogin: { readonly user: string; readonly password: string };
+  /** Signs credentials of runners; gateways have it. */
+  readonly natsAccountKey: string;
+  /** Files with what gateways and schedulers show to NATS, and with the join token of each pool. */
+  readonly credentialsOf: (role: "gateway" | "scheduler") => string;
+  readonly joinTokenOf: (pool: string) => string;
   readonly databaseUrl: string;
   readonly publicUrl: string;
   readonly tokenKey: string;
@@ -48,8 +52,6 @@ export function processLaunch(common: CommonSettings, settings: ProcessSettings)
       NODE_COMPILE_CACHE: join(toolsFolder, "compile-cache"),
       MILLRACE_NAME: name,
       MILLRACE_NATS_URL: common.natsUrl,
-      MILLRACE_NATS_USER: common.natsLogin.user,
-      MILLRACE_NATS_PASSWORD: common.natsLogin.password,
       MILLRACE_HEALTH_HOST: host.address,
       MILLRACE_HEALTH_PORT: String(PORTS.health),
       MILLRACE_DRAIN_TIMEOUT_MS: "10000",
@@ -63,12 +65,15 @@ export function processLaunch(common: CommonSettings, settings: ProcessSettings)
   };
 }
 
-function roleSettings(common: CommonSettings, { role, host, folder }: ProcessSettings): Record<string, string> {
+function roleSettings(common: CommonSettings, settings: ProcessSettings): Record<string, string> {
+  const { role, host, folder, environment } = settings;
   const record = { MILLRACE_DATABASE_URL: common.databaseUrl, MILLRACE_TOKEN_KEY: common.tokenKey };
   switch (role) {
     case "gateway":
       return {
         ...record,
+        MILLRACE_NATS_CREDENTIALS_FILE: common.credentialsOf(role),
+        MILLRACE_NATS_ACCOUNT_KEY: common.natsAccountKey,
         MILLRACE_MASTER_KEY: common.masterKey,
         MILLRACE_HOST: host.address,
         MILLRACE_HTTP_PORT: String(PORTS.http),
@@ -76,9 +81,10 @@ function roleSettings(common: CommonSettings, { role, host, folder }: ProcessSet
         MILLRACE_PUBLIC_URL: common.publicUrl,
       };
     case "scheduler":
-      return record;
+      return { ...record, MILLRACE_NATS_CREDENTIALS_FILE: common.credentialsOf(role) };
     case "runner":
       return {
+        MILLRACE_JOIN_TOKEN_FILE: common.joinTokenOf(environment["MILLRACE_POOL"] ?? "default"),
         MILLRACE_DATA_DIR: join(folder, "runner"),
         MILLRACE_PYTHON: common.tools.python,
         MILLRACE_BUBBLEWRAP: common.tools.bwrap,
