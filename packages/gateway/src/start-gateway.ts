@@ -1,36 +1,9 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
-import {
-  connectBus,
-  inboxes,
-  openChannels,
-  openLogStream,
-  readLeases,
-  sharePrimary,
-  subjects,
-  type Bus,
-} from "@millrace/bus";
+import { connectBus, inboxes, openChannels, sharePrimary, subjects, type Bus } from "@millrace/bus";
 import { natsOptions, processName, type GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
-import {
-  accountApi,
-  apiKeyApi,
-  dataStoreApi,
-  deadLetterApi,
-  draftApi,
-  fileApi,
-  historyApi,
-  houseApi,
-  poolApi,
-  projectApi,
-  runApi,
-  sessionApi,
-  userApi,
-  variableApi,
-  versionApi,
-  workflowApi,
-} from "@millrace/protocol";
-import { createGrpcServer, implement, type GrpcServer, type ServiceBinding } from "@millrace/rpc";
+import { createGrpcServer, type GrpcServer, type ServiceBinding } from "@millrace/rpc";
 import { createVault, openStore, sessionName, type Store } from "@millrace/store";
 import {
   addProcessMetrics,
@@ -44,24 +17,8 @@ import {
 } from "@millrace/telemetry";
 import { openAccountRoom, type AccountRoom } from "./accounts/account-room.ts";
 import type { ApiCaller } from "./api/api-caller.ts";
-import { DataStoreService } from "./api/data-store-service.ts";
-import { DeadLetterService } from "./api/dead-letter-service.ts";
-import { HistoryService } from "./api/history-service.ts";
-import { HouseService } from "./api/house-service.ts";
-import { PoolService } from "./api/pool-service.ts";
-import { PoolLoadSurvey } from "./services/pool-loads.ts";
 import { RunFence } from "./services/run-fence.ts";
 import { ReaderGate } from "./api/reader-gate.ts";
-import { RunLogs } from "./api/run-logs.ts";
-import { RunService } from "./api/run-service.ts";
-import { RunValues } from "./api/run-values.ts";
-import { ProjectService } from "./api/project-service.ts";
-import { RunStarter } from "./api/run-starter.ts";
-import { Deployer } from "./deploy/deployer.ts";
-import { PackagePreparation } from "./deploy/package-preparation.ts";
-import { SourceCheck } from "./deploy/source-check.ts";
-import { VariableService } from "./api/variable-service.ts";
-import { WorkflowService } from "./api/workflow-service.ts";
 import { HostCalls, type CallHandler } from "./calls/host-calls.ts";
 import { linkCalls } from "./calls/link-calls.ts";
 import { storeCalls } from "./calls/store-calls.ts";
@@ -71,7 +28,7 @@ import { LinkDoor } from "./links/link-door.ts";
 import { DefinitionCache } from "./definitions/definition-cache.ts";
 import { DefinitionSync } from "./definitions/definition-sync.ts";
 import { GatewayPeers } from "./definitions/gateway-peers.ts";
-import { draftCalls, openDraftRoom } from "./drafts/draft-room.ts";
+import { draftCalls } from "./drafts/draft-room.ts";
 import { TestAddresses } from "./drafts/test-address.ts";
 import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
@@ -83,13 +40,13 @@ import { Payloads } from "./payloads/payloads.ts";
 import { openMailRoom, type MailRoom } from "./mail/mail-room.ts";
 import { openPeopleRoom, type PeopleRoom } from "./people/people-room.ts";
 import { openRestDoor } from "./rest/open-rest-door.ts";
-import { EndWatch } from "./runs/end-watch.ts";
 import { RunDesk } from "./runs/run-desk.ts";
 import { VersionCache } from "./runs/version-cache.ts";
 import { ObjectServices } from "./services/object-services.ts";
 import { RunnerDirectory } from "./services/runner-directory.ts";
 import { RunnerServices } from "./services/runner-services.ts";
 import { CredentialIssuer } from "./services/credential-issuer.ts";
+import { ApiServices } from "./api/api-services.ts";
 
 /** Bodies of versions in memory: a few MB each at most. */
 const VERSIONS_MAX = 64;
@@ -233,10 +190,8 @@ class Gateway {
     });
     store.primary.onMoved(() => this.#sync.doubt());
     this.#payloads = new Payloads({
-      objects: store.objects,
-      eventBytesMax: settings.eventBytesMax,
-      timeoutMs: settings.submitTimeoutMs,
-      log,
+      ...{ objects: store.objects, log },
+      ...{ eventBytesMax: settings.eventBytesMax, timeoutMs: settings.submitTimeoutMs },
     });
     this.#desk = new RunDesk({
       gateway: name,
@@ -273,13 +228,12 @@ class Gateway {
     for (const handlers of this.#callHandlers(mac)) this.#calls.register(handlers);
     this.#links = new LinkDoor({
       ...{ desk: this.#desk, runs: store.runs, mac, publicUrl: this.#publicUrl, log, budget: this.#budget },
-      bodyLimitBytes: settings.bodyLimitBytes,
-      trustedProxies: settings.trustedProxies,
+      ...{ bodyLimitBytes: settings.bodyLimitBytes, trustedProxies: settings.trustedProxies },
     });
     this.#gate = new ReaderGate(settings.tailReadersMax);
     this.#people = openPeopleRoom({ ...parts, cache: this.#cache, sync: this.#sync });
     this.#addresses = new TestAddresses(this.#mac, store.drafts);
-    this.#bindings = this.#createBindings();
+    this.#bindings = this.#createServices().bindings();
     this.#http = this.#createHttpDoor();
     this.#grpc = this.#createGrpcDoor();
   }
@@ -420,36 +374,13 @@ class Gateway {
   }
 
   /** What the API offers, over gRPC and over HTTP. */
-  #createBindings(): ServiceBinding<ApiCaller>[] {
-    const check = new SourceCheck(this.#channels, this.#runners);
-    const deployer = this.#deployer(check);
-    const logs = this.#runLogs();
-    const workflows = this.#workflowService(deployer);
-    const drafts = openDraftRoom({
-      ...this.#parts,
-      ...{ deployer, check, logs, versions: this.#versions, desk: this.#desk, gate: this.#gate },
-      ...{ payloads: this.#payloads, origin: this.#origin() },
-      ...{ addresses: this.#addresses, publicUrl: this.#publicUrl },
-      toWorkflow: (deployed) => workflows.toDeployed(deployed),
+  #createServices(): ApiServices {
+    return new ApiServices({
+      ...{ ...this.#parts, mac: this.#mac, version: houseVersion(), channels: this.#channels, cache: this.#cache },
+      ...{ sync: this.#sync, peers: this.#peers, runners: this.#runners, versions: this.#versions, desk: this.#desk },
+      ...{ payloads: this.#payloads, files: this.#files, accounts: this.#accounts, people: this.#people },
+      ...{ gate: this.#gate, addresses: this.#addresses, origin: this.#origin(), publicUrl: this.#publicUrl },
     });
-    return [
-      implement(workflowApi.WorkflowServiceService, workflows),
-      implement(draftApi.DraftServiceService, drafts.drafts),
-      implement(versionApi.VersionServiceService, drafts.versions),
-      implement(runApi.RunServiceService, this.#runService(logs)),
-      implement(deadLetterApi.DeadLetterServiceService, this.#deadLetterService()),
-      implement(historyApi.HistoryServiceService, this.#historyService()),
-      implement(variableApi.VariableServiceService, this.#variableService()),
-      implement(accountApi.AccountServiceService, this.#accounts.service),
-      implement(fileApi.FileServiceService, this.#files.service),
-      implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
-      implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
-      implement(houseApi.HouseServiceService, this.#houseService()),
-      implement(poolApi.PoolServiceService, this.#poolService()),
-      implement(sessionApi.SessionServiceService, this.#people.sessions),
-      implement(userApi.UserServiceService, this.#people.users),
-      implement(apiKeyApi.ApiKeyServiceService, this.#people.apiKeys),
-    ];
   }
 
   #createGrpcDoor(): GrpcServer {
@@ -461,110 +392,6 @@ class Gateway {
       reflection: true,
       health: true,
       limits: { messageBytesMax: settings.grpcMessageBytesMax, unaryDeadlineMs: UNARY_DEADLINE_MS },
-    });
-  }
-
-  #workflowService(deployer: Deployer): WorkflowService {
-    return new WorkflowService({
-      workflows: this.#parts.store.workflows,
-      runs: this.#parts.store.runs,
-      versions: this.#versions,
-      deployer,
-      publish: (generation) => this.#sync.publish(generation),
-      publicUrl: this.#publicUrl,
-    });
-  }
-
-  #deployer(check: SourceCheck): Deployer {
-    return new Deployer({
-      workflows: this.#parts.store.workflows,
-      versions: this.#versions,
-      check,
-      packages: new PackagePreparation(this.#channels, this.#runners),
-      runners: this.#runners,
-      packageUrlsAllowed: this.#parts.settings.packageUrls === "allowed",
-      publish: (generation) => this.#sync.publish(generation),
-    });
-  }
-
-  #runLogs(): RunLogs {
-    const { store, bus, partitionCount } = this.#parts;
-    const stream = openLogStream(bus, this.#mac);
-    return new RunLogs({ runs: store.runs, logs: store.logs, stream, cache: this.#cache, partitionCount });
-  }
-
-  #runService(logs: RunLogs): RunService {
-    const { store, settings } = this.#parts;
-    const cache = this.#cache;
-    const gate = this.#gate;
-    return new RunService({
-      runs: store.runs,
-      cache,
-      versions: this.#versions,
-      runners: this.#runners,
-      desk: this.#desk,
-      starter: this.#runStarter(),
-      logs,
-      ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
-      gate,
-      values: new RunValues(this.#payloads),
-    });
-  }
-
-  #runStarter(): RunStarter {
-    return new RunStarter({
-      cache: this.#cache,
-      desk: this.#desk,
-      origin: this.#origin(),
-      tracer: this.#parts.tracer,
-      gate: this.#gate,
-      uploads: this.#files.uploads,
-    });
-  }
-
-  #historyService(): HistoryService {
-    const { retentions, storage } = this.#parts.store;
-    return new HistoryService({ retentions, storage, cache: this.#cache });
-  }
-
-  #deadLetterService(): DeadLetterService {
-    const { store, settings } = this.#parts;
-    return new DeadLetterService({
-      runs: store.runs,
-      deadLetters: store.deadLetters,
-      cache: this.#cache,
-      starter: this.#runStarter(),
-      replaysPerSecond: settings.replaysPerSecond,
-    });
-  }
-
-  #variableService(): VariableService {
-    const { variables } = this.#parts.store;
-    return new VariableService({ variables, announce: () => this.#sync.publish(this.#cache.generation) });
-  }
-
-  #dataStoreService(): DataStoreService {
-    const { store, settings } = this.#parts;
-    return new DataStoreService({ dataStores: store.dataStores, storeBytesMax: settings.dataStoreBytesMax });
-  }
-
-  #poolService(): PoolService {
-    const loads = new PoolLoadSurvey(this.#channels, () => readLeases(this.#parts.bus));
-    return new PoolService({ runners: this.#runners, loads, channels: this.#channels });
-  }
-
-  #houseService(): HouseService {
-    const { name, store, bus, log } = this.#parts;
-    return new HouseService({
-      gateway: name,
-      version: houseVersion(),
-      publicUrl: this.#publicUrl,
-      peers: this.#peers,
-      log,
-      runners: this.#runners,
-      readSchedulers: () => readLeases(bus),
-      isBrokerConnected: () => bus.connected,
-      checkDurability: async () => [...(await store.housekeeping.checkDurability()), ...(await store.secrets.check())],
     });
   }
 
