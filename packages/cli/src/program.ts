@@ -118,6 +118,11 @@ function addRunCommands(program: Command, perform: Perform): void {
     .command("run <workflow>")
     .description("start a run and wait for its end and its last log line")
     .option("--event <json>", "the event, handed over verbatim: JSON, @file, or - for stdin (default: {})")
+    .addOption(
+      new Option("--priority <number>", "waiting runs with a higher one start first, from -100 to 100").argParser(
+        parseWhole,
+      ),
+    )
     .option("--no-wait", "return as soon as the run is durable")
     .addHelpText(
       "after",
@@ -127,8 +132,8 @@ function addRunCommands(program: Command, perform: Perform): void {
         "echo '[1]' | millrace run hello --event -",
       ),
     )
-    .action((workflow: string, options: { event?: string; wait: boolean }) =>
-      perform((context) => run(context, workflow, { event: options.event, wait: options.wait })),
+    .action((workflow: string, { event, priority, wait }: { event?: string; priority?: number; wait: boolean }) =>
+      perform((context) => run(context, workflow, { event, priority, wait })),
     );
   addRunFilters(
     program
@@ -192,6 +197,10 @@ function addEnvCommands(program: Command, perform: Perform): void {
       new Option("--storage-limit <size>", "most that the project may store, such as 10GiB").argParser(parseSize),
     )
     .option("--no-storage-limit", "as much as the house allows")
+    .addOption(
+      new Option("--queue-limit <runs>", "most runs of the project that wait at the same time").argParser(parseWhole),
+    )
+    .option("--no-queue-limit", "as many as the house's setting says")
     .addHelpText("after", examples("millrace project --email-to ada@example.org"))
     .action((options: ProjectOptions) => perform((context) => project(context, options)));
   const env = program.command("env").description("set and list the environment variables that steps see");
@@ -215,6 +224,11 @@ function addEnvCommands(program: Command, perform: Perform): void {
 
 function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}`;
+}
+
+function parseWhole(text: string): number {
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError(`"${text}" is not a whole number.`);
 }
 
 function parseSize(text: string): number {

@@ -23,6 +23,7 @@ interface ProjectTable {
   name: string;
   variables_generation: Generated<number>;
   email_recipient: Generated<string | null>;
+  queue_limit: Generated<number | null>;
   create_time: GeneratedTime;
 }
 

@@ -8,15 +8,23 @@ export interface ProjectOptions {
   readonly emailTo?: string | false | undefined;
   /** In bytes. */
   readonly storageLimit?: number | false | undefined;
+  /** Most waiting runs. */
+  readonly queueLimit?: number | false | undefined;
 }
 
 /** Shows the settings of the project and what it stores, or changes those that are named. */
-export function project(context: CommandContext, { emailTo, storageLimit }: ProjectOptions): Promise<CommandResult> {
+export function project(
+  context: CommandContext,
+  { emailTo, storageLimit, queueLimit }: ProjectOptions,
+): Promise<CommandResult> {
   if (emailTo === "") {
     const message = "Give an address, or --no-email-to for none.";
     throw new PlatformError("InvalidArgument", "INVALID_EMAIL_ADDRESS", message);
   }
   return withHouse(context, async (client) => {
+    if (queueLimit !== undefined) {
+      await client.project.setQueueLimit({ queueLimit: queueLimit === false ? undefined : queueLimit });
+    }
     const settings =
       emailTo === undefined
         ? await client.project.getProject({})
@@ -29,8 +37,11 @@ export function project(context: CommandContext, { emailTo, storageLimit }: Proj
   });
 }
 
-function projectDocument({ displayName, emailRecipient }: projectApi.Project, storage: historyApi.Storage): unknown {
-  return { name: displayName, emailTo: emailRecipient || null, storage };
+function projectDocument(
+  { displayName, emailRecipient, queueLimit }: projectApi.Project,
+  storage: historyApi.Storage,
+): unknown {
+  return { name: displayName, emailTo: emailRecipient || null, queueLimit: queueLimit ?? null, storage };
 }
 
 function storageText(storage: historyApi.Storage): string {
@@ -45,7 +56,8 @@ function sizeText(bytes: number): string {
   return bytes < MIB ? formatBytes(bytes) : `${(bytes / MIB).toFixed(1)} MiB`;
 }
 
-function projectText({ displayName, emailRecipient }: projectApi.Project): string {
+function projectText({ displayName, emailRecipient, queueLimit }: projectApi.Project): string {
   const mail = emailRecipient || 'nobody; "millrace project --email-to ADDRESS" sets an address';
-  return `project ${displayName}\npd.send.email goes to ${mail}`;
+  const queue = queueLimit === undefined ? "as many runs as the house's setting says" : `${queueLimit} runs`;
+  return `project ${displayName}\npd.send.email goes to ${mail}\n${queue} may wait at the same time`;
 }

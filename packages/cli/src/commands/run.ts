@@ -15,6 +15,8 @@ const CALL_MS = 90_000;
 export interface RunOptions {
   /** JSON, `@file`, or `-` for stdin; undefined for `{}`. */
   readonly event: string | undefined;
+  /** Undefined for that of the workflow. */
+  readonly priority: number | undefined;
   /** False to return as soon as the run is durable. */
   readonly wait: boolean;
 }
@@ -23,7 +25,8 @@ export interface RunOptions {
 export async function run(context: CommandContext, workflow: string, options: RunOptions): Promise<CommandResult> {
   const eventJson = await readJson(options.event ?? "{}", EVENT);
   const wait = options.wait && context.json ? WAIT : undefined;
-  const request = { parent: `workflows/${workflow}`, eventJson, requestId: randomUUID(), waitTimeout: wait };
+  const { priority } = options;
+  const request = { parent: `workflows/${workflow}`, eventJson, requestId: randomUUID(), waitTimeout: wait, priority };
   return withHouse(context, async (client) => {
     const started = await retrying(() => client.runs.createRun(request, { deadlineMs: CALL_MS }));
     return followRun(context, client, started, options.wait);

@@ -185,7 +185,11 @@ export class Pauses {
     if (resting.phase === "DOUBT") return;
     const isWanted = request.kind === "cancel" || isMeant(resting, request.message);
     if (!isWanted) return this.tellOfMemory(part, resting, request, found);
-    if (resting.phase === "PENDING") part.queueOf(resting.spec.workflowId).unpark();
+    if (resting.phase === "PENDING") {
+      part.queueOf(resting.spec.workflowId).unpark();
+      // It does not come to stand in the head, where there may be no room for it: it is about to end.
+      resting.phase = "SUSPENDED";
+    }
     this.state.insert(part, resting);
     if (request.kind === "cancel") this.hooks.cancel(request.message);
     else this.resume(part, resting, request.message);

@@ -29,8 +29,18 @@ export class ProjectService {
     }
     return toProject(await this.#projects.setEmailRecipient(caller.projectId, emailRecipient || null));
   }
+
+  async setQueueLimit(
+    { queueLimit }: projectApi.SetQueueLimitRequest,
+    { principal: caller }: ApiContext,
+  ): Promise<projectApi.Project> {
+    if (queueLimit !== undefined && queueLimit < 1) {
+      throw new PlatformError("InvalidArgument", "INVALID_QUEUE_LIMIT", "queue_limit is at least 1, or absent");
+    }
+    return toProject(await this.#projects.setQueueLimit(caller.projectId, queueLimit ?? null));
+  }
 }
 
-function toProject({ name, emailRecipient }: ProjectSettings): projectApi.Project {
-  return { displayName: name, emailRecipient: emailRecipient ?? "" };
+function toProject({ name, emailRecipient, queueLimit }: ProjectSettings): projectApi.Project {
+  return { displayName: name, emailRecipient: emailRecipient ?? "", queueLimit: queueLimit ?? undefined };
 }

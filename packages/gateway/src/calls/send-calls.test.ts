@@ -19,7 +19,7 @@ const calls = () =>
         return Promise.resolve();
       },
     },
-    projects: { getSettings: () => Promise.resolve({ name: "p", emailRecipient: recipient }) },
+    projects: { getSettings: () => Promise.resolve({ name: "p", emailRecipient: recipient, queueLimit: null }) },
   });
 
 const claims = (projectId = "p", assignment = 1): RunTokenClaims => ({

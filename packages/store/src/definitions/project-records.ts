@@ -14,6 +14,8 @@ export interface Projects {
   getSettings(projectId: string): Promise<ProjectSettings>;
   /** Changes where mail goes to by default, null for nowhere; returns all settings. `PROJECT_NOT_FOUND`. */
   setEmailRecipient(projectId: string, recipient: string | null): Promise<ProjectSettings>;
+  /** Changes how many runs may wait, null for the house's setting; returns all settings. `PROJECT_NOT_FOUND`. */
+  setQueueLimit(projectId: string, limit: number | null): Promise<ProjectSettings>;
 }
 
 /** What people set for a project as a whole. */
@@ -21,6 +23,8 @@ export interface ProjectSettings {
   readonly name: string;
   /** Where `pd.send.email` sends to when the step names nobody. */
   readonly emailRecipient: string | null;
+  /** Most waiting runs; null when the house's setting holds. */
+  readonly queueLimit: number | null;
 }
 
 /** A key that was just made: the only moment at which its text is known. */

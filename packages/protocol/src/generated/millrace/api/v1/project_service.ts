@@ -29,6 +29,8 @@ export interface Project {
   displayName: string;
   /** Address to which `pd.send.email` sends when the step names nobody; empty for none. */
   emailRecipient: string;
+  /** Most waiting runs of the project; absent when the house's setting holds. */
+  queueLimit?: number | undefined;
 }
 
 /** Request of GetProject. */
@@ -41,8 +43,14 @@ export interface SetEmailRecipientRequest {
   emailRecipient: string;
 }
 
+/** Request of SetQueueLimit. */
+export interface SetQueueLimitRequest {
+  /** Most waiting runs, at least 1; absent leaves it to the house's setting. */
+  queueLimit?: number | undefined;
+}
+
 function createBaseProject(): Project {
-  return { displayName: "", emailRecipient: "" };
+  return { displayName: "", emailRecipient: "", queueLimit: undefined };
 }
 
 export const Project: MessageFns<Project> = {
@@ -52,6 +60,9 @@ export const Project: MessageFns<Project> = {
     }
     if (message.emailRecipient !== "") {
       writer.uint32(18).string(message.emailRecipient);
+    }
+    if (message.queueLimit !== undefined) {
+      writer.uint32(24).int32(message.queueLimit);
     }
     return writer;
   },
@@ -83,6 +94,14 @@ export const Project: MessageFns<Project> = {
             }
 
             message.emailRecipient = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.queueLimit = reader.int32();
             continue;
           }
         }
@@ -179,6 +198,52 @@ export const SetEmailRecipientRequest: MessageFns<SetEmailRecipientRequest> = {
   },
 };
 
+function createBaseSetQueueLimitRequest(): SetQueueLimitRequest {
+  return { queueLimit: undefined };
+}
+
+export const SetQueueLimitRequest: MessageFns<SetQueueLimitRequest> = {
+  encode(message: SetQueueLimitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.queueLimit !== undefined) {
+      writer.uint32(8).int32(message.queueLimit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SetQueueLimitRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSetQueueLimitRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.queueLimit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Reads and changes the settings of the caller's project. */
 export type ProjectServiceService = typeof ProjectServiceService;
 export const ProjectServiceService = {
@@ -203,6 +268,19 @@ export const ProjectServiceService = {
     responseSerialize: (value: Project): Buffer => Buffer.from(Project.encode(value).finish()),
     responseDeserialize: (value: Buffer): Project => Project.decode(value),
   },
+  /**
+   * Says how many runs of the project may wait at the same time. Runs beyond it are refused with RESOURCE_EXHAUSTED
+   * (`PROJECT_QUEUE_FULL`). Fails with INVALID_ARGUMENT (`INVALID_QUEUE_LIMIT`).
+   */
+  setQueueLimit: {
+    path: "/millrace.api.v1.ProjectService/SetQueueLimit" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SetQueueLimitRequest): Buffer => Buffer.from(SetQueueLimitRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SetQueueLimitRequest => SetQueueLimitRequest.decode(value),
+    responseSerialize: (value: Project): Buffer => Buffer.from(Project.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Project => Project.decode(value),
+  },
 } as const;
 
 export interface ProjectServiceServer extends UntypedServiceImplementation {
@@ -210,6 +288,11 @@ export interface ProjectServiceServer extends UntypedServiceImplementation {
   getProject: handleUnaryCall<GetProjectRequest, Project>;
   /** Says to whom `pd.send.email` sends when the step names nobody. Fails with INVALID_ARGUMENT (`INVALID_EMAIL_ADDRESS`). */
   setEmailRecipient: handleUnaryCall<SetEmailRecipientRequest, Project>;
+  /**
+   * Says how many runs of the project may wait at the same time. Runs beyond it are refused with RESOURCE_EXHAUSTED
+   * (`PROJECT_QUEUE_FULL`). Fails with INVALID_ARGUMENT (`INVALID_QUEUE_LIMIT`).
+   */
+  setQueueLimit: handleUnaryCall<SetQueueLimitRequest, Project>;
 }
 
 export interface ProjectServiceClient extends Client {
@@ -241,6 +324,25 @@ export interface ProjectServiceClient extends Client {
   ): ClientUnaryCall;
   setEmailRecipient(
     request: SetEmailRecipientRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Project) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says how many runs of the project may wait at the same time. Runs beyond it are refused with RESOURCE_EXHAUSTED
+   * (`PROJECT_QUEUE_FULL`). Fails with INVALID_ARGUMENT (`INVALID_QUEUE_LIMIT`).
+   */
+  setQueueLimit(
+    request: SetQueueLimitRequest,
+    callback: (error: ServiceError | null, response: Project) => void,
+  ): ClientUnaryCall;
+  setQueueLimit(
+    request: SetQueueLimitRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Project) => void,
+  ): ClientUnaryCall;
+  setQueueLimit(
+    request: SetQueueLimitRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Project) => void,
