@@ -111,7 +111,13 @@ async function makeChaos(
 ): Promise<void> {
   const totalMs = options.minutes * 60_000;
   const runners = Object.values(SHAPE.runners).flat();
-  const targets = { ...SHAPE, runners, hasNetwork: house.network.hasNamespaces, hasClocks: house.hasClocks };
+  const targets = {
+    ...SHAPE,
+    runners,
+    hasNetwork: house.network.hasNamespaces,
+    hasClocks: house.hasClocks,
+    hasDisks: house.hasDisks,
+  };
   const rounds = BREAKS[options.broken ?? ""]?.rounds ?? planRounds(options.seed, targets, totalMs);
   const nemesis = new Nemesis(house, history, options.seed, options.say);
   const working = workload.run();

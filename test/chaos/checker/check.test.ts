@@ -256,7 +256,7 @@ describe("the measure of a stall", () => {
 describe("the plan of faults", () => {
   const targets: Targets = {
     ...{ gateways: ["gateway-1"], schedulers: ["scheduler-1", "scheduler-2"], runners: ["runner-1"], nats: ["nats-1"] },
-    ...{ postgres: ["postgres-1", "postgres-2"], hasNetwork: true, hasClocks: true },
+    ...{ postgres: ["postgres-1", "postgres-2"], hasNetwork: true, hasClocks: true, hasDisks: true },
   };
 
   test("is the same for the same seed, and another for another", () => {
@@ -265,9 +265,9 @@ describe("the plan of faults", () => {
   });
 
   test("leaves out what cannot be done here", () => {
-    const bare = { ...targets, hasNetwork: false, hasClocks: false, postgres: ["postgres-1"] };
+    const bare = { ...targets, hasNetwork: false, hasClocks: false, hasDisks: false, postgres: ["postgres-1"] };
     const kinds = new Set(planRounds("7", bare, 3_600_000).flatMap(({ faults }) => faults.map(({ kind }) => kind)));
-    for (const kind of ["partition", "slow", "clock", "failover"] as const) assert.ok(!kinds.has(kind), kind);
+    for (const kind of ["partition", "slow", "clock", "disk", "failover"] as const) assert.ok(!kinds.has(kind), kind);
     assert.ok(kinds.has("kill"));
   });
 });

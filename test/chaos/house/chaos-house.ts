@@ -122,6 +122,11 @@ export class ChaosHouse {
     return this.#options.clockLibrary !== undefined;
   }
 
+  /** Only root can give each host a disk of its own. */
+  get hasDisks(): boolean {
+    return process.getuid?.() === 0;
+  }
+
   get network(): Network {
     return this.#options.network;
   }
@@ -234,7 +239,7 @@ export class ChaosHouse {
       const disk = this.diskOf(name);
       mkdirSync(disk, { recursive: true });
       writeFileSync(this.clockFileOf(name), "+0\n");
-      if (process.getuid?.() === 0) {
+      if (this.hasDisks) {
         execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_MB[plan.role]}m,mode=755`, "chaos", disk]);
         this.#mounts.push(disk);
       }

@@ -52,6 +52,8 @@ export interface Targets {
   readonly postgres: readonly string[];
   readonly hasNetwork: boolean;
   readonly hasClocks: boolean;
+  /** Whether each host has a disk of its own; nobody else's is to be filled. */
+  readonly hasDisks: boolean;
 }
 
 const PEACE_MS = [4_000, 8_000] as const;
@@ -94,6 +96,7 @@ export function planRounds(seed: string, targets: Targets, totalMs: number): Rou
 function isPossible(kind: FaultKind, targets: Targets): boolean {
   if (kind === "partition" || kind === "slow") return targets.hasNetwork;
   if (kind === "clock") return targets.hasClocks;
+  if (kind === "disk") return targets.hasDisks;
   return kind !== "failover" || targets.postgres.length > 1;
 }
 
