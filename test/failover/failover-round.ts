@@ -53,6 +53,33 @@ export async function failoverRound(
   return report;
 }
 
+/**
+ * Freezes both servers for a while, longer than submits wait, and looks whether everything goes on by itself. Who was
+ * refused was told when to try again.
+ */
+export async function outageRound(
+  house: ReplicatedHouse,
+  paths: readonly string[],
+  { perSecond, calmMs, awayMs, say }: Omit<FailoverRoundOptions, "fault"> & { readonly awayMs: number },
+): Promise<LoadReport> {
+  const load = new Load(
+    paths.flatMap((path) => house.gateways.map((gateway) => gateway + path)),
+    perSecond,
+  );
+  load.start();
+  await sleep(calmMs);
+  for (const server of house.postgres.servers) server.signal("SIGSTOP");
+  await sleep(awayMs);
+  for (const server of house.postgres.servers) server.signal("SIGCONT");
+  const [backAt, before] = [performance.now(), load.acknowledgedCount];
+  await until(() => load.acknowledgedCount > before + perSecond / 2, END_MS);
+  say(`  away: acknowledging again ${Math.round(performance.now() - backAt)} ms after the servers were back`);
+  await sleep(calmMs);
+  const report = await load.stop();
+  await awaitEnds(house, report.acknowledged);
+  return report;
+}
+
 /** Every acknowledged run stands in history, once, and has succeeded. */
 async function awaitEnds(house: ReplicatedHouse, acknowledged: readonly string[]): Promise<void> {
   assert.equal(new Set(acknowledged).size, acknowledged.length, "each acknowledgement names a run of its own");

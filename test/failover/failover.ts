@@ -1,5 +1,5 @@
 import { parseOptions } from "../harness/parse-options.ts";
-import { describeReport, failoverRound, FAULTS, TRIVIAL } from "./failover-round.ts";
+import { describeReport, failoverRound, FAULTS, outageRound, TRIVIAL } from "./failover-round.ts";
 import { ReplicatedHouse } from "./replicated-house.ts";
 
 const values = parseOptions(
@@ -13,19 +13,28 @@ const values = parseOptions(
 );
 
 const STALL_MAX_MS = 10_000;
+/** Longer than a submit waits. */
+const AWAY_MS = 15_000;
+
+function isOnly(refused: ReadonlyMap<number, number>, status: number): boolean {
+  return refused.size === 1 && refused.has(status);
+}
 
 const house = await ReplicatedHouse.start();
 let failed = 0;
 try {
   const paths = await Promise.all(["one", "two", "three"].map((name) => house.deploy(name, { step: TRIVIAL })));
+  const load = { perSecond: Number(values.rate), calmMs: Number(values.calm), say: console.log };
   for (let round = 0; round < Number(values.times); round++) {
     for (const fault of FAULTS) {
-      const options = { fault, perSecond: Number(values.rate), calmMs: Number(values.calm), say: console.log };
-      const report = await failoverRound(house, paths, options);
+      const report = await failoverRound(house, paths, { ...load, fault });
       console.log(`round ${round + 1}, old primary ${fault}: ${describeReport(report)}`);
       if (report.longestStallMs > STALL_MAX_MS || report.retryAfterMissing > 0) failed++;
     }
   }
+  const report = await outageRound(house, paths, { ...load, awayMs: AWAY_MS });
+  console.log(`both servers away for ${AWAY_MS} ms: ${describeReport(report)}`);
+  if (report.retryAfterMissing > 0 || !isOnly(report.refused, 503)) failed++;
 } catch (error) {
   failed++;
   console.error(error);
