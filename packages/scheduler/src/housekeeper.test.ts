@@ -23,6 +23,7 @@ describe("the housekeeping", () => {
       pruneCommitters: task("committers", 0),
       collectObjects: task("objects", 2),
       collectDataStores: task("records", 3),
+      buildIndexes: task("indexes", 0),
       recountStorage: task("storage", 0),
     };
     const log = {
@@ -38,7 +39,17 @@ describe("the housekeeping", () => {
     });
     keeper.start();
     await keeper.stop();
-    assert.deepEqual(done, ["days", "keys", "sessions", "tests", "committers", "objects", "records", "storage"]);
+    assert.deepEqual(done, [
+      "days",
+      "keys",
+      "sessions",
+      "tests",
+      "committers",
+      "objects",
+      "records",
+      "indexes",
+      "storage",
+    ]);
     assert.deepEqual(logged, [
       ["housekeeping.failed", "history"],
       { dropped: [], runs: 0, keys: 1, objects: 2, records: 3 },

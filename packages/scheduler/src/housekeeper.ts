@@ -64,6 +64,7 @@ export class Housekeeper {
     await this.attempt("committers", () => housekeeping.pruneCommitters());
     const objects = (await this.attempt("objects", () => housekeeping.collectObjects(objectGraceMs))) ?? 0;
     const records = (await this.attempt("data stores", () => housekeeping.collectDataStores())) ?? 0;
+    await this.attempt("indexes", () => housekeeping.buildIndexes(pace.isOver));
     await this.attempt("storage", () => housekeeping.recountStorage());
     const removed = { dropped: history?.dropped ?? [], runs: history?.runs ?? 0, keys, objects, records };
     if (removed.dropped.length + removed.runs + keys + objects + records > 0) {

@@ -103,6 +103,8 @@ export interface Housekeeping {
   collectObjects(graceMs: number): Promise<number>;
   /** Removes expired records of data stores, and what was kept of writes of runs that are over. Returns how many. */
   collectDataStores(): Promise<number>;
+  /** Builds indexes that a release has added for days that were there before; returns how many. */
+  buildIndexes(isOver: () => boolean): Promise<number>;
   /** Puts right what the account of stored bytes has missed; returns for how many projects. */
   recountStorage(): Promise<number>;
   /** Settings of the server that threaten what was acknowledged; none when all is well. */

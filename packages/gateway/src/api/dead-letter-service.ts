@@ -35,6 +35,8 @@ type Filter = Pick<
 /** `millrace.api.v1.DeadLetterService`. */
 export class DeadLetterService {
   readonly #options: DeadLetterServiceOptions;
+  /** Replays under way, by the dead letter: whoever asks for the same again waits for it. */
+  readonly #replaying = new Map<string, Promise<string>>();
   /** When the next replay of many may start. */
   #nextMs = 0;
 
@@ -109,11 +111,19 @@ export class DeadLetterService {
     return stopped(settled, page.nextPageToken, "");
   }
 
+  #replay(run: RunRecord, context: ApiContext): Promise<string> {
+    const underWay = this.#replaying.get(run.id);
+    if (underWay !== undefined) return underWay;
+    const replaying = this.#replayNow(run, context).finally(() => this.#replaying.delete(run.id));
+    this.#replaying.set(run.id, replaying);
+    return replaying;
+  }
+
   /**
    * The new run has its id before it is submitted, so that whoever repeats this submits the same run again, which changes
    * nothing when it was accepted.
    */
-  async #replay(run: RunRecord, context: ApiContext): Promise<string> {
+  async #replayNow(run: RunRecord, context: ApiContext): Promise<string> {
     const { deadLetters, starter } = this.#options;
     const { action, replayId } = await deadLetters.reserve(run.projectId, run.id, newRunId());
     if (action === "DISCARDED" || replayId === null) {

@@ -4,6 +4,7 @@ import { pruneTests } from "../drafts/draft-tests.ts";
 import { pruneSessions } from "../people/sessions.ts";
 import type { Housekeeping } from "../ports.ts";
 import { collectObjects, settleRuns } from "../objects/collect.ts";
+import { buildDayIndexes } from "./day-indexes.ts";
 import { ensureDays } from "./day-partitions.ts";
 import { recountStorage } from "../storage/storage.ts";
 import { checkDurability } from "./durability.ts";
@@ -36,6 +37,7 @@ export function createHousekeeping(database: Database): Housekeeping {
       lookedAt = operations.next;
       return (await collectRecords(database)) + operations.removed;
     },
+    buildIndexes: (isOver) => database.withClient((client) => buildDayIndexes(client, isOver)),
     recountStorage: () => recountStorage(database),
     checkDurability: () => checkDurability(database),
   };

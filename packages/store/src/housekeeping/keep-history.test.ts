@@ -128,6 +128,31 @@ describe("the retention of history", () => {
     assert.deepEqual(await keep(), { dropped: [], runs: 0 });
   });
 
+  it("gives days that were there before a release the indexes that it has added, beside those who write", async () => {
+    const { house, add } = await createKept();
+    await using _house = house;
+    await add(3);
+    const client = await house.connect();
+    await client.query("DROP INDEX history_runs_late");
+    await client.query("CREATE INDEX history_runs_late ON ONLY history_runs (end_time) WHERE state = 'FAILED'");
+    const children = async (): Promise<number> => {
+      const { rows } = await client.query("SELECT FROM pg_inherits WHERE inhparent = 'history_runs_late'::regclass");
+      return rows.length;
+    };
+    const { housekeeping } = house.store;
+    await housekeeping.ensureHistoryPartitions(9);
+    assert.equal(await children(), 2, "days that are made from now on have it");
+    assert.equal(await housekeeping.buildIndexes(() => true), 0);
+    const built = await housekeeping.buildIndexes(() => false);
+    const { rows } = await client.query("SELECT FROM pg_inherits WHERE inhparent = 'history_runs'::regclass");
+    assert.deepEqual([await children(), built > 5], [rows.length, true]);
+    const valid = await client.query(
+      "SELECT FROM pg_index WHERE indexrelid = 'history_runs_late'::regclass AND indisvalid",
+    );
+    assert.equal(valid.rows.length, 1, "nothing is missing any more");
+    assert.equal(await housekeeping.buildIndexes(() => false), 0);
+  });
+
   it("ends when it is told, and goes on in the next round", async () => {
     const { house, add } = await createKept();
     await using _house = house;
