@@ -41,10 +41,18 @@ function importPatterns(room: string, allowed: readonly string[]): ImportPattern
     .flatMap(([, libraries]) => libraries);
   return [
     {
-      group: ["@millrace/*", ...allowed.map((name) => `!@millrace/${name}`)],
+      group: [
+        "@millrace/*",
+        ...allowed.map((name) => `!@millrace/${name}`),
+        ...(allowed.includes("bus") ? ["!@millrace/bus/identity"] : []),
+      ],
       message: `The room '${room}' may import only: ${allowed.join(", ") || "nothing of ours"}. See oxlint.config.ts.`,
     },
-    { regex: "^@millrace/[^/]+/", message: "Import a package by its name; its exports are its public surface." },
+    // Keys and credentials alone, for commands that open no connection and want to start fast.
+    {
+      regex: "^@millrace/(?!bus/identity$)[^/]+/",
+      message: "Import a package by its name; its exports are its public surface.",
+    },
     { regex: "^(\\.\\./)+(packages/|[^.]+/src/)", message: "No relative path into another package." },
     ...(foreign.length === 0
       ? []

@@ -220,10 +220,11 @@ export class Link {
     void this.ping().finally(() => (this.#pinging = false));
   }
 
-  /** A server says at once when it has lost others. */
+  /** A server says at once when it has lost others, and what it refuses. */
   async #watchPeers(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
       if (status.type === "update") void this.#leaveIfCutOff(connection);
+      if (status.type === "error") this.#log.warn("bus.refused", { error: status.error.message });
     }
   }
 

@@ -76,56 +76,30 @@ export interface RunnerSelf {
 
 /** All channels over one bus; `self` is given by runners, who speak under their own name. */
 export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
-  const me = self?.runner;
-  const mine = (subject: (runner: string) => string): string | undefined => (me === undefined ? me : subject(me));
-  const both = (subject: string) => ({ send: subject, listen: subject });
-  const named = ({ runner }: { runner: string }, subject: string) => runner === runnerOf(subject);
-  const toOwner = (partition: number, kind: "checkpoint" | "refused") => ({
-    send: mine((runner) => subjects.runnerToOwner(partition, kind, runner)),
-    listen: subjects.runnerToOwner(partition, kind, ANYONE),
-    isOwn: named,
-  });
-  const toGateway = (gateway: string, kind: "answer" | "call") => ({
-    send: mine((runner) => subjects.runnerToGateway(gateway, kind, runner)),
-    listen: subjects.runnerToGateway(gateway, kind, ANYONE),
-  });
-  const asked = (kind: ServiceKind) => ({
-    send: mine((runner) => subjects.service(kind, runner)),
-    listen: subjects.service(kind, ANYONE),
-    queue: queueGroups.gateways,
-    byRunner: true,
-  });
+  return { ...houseChannels(bus), ...runnerChannels(bus, self), ...runnerServices(bus, self) };
+}
+
+const c = control;
+const both = (subject: string) => ({ send: subject, listen: subject });
+
+/** What gateways and schedulers say, to one another and to runners. */
+function houseChannels(bus: Bus) {
   const gatewayHears =
     <Message>(kind: GatewayKind, codec: Codec<Message>) =>
     (gateway: string) =>
       channel(bus, kind, codec, both(subjects.gateway(gateway, kind)));
-  const c = control;
   return {
-    submit: (partition) => channel(bus, "submit", c.Submit, both(subjects.partition(partition, "submit"))),
-    cancel: (partition) => channel(bus, "cancel", c.Cancel, both(subjects.partition(partition, "cancel"))),
-    resume: (partition) => channel(bus, "resume", c.Resume, both(subjects.partition(partition, "resume"))),
-    checkpoint: (partition) => channel(bus, "checkpoint", c.Checkpoint, toOwner(partition, "checkpoint")),
-    refused: (partition) => channel(bus, "refused", c.Refused, toOwner(partition, "refused")),
-    heartbeat: () =>
-      channel(bus, "heartbeat", c.Heartbeat, {
-        send: self && subjects.heartbeat(self.pool, self.runner),
-        listen: subjects.heartbeat(ANYONE, ANYONE),
-        isOwn: (beat, subject) => named(beat, subject) && beat.pool === poolOf(subject),
-      }),
-    offer: (scheduler) =>
-      channel(bus, "offer", c.Offer, {
-        send: mine((runner) => subjects.offer(scheduler, runner)),
-        listen: subjects.offer(scheduler, ANYONE),
-        isOwn: named,
-      }),
-    assign: (runner) => channel(bus, "assign", c.Assign, both(subjects.runner(runner, "assign"))),
-    renew: (runner) => channel(bus, "renew", c.Renew, both(subjects.runner(runner, "renew"))),
-    committed: (runner) => channel(bus, "committed", c.Committed, both(subjects.runner(runner, "committed"))),
+    submit: (partition: number) => channel(bus, "submit", c.Submit, both(subjects.partition(partition, "submit"))),
+    cancel: (partition: number) => channel(bus, "cancel", c.Cancel, both(subjects.partition(partition, "cancel"))),
+    resume: (partition: number) => channel(bus, "resume", c.Resume, both(subjects.partition(partition, "resume"))),
+    assign: (runner: string) => channel(bus, "assign", c.Assign, both(subjects.runner(runner, "assign"))),
+    renew: (runner: string) => channel(bus, "renew", c.Renew, both(subjects.runner(runner, "renew"))),
+    committed: (runner: string) => channel(bus, "committed", c.Committed, both(subjects.runner(runner, "committed"))),
     partitionsReleased: () =>
       channel(bus, "partitionsReleased", c.PartitionsReleased, both(subjects.partitionsReleased())),
     primaryFound: () => channel(bus, "primaryFound", c.PrimaryFound, both(subjects.primaryFound())),
     ownersMoved: () => channel(bus, "ownersMoved", c.OwnersMoved, both(subjects.ownersMoved())),
-    drain: (runner) =>
+    drain: (runner: string) =>
       service(bus, "drain", both(subjects.runner(runner, "drain")), c.DrainRunnerRequest, c.DrainRunnerResponse),
     poolLoads: () => survey(bus, subjects.poolLoads(), c.GetPoolLoadsRequest, c.PoolLoads),
     accepted: gatewayHears("accepted", c.Accepted),
@@ -134,18 +108,9 @@ export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
     ended: gatewayHears("ended", c.Ended),
     cancelled: gatewayHears("cancelled", c.Cancelled),
     resumed: gatewayHears("resumed", c.Resumed),
-    answer: (gateway) => channel(bus, "answer", c.Answer, { ...toGateway(gateway, "answer"), isOwn: () => true }),
-    version: () => service(bus, "version", asked("version"), c.GetVersionRequest, c.GetVersionResponse),
-    environment: () =>
-      service(bus, "environment", asked("environment"), c.GetEnvironmentRequest, c.GetEnvironmentResponse),
-    call: () => service(bus, "call", asked("call"), c.CallRequest, c.CallResponse),
-    callOf: (gateway) =>
-      service(bus, "call", { ...toGateway(gateway, "call"), byRunner: true }, c.CallRequest, c.CallResponse),
-    readObject: () => service(bus, "object.read", asked("object.read"), c.ReadObjectRequest, c.ReadObjectResponse),
-    writeObject: () => service(bus, "object.write", asked("object.write"), c.WriteObjectRequest, c.WriteObjectResponse),
-    check: (runner) =>
+    check: (runner: string) =>
       service(bus, "check", both(subjects.runner(runner, "check")), c.CheckSourcesRequest, c.CheckSourcesResponse),
-    preparePackages: (runner) =>
+    preparePackages: (runner: string) =>
       service(
         bus,
         "packages",
@@ -153,7 +118,67 @@ export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
         c.PreparePackagesRequest,
         c.PreparePackagesResponse,
       ),
-    join: (pool, key) =>
+    definitions: () => definitions(bus),
+  } satisfies Partial<Channels>;
+}
+
+const named = ({ runner }: { runner: string }, subject: string) => runner === runnerOf(subject);
+
+/** What runners say. */
+function runnerChannels(bus: Bus, self: RunnerSelf | undefined) {
+  const mine = ownSubject(self);
+  const toOwner = (partition: number, kind: "checkpoint" | "refused") => ({
+    send: mine((runner) => subjects.runnerToOwner(partition, kind, runner)),
+    listen: subjects.runnerToOwner(partition, kind, ANYONE),
+    isOwn: named,
+  });
+  return {
+    checkpoint: (partition: number) => channel(bus, "checkpoint", c.Checkpoint, toOwner(partition, "checkpoint")),
+    refused: (partition: number) => channel(bus, "refused", c.Refused, toOwner(partition, "refused")),
+    heartbeat: () =>
+      channel(bus, "heartbeat", c.Heartbeat, {
+        send: self && subjects.heartbeat(self.pool, self.runner),
+        listen: subjects.heartbeat(ANYONE, ANYONE),
+        isOwn: (beat: control.Heartbeat, subject: string) => named(beat, subject) && beat.pool === poolOf(subject),
+      }),
+    offer: (scheduler: string) =>
+      channel(bus, "offer", c.Offer, {
+        send: mine((runner) => subjects.offer(scheduler, runner)),
+        listen: subjects.offer(scheduler, ANYONE),
+        isOwn: named,
+      }),
+    answer: (gateway: string) =>
+      channel(bus, "answer", c.Answer, {
+        send: mine((runner) => subjects.runnerToGateway(gateway, "answer", runner)),
+        listen: subjects.runnerToGateway(gateway, "answer", ANYONE),
+        isOwn: () => true,
+      }),
+  } satisfies Partial<Channels>;
+}
+
+/** What runners ask of gateways. */
+function runnerServices(bus: Bus, self: RunnerSelf | undefined) {
+  const mine = ownSubject(self);
+  const asked = (kind: ServiceKind) => ({
+    send: mine((runner) => subjects.service(kind, runner)),
+    listen: subjects.service(kind, ANYONE),
+    queue: queueGroups.gateways,
+    byRunner: true,
+  });
+  const waiting = (gateway: string) => ({
+    send: mine((runner) => subjects.runnerToGateway(gateway, "call", runner)),
+    listen: subjects.runnerToGateway(gateway, "call", ANYONE),
+    byRunner: true,
+  });
+  return {
+    version: () => service(bus, "version", asked("version"), c.GetVersionRequest, c.GetVersionResponse),
+    environment: () =>
+      service(bus, "environment", asked("environment"), c.GetEnvironmentRequest, c.GetEnvironmentResponse),
+    call: () => service(bus, "call", asked("call"), c.CallRequest, c.CallResponse),
+    callOf: (gateway: string) => service(bus, "call", waiting(gateway), c.CallRequest, c.CallResponse),
+    readObject: () => service(bus, "object.read", asked("object.read"), c.ReadObjectRequest, c.ReadObjectResponse),
+    writeObject: () => service(bus, "object.write", asked("object.write"), c.WriteObjectRequest, c.WriteObjectResponse),
+    join: (pool: string, key: string) =>
       service(
         bus,
         "join",
@@ -179,8 +204,12 @@ export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
         c.IssueCredentialRequest,
         c.IssueCredentialResponse,
       ),
-    definitions: () => definitions(bus),
-  };
+  } satisfies Partial<Channels>;
+}
+
+/** A runner's own subject of a kind; undefined for everybody else, who may not send it. */
+function ownSubject(self: RunnerSelf | undefined) {
+  return (subject: (runner: string) => string): string | undefined => self && subject(self.runner);
 }
 
 function survey<Request, Response>(

@@ -52,6 +52,10 @@ function createPayloads(
   return new RunPayloads({ objects, bytesMax, log });
 }
 
+function createLogShipper({ logFlushMs: flushAfterMs }: RunnerSettings, bus: Bus, name: string): LogShipper {
+  return new LogShipper(openLogSink(bus, name), { flushAfterMs, batchBytesMax: LOG_BATCH_BYTES_MAX });
+}
+
 /** Wires a runner's parts. */
 function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageSets: PackageSets, log: Logger): Runner {
   const channels = openChannels(bus, { runner: name, pool: settings.pool });
@@ -99,10 +103,7 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
       callsPerSecond: settings.callsPerSecond,
     }),
     payloads: createPayloads(settings, bus, channels, log),
-    logs: new LogShipper(openLogSink(bus, name), {
-      flushAfterMs: settings.logFlushMs,
-      batchBytesMax: LOG_BATCH_BYTES_MAX,
-    }),
+    logs: createLogShipper(settings, bus, name),
     log,
     host: (events) =>
       new WorkerHost(

@@ -3,7 +3,7 @@ import { openSync, readFileSync } from "node:fs";
 import { PlatformError } from "@millrace/core";
 import { isAlive, launchProcess, signal, waitUntil, type Launch } from "@millrace/provision";
 
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 60_000;
 const stopTimeoutMs = 10_000;
 
 /** A server that belongs to one test process. It keeps no test process alive, and it ends with it. */

@@ -80,6 +80,7 @@ export const schedulerPermissions: Permissions = {
     ...["assign", "renew", "committed"].map((kind) => `millrace.r.*.${kind}`),
     "millrace.g.*.*",
     subjects.leaseChanged(),
+    subjects.partitionsReleased(),
     subjects.ownersMoved(),
     subjects.primaryFound(),
     "$KV.millrace_leases.*",
