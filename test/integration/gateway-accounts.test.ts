@@ -5,6 +5,7 @@ import { encodeRunToken, PlatformError } from "@millrace/core";
 import { accountApi, workflowApi } from "@millrace/protocol";
 
 import { allowAccount, Browser } from "../harness/browser.ts";
+import { recordRun } from "../harness/record-run.ts";
 import { until } from "../harness/until.ts";
 import { OauthServer } from "../harness/oauth-server.ts";
 import { TOKEN_KEY } from "../harness/scripted-runner.ts";
@@ -16,12 +17,14 @@ describe("accounts at a real OAuth server, behind two gateways", () => {
   let house: TestGateways;
   let server: OauthServer;
   let versionId: string;
+  let runId: string;
   let number = 0;
 
   const accounts = (options?: ClientOptions) => house.client(accountApi.AccountServiceService, options);
 
   before(async () => {
     house = await startTestGateways(2, { MILLRACE_TOKEN_FRESH_MS: "5000" });
+    runId = await recordRun(house.databaseUrl, { projectId: house.projectId });
     server = await OauthServer.start(`http://127.0.0.1:${house.gateways[0]!.httpPort}/oauth/callback`);
     const { id: clientId, secret: clientSecret } = server.client;
     for (const [name, auth] of [["own", "oauth"] as const, ["machine", "client_credentials"] as const]) {
@@ -51,7 +54,7 @@ describe("accounts at a real OAuth server, behind two gateways", () => {
   /** Asks as a step does. */
   async function get(input: unknown, given: { path?: string; projectId?: string } = {}) {
     const { path = "steps/0", projectId = house.projectId } = given;
-    const claims = { projectId, workflowId: "w", versionId, runId: "r", assignment: 1, runner: "runner" };
+    const claims = { projectId, workflowId: "w", versionId, runId, assignment: 1, runner: "runner" };
     const key = Buffer.from(TOKEN_KEY, "hex");
     const runToken = encodeRunToken({ ...claims, expiresAtMs: Date.now() + 60_000 }, (data) =>
       createHmac("sha256", key).update(data).digest(),

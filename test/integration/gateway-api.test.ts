@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
-import { encodeRunToken, PlatformError, type RunTokenClaims } from "@millrace/core";
+import { createRunId, encodeRunToken, PlatformError, type RunTokenClaims } from "@millrace/core";
 import { runApi, workflowApi, type control } from "@millrace/protocol";
 import {
   accept,
@@ -22,6 +22,7 @@ import {
 } from "../harness/scripted-gateways.ts";
 import { TOKEN_KEY } from "../harness/scripted-runner.ts";
 import { until } from "../harness/until.ts";
+import { recordRun } from "../harness/record-run.ts";
 
 useGateways();
 
@@ -237,11 +238,12 @@ describe("the API", () => {
 describe("what runners ask for", () => {
   const mac = (tokenKey: string) => (data: Uint8Array) =>
     createHmac("sha256", Buffer.from(tokenKey, "hex")).update(data).digest();
+  const runId = createRunId(Date.now(), randomBytes(10));
   const claims = (workflow: workflowApi.Workflow): RunTokenClaims => ({
     projectId,
     workflowId: workflow.id,
     versionId: workflow.versionId,
-    runId: "r",
+    runId,
     assignment: 1,
     runner: "runner",
     expiresAtMs: Date.now() + 60_000,
@@ -249,6 +251,7 @@ describe("what runners ask for", () => {
 
   test("is answered for the token's version and project", async () => {
     const { workflow } = await deploy({}, { settings: { memory: "128MiB", stepTimeout: "1.5s" } });
+    await recordRun(house.databaseUrl, { projectId, runId });
     const runToken = encodeRunToken(claims(workflow), mac(TOKEN_KEY));
     const { version } = await channels.version().request({ runToken }, { timeoutMs: 5_000 });
     assert.deepEqual(version, {

@@ -6,6 +6,7 @@ import { houseApi, variableApi, workflowApi } from "@millrace/protocol";
 import { TOKEN_KEY } from "../harness/scripted-runner.ts";
 import { accept, startTestGateways, type TestGateways } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
+import { recordRun } from "../harness/record-run.ts";
 
 let house: TestGateways;
 let workflow: workflowApi.Workflow;
@@ -63,7 +64,7 @@ test("without Postgres triggers and runners are served from memory, the API says
       projectId: house.projectId,
       workflowId: workflow.id,
       versionId: workflow.versionId,
-      runId: "r",
+      runId: await recordRun(house.databaseUrl, { projectId: house.projectId }),
       assignment: 1,
       runner: "runner",
       expiresAtMs: Date.now() + 600_000,

@@ -7,6 +7,7 @@ import { accept, ask, channels, deploy, end, house, projectId, useGateways } fro
 import { TOKEN_KEY } from "../harness/scripted-runner.ts";
 import { ownerOf } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
+import { recordRun } from "../harness/record-run.ts";
 
 useGateways({ MILLRACE_STREAM_STALL_MS: "1500" });
 
@@ -39,6 +40,7 @@ class Step {
     const { runId, spec, gateway } = this.#submit;
     const { workflowId, versionId } = spec!;
     const who = { projectId, workflowId, versionId, runId, assignment: this.#assignment, runner: "runner" };
+    await recordRun(house.databaseUrl, { projectId, runId, assignment: this.#assignment });
     const mac = (data: Uint8Array) => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest();
     const runToken = encodeRunToken({ ...who, expiresAtMs: Date.now() + 60_000 }, mac);
     const { responseJson } = await channels.callOf(gateway).request(

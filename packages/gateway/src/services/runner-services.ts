@@ -51,9 +51,7 @@ export class RunnerServices {
   }
 
   async getVersion({ runToken }: control.GetVersionRequest, runner: string): Promise<control.GetVersionResponse> {
-    const claims = this.#verify(runToken, runner);
-    await this.#options.fence.assertNotTaken(claims);
-    const { versionId } = claims;
+    const { versionId } = this.#verify(runToken, runner);
     return { version: toLoadVersion(await this.#options.versions.get(versionId)), error: undefined };
   }
 
@@ -62,9 +60,10 @@ export class RunnerServices {
     runner: string,
   ): Promise<control.GetEnvironmentResponse> {
     const claims = this.#verify(request.runToken, runner);
-    await this.#options.fence.assertNotTaken(claims);
-    const { projectId } = claims;
-    const { generation, variables } = await this.#environmentOf(projectId);
+    const [{ generation, variables }] = await Promise.all([
+      this.#environmentOf(claims.projectId),
+      this.#options.fence.assertNotTaken(claims),
+    ]);
     // A runner without variables says 0, which is also the generation of a project that never had any.
     const changed = request.knownGeneration === 0 || generation !== request.knownGeneration;
     return {
