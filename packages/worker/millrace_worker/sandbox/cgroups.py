@@ -37,7 +37,7 @@ class Cgroups:
 
     def __init__(self, hierarchies: list[Hierarchy]) -> None:
         self.hierarchies = hierarchies
-        self._name = f"{_PREFIX}{os.getpid()}-{_start_time(os.getpid())}"
+        self._name = _own_name()
         self._sweep()
 
     @property
@@ -188,9 +188,15 @@ def _is_delegated(folder: Path) -> bool:
     return False
 
 
+def _own_name() -> str:
+    """What this worker's group is called: by its pid, and by when that began, so that no later process is taken for it."""
+    return f"{_PREFIX}{os.getpid()}-{_start_time(os.getpid())}"
+
+
 def _usable(folder: Path, version: int, names: list[str]) -> tuple[str, ...]:
     """The controllers that a group made here has; tried, for nothing else tells for sure."""
-    trial = folder / f"{_PREFIX}trial-{os.getpid()}"
+    # Under the name that says whose it is: a worker that starts beside this one sweeps what belongs to nobody.
+    trial = folder / _own_name()
     try:
         if version == 2:
             _enable(folder, tuple(names))
