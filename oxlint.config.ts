@@ -48,9 +48,9 @@ function importPatterns(room: string, allowed: readonly string[]): ImportPattern
       ],
       message: `The room '${room}' may import only: ${allowed.join(", ") || "nothing of ours"}. See oxlint.config.ts.`,
     },
-    // Keys and credentials alone, for commands that open no connection and want to start fast.
     {
-      regex: "^@millrace/(?!bus/identity$)[^/]+/",
+      // Keys and credentials alone are for commands that open no connection and want to start fast.
+      group: ["@millrace/*/**", "!@millrace/bus/identity"],
       message: "Import a package by its name; its exports are its public surface.",
     },
     { regex: "^(\\.\\./)+(packages/|[^.]+/src/)", message: "No relative path into another package." },
