@@ -252,7 +252,8 @@ export const suites = [
   },
   {
     name: "failover-all",
-    about: "six failovers of the record at 200 runs a second, the old primary killed, alive and frozen",
+    about:
+      "six failovers of the record at 200 runs a second, the old primary killed, alive and frozen; both servers away",
     heavy: true,
     kind: "check",
     commands: ({ node }) => [[node, "test/failover/failover.ts"]],
