@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -274,6 +274,21 @@ def handler(pd):
       versions.json.versions.map(({ number }) => number),
       [4, 3, 2, 1],
     );
+  });
+});
+
+describe("a new house", () => {
+  it("has an administrator whose password only its owner can read", async () => {
+    const file = join(house.data, "admin-password");
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    const password = (await readFile(file, "utf8")).trim();
+    assert.ok(house.log.includes(password), "it is said once");
+    const response = await fetch(`${house.url}/api/v1/sessions:signIn`, {
+      method: "POST",
+      headers: { "x-millrace-csrf": "1", "content-type": "application/json" },
+      body: JSON.stringify({ user: "admin", password }),
+    });
+    assert.equal(response.status, 200);
   });
 });
 

@@ -45,6 +45,14 @@ describe("buildHttpEvent", () => {
     });
   });
 
+  it("keeps the cookies, sessions and keys of the house to the house", () => {
+    const cookie = "a=1; millrace_session=mrs_x;  __Host-millrace_session=mrs_y; b=2; xmillrace_session=3";
+    const session = `Bearer mrs_${"A".repeat(43)}`;
+    const sent = request({ rawHeaders: ["Cookie", cookie, "Cookie", "millrace_oauth=1", "Authorization", session] });
+    const { headers } = JSON.parse(buildHttpEvent(sent, "request").eventJson) as { headers: Record<string, string> };
+    assert.deepEqual(headers, { cookie: "a=1; b=2; xmillrace_session=3" });
+  });
+
   it("hands over the body alone with the request beside it", () => {
     const event = buildHttpEvent(request({ type: JSON_TYPE, text: "[1, 2]", path: "/x" }), "body");
     assert.equal(event.eventJson, "[1, 2]");
