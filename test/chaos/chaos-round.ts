@@ -34,8 +34,11 @@ export interface ChaosOptions {
 
 /** Time in which the house has warmed up and nothing is broken yet: what answers take outside of faults. */
 const PEACE_MS = 5_000;
-/** For everything that is under way to end once nothing is broken any more. */
-const QUIET_MS = 90_000;
+
+/** How long things may take before the next fault, for the client's operations, and for all runs to end. */
+const PATIENCE = { recoveryMs: 60_000, settleMs: 120_000, quietMs: 90_000 } as const;
+/** With a rule broken, what never comes is what is expected. */
+const IMPATIENCE = { recoveryMs: 10_000, settleMs: 15_000, quietMs: 30_000 } as const;
 
 /** Starts a house, works with it while it is broken, lets it come to rest, and checks everything. */
 export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
@@ -46,6 +49,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
     deaths.set(name, (deaths.get(name) ?? 0) + 1);
   };
   const broken = options.broken === undefined ? undefined : BREAKS[options.broken];
+  const patience = broken === undefined ? PATIENCE : IMPATIENCE;
   const checkout = broken === undefined ? checkoutFolder : brokenCheckout(broken, join(folder, "checkout"));
   const house = new ChaosHouse({ folder, tools, network, checkout, clockLibrary, onDeath });
   const history = new History(join(folder, "history.jsonl"));
@@ -56,11 +60,18 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
     const witness = await StepWitness.start(network, history);
     const doors = await openDoors(house);
     const triggers = await deployAll((doors[0] as Door).client, witness.url);
-    const workload = new Workload({ doors, triggers, history, seed: options.seed, rate: options.rate });
+    const workload = new Workload({
+      doors,
+      triggers,
+      history,
+      seed: options.seed,
+      rate: options.rate,
+      settleMs: patience.settleMs,
+    });
     await warmUp(doors, triggers);
     say("the house is ready");
-    await makeChaos(options, house, history, workload);
-    await comeToRest(house, doors[0] as Door, say);
+    await makeChaos(options, house, history, workload, patience.recoveryMs);
+    await comeToRest(house, doors[0] as Door, patience.quietMs, say);
     const kept = await readBack(house.record.url, (doors[0] as Door).client);
     for (const { client } of doors) client.close();
     const strays = house.strays().map(({ host, pid, command }) => `${host}: process ${pid} of nobody: ${command}`);
@@ -108,6 +119,7 @@ async function makeChaos(
   house: ChaosHouse,
   history: History,
   workload: Workload,
+  recoveryMs: number,
 ): Promise<void> {
   const totalMs = options.minutes * 60_000;
   const runners = Object.values(SHAPE.runners).flat();
@@ -122,7 +134,7 @@ async function makeChaos(
   const nemesis = new Nemesis(house, history, options.seed, options.say);
   const working = workload.run();
   await sleep(PEACE_MS);
-  await nemesis.run(rounds, performance.now() + totalMs - PEACE_MS);
+  await nemesis.run(rounds, performance.now() + totalMs - PEACE_MS, recoveryMs);
   options.say("no more faults; waiting for what is under way");
   await workload.close();
   await working;
@@ -132,8 +144,13 @@ async function makeChaos(
  * Waits until no run is unfinished; what is left then is stuck, and the check says so. Runs that wait for a link which the client
  * has never got, because the answer to its submit was lost, are resumed.
  */
-async function comeToRest(house: ChaosHouse, { client }: Door, say: (line: string) => void): Promise<void> {
-  const endAt = performance.now() + QUIET_MS;
+async function comeToRest(
+  house: ChaosHouse,
+  { client }: Door,
+  quietMs: number,
+  say: (line: string) => void,
+): Promise<void> {
+  const endAt = performance.now() + quietMs;
   let left: Unfinished = { count: 1, waiting: [] };
   while (left.count > 0 && performance.now() < endAt) {
     left = await readUnfinished(house.record.url).catch(() => left);

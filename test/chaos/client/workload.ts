@@ -19,6 +19,8 @@ export interface WorkloadOptions {
   readonly triggers: ReadonlyMap<string, string>;
   readonly history: History;
   readonly seed: string;
+  /** How long what is under way may take once nothing new is asked for. */
+  readonly settleMs: number;
   /** Operations that begin in a second, beside the probes. */
   readonly rate: number;
 }
@@ -31,8 +33,6 @@ const FOLLOW_TRY_MS = 10_000;
 const INSIST_MS = 120_000;
 /** More than this at once would measure the client. */
 const UNDER_WAY_MAX = 300;
-/** How long after the end of the load a run may take before it counts as stuck. */
-const SETTLE_MS = 120_000;
 
 /** Refusals after which nothing has happened. */
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -107,7 +107,7 @@ export class Workload {
   async close(): Promise<void> {
     this.#isOpen = false;
     const settled = Promise.all(this.#underWay);
-    await Promise.race([settled, sleep(SETTLE_MS, undefined, { ref: false })]);
+    await Promise.race([settled, sleep(this.#options.settleMs, undefined, { ref: false })]);
   }
 
   async #ask(): Promise<void> {
@@ -334,7 +334,7 @@ export class Workload {
     if (run === undefined) return undefined;
     const operation = this.#history.invoke("follow", workflow, mark, run);
     const name = `workflows/-/runs/${run}`;
-    const endAt = performance.now() + INSIST_MS + SETTLE_MS;
+    const endAt = performance.now() + 2 * INSIST_MS;
     while (performance.now() < endAt) {
       const timeout = { seconds: 5, nanos: 0 };
       const deadlineMs = FOLLOW_TRY_MS;

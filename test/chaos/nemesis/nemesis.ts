@@ -19,7 +19,6 @@ const run = promisify(execFile);
 type Heal = () => Promise<void>;
 
 const HEAL_MS = 60_000;
-const RECOVERY_MS = 60_000;
 /** How long an old primary is back before it is ended. */
 const OLD_PRIMARY_MS = 2_000;
 
@@ -38,18 +37,18 @@ export class Nemesis {
   }
 
   /** Makes round after round until the time is over; each begins when the house has got over the one before. */
-  async run(rounds: readonly Round[], endAt: number): Promise<void> {
+  async run(rounds: readonly Round[], endAt: number, recoveryMs: number): Promise<void> {
     for (const { faults, peaceMs } of rounds) {
       if (performance.now() + Math.max(...faults.map(({ holdMs }) => holdMs)) > endAt) return;
       await Promise.all(faults.map((fault) => this.#make(fault)));
-      await this.#recovered(performance.now());
+      await this.#recovered(performance.now(), recoveryMs);
       await sleep(peaceMs);
     }
   }
 
   /** Every probe has been answered since, so that what stands still next is the next fault's doing. */
-  async #recovered(sinceMs: number): Promise<void> {
-    const endAt = performance.now() + RECOVERY_MS;
+  async #recovered(sinceMs: number, recoveryMs: number): Promise<void> {
+    const endAt = performance.now() + recoveryMs;
     const waiting = new Set(PROBES);
     const seen = this.#history.operations.length;
     while (waiting.size > 0 && performance.now() < endAt) {
