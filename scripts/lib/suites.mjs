@@ -170,6 +170,30 @@ export const suites = [
     timeoutMs: 5 * minute,
   },
   {
+    name: "deploy",
+    about: "the compose file and the charts: what they promise, and the processes that they start",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/deploy"], ["--test-concurrency=1"]),
+    timeoutMs: 5 * minute,
+  },
+  {
+    name: "upgrade",
+    about: "two releases in one house: every mix, and one process rolled after the other under load",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/upgrade"]),
+    timeoutMs: 10 * minute,
+  },
+  {
+    name: "charts",
+    about:
+      "charts rendered anew and checked by the schemas of Kubernetes, images and compose file by their linters (wants Go)",
+    heavy: true,
+    kind: "check",
+    commands: ({ node }) => [[node, "scripts/charts.mjs", "--check"]],
+    timeoutMs: 20 * minute,
+  },
+  {
     name: "hostile",
     about: "code that attacks its sandbox, as root and as an ordinary user when root runs it",
     heavy: true,
@@ -228,7 +252,8 @@ export const suites = [
   },
   {
     name: "fuzz-api",
-    about: "requests of all kinds to the HTTP/JSON API: no failure of the house's own, no answer that is not documented",
+    about:
+      "requests of all kinds to the HTTP/JSON API: no failure of the house's own, no answer that is not documented",
     heavy: true,
     kind: "check",
     commands: ({ node }) => [[node, "test/fuzz/fuzz-api.ts", "--seconds", "300"]],
