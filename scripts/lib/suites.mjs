@@ -276,6 +276,14 @@ export const suites = [
     timeoutMs: 60 * minute,
   },
   {
+    name: "placement",
+    about: "schedulers join, leave and die under load: what a submit waits, and that nothing is lost",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/placement"], ["--test-concurrency=1"]),
+    timeoutMs: 10 * minute,
+  },
+  {
     name: "failover-all",
     about:
       "six failovers of the record at 200 runs a second, the old primary killed, alive and frozen; both servers away",
