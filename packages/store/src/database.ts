@@ -4,6 +4,7 @@ import { PrimaryClient } from "./connection/primary-client.ts";
 import type { Primary } from "./connection/primary.ts";
 import { attempt } from "./database-error.ts";
 import type { Tables } from "./tables.ts";
+import { Turnstile } from "./turnstile.ts";
 import { typeParsers } from "./type-parsers.ts";
 
 /** How to reach the database. */
@@ -23,10 +24,13 @@ export class Database {
   readonly #kysely: Kysely<Tables>;
   readonly #pool: pg.Pool;
   readonly #primary: Primary;
+  /** Who looks at runs leaves half of the connections to those who execute them. */
+  readonly #snapshots: Turnstile;
 
   constructor(options: DatabaseOptions) {
     const { primary } = options;
     this.#primary = primary;
+    this.#snapshots = new Turnstile(Math.max(1, Math.floor(options.connectionsMax / 2)), options.statementTimeoutMs);
     this.#pool = new pg.Pool({
       Client: class extends PrimaryClient {
         constructor(config?: pg.ClientConfig) {
@@ -67,9 +71,8 @@ export class Database {
 
   /** Reads with built queries that all see one moment. */
   snapshot<T>(operation: (transaction: Kysely<Tables>) => Promise<T>): Promise<T> {
-    return this.#attempt(() =>
-      this.#kysely.transaction().setIsolationLevel("repeatable read").setAccessMode("read only").execute(operation),
-    );
+    const reading = this.#kysely.transaction().setIsolationLevel("repeatable read").setAccessMode("read only");
+    return this.#snapshots.pass(() => this.#attempt(() => reading.execute(operation)));
   }
 
   /** Rows of a plain statement. */
