@@ -72,6 +72,28 @@ describe("a run", () => {
     assert.deepEqual(list.runs, []);
   });
 
+  test("is listed by what it came to, and by nothing that no run can be", async () => {
+    const { workflow, submit } = await startRun();
+    const parent = workflow.name;
+    const failure = { cause: "EXCEPTION", type: "KeyError", message: "no \0 name", traceback: "", line: 7 } as const;
+    await owner.end(submit, "FAILED", stepResult(0, { failure }));
+    const { FAILED, CANCELLED, SKIPPED } = runApi.RunState;
+    const listed = async (filter: Partial<runApi.ListRunsRequest>): Promise<number> =>
+      (await runs().listRuns({ ...allRuns, parent, ...filter })).runs.length;
+    assert.equal(await listed({ states: [FAILED, CANCELLED], text: "keyERROR" }), 1);
+    assert.equal(await listed({ states: [CANCELLED] }), 0);
+    assert.equal(await listed({ createdBefore: new Date(Date.now() - 3_600_000) }), 0);
+    assert.equal(await listed({ createdFrom: new Date(Date.now() - 3_600_000), version: 1 }), 1);
+    assert.equal(await listed({ minDuration: { seconds: 3600, nanos: 0 } }), 0);
+    const refused: [Partial<runApi.ListRunsRequest>, string][] = [
+      [{ states: [SKIPPED] }, "INVALID_STATE"],
+      [{ parent: "workflows/-", version: 1 }, "VERSION_NEEDS_WORKFLOW"],
+      [{ text: "x".repeat(201) }, "TEXT_TOO_LONG"],
+      [{ minDuration: { seconds: -1, nanos: 0 } }, "INVALID_DURATION"],
+    ];
+    for (const [filter, reason] of refused) assert.equal(await reasonOf(listed(filter)), reason);
+  });
+
   test("is listed by workflow and state, newest first, in pages", async () => {
     const { workflow, run, submit } = await startRun();
     const parent = workflow.name;

@@ -45,6 +45,8 @@ const PIECE_MIN = 500;
 const PIECE_MAX = 20_000;
 /** Most unfinished runs of a workflow that are sorted; of more, the newest of all workflows are looked through. */
 const SORTED_MAX = 10_000;
+/** Days in which an index finds little cost little each: they are gone through also on a machine that is busy. */
+const INDEXED_MORE_MS = 500;
 const NO_RANDOM = new Uint8Array(10);
 /** Each unfinished run is in one of these, and each has an index by partition and workflow. */
 const INDEXED_PARTS = [
@@ -71,6 +73,7 @@ export async function searchHistory(kysely: Kysely<Tables>, search: Search, nowM
   const oldest = search.range.from === undefined ? undefined : runIdDay(search.range.from);
   let newest = search.range.before === undefined ? undefined : runIdDay(search.range.before);
   const rows: ListedRow[] = [];
+  const untilMs = search.untilMs + (search.residual ? 0 : INDEXED_MORE_MS);
   let first: string | undefined;
   for (let days = 1; ; days *= 2) {
     const top = newest ?? dayOf(nowMs);
@@ -91,7 +94,7 @@ export async function searchHistory(kysely: Kysely<Tables>, search: Search, nowM
     if (rows.length >= search.wanted || found.frontier !== undefined) return { rows, frontier: found.frontier };
     if (last) return { rows, frontier: undefined };
     newest = shiftDay(bottom, -1);
-    if (performance.now() > search.untilMs) return { rows, frontier: firstIdOf(Date.parse(bottom)) };
+    if (performance.now() > untilMs) return { rows, frontier: firstIdOf(Date.parse(bottom)) };
   }
 }
 
