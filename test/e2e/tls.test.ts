@@ -108,6 +108,8 @@ async function startHouse(databaseUrl: string): Promise<void> {
       MILLRACE_MASTER_KEY: "cd".repeat(32),
       MILLRACE_HTTP_PORT: String(httpPort),
       MILLRACE_GRPC_PORT: "0",
+      // A name: the gRPC library connects to no bare address over TLS.
+      MILLRACE_PUBLIC_URL: `https://localhost:${httpPort}`,
       MILLRACE_TLS_CERT_FILE: gatewayCertificate.certFile,
       MILLRACE_TLS_KEY_FILE: gatewayCertificate.keyFile,
     }),
@@ -174,7 +176,7 @@ describe("a house over TLS", () => {
       "one.py": "def handler(pd):\n    pd.respond({'status': 200, 'body': 'safe'})\n",
     });
     const deployed = await runCli(
-      ["--url", `https://127.0.0.1:${httpPort}`, "--key", apiKey, "deploy", source, "--json"],
+      ["--url", `https://localhost:${httpPort}`, "--key", apiKey, "deploy", source, "--json"],
       { environment: { NODE_EXTRA_CA_CERTS: authority.caFile } },
     );
     assert.equal(deployed.code, 0, deployed.stderr + deployed.stdout);

@@ -1,5 +1,6 @@
+import { readFileSync, watchFile } from "node:fs";
+import { createSecureContext } from "node:tls";
 import {
-  experimental,
   Metadata,
   Server,
   ServerCredentials,
@@ -110,13 +111,41 @@ export function createGrpcServer<Principal>(options: GrpcServerOptions<Principal
 }
 
 function credentialsOf(certificate: ServerCertificate | undefined): ServerCredentials {
-  if (certificate === undefined) return ServerCredentials.createInsecure();
-  const provider = new experimental.FileWatcherCertificateProvider({
-    certificateFile: certificate.certFile,
-    privateKeyFile: certificate.keyFile,
-    refreshIntervalMs: CERTIFICATE_LOOK_MS,
-  });
-  return experimental.createCertificateProviderServerCredentials(provider, provider, false);
+  return certificate === undefined ? ServerCredentials.createInsecure() : new RenewedCredentials(certificate);
+}
+
+/** TLS with a certificate that is taken anew when its file has changed; one that cannot be read leaves the old one. */
+class RenewedCredentials extends ServerCredentials {
+  readonly #certificate: ServerCertificate;
+
+  constructor(certificate: ServerCertificate) {
+    super({}, readPair(certificate));
+    this.#certificate = certificate;
+    for (const file of [certificate.certFile, certificate.keyFile])
+      watchFile(file, { interval: CERTIFICATE_LOOK_MS, persistent: false }, () => this.#renew());
+  }
+
+  #renew(): void {
+    try {
+      const pair = readPair(this.#certificate);
+      createSecureContext(pair);
+      this.updateSecureContextOptions(pair);
+    } catch {
+      // Half of the pair is there: the change of the other half comes by here again.
+    }
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+function readPair({ certFile, keyFile }: ServerCertificate): { cert: Buffer; key: Buffer } {
+  return { cert: readFileSync(certFile), key: readFileSync(keyFile) };
 }
 
 class RunningServer implements GrpcServer {

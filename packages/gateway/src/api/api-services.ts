@@ -53,6 +53,7 @@ import { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 import type { RunnerDirectory } from "../services/runner-directory.ts";
+import { checkEncryption } from "../services/encryption-check.ts";
 import type { SubmitOrigin } from "../runs/build-submit.ts";
 
 /** What the services of the API rest on. */
@@ -212,7 +213,7 @@ export class ApiServices {
   }
 
   #houseService(): HouseService {
-    const { name, store, bus, log } = this.#parts;
+    const { name, store, bus, log, settings } = this.#parts;
     return new HouseService({
       gateway: name,
       version: this.#parts.version,
@@ -222,7 +223,11 @@ export class ApiServices {
       runners: this.#parts.runners,
       readSchedulers: () => readLeases(bus),
       isBrokerConnected: () => bus.connected,
-      checkDurability: async () => [...(await store.housekeeping.checkDurability()), ...(await store.secrets.check())],
+      checkDurability: async () => [
+        ...(await store.housekeeping.checkDurability()),
+        ...(await store.secrets.check()),
+        ...checkEncryption(settings),
+      ],
     });
   }
 }
