@@ -177,6 +177,14 @@ export const suites = [
     timeoutMs: 5 * minute,
   },
   {
+    name: "nats-all",
+    about: "three NATS servers killed, frozen and emptied in turn: leases, heartbeats and log lines meanwhile",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/nats"]),
+    timeoutMs: 10 * minute,
+  },
+  {
     name: "upgrade",
     about: "two releases in one house: every mix, and one process rolled after the other under load",
     heavy: true,

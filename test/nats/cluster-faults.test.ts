@@ -167,7 +167,7 @@ describe("a cluster of three NATS servers", () => {
     const living = cluster.url.split(",");
     const connection = await connect({ servers: living, user: cluster.user, pass: cluster.password, timeout: 1_000 });
     try {
-      return await look(await jetstreamManager(connection));
+      return await look(await jetstreamManager(connection, { checkAPI: false }));
     } finally {
       await connection.close();
     }
@@ -247,6 +247,7 @@ describe("a cluster of three NATS servers", () => {
   });
 
   test("takes a server back that has lost its disk", async () => {
+    await untilWhole();
     const node = await leaderOf("LOGS");
     await suffer(
       "kill and an empty disk",

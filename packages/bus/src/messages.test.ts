@@ -10,6 +10,8 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   check: "CheckSources",
   definitions: "DefinitionsChanged",
   callOf: "Call",
+  drain: "DrainRunner",
+  poolLoads: "GetPoolLoads",
   join: "IssueCredential",
   renewCredential: "IssueCredential",
 };
