@@ -53,6 +53,18 @@ function shows(plans: (env: Record<string, string>) => HousePlans, name: string)
     assert.equal((await house.gateway.exec(healthcheck)).code, 0);
   });
 
+  it("tells KEDA how much there is to do, at the address and in the fields that the chart names", async () => {
+    const { triggers } = readRendered("large").find(({ kind }) => kind === "ScaledObject")!.spec as {
+      triggers: { metadata: { url: string; valueLocation: string } }[];
+    };
+    for (const { metadata } of triggers) {
+      const headers = { authorization: `Bearer ${house.apiKey}` };
+      const answer = await fetch(`${house.url}${new URL(metadata.url).pathname}`, { headers });
+      const pool = (await answer.json()) as Record<string, unknown>;
+      assert.deepEqual([answer.status, pool[metadata.valueLocation]], [200, 0], JSON.stringify(pool));
+    }
+  });
+
   it("finishes what it has when it is told to stop, each process within its grace period", async () => {
     const url = await house.deploy("slow", SLOW);
     assert.equal((await post(url, {})).status, 200, "the first one makes the environment warm");
