@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import { runApi } from "@millrace/protocol";
+import { TestHouse } from "../harness/test-house.ts";
+import { until } from "../harness/until.ts";
+
+/** Code that takes its environment along, at import and in the step. */
+const POISON = {
+  "exits-at-import": "import os\n\nos._exit(3)\n",
+  segfaults: "import ctypes\n\n\ndef handler(pd):\n    ctypes.string_at(0)\n",
+  "kills-itself": "import os, signal\n\n\ndef handler(pd):\n    os.kill(os.getpid(), signal.SIGKILL)\n",
+};
+
+const SOMETIMES = `
+def handler(pd):
+    if pd.steps["trigger"]["event"].get("bad"):
+        raise KeyError("bad")
+    return pd.steps["trigger"]["context"].get("replay_of")
+`;
+
+interface Listed {
+  readonly id: string;
+  readonly failure: { readonly type: string } | null;
+}
+
+describe("dead letters", () => {
+  let house: TestHouse;
+  before(async () => (house = await TestHouse.start({ environment: { MILLRACE_REPLAYS_PER_SECOND: "200" } })));
+  after(() => house?.stop());
+
+  const letters = (...more: string[]): Promise<Listed[]> => house.cliJson<Listed[]>(["dead-letters", "list", ...more]);
+
+  async function start(workflow: string, event: unknown = {}): Promise<string> {
+    const request = { parent: `workflows/${workflow}`, eventJson: JSON.stringify(event), requestId: "" };
+    return (await house.client.runs.createRun({ ...request, waitTimeout: undefined, priority: undefined })).id;
+  }
+
+  async function ended(id: string): Promise<runApi.Run> {
+    await house.waitRun(id);
+    return house.client.runs.getRun({ name: `workflows/-/runs/${id}` });
+  }
+
+  for (const [name, source] of Object.entries(POISON)) {
+    test(`have what ${name}, with its cause, and other runs go on`, async () => {
+      await house.deploy({ name, trigger: { http: {} }, steps: { work: source } });
+      const id = await start(name);
+      assert.equal((await ended(id)).state, runApi.RunState.FAILED);
+      const [listed] = await letters(name);
+      assert.equal(listed?.id, id);
+      assert.notEqual(listed.failure?.type ?? "", "");
+      assert.deepEqual(
+        (await letters(name, "--text", listed.failure!.type)).map((letter) => letter.id),
+        [id],
+      );
+    });
+  }
+
+  test("have a run whose worker dies under it again and again", async () => {
+    await house.deploy({
+      name: "deadly",
+      trigger: { http: {} },
+      steps: { work: "import time\n\n\ndef handler(pd):\n    time.sleep(600)\n" },
+      settings: { stepTimeout: "15m", runTimeout: "15m" },
+    });
+    const id = await start("deadly");
+    const killed = new Set<number>();
+    await until(async () => {
+      const run = await house.client.runs.getRun({ name: `workflows/-/runs/${id}` });
+      if (run.state === runApi.RunState.FAILED) return true;
+      if (run.state !== runApi.RunState.RUNNING) return false;
+      const worker = (await house.processes()).find(({ role }) => role === "worker")?.pid;
+      if (typeof worker === "number" && !killed.has(worker)) {
+        killed.add(worker);
+        process.kill(worker, "SIGKILL");
+      }
+      return false;
+    }, 120_000);
+    const [listed] = await letters("deadly");
+    assert.deepEqual([listed?.id, listed?.failure?.type], [id, "EnvironmentDied"]);
+    assert.ok(killed.size >= 3, `${killed.size} workers`);
+  });
+
+  test("are replayed once, however often that is asked for, by a run that names them", async () => {
+    await house.deploy({ name: "sometimes", trigger: { http: {} }, steps: { work: SOMETIMES } });
+    const bad = await start("sometimes", { bad: true });
+    await ended(bad);
+    await house.deploy({ name: "sometimes", trigger: { http: {} }, steps: { work: SOMETIMES } });
+    const name = `workflows/sometimes/runs/${bad}`;
+    const replays = await Promise.all([1, 2, 3].map(() => house.client.deadLetters.replayDeadLetter({ name })));
+    replays.push(await house.client.deadLetters.replayDeadLetter({ name }));
+    assert.equal(new Set(replays.map(({ id }) => id)).size, 1);
+    const replay = await ended(replays[0]!.id);
+    assert.equal((await house.client.runs.getRun({ name: replay.name })).replayOf.split("/").at(-1), bad);
+    assert.deepEqual(
+      (await letters("sometimes")).map(({ id }) => id),
+      [replay.id],
+      "the replay has failed in its turn",
+    );
+    assert.equal((await house.client.runs.getRun({ name })).state, runApi.RunState.FAILED, "history keeps it");
+    const again = await house.cli(["dead-letters", "discard", bad, "--json"]);
+    assert.equal((again.json as { error: { reason: string } }).error.reason, "DEAD_LETTER_REPLAYED");
+    await house.cliJson(["dead-letters", "discard", replay.id]);
+    await house.cliJson(["dead-letters", "discard", replay.id]);
+    assert.deepEqual(await letters("sometimes"), []);
+    const good = await start("sometimes");
+    await ended(good);
+    const refused = await house.cli(["dead-letters", "replay", good, "--json"]);
+    assert.equal((refused.json as { error: { reason: string } }).error.reason, "NOT_A_DEAD_LETTER");
+  });
+});
