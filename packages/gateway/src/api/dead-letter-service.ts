@@ -70,7 +70,7 @@ export class DeadLetterService {
   }
 
   async replayDeadLetters(
-    request: deadLetterApi.SettleDeadLettersRequest,
+    request: deadLetterApi.ReplayDeadLettersRequest,
     context: ApiContext,
   ): Promise<deadLetterApi.SettleDeadLettersResponse> {
     const { projectId } = context.principal;
@@ -97,7 +97,7 @@ export class DeadLetterService {
   }
 
   async discardDeadLetters(
-    request: deadLetterApi.SettleDeadLettersRequest,
+    request: deadLetterApi.DiscardDeadLettersRequest,
     { principal: { projectId } }: ApiContext,
   ): Promise<deadLetterApi.SettleDeadLettersResponse> {
     const { runs, deadLetters } = this.#options;

@@ -65,8 +65,26 @@ export interface DiscardDeadLetterRequest {
   name: string;
 }
 
-/** Request of ReplayDeadLetters and DiscardDeadLetters. */
-export interface SettleDeadLettersRequest {
+/** Request of ReplayDeadLetters. */
+export interface ReplayDeadLettersRequest {
+  /** The workflow whose dead letters are meant, as in ListDeadLetters. */
+  parent: string;
+  /** Most of them in one call; 0 means 50, more than 200 means 200. */
+  pageSize: number;
+  /** The `next_page_token` of the answer before; empty for the first page. */
+  pageToken: string;
+  /** As in ListDeadLetters. */
+  text: string;
+  /** As in ListDeadLetters. */
+  createdFrom:
+    | Date
+    | undefined;
+  /** As in ListDeadLetters. */
+  createdBefore: Date | undefined;
+}
+
+/** Request of DiscardDeadLetters. */
+export interface DiscardDeadLettersRequest {
   /** The workflow whose dead letters are meant, as in ListDeadLetters. */
   parent: string;
   /** Most of them in one call; 0 means 50, more than 200 means 200. */
@@ -364,12 +382,12 @@ export const DiscardDeadLetterRequest: MessageFns<DiscardDeadLetterRequest> = {
   },
 };
 
-function createBaseSettleDeadLettersRequest(): SettleDeadLettersRequest {
+function createBaseReplayDeadLettersRequest(): ReplayDeadLettersRequest {
   return { parent: "", pageSize: 0, pageToken: "", text: "", createdFrom: undefined, createdBefore: undefined };
 }
 
-export const SettleDeadLettersRequest: MessageFns<SettleDeadLettersRequest> = {
-  encode(message: SettleDeadLettersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const ReplayDeadLettersRequest: MessageFns<ReplayDeadLettersRequest> = {
+  encode(message: ReplayDeadLettersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.parent !== "") {
       writer.uint32(10).string(message.parent);
     }
@@ -391,7 +409,7 @@ export const SettleDeadLettersRequest: MessageFns<SettleDeadLettersRequest> = {
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): SettleDeadLettersRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplayDeadLettersRequest {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -400,7 +418,108 @@ export const SettleDeadLettersRequest: MessageFns<SettleDeadLettersRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSettleDeadLettersRequest();
+      const message = createBaseReplayDeadLettersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.createdFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.createdBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDiscardDeadLettersRequest(): DiscardDeadLettersRequest {
+  return { parent: "", pageSize: 0, pageToken: "", text: "", createdFrom: undefined, createdBefore: undefined };
+}
+
+export const DiscardDeadLettersRequest: MessageFns<DiscardDeadLettersRequest> = {
+  encode(message: DiscardDeadLettersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parent !== "") {
+      writer.uint32(10).string(message.parent);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    if (message.createdFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdFrom), writer.uint32(42).fork()).join();
+    }
+    if (message.createdBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdBefore), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiscardDeadLettersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiscardDeadLettersRequest();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -653,9 +772,9 @@ export const DeadLetterServiceService = {
     path: "/millrace.api.v1.DeadLetterService/ReplayDeadLetters" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SettleDeadLettersRequest): Buffer =>
-      Buffer.from(SettleDeadLettersRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): SettleDeadLettersRequest => SettleDeadLettersRequest.decode(value),
+    requestSerialize: (value: ReplayDeadLettersRequest): Buffer =>
+      Buffer.from(ReplayDeadLettersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReplayDeadLettersRequest => ReplayDeadLettersRequest.decode(value),
     responseSerialize: (value: SettleDeadLettersResponse): Buffer =>
       Buffer.from(SettleDeadLettersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SettleDeadLettersResponse => SettleDeadLettersResponse.decode(value),
@@ -665,9 +784,9 @@ export const DeadLetterServiceService = {
     path: "/millrace.api.v1.DeadLetterService/DiscardDeadLetters" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SettleDeadLettersRequest): Buffer =>
-      Buffer.from(SettleDeadLettersRequest.encode(value).finish()),
-    requestDeserialize: (value: Buffer): SettleDeadLettersRequest => SettleDeadLettersRequest.decode(value),
+    requestSerialize: (value: DiscardDeadLettersRequest): Buffer =>
+      Buffer.from(DiscardDeadLettersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DiscardDeadLettersRequest => DiscardDeadLettersRequest.decode(value),
     responseSerialize: (value: SettleDeadLettersResponse): Buffer =>
       Buffer.from(SettleDeadLettersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SettleDeadLettersResponse => SettleDeadLettersResponse.decode(value),
@@ -692,9 +811,9 @@ export interface DeadLetterServiceServer extends UntypedServiceImplementation {
    * Replays dead letters that match, newest first, a page of them in each call and no faster than the house's setting; call
    * again with the token until there is none. One that cannot be replayed says why and stays on the list; a full queue ends the page.
    */
-  replayDeadLetters: handleUnaryCall<SettleDeadLettersRequest, SettleDeadLettersResponse>;
+  replayDeadLetters: handleUnaryCall<ReplayDeadLettersRequest, SettleDeadLettersResponse>;
   /** Discards dead letters that match, newest first, a page of them in each call; call again with the token until there is none. */
-  discardDeadLetters: handleUnaryCall<SettleDeadLettersRequest, SettleDeadLettersResponse>;
+  discardDeadLetters: handleUnaryCall<DiscardDeadLettersRequest, SettleDeadLettersResponse>;
 }
 
 export interface DeadLetterServiceClient extends Client {
@@ -758,32 +877,32 @@ export interface DeadLetterServiceClient extends Client {
    * again with the token until there is none. One that cannot be replayed says why and stays on the list; a full queue ends the page.
    */
   replayDeadLetters(
-    request: SettleDeadLettersRequest,
+    request: ReplayDeadLettersRequest,
     callback: (error: ServiceError | null, response: SettleDeadLettersResponse) => void,
   ): ClientUnaryCall;
   replayDeadLetters(
-    request: SettleDeadLettersRequest,
+    request: ReplayDeadLettersRequest,
     metadata: Metadata,
     callback: (error: ServiceError | null, response: SettleDeadLettersResponse) => void,
   ): ClientUnaryCall;
   replayDeadLetters(
-    request: SettleDeadLettersRequest,
+    request: ReplayDeadLettersRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SettleDeadLettersResponse) => void,
   ): ClientUnaryCall;
   /** Discards dead letters that match, newest first, a page of them in each call; call again with the token until there is none. */
   discardDeadLetters(
-    request: SettleDeadLettersRequest,
+    request: DiscardDeadLettersRequest,
     callback: (error: ServiceError | null, response: SettleDeadLettersResponse) => void,
   ): ClientUnaryCall;
   discardDeadLetters(
-    request: SettleDeadLettersRequest,
+    request: DiscardDeadLettersRequest,
     metadata: Metadata,
     callback: (error: ServiceError | null, response: SettleDeadLettersResponse) => void,
   ): ClientUnaryCall;
   discardDeadLetters(
-    request: SettleDeadLettersRequest,
+    request: DiscardDeadLettersRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SettleDeadLettersResponse) => void,
