@@ -46,6 +46,7 @@ export function createProgram(version: string, perform: Perform): Command {
   addHouseCommands(program, perform);
   addWorkflowCommands(program, perform);
   addRunCommands(program, perform);
+  addRunControls(program, perform);
   addHistoryCommands(program, perform, examples);
   addEnvCommands(program, perform);
   addAccountCommands(program, perform, examples);
@@ -169,6 +170,9 @@ function addRunCommands(program: Command, perform: Perform): void {
     .option("-f, --follow", "go on with what is written from now on", false)
     .addHelpText("after", examples("millrace logs hello", "millrace logs -f hello"))
     .action((target: string, options: { follow: boolean }) => perform((context) => logs(context, target, options)));
+}
+
+function addRunControls(program: Command, perform: Perform): void {
   program
     .command("cancel <run>")
     .description("cancel a run and wait until it has ended")
