@@ -27,8 +27,7 @@ const values = parseOptions(
 /** What the data folder says of its house's servers. */
 interface Access {
   readonly databasePassword: string;
-  readonly natsPasswords: Readonly<Record<"gateway" | "scheduler", string>>;
-  readonly ports: { readonly nats: number; readonly postgres: number };
+  readonly ports: { readonly postgres: number };
 }
 
 function say(text: string): void {
@@ -37,8 +36,7 @@ function say(text: string): void {
 
 async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const access = JSON.parse(readFileSync(join(house.data, "house.json"), "utf8")) as Access;
-  const { nats, postgres } = access.ports;
-  const db = new pg.Client({ connectionString: databaseUrl(access.databasePassword, postgres) });
+  const db = new pg.Client({ connectionString: databaseUrl(access.databasePassword, access.ports.postgres) });
   // The house may be told to stop first; what was asked for then fails by itself.
   db.on("error", () => undefined);
   await db.connect();
@@ -47,14 +45,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   say("floors");
   const floors = {
     http_echo_ms: await measureHttpEcho(3000 * scale),
-    nats_request_ms: await measureNatsRequest(
-      {
-        url: `nats://127.0.0.1:${nats}`,
-        asker: { user: "gateway", password: access.natsPasswords.gateway },
-        answerer: { user: "scheduler", password: access.natsPasswords.scheduler },
-      },
-      3000 * scale,
-    ),
+    nats_request_ms: await measureNatsRequest(3000 * scale),
     grpc_exchange_ms: await measureGrpcExchange(loadTools().python, 3000 * scale),
     ...(await measurePostgresCommits(db, 1000 * scale)),
   };

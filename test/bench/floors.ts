@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import { connectBus } from "@millrace/bus";
+import { startScratchNats } from "@millrace/testkit";
 import type pg from "pg";
 import { HttpConnection } from "./http-connection.ts";
 import { BODY } from "./http-latency.ts";
@@ -28,26 +29,17 @@ export async function measureHttpEcho(count: number): Promise<number> {
   return quantiles(times).p50;
 }
 
-export interface NatsAccess {
-  readonly url: string;
-  readonly asker: { readonly user: string; readonly password: string };
-  readonly answerer: { readonly user: string; readonly password: string };
-}
-
 /** A core-NATS request to another process and back. */
-export async function measureNatsRequest(access: NatsAccess, count: number): Promise<number> {
-  const { url, asker, answerer } = access;
-  const { child } = await startChild(process.execPath, [
-    join(here, "floor-nats.ts"),
-    url,
-    answerer.user,
-    answerer.password,
-  ]);
-  const bus = await connectBus({ url, ...asker, name: "bench-ask" });
+export async function measureNatsRequest(count: number): Promise<number> {
+  const nats = await startScratchNats();
+  const { url, user, password } = nats;
+  const { child } = await startChild(process.execPath, [join(here, "floor-nats.ts"), url, user, password]);
+  const bus = await connectBus({ url, user, password, name: "bench-ask" });
   const payload = new Uint8Array(512);
   const times = await timeCalls(count, () => bus.request("millrace.p.9999.submit", payload, { timeoutMs: 5000 }));
   await bus.drain();
   child.kill();
+  await nats.stop();
   return quantiles(times).p50;
 }
 
