@@ -96,7 +96,7 @@ describe("a bus", () => {
 
   test("carries a service's refusal back to who asked", async () => {
     const bus = await connect("services");
-    const channels = openChannels(bus);
+    const channels = openChannels(bus, { runner: "r1", pool: "default" });
     channels.environment().serve((request) => {
       if (request.runToken !== "good")
         throw new PlatformError("PermissionDenied", "RUN_TOKEN_INVALID", "no such token");
