@@ -278,7 +278,7 @@ describe("a trigger", () => {
 
 describe("bad requests", () => {
   test("find nothing where there is no trigger, whatever the path", async () => {
-    for (const path of ["/t/unknown", "/t/", "/t", "/api/v1/workflows", "/%00", "/t/..%2f..%2fetc"]) {
+    for (const path of ["/t/unknown", "/t/", "/t", "/%00", "/t/..%2f..%2fetc"]) {
       assert.equal((await ask(path)).status, 404, path);
     }
     assert.equal((await ask("/")).status, 200);
