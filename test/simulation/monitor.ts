@@ -126,8 +126,12 @@ export class Monitor {
     if (live >= SLOTS) this.simulation.fail(runner.name, "takes a run, and all of its", SLOTS, "slots are in use");
   }
 
+  /** Slots are those of one start of a runner: it knows nothing of what its former self left behind, which ends on its own. */
   private liveAt(runner: SimulatedRunner, exceptRunId = ""): number {
-    return this.environments.filter((one) => one.runner === runner && one.alive && one.runId !== exceptRunId).length;
+    const { incarnation } = runner;
+    return this.environments.filter(
+      (one) => one.runner === runner && one.runnerIncarnation === incarnation && one.alive && one.runId !== exceptRunId,
+    ).length;
   }
 
   /** Where nothing fails: no partition is without an owner for long, and no run waits beside a free slot. */
