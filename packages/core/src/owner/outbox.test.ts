@@ -46,6 +46,7 @@ function outboxOf() {
     },
     isLeased: () => true,
     isCurrent: (asked: PartitionState) => asked === state.owned.get(1),
+    drop: (partition: number) => void state.owned.delete(partition),
     commit: (_part: PartitionState, change: { id: string }) => void record.delete(change.id),
   };
   const outbox = new Outbox(state as unknown as OwnerState);
@@ -194,5 +195,18 @@ describe("the outbox of an owner", () => {
     state.owned.delete(1);
     pass(60_000);
     assert.equal(sent.length, 1);
+  });
+
+  it("lets a partition go whose epoch has moved, instead of reading it for ever", () => {
+    const { outbox, write, pass, part, reads, state, sent } = outboxOf();
+    write(start("a", false, "w1"), start("b", false, "w2"));
+    part.outbox.known = false;
+    outbox.patrol();
+    const queries = reads.shift()!;
+    assert.equal(queries.length, 2);
+    const lost = outbox.onRead(queries, [undefined, undefined]);
+    assert.deepEqual([lost, state.owned.size], [true, 0]);
+    pass(60_000);
+    assert.deepEqual([reads.length, sent.length], [0, 0]);
   });
 });

@@ -74,22 +74,35 @@ export class Outbox {
     outbox.missed = false;
   }
 
-  /** What `readOutbox` found, in the order of the queries; undefined when it failed, or for a partition whose epoch has moved. */
-  onRead(queries: readonly OutboxQuery[], pages: readonly (OutboxPage | undefined)[] | undefined): void {
+  /**
+   * What `readOutbox` found, in the order of the queries; undefined when it failed, or for a partition whose epoch has moved.
+   * True when a partition was lost.
+   */
+  onRead(queries: readonly OutboxQuery[], pages: readonly (OutboxPage | undefined)[] | undefined): boolean {
     this.reading = false;
     this.failed = pages === undefined;
+    let lost = false;
     for (const [index, { partition, epoch, target: name }] of queries.entries()) {
       const target = this.targets.get(keyOf(partition, name));
-      if (!target?.reading || target.part.stamp.epoch !== epoch) continue;
+      if (!target?.reading || target.part.stamp.epoch !== epoch || !this.state.isCurrent(target.part)) continue;
       const page = pages?.[index];
-      target.endRead(page?.more);
-      if (target.isPaused(this.state.port.nowMs())) continue;
-      for (const message of page?.messages ?? []) {
-        if (!this.entries.has(message.id)) this.enter(target, message);
-      }
-      this.look(target);
+      if (pages && !page) {
+        // Nothing else might ever tell: there is nothing to commit while the receivers refuse all.
+        this.state.drop(partition);
+        lost = true;
+      } else this.endRead(target, page);
     }
     this.pump();
+    return lost;
+  }
+
+  private endRead(target: OutboxTarget, page: OutboxPage | undefined): void {
+    target.endRead(page?.more);
+    if (target.isPaused(this.state.port.nowMs())) return;
+    for (const message of page?.messages ?? []) {
+      if (!this.entries.has(message.id)) this.enter(target, message);
+    }
+    this.look(target);
   }
 
   /** Sends again what is due, and reads on where there is room. */

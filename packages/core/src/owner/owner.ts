@@ -364,7 +364,7 @@ export class Owner {
 
   /** What `readOutbox` found, in the order of the queries; undefined when it failed, or for a partition whose epoch has moved. */
   onOutboxRead(queries: readonly OutboxQuery[], pages: readonly (OutboxPage | undefined)[] | undefined): void {
-    this.state.outbox.onRead(queries, pages);
+    if (this.state.outbox.onRead(queries, pages)) this.renewLease();
   }
 
   /** What `readOutboxTargets` found; undefined when it failed. */
