@@ -136,8 +136,8 @@ export const suites = [
     name: "integration",
     about: "rooms together with a real Postgres and NATS",
     kind: "node",
-    commands: ({ node }) => nodeTests(node, ["test/integration"]),
-    timeoutMs: 6 * minute,
+    commands: ({ node }) => nodeTests(node, ["test/integration"], ["--test-concurrency=2"]),
+    timeoutMs: 8 * minute,
   },
   {
     name: "e2e",
@@ -165,6 +165,7 @@ export const suites = [
   {
     name: "failover",
     about: "the standby of the record takes over under load, the old primary still alive",
+    heavy: true,
     kind: "node",
     commands: ({ node }) => nodeTests(node, ["test/failover"], ["--test-concurrency=1"]),
     timeoutMs: 5 * minute,

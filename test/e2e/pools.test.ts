@@ -58,15 +58,12 @@ def handler(pd):
     });
     await until(async () => (await house.getRun(id)).steps[0]?.state === "SUCCEEDED", SOON_MS);
     await using _second = await ExtraProcess.start(house, "runner", "second", labels);
-    const listed = await house.cliJson<{ runner: string; labels: string[]; state: string }[]>(["runners"]);
-    const found = listed.filter(({ runner }) => runner === "first" || runner === "second");
-    assert.deepEqual(
-      found.map(({ runner, labels: has, state }) => [runner, has.join(), state]),
-      [
-        ["first", "big,zone=eu", "READY"],
-        ["second", "big,zone=eu", "READY"],
-      ],
-    );
+    const look = async () => {
+      const listed = await house.cliJson<{ runner: string; labels: string[]; state: string }[]>(["runners"]);
+      const found = listed.filter(({ runner }) => runner === "first" || runner === "second");
+      return found.map(({ runner, labels: has, state }) => `${runner} ${has.join()} ${state}`).join("; ");
+    };
+    await until(async () => (await look()) === "first big,zone=eu READY; second big,zone=eu READY", SOON_MS);
 
     const drained = await house.cli(["runners", "drain", "first"]);
     assert.equal(drained.code, 0, drained.stderr);
