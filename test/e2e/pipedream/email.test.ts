@@ -76,7 +76,8 @@ describe("pd.send.email", () => {
 
   test("goes to the project's recipient, which the command line sets and takes back", async () => {
     await house.cliJson(["project", "--email-to", "owner@example.org"]);
-    assert.deepEqual(await house.cliJson(["project"]), { name: "default", emailTo: "owner@example.org" });
+    const { name, emailTo } = await house.cliJson<{ name: string; emailTo: string }>(["project"]);
+    assert.deepEqual([name, emailTo], ["default", "owner@example.org"]);
     assert.equal(valueOf(await sending("subject='Hi', text='there'")), "sent");
     assert.deepEqual(received[0]?.to, ["owner@example.org"]);
     await house.cliJson(["project", "--no-email-to"]);

@@ -1,5 +1,4 @@
-import { PlatformError } from "@millrace/core";
-import { formatBytes } from "@millrace/core";
+import { formatBytes, PlatformError } from "@millrace/core";
 import type { historyApi, projectApi } from "@millrace/protocol";
 import { withHouse, type CommandContext, type CommandResult } from "../command-context.ts";
 
