@@ -375,8 +375,8 @@ export class PostgresModel {
     if (this.simulation.has("queues_forgotten")) return [];
     const parked = Map.groupBy(rows.filter(isParked), ({ accept }) => accept.spec.workflowId);
     return [...parked].map(([workflowId, all]) => {
-      const { priority, sequence } = all.map(({ accept }) => accept).sort(byPlace)[0]!;
-      return { workflowId, projectId: "p", parked: all.length, first: { priority, sequence } };
+      const { priority, sequence, spec } = all.map(({ accept }) => accept).sort(byPlace)[0]!;
+      return { workflowId, projectId: spec.projectId, parked: all.length, first: { priority, sequence } };
     });
   }
 

@@ -4,7 +4,7 @@ import type { Assign, Heartbeat, Submit } from "../messages.ts";
 import { TIMING_DEFAULT } from "../timing.ts";
 import type { OwnerPort, QueueQuery, ShareRequest } from "./owner-port.ts";
 import { Owner } from "./owner.ts";
-import type { CommitBatch, LoadedRun } from "./record.ts";
+import type { CommitBatch, LoadedQueue, LoadedRun } from "./record.ts";
 import { isBefore } from "./workflow-queue.ts";
 
 const HEAD = 8;
@@ -19,6 +19,7 @@ class World {
   readonly told: string[] = [];
   readonly outcomes = new Map<string, string>();
   projectLimit = Infinity;
+  canPage = true;
   memoryMax = 0;
   reads = 0;
   private readonly owner: Owner;
@@ -31,9 +32,15 @@ class World {
     this.owner = new Owner(settings, this.port());
     this.owner.onLease(0, new Set([0]), new Map());
     this.owner.onLease(0, new Set([0]), new Map());
-    const found = { rows: [], queues: [], shares: [], nextWakeMs: null, outbox: { names: [], more: false } };
-    this.owner.onTaken([0], new Map([[0, { epoch: 1, found }]]));
+    this.take(1, []);
     this.beat();
+  }
+
+  /** The owner takes the partition, with nothing in it but what is parked. */
+  take(epoch: number, queues: readonly LoadedQueue[]): void {
+    const found = { rows: [], queues, shares: [], nextWakeMs: null, outbox: { names: [], more: false } };
+    this.owner.onTaken([0], new Map([[0, { epoch, found }]]));
+    this.settle();
   }
 
   private port(): OwnerPort {
@@ -82,6 +89,7 @@ class World {
 
   private page(queries: readonly QueueQuery[]): void {
     this.reads += 1;
+    if (!this.canPage) return this.owner.onQueuesPaged(queries, undefined);
     const pages = queries.map(({ workflowId, from, runsMax }) => {
       const parked = [...this.record.values()].filter((row) => row.parked && row.spec.workflowId === workflowId);
       const rows = parked.filter((row) => !isBefore(row, from)).sort((a, b) => (isBefore(a, b) ? -1 : 1));
@@ -225,5 +233,14 @@ describe("an owner's queues", () => {
     const refused = others.filter((id) => full.outcomes.get(id) === "PROJECT_QUEUE_FULL");
     assert.equal(refused.length, 60 - 30 - SLOTS);
     assert.equal(full.record.size, 30 + SLOTS);
+  });
+
+  it("count what a former owner has parked towards its project's limit, before any of it is read", () => {
+    const world = new World();
+    [world.canPage, world.projectLimit] = [false, 30];
+    world.take(2, [{ workflowId: "v", projectId: "p", parked: 20, first: { priority: 0, sequence: 1 } }]);
+    const ids = Array.from({ length: 40 }, () => world.submit("w"));
+    const refused = ids.filter((id) => world.outcomes.get(id) === "PROJECT_QUEUE_FULL");
+    assert.equal(refused.length, 40 - (30 - 20) - SLOTS);
   });
 });
