@@ -39,9 +39,10 @@ export class Handovers {
   private describe(part: PartitionState): PartitionRelease {
     const { timing, port } = this.state;
     const nowMs = port.nowMs();
-    const places = [...part.workflows.values()].flatMap(({ workflowId, linger }) =>
+    const lingering = [...part.workflows.values()].flatMap(({ workflowId, linger }) =>
       [...linger.keys()].map((key) => ({ workflowId, handing: handingOfKey(part.partition, key) })),
     );
+    const places = [...lingering, ...[...part.runs.values()].filter(isBeingCancelled).map(placeOf)];
     return {
       owner: part.stamp,
       runIds: [...part.runs.values()].filter(mayHaveRunner).map(({ runId }) => runId),
@@ -68,8 +69,10 @@ export class Handovers {
     const { runIds, places, knowsPlaces } = known.release;
     const named = new Set(runIds);
     const lingerUntilMs = this.state.port.nowMs() + this.state.timing.limitedWaitMs;
-    for (const { workflowId, handing } of places)
-      part.queueOf(workflowId).linger.set(lingerKey(handing), lingerUntilMs);
+    for (const { workflowId, handing } of places) {
+      // A cancel that came to nothing has left the run, and that has the place.
+      if (!part.runs.has(handing.runId)) part.queueOf(workflowId).linger.set(lingerKey(handing), lingerUntilMs);
+    }
     part.knowsPlaces = knowsPlaces;
     for (const run of part.runs.values()) {
       if (run.phase === "DOUBT" && !named.has(run.runId) && (knowsPlaces || !isLimited(run)))
@@ -87,6 +90,15 @@ export class Handovers {
 function mayHaveRunner(run: OwnedRun): boolean {
   if (run.phase === "ACCEPTING" || run.phase === "RESUMING") return false;
   return isInFlight(run) || run.phase === "RUNNING" || run.phase === "DOUBT";
+}
+
+/** Its cancel may be in the record when the next owner reads it, while its environment still lives. */
+function isBeingCancelled(run: OwnedRun): boolean {
+  return run.phase === "CANCELLING" && isLimited(run);
+}
+
+function placeOf({ partition, runId, assignment, spec }: OwnedRun): PartitionRelease["places"][number] {
+  return { workflowId: spec.workflowId, handing: { partition, runId, assignment } };
 }
 
 /** Key of an assignment in a workflow's lingering places. */
