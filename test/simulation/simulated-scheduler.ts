@@ -24,12 +24,18 @@ import { PARTITIONS, type Simulation } from "./simulation.ts";
 
 const COMMIT_RETRY_MS = 50;
 
+/** An exchange with NATS takes no longer. */
+const LEASE_TIMEOUT_MS = 1_000;
+
 /** The real owner brain on a simulated process. */
 export class SimulatedScheduler extends Process implements OwnerPort {
   private brain: OwnerBrain;
   private lease: string;
   private connected = true;
   private shown = "";
+  /** When the lease that is under way was sent. */
+  private leaseSentMs: number | undefined;
+  private leaseAgain = false;
 
   constructor(simulation: Simulation, name: string) {
     super(simulation, name);
@@ -40,6 +46,8 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   override boot(): void {
     this.lease = `${this.name}-${this.incarnation}`;
     this.connected = true;
+    this.leaseSentMs = undefined;
+    this.leaseAgain = false;
     this.brain = this.createBrain();
   }
 
@@ -82,6 +90,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
     this.brain.onLease(sentAtMs, holds, living);
+    this.endLease(sentAtMs);
   }
 
   onSubmit(message: messages.Submit): void {
@@ -228,8 +237,16 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     return { ...taken, found: { ...taken.found, rows: shuffleSequences(taken.found.rows, simulation.random) } };
   }
 
+  /** One at a time, as in a real scheduler: a claim made meanwhile is written right after it. */
   putLease(holds: readonly number[]): void {
-    this.simulation.leases.put(this, this.lease, this.simulation.nowMs, new Set(holds));
+    if (this.leaseSentMs !== undefined) {
+      this.leaseAgain = true;
+      return;
+    }
+    const sentMs = this.simulation.nowMs;
+    this.leaseSentMs = sentMs;
+    this.later(LEASE_TIMEOUT_MS, () => this.endLease(sentMs));
+    this.simulation.leases.put(this, this.lease, sentMs, new Set(holds));
     const shown = holds.join();
     if (shown === this.shown) return;
     this.shown = shown;
@@ -253,6 +270,15 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     for (const to of this.simulation.schedulers) {
       if (to !== this) this.simulation.send(this, to, "nudge", () => to.onNudge());
     }
+  }
+
+  /** It was answered, or will not be any more. */
+  private endLease(sentMs: number): void {
+    if (this.leaseSentMs !== sentMs) return;
+    this.leaseSentMs = undefined;
+    if (!this.leaseAgain) return;
+    this.leaseAgain = false;
+    this.brain.renewLease();
   }
 
   findRun(partition: number, epoch: number, request: RunRequest): void {
