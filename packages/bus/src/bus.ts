@@ -368,8 +368,6 @@ export class Bus {
   /** A callback, not an iterator: each message is handled in the turn that read it, without a promise of its own. */
   #attach(connection: NatsConnection, wanted: Wanted): void {
     const before = wanted.live;
-    // Both receive until the server knows of the new one: a message may come twice then, and none gets lost.
-    if (before?.isClosed() === false) void connection.flush().then(() => before.unsubscribe());
     wanted.live = connection.subscribe(wanted.subject, {
       ...(wanted.queue !== undefined && { queue: wanted.queue }),
       callback: (error, message) => {
@@ -377,6 +375,8 @@ export class Bus {
         else if (this.#wanted.has(wanted)) this.#deliver(wanted, message);
       },
     });
+    // Both receive until the server knows of the new one, which it says behind it: a message may come twice then, and none gets lost.
+    if (before?.isClosed() === false) void connection.flush().then(() => before.unsubscribe());
   }
 
   #deliver(wanted: Wanted, message: Msg): void {
