@@ -59,6 +59,7 @@ export const MUTATIONS = {
 /** Mistakes that take an unlucky order of several faults: found within 20,000 scenarios, not surely within 1,000. */
 export const RARE: ReadonlySet<string> = new Set([
   "cancel_race",
+  "reuse_assignment",
   "renew_from_receipt",
   "refusal_reuses_number",
   "takeover_starts_limited",
