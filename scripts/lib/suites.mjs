@@ -172,7 +172,15 @@ export const suites = [
   },
   {
     name: "deploy",
-    about: "the compose file and the charts: what they promise, and the processes that they start",
+    about: "what the compose file and the charts promise",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/deploy"], [], "test/deploy/processes"),
+    timeoutMs: 2 * minute,
+  },
+  {
+    name: "deploy-all",
+    about: "the same, and the processes that they start, with exactly their arguments and settings",
+    heavy: true,
     kind: "node",
     commands: ({ node }) => nodeTests(node, ["test/deploy"], ["--test-concurrency=1"]),
     timeoutMs: 5 * minute,
