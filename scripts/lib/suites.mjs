@@ -145,7 +145,7 @@ export const suites = [
     kind: "node",
     // One house at a time: two cores carry no more.
     commands: ({ node }) => nodeTests(node, ["test/e2e"], ["--test-concurrency=1"], "test/e2e/pipedream"),
-    timeoutMs: 8 * minute,
+    timeoutMs: 12 * minute,
   },
   {
     name: "pipedream",
