@@ -23,12 +23,14 @@ describe("housekeeping", () => {
     );
     assert.equal(await house.store.housekeeping.alone(async () => 3), 3, "a round that failed holds nothing");
     const client = await house.connect();
-    const dying = house.store.housekeeping.alone(() => new Promise<void>((done) => setTimeout(done, 300)));
+    const { promise: round, resolve: endRound } = Promise.withResolvers<void>();
+    const dying = house.store.housekeeping.alone(() => round);
     await waitUntil("its lock", async () => {
       const { rows } = await client.query("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
       return rows.length > 0;
     });
     assert.equal(await second.store.housekeeping.alone(async () => 4), 4, "what has died holds nothing");
+    endRound();
     await assert.rejects(dying);
   });
 

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, it } from "node:test";
 import { runIdDay, type AcceptChange } from "@millrace/core";
-import { createAccept, createDeploy, createEnd, createScratchHouse, createStep } from "../../test/scratch-house.ts";
+import {
+  createAccept,
+  createDeploy,
+  createEnd,
+  createScratchHouse,
+  createStep,
+  waitUntil,
+} from "../../test/scratch-house.ts";
 import type { ScratchHouse } from "../../test/scratch-house.ts";
 
 const DAY_MS = 86_400_000;
@@ -194,7 +200,8 @@ describe("the retention of history", () => {
     })();
     const { housekeeping } = house.store;
     const changing = Promise.all([keep(), housekeeping.ensureHistoryPartitions(20)]);
-    await sleep(1500);
+    const before = commits;
+    await waitUntil("commits beside the reader", async () => commits >= before + 400);
     assert.deepEqual([(await left(old))[0], longestMs < 1000], ["SUCCEEDED", true], `a commit took ${longestMs} ms`);
     await reader.query("COMMIT");
     await changing;
