@@ -20,6 +20,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   // `store` is for `dev`, which brings a new house's database up to date as an operator does for a cluster.
   cli: ["bus", "config", "core", "protocol", "provision", "rpc", "store"],
   testkit: ["bus", "core", "protocol", "provision", "rpc", "store"],
+  // A browser knows the house by its API alone.
+  web: [],
 };
 
 /** Libraries that only one room may know; every other room goes through that one. The testkit drives scratch servers. */
@@ -90,7 +92,7 @@ const core: OxlintOverride = {
 function roomOverrides(): OxlintOverride[] {
   return Object.entries(rooms).flatMap(([room, allowed]) => [
     {
-      files: [`packages/${room}/src/**/*.ts`],
+      files: [`packages/${room}/src/**/*.{ts,tsx}`],
       rules: { "no-restricted-imports": ["error", { patterns: importPatterns(room, allowed) }] },
     },
     {
@@ -108,7 +110,7 @@ function roomOverrides(): OxlintOverride[] {
 export default defineConfig({
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "node"],
   categories: { correctness: "error" },
-  ignorePatterns: ["**/generated/**", "node_modules/**", "**/.venv/**", ".millrace/**"],
+  ignorePatterns: ["**/generated/**", "node_modules/**", "packages/web/dist/**", "**/.venv/**", ".millrace/**"],
   rules: {
     eqeqeq: ["error", "always", { null: "ignore" }],
     "no-var": "error",
@@ -163,6 +165,26 @@ export default defineConfig({
     {
       files: ["**/*.test.ts", "test/**/*.ts", "packages/testkit/**/*.ts"],
       rules: { "max-lines-per-function": "off", "max-lines": "off" },
+    },
+    {
+      // The app is one page after another in a browser: React's own rules, and those of people who use no mouse.
+      files: ["packages/web/src/**/*.{ts,tsx}"],
+      plugins: ["typescript", "unicorn", "oxc", "import", "promise", "react", "jsx-a11y"],
+      rules: {
+        "react/no-danger": "error",
+        "max-lines-per-function": ["error", { max: 100, skipBlankLines: true, skipComments: true }],
+        // Virtual rows cannot be table elements; what scrolls must be reached by keyboard.
+        "jsx-a11y/prefer-tag-over-role": "off",
+        "jsx-a11y/no-noninteractive-tabindex": "off",
+        "jsx-a11y/no-autofocus": "off",
+        // Rules of the React compiler, which is not used.
+        "react/incompatible-library": "off",
+        "react/purity": "off",
+        "react/set-state-in-effect": "off",
+        "react/rules-of-hooks": "error",
+        "react/exhaustive-deps": "error",
+        "react/jsx-no-target-blank": "error",
+      },
     },
     {
       // The simulated world holds its parts, and each part refers to the world.

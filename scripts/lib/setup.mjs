@@ -1,5 +1,6 @@
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { ensureBubblewrap } from "./bubblewrap.mjs";
+import { ensureChromium } from "./chromium.mjs";
 import { ensureNatsServer } from "./nats-server.mjs";
 import { ensureNetworkTools } from "./network-tools.mjs";
 import { ensureNodeModules } from "./node-modules.mjs";
@@ -9,13 +10,14 @@ import { ensurePostgres } from "./postgres.mjs";
 import { ensurePython } from "./python.mjs";
 import { withSetupLock } from "./setup-lock.mjs";
 import { SetupError } from "./setup-error.mjs";
+import { ensureWeb } from "./web.mjs";
 
 /**
  * Brings whatever is missing on this machine, side by side, and writes down where each tool is. With everything there it
  * only looks.
  *
  * @param {{dev: boolean}} options `dev` adds what tests and lint need
- * @returns {Promise<{node: string, python: string, natsServer: string, postgres: string, bwrap: string, slirp4netns?: string, nft?: string}>}
+ * @returns {Promise<{node: string, python: string, natsServer: string, postgres: string, bwrap: string, slirp4netns?: string, nft?: string, chromium?: string}>}
  */
 export async function setup(options) {
   checkPlatform();
@@ -28,8 +30,11 @@ export async function setup(options) {
       ensureNodeModules(options).then(ensurePostgres),
       ensureBubblewrap(),
     ]);
+    await ensureWeb(node);
     // Behind bubblewrap: the system's package manager does one thing at a time.
-    const tools = { node, python, natsServer, postgres, bwrap, ...(await ensureNetworkTools()) };
+    const network = await ensureNetworkTools();
+    const chromium = options.dev ? await ensureChromium() : {};
+    const tools = { node, python, natsServer, postgres, bwrap, ...network, ...chromium };
     writeTools(JSON.stringify(tools, null, 2));
     return tools;
   });

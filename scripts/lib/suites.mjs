@@ -70,7 +70,10 @@ export const suites = [
     name: "types",
     about: "TypeScript type-checks",
     kind: "check",
-    commands: () => [[bin("tsc"), "-p", "tsconfig.json"]],
+    commands: () => [
+      [bin("tsc"), "-p", "tsconfig.json"],
+      [bin("tsc"), "-p", "packages/web/tsconfig.json"],
+    ],
     timeoutMs: 5 * minute,
   },
   {
@@ -104,6 +107,7 @@ export const suites = [
     ],
     unchanged: [
       "packages/protocol/src/generated",
+      "packages/web/src/api/generated",
       "packages/worker/millrace_worker/generated",
       "docs/reference",
       "docs/adr/README.md",
@@ -153,6 +157,13 @@ export const suites = [
     kind: "node",
     commands: ({ node }) => nodeTests(node, ["test/e2e/pipedream"], ["--test-concurrency=1"]),
     timeoutMs: 10 * minute,
+  },
+  {
+    name: "web",
+    about: "the web app in a real Chromium: what people do there, from an empty house on",
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/web"], ["--test-concurrency=1"]),
+    timeoutMs: 8 * minute,
   },
   {
     name: "chaos",

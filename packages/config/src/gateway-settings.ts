@@ -45,6 +45,10 @@ export const gatewaySettings = {
     min: 0,
     max: 65_535,
   }),
+  webDir: optionalText({
+    env: "MILLRACE_WEB_DIR",
+    description: "Folder of the built web app, served at `/`. Without it the gateway serves the API and triggers alone.",
+  }),
   tlsCertFile: optionalText({
     env: "MILLRACE_TLS_CERT_FILE",
     description:

@@ -34,6 +34,7 @@ import { openFileRoom, type FileRoom } from "./files/file-room.ts";
 import { ByteBudget } from "./http/byte-budget.ts";
 import type { CertificateFiles } from "./http/certificate.ts";
 import { HttpDoor } from "./http/http-door.ts";
+import { WebApp } from "./http/web-app.ts";
 import { httpMetrics } from "./http/http-metrics.ts";
 import { TriggerHandler } from "./http/trigger-handler.ts";
 import { Payloads } from "./payloads/payloads.ts";
@@ -360,6 +361,7 @@ class Gateway {
         deadlineMs: UNARY_DEADLINE_MS,
         version: houseVersion(),
       }),
+      web: new WebApp(settings.webDir, log),
       answered: httpMetrics(this.#parts.metrics),
       log,
       headerLimitBytes: settings.headerLimitBytes,

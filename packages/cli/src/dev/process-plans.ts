@@ -173,6 +173,7 @@ function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string
         MILLRACE_HTTP_PORT: String(settings.httpPort),
         MILLRACE_GRPC_PORT: String(settings.ports.grpc),
         MILLRACE_PUBLIC_URL: settings.publicUrl,
+        MILLRACE_WEB_DIR: join(checkoutFolder, "packages/web/dist"),
       };
     case "scheduler":
       return { ...record, MILLRACE_NATS_CREDENTIALS_FILE: settings.folder.credentials.scheduler };

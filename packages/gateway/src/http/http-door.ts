@@ -10,8 +10,8 @@ import { readCertificate, watchCertificate, type CertificateFiles } from "./cert
 import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
 import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
-import { startPage } from "./start-page.ts";
 import type { TriggerHandler } from "./trigger-handler.ts";
+import type { WebApp } from "./web-app.ts";
 import { writeAnswer } from "./write-answer.ts";
 
 /** Most headers of one request; more are not read. */
@@ -32,6 +32,7 @@ export interface HttpDoorOptions {
   readonly links: LinkDoor;
   readonly files: FileDoor;
   readonly rest: RestDoor;
+  readonly web: WebApp;
   /** What `/.well-known/millrace` answers. */
   readonly describe: () => object;
   /** Told of every answer when it is over. */
@@ -39,7 +40,7 @@ export interface HttpDoorOptions {
   readonly log: Logger;
 }
 
-/** The HTTP port: triggers, where to find the gRPC API, and a page that says what this is. */
+/** The HTTP port: triggers, the API, where to find its gRPC port, and the web app. */
 export class HttpDoor {
   readonly #options: HttpDoorOptions;
   readonly #server: Server | TlsServer;
@@ -125,13 +126,13 @@ export class HttpDoor {
     if (this.#options.files.takes(target.path)) return this.#options.files.handle(request, response, target.path);
     if (this.#options.oauth.takes(target.path)) return this.#options.oauth.handle(request, response, target);
     request.resume();
-    writeAnswer(request, response, this.#page(target.path));
+    writeAnswer(request, response, await this.#page(request, target.path));
   }
 
-  #page(path: string): HttpAnswer {
-    if (path === "/") return startPage();
+  async #page(request: IncomingMessage, path: string): Promise<HttpAnswer> {
     if (path === "/.well-known/millrace") return jsonAnswer(200, this.#options.describe());
-    return errorAnswer(404, "NOT_FOUND", "there is nothing here; triggers are below /t/");
+    const answer = await this.#options.web.answer(request, path);
+    return answer ?? errorAnswer(404, "NOT_FOUND", "there is nothing here; triggers are below /t/");
   }
 }
 

@@ -1,0 +1,71 @@
+import { ApiError, send, type CallOptions } from "./http.ts";
+
+/** The events of a stream of the API, until it ends or `signal` is aborted. Throws an `ApiError` when it ends badly. */
+export async function* stream<T>(
+  method: string,
+  path: string,
+  options: CallOptions & { signal: AbortSignal },
+): AsyncGenerator<T> {
+  const response = await send(method, path, options);
+  let event = "";
+  let data = "";
+  for await (const line of linesOf(response.body!)) {
+    if (line.startsWith("event:")) event = line.slice(6).trim();
+    else if (line.startsWith("data:")) data += line.slice(5).trim();
+    else if (line === "" && data !== "") {
+      if (event === "end") return;
+      const message = JSON.parse(data) as StreamMessage<T>;
+      if (event === "error") throw new ApiError(0, message.error?.message ?? "the stream broke", reasonOf(message));
+      yield message as Awaited<T>;
+      [event, data] = ["", ""];
+    }
+  }
+}
+
+type StreamMessage<T> = T & { error?: { message?: string; details?: { reason?: string }[] } };
+
+function reasonOf(message: StreamMessage<unknown>): string {
+  return message.error?.details?.find(({ reason }) => reason !== undefined)?.reason ?? "";
+}
+
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Follows a stream until `signal` is aborted; one that breaks is opened again, with growing pauses. */
+export async function follow<T>(
+  path: string,
+  signal: AbortSignal,
+  on: { readonly event: (message: T) => void; readonly state: (live: boolean) => void },
+): Promise<void> {
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      for await (const message of stream<T>("GET", path, { signal })) {
+        failures = 0;
+        on.state(true);
+        on.event(message);
+      }
+      return;
+    } catch (thrown) {
+      if (signal.aborted) return;
+      if (thrown instanceof ApiError && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 429)
+        throw thrown;
+      on.state(false);
+      failures += 1;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** failures, 10_000)));
+    }
+  }
+}

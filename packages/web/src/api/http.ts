@@ -1,0 +1,97 @@
+/** What the API says when it cannot do something. */
+export class ApiError extends Error {
+  readonly status: number;
+  /** Stable, such as `WORKFLOW_NOT_FOUND`; empty when nothing of the house answered. */
+  readonly reason: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** After how many seconds another try is worth its while; undefined when nobody said so. */
+  readonly retryAfterS: number | undefined;
+
+  constructor(
+    status: number,
+    message: string,
+    reason: string,
+    metadata: Record<string, string> = {},
+    retryAfterS?: number,
+  ) {
+    super(message);
+    this.status = status;
+    this.reason = reason;
+    this.metadata = metadata;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+interface ErrorBody {
+  readonly error?: {
+    readonly message?: string;
+    readonly reason?: string;
+    readonly details?: readonly { readonly reason?: string; readonly metadata?: Record<string, string> }[];
+  };
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+
+/** The address of a method below `/api/v1`; what is empty or false is left out, as the API has it. */
+export function apiUrl(path: string, query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (Array.isArray(value)) for (const item of value) parameters.append(name, item);
+    else if (value !== undefined && value !== "" && value !== false) parameters.set(name, String(value));
+  }
+  const text = parameters.toString();
+  return `/api/v1/${path}${text === "" ? "" : `?${text}`}`;
+}
+
+/** One part of a resource's name in a path. A colon would begin the name of a method. */
+export function segment(text: string): string {
+  return encodeURIComponent(text);
+}
+
+export interface CallOptions {
+  readonly query?: Query;
+  readonly body?: unknown;
+  readonly ifMatch?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Calls a method of the API and returns its answer. Throws an `ApiError` that says what is wrong. */
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  const response = await send(method, path, options);
+  return response.status === 204 ? ({} as T) : ((await response.json()) as T);
+}
+
+/** The response of a method, once it is known to be a good one. */
+export async function send(method: string, path: string, options: CallOptions): Promise<Response> {
+  const headers: Record<string, string> = { "x-millrace-csrf": "1" };
+  if (options.body !== undefined) headers["content-type"] = "application/json";
+  if (options.ifMatch !== undefined) headers["if-match"] = options.ifMatch;
+  let response: Response;
+  try {
+    response = await fetch(apiUrl(path, options.query), {
+      method,
+      headers,
+      body: options.body === undefined ? null : JSON.stringify(options.body),
+      signal: options.signal ?? null,
+    });
+  } catch (thrown) {
+    if (options.signal?.aborted) throw thrown;
+    throw new ApiError(0, "The house does not answer. Is it running, and is this computer connected?", "");
+  }
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const { error } = (await response.json().catch(() => ({}))) as ErrorBody;
+  const info = error?.details?.find(({ reason }) => reason !== undefined);
+  const message = error?.message ?? `The house answered with status ${response.status}.`;
+  const retryAfterS = Number.isFinite(retryAfter) ? retryAfter : undefined;
+  return new ApiError(response.status, message, info?.reason ?? error?.reason ?? "", info?.metadata, retryAfterS);
+}
+
+/** True when the caller has to sign in first. */
+export function isSignedOut(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}

@@ -1,0 +1,112 @@
+import { queryOptions } from "@tanstack/react-query";
+import { call, segment } from "./http.ts";
+import type {
+  Caller,
+  House,
+  ListRunLogsResponse,
+  ListRunsResponse,
+  ListVersionsResponse,
+  ListWorkflowsResponse,
+  Run,
+  Workflow,
+} from "./generated/types.ts";
+
+/** Which runs a list shows; also what stands in the address of the page. */
+export interface RunFilter {
+  /** Id or display name; empty for all. */
+  readonly workflow: string;
+  readonly states: readonly string[];
+  readonly text: string;
+  /** Only runs that were accepted in the last so many seconds; 0 for all. */
+  readonly sinceS: number;
+  readonly minSeconds: string;
+  readonly maxSeconds: string;
+}
+
+export const callerQuery = queryOptions({
+  queryKey: ["caller"],
+  queryFn: () => call<Caller>("GET", "caller"),
+  staleTime: 60_000,
+  retry: false,
+});
+
+export const houseQuery = queryOptions({ queryKey: ["house"], queryFn: () => call<House>("GET", "house") });
+
+export const workflowsQuery = queryOptions({
+  queryKey: ["workflows"],
+  queryFn: async () => {
+    const workflows: Workflow[] = [];
+    let pageToken: string | undefined = "";
+    do {
+      const query: Record<string, string | number> = { pageSize: 1000, pageToken };
+      const page: ListWorkflowsResponse = await call<ListWorkflowsResponse>("GET", "workflows", { query });
+      workflows.push(...(page.workflows ?? []));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== undefined && pageToken !== "");
+    return workflows;
+  },
+});
+
+export function workflowQuery(id: string) {
+  return queryOptions({
+    queryKey: ["workflow", id],
+    queryFn: () => call<Workflow>("GET", `workflows/${segment(id)}`),
+  });
+}
+
+export function versionsQuery(id: string) {
+  return queryOptions({
+    queryKey: ["versions", id],
+    queryFn: () => call<ListVersionsResponse>("GET", `workflows/${segment(id)}/versions`),
+  });
+}
+
+/** One page of the runs of a filter, newest first. `before` leaves out those that were accepted at that time or later. */
+export function listRuns(filter: RunFilter, pageSize: number, signal: AbortSignal, before?: string) {
+  const { workflow, states, text, sinceS, minSeconds, maxSeconds } = filter;
+  const createdFrom = sinceS > 0 ? new Date(Date.now() - sinceS * 1000).toISOString() : undefined;
+  const duration = (seconds: string) => (seconds === "" ? undefined : `${Number(seconds)}s`);
+  const query = {
+    ...{ pageSize, states, text, createdFrom, createdBefore: before },
+    ...{ minDuration: duration(minSeconds), maxDuration: duration(maxSeconds) },
+  };
+  const parent = workflow === "" ? "-" : segment(workflow);
+  return call<ListRunsResponse>("GET", `workflows/${parent}/runs`, { query, signal });
+}
+
+/** The newest runs of a filter, for what looks at it again and again. */
+export function newestRunsQuery(filter: RunFilter, count: number) {
+  return queryOptions({
+    queryKey: ["runs", "newest", filter, count],
+    queryFn: ({ signal }) => listRuns(filter, count, signal),
+  });
+}
+
+export function runQuery(id: string) {
+  return queryOptions({ queryKey: ["run", id], queryFn: () => call<Run>("GET", `workflows/-/runs/${segment(id)}`) });
+}
+
+/** All lines of a run that has ended. */
+export function logQuery(id: string) {
+  return queryOptions({
+    queryKey: ["log", id],
+    queryFn: async () => {
+      const entries = [];
+      let pageToken: string | undefined = "";
+      do {
+        const query: Record<string, string | number> = { pageSize: 10_000, pageToken };
+        const page: ListRunLogsResponse = await call<ListRunLogsResponse>(
+          "GET",
+          `workflows/-/runs/${segment(id)}/logs`,
+          {
+            query,
+          },
+        );
+        entries.push(...(page.entries ?? []));
+        pageToken = page.nextPageToken;
+      } while (pageToken !== undefined && pageToken !== "");
+      return entries;
+    },
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}

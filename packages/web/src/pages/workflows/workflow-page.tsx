@@ -1,0 +1,179 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Play, Power } from "lucide-react";
+import { Link, useNavigate, useParams } from "react-router";
+import { Page } from "../../app/page.tsx";
+import { call, segment } from "../../api/http.ts";
+import { newestRunsQuery, versionsQuery, workflowQuery } from "../../api/queries.ts";
+import type { Run, Workflow } from "../../api/generated/types.ts";
+import { Button } from "../../ui/button.tsx";
+import { CopyButton } from "../../ui/copy-button.tsx";
+import { EmptyState } from "../../ui/empty-state.tsx";
+import { ErrorNote } from "../../ui/note.tsx";
+import { Skeleton } from "../../ui/skeleton.tsx";
+import { Ago } from "../../ui/time.tsx";
+import { RunTable } from "../runs/run-table.tsx";
+import { allRunsOf } from "./run-strip.tsx";
+import "./workflow-page.css";
+
+const RUNS = 15;
+const RUNS_EVERY_MS = 2_000;
+
+/** One workflow: how to start it, what it did last, which versions it has. */
+export function WorkflowPage() {
+  const { workflow: id = "" } = useParams();
+  const workflow = useQuery(workflowQuery(id));
+  if (workflow.isPending) return <Skeleton rows={6} label="Loading the workflow" />;
+  if (workflow.isError) {
+    return (
+      <Page title="Workflow" trail={<Link to="/">Workflows</Link>}>
+        <ErrorNote error={workflow.error} onRetry={() => void workflow.refetch()} />
+      </Page>
+    );
+  }
+  return <LoadedWorkflow workflow={workflow.data} />;
+}
+
+function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
+  const { id = "", displayName = "", state, version } = workflow;
+  const isOff = state === "WORKFLOW_STATE_DISABLED";
+  return (
+    <Page
+      title={displayName}
+      trail={<Link to="/">Workflows</Link>}
+      badges={
+        <>
+          {version !== undefined && <span className="badge mono">v{version}</span>}
+          {isOff && <span className="badge warn">off</span>}
+        </>
+      }
+      actions={<Actions id={id} isOff={isOff} mayRun={version !== undefined && !isOff} />}
+    >
+      <div className="workflow-columns">
+        <section className="card" aria-labelledby="runs-heading">
+          <header>
+            <h2 id="runs-heading">Newest runs</h2>
+            <Link to={`/runs?workflow=${encodeURIComponent(id)}`}>All runs</Link>
+          </header>
+          <NewestRuns id={id} name={displayName} />
+        </section>
+        <div className="workflow-facts">
+          <Triggers workflow={workflow} />
+          <Packages workflow={workflow} />
+          <Versions id={id} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+function Actions({ id, isOff, mayRun }: { readonly id: string; readonly isOff: boolean; readonly mayRun: boolean }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const toggle = useMutation({
+    mutationFn: () => call<Workflow>("POST", `workflows/${segment(id)}:${isOff ? "enable" : "disable"}`, { body: {} }),
+    onSuccess: () => client.invalidateQueries({ queryKey: ["workflow", id] }),
+  });
+  const start = useMutation({
+    mutationFn: () => call<Run>("POST", `workflows/${segment(id)}/runs`, { body: { requestId: crypto.randomUUID() } }),
+    onSuccess: (run) => navigate(`/runs/${run.id}`),
+  });
+  const error = toggle.error ?? start.error;
+  return (
+    <>
+      <Button busy={toggle.isPending} icon={<Power size={15} aria-hidden />} onClick={() => toggle.mutate()}>
+        {isOff ? "Switch on" : "Switch off"}
+      </Button>
+      <Button
+        kind="primary"
+        busy={start.isPending}
+        disabled={!mayRun}
+        icon={<Play size={15} aria-hidden />}
+        onClick={() => start.mutate()}
+      >
+        Run now
+      </Button>
+      {error !== null && <ErrorNote error={error} />}
+    </>
+  );
+}
+
+function NewestRuns({ id, name }: { readonly id: string; readonly name: string }) {
+  const runs = useQuery({ ...newestRunsQuery(allRunsOf(id), RUNS), refetchInterval: RUNS_EVERY_MS });
+  if (runs.isPending) return <Skeleton rows={5} label="Loading the runs" />;
+  if (runs.isError) return <ErrorNote error={runs.error} onRetry={() => void runs.refetch()} />;
+  if ((runs.data.runs?.length ?? 0) === 0) {
+    return (
+      <EmptyState title="It has not run yet" command={`npx millrace run ${name}`}>
+        Send a request to its address, or start it by hand.
+      </EmptyState>
+    );
+  }
+  return <RunTable runs={runs.data.runs!} withWorkflow={false} />;
+}
+
+function Triggers({ workflow: { triggers = [] } }: { readonly workflow: Workflow }) {
+  return (
+    <section className="card" aria-labelledby="triggers-heading">
+      <header>
+        <h2 id="triggers-heading">Triggers</h2>
+      </header>
+      {triggers.length === 0 && <p className="fact muted">None: it is started by calls of the API and by hand.</p>}
+      {triggers.map(({ kind, url = "" }) => (
+        <div key={`${kind} ${url}`} className="fact">
+          <span className="badge">{kind}</span>
+          {url !== "" && (
+            <div className="copy-line">
+              <code className="truncate" title={url}>
+                {url}
+              </code>
+              <CopyButton text={url} label="Copy the address" />
+            </div>
+          )}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Packages({ workflow: { packages = [] } }: { readonly workflow: Workflow }) {
+  if (packages.length === 0) return null;
+  return (
+    <section className="card" aria-labelledby="packages-heading">
+      <header>
+        <h2 id="packages-heading">Packages</h2>
+        <span className="faint">{packages.length}</span>
+      </header>
+      <div className="fact badges">
+        {packages.map(({ name, version }) => (
+          <span key={name} className="badge mono">
+            {name} {version}
+          </span>
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Versions({ id }: { readonly id: string }) {
+  const versions = useQuery(versionsQuery(id));
+  return (
+    <section className="card" aria-labelledby="versions-heading">
+      <header>
+        <h2 id="versions-heading">Versions</h2>
+      </header>
+      {versions.isPending && <Skeleton rows={3} label="Loading the versions" />}
+      {versions.isError && <ErrorNote error={versions.error} />}
+      <ul className="versions">
+        {versions.data?.versions?.map(({ number, createTime, live }) => (
+          <li key={number} className="fact">
+            <span className="mono">v{number}</span>
+            {live === true && <span className="badge good">live</span>}
+            <span className="muted">
+              <Ago time={createTime} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
