@@ -25,6 +25,17 @@ RUN npm install --no-save --omit=dev --omit=optional --ignore-scripts --no-audit
       -w packages/gateway -w packages/scheduler -w packages/cli \
     && npm sbom --package-lock-only --omit=dev --omit=optional -w packages/gateway -w packages/scheduler -w packages/cli --sbom-format=cyclonedx > sbom.cdx.json
 
+FROM ${NODE_IMAGE} AS web
+WORKDIR /opt/millrace
+COPY package.json package-lock.json .npmrc ./
+COPY packages/web/package.json packages/web/
+# The bundler's native part is one of its optional packages.
+# hadolint ignore=DL3016
+RUN npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund -w packages/web
+COPY tsconfig.json ./
+COPY packages/web packages/web
+RUN node packages/web/scripts/build.mjs /opt/millrace/web
+
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="Millrace" \
       org.opencontainers.image.description="The gateway, the scheduler and the command of Millrace" \
@@ -48,9 +59,11 @@ COPY packages/rpc packages/rpc
 COPY packages/scheduler packages/scheduler
 COPY packages/store packages/store
 COPY packages/telemetry packages/telemetry
+COPY --from=web /opt/millrace/web web
 RUN ln -s /opt/millrace/packages/cli/bin/millrace.mjs /usr/local/bin/millrace
 ENV NODE_ENV=production \
     HOME=/tmp \
+    MILLRACE_WEB_DIR=/opt/millrace/web \
     MILLRACE_HEALTH_PORT=9090
 USER 10001:10001
 # 8080 HTTP, 8081 gRPC, 9090 health and metrics.
