@@ -203,7 +203,15 @@ export class TestHouse {
   async getRun(id: string): Promise<RunDocument> {
     const name = `workflows/-/runs/${id}`;
     const run = await this.client.runs.getRun({ name });
-    const logs = await this.client.runs.listRunLogs({ parent: name, pageSize: 10_000, pageToken: "" });
+    const logs = await this.client.runs.listRunLogs({
+      parent: name,
+      pageSize: 10_000,
+      pageToken: "",
+      text: "",
+      streams: [],
+      step: "",
+      fromEnd: false,
+    });
     return runDocument(run, logs.entries);
   }
 

@@ -78,7 +78,14 @@ describe("an upload", () => {
   test("is kept by a replay too", async () => {
     const { run, file } = await upload(formOf("again"));
     await owner.end(run, "SUCCEEDED", null);
-    await runs().replayRun({ name: `workflows/-/runs/${run.runId}`, requestId: "", waitTimeout: undefined });
+    await runs().replayRun({
+      name: `workflows/-/runs/${run.runId}`,
+      requestId: "",
+      waitTimeout: undefined,
+      fromStep: "",
+      newestVersion: false,
+      eventJson: "",
+    });
     await house.store.objects.release({ kind: "run", id: run.runId });
     await house.store.housekeeping.collectObjects(0);
     assert.equal(await (await fetch(file.url)).text(), "again");

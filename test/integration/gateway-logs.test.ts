@@ -18,7 +18,8 @@ import { until } from "../harness/until.ts";
 useScriptedOwner();
 
 describe("a run's log", () => {
-  const page = { pageSize: 0, pageToken: "" };
+  const all = { text: "", streams: [], step: "", fromEnd: false };
+  const page = { pageSize: 0, pageToken: "", ...all };
 
   test("says in its place how many lines were lost", async () => {
     const { submit, name } = await startRun();
@@ -47,13 +48,23 @@ describe("a run's log", () => {
     const texts: string[] = [];
     let pageToken = "";
     do {
-      const part = await runs().listRunLogs({ parent: name, pageSize: 2, pageToken });
+      const part = await runs().listRunLogs({ ...all, parent: name, pageSize: 2, pageToken });
       texts.push(...shown(part.entries));
       pageToken = part.nextPageToken;
     } while (pageToken !== "");
     assert.deepEqual(texts, ["line 1", "line 2", "1 line lost", "line 4", "line 5"]);
     assert.equal(
-      await reasonOf(runs().listRunLogs({ parent: name, pageSize: 0, pageToken: "x" })),
+      await reasonOf(
+        runs().listRunLogs({
+          parent: name,
+          pageSize: 0,
+          pageToken: "x",
+          text: "",
+          streams: [],
+          step: "",
+          fromEnd: false,
+        }),
+      ),
       "INVALID_PAGE_TOKEN",
     );
   });

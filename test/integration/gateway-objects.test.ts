@@ -130,7 +130,19 @@ describe("a large event", () => {
       replays.push(message);
       accept(house, message);
     };
-    assert.equal(await reasonOf(runs().replayRun({ name, requestId: "", waitTimeout: undefined })), "RUN_NOT_FOUND");
+    assert.equal(
+      await reasonOf(
+        runs().replayRun({
+          name,
+          requestId: "",
+          waitTimeout: undefined,
+          fromStep: "",
+          newestVersion: false,
+          eventJson: "",
+        }),
+      ),
+      "RUN_NOT_FOUND",
+    );
     const [replay] = replays;
     assert.ok(replay?.input !== undefined);
     assert.deepEqual(Buffer.from(replay.input.eventJson), Buffer.from(submit.input.eventJson));

@@ -63,8 +63,33 @@ describe("a run", () => {
       assert.equal(await reasonOf(api.getRun({ name })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.waitRun({ name, timeout: undefined })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.cancelRun({ name, reason: "" })), "RUN_NOT_FOUND");
-      assert.equal(await reasonOf(api.replayRun({ name, requestId: "", waitTimeout: undefined })), "RUN_NOT_FOUND");
-      assert.equal(await reasonOf(api.listRunLogs({ parent: name, pageSize: 0, pageToken: "" })), "RUN_NOT_FOUND");
+      assert.equal(
+        await reasonOf(
+          api.replayRun({
+            name,
+            requestId: "",
+            waitTimeout: undefined,
+            fromStep: "",
+            newestVersion: false,
+            eventJson: "",
+          }),
+        ),
+        "RUN_NOT_FOUND",
+      );
+      assert.equal(
+        await reasonOf(
+          api.listRunLogs({
+            parent: name,
+            pageSize: 0,
+            pageToken: "",
+            text: "",
+            streams: [],
+            step: "",
+            fromEnd: false,
+          }),
+        ),
+        "RUN_NOT_FOUND",
+      );
       assert.equal(await reasonOf(api.watchRun({ name })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.tailRunLogs({ cursor: "", parent: name })), "RUN_NOT_FOUND");
     }
@@ -219,7 +244,14 @@ describe("a run", () => {
       submitted = wire.submitFromWire(message);
       void owner.accept(submitted).then(() => accept(house, message));
     };
-    const again = await runs().replayRun({ name, requestId: "", waitTimeout: undefined });
+    const again = await runs().replayRun({
+      name,
+      requestId: "",
+      waitTimeout: undefined,
+      fromStep: "",
+      newestVersion: false,
+      eventJson: "",
+    });
     assert.notEqual(again.id, run.id);
     assert.equal(again.replayOf, run.name);
     assert.equal(again.versionId, run.versionId);

@@ -90,6 +90,7 @@ export function resultToWire(result: StepResult): step.StepResult {
     result;
   return {
     ...rest,
+    peakMemoryBytes: rest.peakMemoryBytes ?? 0,
     exportsJson: asBuffer(exportsJson),
     returnValueJson: returnValueJson && asBuffer(returnValueJson),
     response: response && responseToWire(response),
@@ -107,9 +108,10 @@ export function resultToWire(result: StepResult): step.StepResult {
 }
 
 export function resultFromWire(result: step.StepResult): StepResult {
-  const { pause, failure, exit, startTime, endTime, children, ...rest } = result;
+  const { pause, failure, exit, startTime, endTime, children, peakMemoryBytes, ...rest } = result;
   return {
     ...rest,
+    ...(peakMemoryBytes > 0 && { peakMemoryBytes }),
     exit: exit && { reason: printable(exit.reason) },
     failure: failure && failureFromWire(failure),
     pause: pause && pauseFromWire(pause),
@@ -159,11 +161,39 @@ export function goneCauseFromWire(cause: session.GoneCause): messages.GoneCause 
 // Gateways and owners
 
 export function submitToWire(message: messages.Submit): control.Submit {
-  return { ...message, spec: specToWire(message.spec), input: inputToWire(message.input) };
+  const takenOver = (message.takenOver ?? []).map(takenToWire);
+  return { ...message, takenOver, spec: specToWire(message.spec), input: inputToWire(message.input) };
 }
 
-export function submitFromWire(message: control.Submit): messages.Submit {
-  return { ...message, spec: required(message.spec, "spec"), input: inputFromWire(required(message.input, "input")) };
+export function submitFromWire({ takenOver, ...message }: control.Submit): messages.Submit {
+  return {
+    ...message,
+    spec: required(message.spec, "spec"),
+    input: inputFromWire(required(message.input, "input")),
+    ...(takenOver.length > 0 && { takenOver: takenOver.map(takenFromWire) }),
+  };
+}
+
+function takenToWire(taken: StepResult): control.TakenStep {
+  const { path, name, executionId, exportsJson, returnValueJson, startTimeMs, endTimeMs, tmp, takenFrom = "" } = taken;
+  return {
+    ...{ path, name, executionId, runId: takenFrom },
+    exportsJson: asBuffer(exportsJson),
+    returnValueJson: returnValueJson && asBuffer(returnValueJson),
+    startTime: new Date(startTimeMs),
+    endTime: new Date(endTimeMs),
+    tmp: tmp && tmpToWire(tmp),
+  };
+}
+
+function takenFromWire({ startTime, endTime, runId, ...taken }: control.TakenStep): StepResult {
+  return {
+    ...taken,
+    takenFrom: runId,
+    startTimeMs: required(startTime, "start_time").getTime(),
+    endTimeMs: required(endTime, "end_time").getTime(),
+    lastLogSequence: 0,
+  };
 }
 
 export function acceptedToWire(message: messages.Accepted): control.Accepted {
@@ -304,6 +334,9 @@ export function heartbeatToWire(message: messages.Heartbeat): control.Heartbeat 
     offers: [...message.offers],
     gone: message.gone.map(({ handing, cause }) => ({ handing, cause: goneCauses.toWire(cause) as session.GoneCause })),
     warmVersions: [...message.warmVersions],
+    starting: message.starting ?? false,
+    memoryBytes: message.memoryBytes ?? 0,
+    coldStarts: message.coldStarts ?? 0,
   };
 }
 

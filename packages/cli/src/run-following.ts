@@ -55,7 +55,8 @@ export async function listLogs(client: ApiClient, id: string): Promise<runApi.Lo
   const entries: runApi.LogEntry[] = [];
   let pageToken = "";
   do {
-    const request = { parent: runName(id), pageSize: LOG_PAGE_SIZE, pageToken };
+    const all = { text: "", streams: [], step: "", fromEnd: false };
+    const request = { parent: runName(id), pageSize: LOG_PAGE_SIZE, pageToken, ...all };
     const page = await retrying(() => client.runs.listRunLogs(request));
     entries.push(...page.entries);
     pageToken = page.nextPageToken;

@@ -33,6 +33,8 @@ export interface Submit {
   readonly gateway: string;
   readonly wantsAnswer: boolean;
   readonly wantsEnd: boolean;
+  /** Of a replay that begins at a later step: what stands for the steps above it, in order; undefined for nearly all. */
+  readonly takenOver?: readonly StepResult[] | undefined;
 }
 
 /** Why a run is not accepted. */
@@ -122,6 +124,12 @@ export interface Heartbeat {
   readonly gone: readonly GoneRun[];
   readonly warmVersions: readonly WarmVersion[];
   readonly draining: boolean;
+  /** True when it drains only because none of its workers is ready; nothing is decided by it. */
+  readonly starting?: boolean;
+  /** Of the runner and all that it runs; shown only. */
+  readonly memoryBytes?: number;
+  /** Steps since its start whose environment was new to their version; shown only. */
+  readonly coldStarts?: number;
   readonly labels: readonly string[];
   /** By scheduler; none for one that the runner does not know yet. */
   readonly offers: readonly SlotOffer[];

@@ -9,6 +9,7 @@ export * as houseApi from "./generated/millrace/api/v1/house_service.ts";
 export * as poolApi from "./generated/millrace/api/v1/pool_service.ts";
 export * as projectApi from "./generated/millrace/api/v1/project_service.ts";
 export * as runApi from "./generated/millrace/api/v1/run_service.ts";
+export * as seriesApi from "./generated/millrace/api/v1/series_service.ts";
 export * as sessionApi from "./generated/millrace/api/v1/session_service.ts";
 export * as userApi from "./generated/millrace/api/v1/user_service.ts";
 export * as variableApi from "./generated/millrace/api/v1/variable_service.ts";

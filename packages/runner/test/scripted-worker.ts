@@ -108,6 +108,7 @@ function result(
     children: [],
     startTime: new Date(),
     endTime: new Date(),
+    peakMemoryBytes: 0,
     lastLogSequence,
   };
 }
@@ -181,5 +182,5 @@ const hello = { protocolVersion, workerId: MILLRACE_WORKER_ID!, pid: process.pid
 say({ $case: "hello", value: hello });
 say({
   $case: "inventory",
-  value: { warmVersions: [{ versionId: "warm", idle: 1 }], environments: 3, blankEnvironments: 2 },
+  value: { warmVersions: [{ versionId: "warm", idle: 1 }], environments: 3, blankEnvironments: 2, memoryBytes: 4096 },
 });

@@ -42,6 +42,11 @@ export function schedulerMetrics(parts: SchedulerParts): SchedulerMetrics {
   all.observeEach("millrace_pool_running_runs", "Runs of this scheduler's partitions that a runner has, by pool.", () =>
     pools().map(([pool, { running }]) => [{ pool }, running]),
   );
+  all.observeEach(
+    "millrace_pool_oldest_wait_seconds",
+    "How long the oldest run of this scheduler's partitions waits that has not started, by pool.",
+    () => pools().map(([pool, { oldestWaitMs }]) => [{ pool }, oldestWaitMs / 1_000]),
+  );
   all.observe("millrace_nats_connected", "1 while connected to NATS.", () => (parts.bus?.connected === true ? 1 : 0));
   all.observe(
     "millrace_database_connections",

@@ -260,6 +260,9 @@ export class Workload {
       name: `workflows/-/runs/${original.run}`,
       requestId: `replay-${this.#options.seed}-${operation.id}`,
       waitTimeout: undefined,
+      fromStep: "",
+      newestVersion: false,
+      eventJson: "",
     };
     const once = (client: ApiClient): Promise<void> =>
       client.runs.replayRun(request, { deadlineMs: GRPC_TRY_MS }).then(({ id }) => void operation.runs.push(id));

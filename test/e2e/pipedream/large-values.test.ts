@@ -148,7 +148,10 @@ def handler(pd):
     assert.equal(valueOf(run), text.length);
     const wait = { seconds: 60, nanos: 0 };
     const name = `workflows/-/runs/${run.id}`;
-    const again = await house.client.runs.replayRun({ name, requestId: "", waitTimeout: wait }, { deadlineMs: 90_000 });
+    const again = await house.client.runs.replayRun(
+      { name, requestId: "", waitTimeout: wait, fromStep: "", newestVersion: false, eventJson: "" },
+      { deadlineMs: 90_000 },
+    );
     assert.equal(valueOf(await house.getRun(again.id)), text.length);
   });
 });

@@ -37,8 +37,9 @@ export async function run(context: CommandContext, workflow: string, options: Ru
 export async function replay(context: CommandContext, id: string, options: { wait: boolean }): Promise<CommandResult> {
   const wait = options.wait && context.json ? WAIT : undefined;
   const request = { name: runName(id), requestId: randomUUID(), waitTimeout: wait };
+  const asItWas = { fromStep: "", newestVersion: false, eventJson: "" };
   return withHouse(context, async (client) => {
-    const started = await retrying(() => client.runs.replayRun(request, { deadlineMs: CALL_MS }));
+    const started = await retrying(() => client.runs.replayRun({ ...request, ...asItWas }, { deadlineMs: CALL_MS }));
     return followRun(context, client, started, options.wait);
   });
 }

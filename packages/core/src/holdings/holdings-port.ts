@@ -36,7 +36,10 @@ export interface HoldingsPort {
 }
 
 /** What changes about a runner from heartbeat to heartbeat, beside its runs. */
-export type RunnerDescription = Pick<Heartbeat, "slotsTotal" | "pythonMinors" | "warmVersions"> & {
+export type RunnerDescription = Pick<
+  Heartbeat,
+  "slotsTotal" | "pythonMinors" | "warmVersions" | "memoryBytes" | "coldStarts"
+> & {
   /** False while no worker can take a run. */
   readonly ready: boolean;
 };

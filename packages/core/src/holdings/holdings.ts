@@ -356,7 +356,7 @@ export class Holdings {
 
   private compose(stampMs: number) {
     const { runner, incarnation, pool, labels } = this.settings;
-    const { slotsTotal, pythonMinors, warmVersions, ready } = this.port.describe();
+    const { slotsTotal, pythonMinors, warmVersions, ready, memoryBytes = 0, coldStarts = 0 } = this.port.describe();
     const held = [...this.held.values()].map(({ handing, path, lastLogSequence }) => ({
       handing,
       path,
@@ -366,7 +366,8 @@ export class Holdings {
     const slotsFree = Math.max(0, slotsTotal - held.length);
     const draining = this.draining || !ready;
     const about = { runner, incarnation, stampMs, pool, slotsTotal, slotsFree, pythonMinors, warmVersions, draining };
-    return { ...about, held, gone, labels, offers: this.offers.list(), offersSlots: true };
+    const shown = { starting: !ready && !this.draining, memoryBytes, coldStarts };
+    return { ...about, ...shown, held, gone, labels, offers: this.offers.list(), offersSlots: true };
   }
 
   private forget(nowMs: number): void {

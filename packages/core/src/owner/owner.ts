@@ -71,6 +71,8 @@ export interface Taken {
 export interface PoolLoad {
   readonly waiting: number;
   readonly running: number;
+  /** How long the oldest one waits that has not started, of those in memory: the first ones of each workflow's queue. */
+  readonly oldestWaitMs: number;
 }
 
 export class Owner {
@@ -119,10 +121,7 @@ export class Owner {
   /** Call every `tickMs`: renews the lease and looks at the timers. */
   onTick(): void {
     const { state } = this;
-    if (!state.isLeased()) {
-      for (const partition of [...state.owned.keys()]) state.drop(partition);
-      state.ownership.releaseAll();
-    }
+    if (!state.isLeased()) state.lapse();
     this.renewLease();
     this.reconciler.patrol();
     this.pauses.patrol();
@@ -141,12 +140,14 @@ export class Owner {
   /** The lease was renewed; `living` was read after it was written. */
   onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
     const { state } = this;
+    // Also between two ticks: this very reply would hide it.
+    if (!state.isLeased()) state.lapse();
     const isOwned = (partition: number) => state.owned.has(partition) || state.taking.has(partition);
     const steps = state.ownership.onLease(sentAtMs, state.port.nowMs(), holds, living, isOwned);
     state.handovers.release(steps.drop);
     if (steps.claimed || steps.drop.length > 0) this.renewLease();
     if (steps.take.length > 0) {
-      for (const partition of steps.take) state.taking.add(partition);
+      for (const partition of steps.take) state.taking.set(partition, true);
       state.port.take(steps.take);
     }
   }
@@ -155,9 +156,10 @@ export class Owner {
   onTaken(partitions: readonly number[], taken: ReadonlyMap<number, Taken>): void {
     const { state } = this;
     for (const partition of partitions) {
+      const isVoid = state.taking.get(partition) === false;
       state.taking.delete(partition);
       const result = taken.get(partition);
-      if (!result?.found || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
+      if (isVoid || !result?.found || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
       const stamp = { scheduler: state.settings.scheduler, partition, epoch: result.epoch };
       const part = new PartitionState(stamp, state.port.nowMs(), state.headBounds);
       state.owned.set(partition, part);
@@ -186,10 +188,15 @@ export class Owner {
   /** What runs want of each pool, and have of it. */
   pools(): Map<string, PoolLoad> {
     const loads = new Map<string, PoolLoad>();
+    const nowMs = this.state.port.wallMs();
     for (const part of this.state.owned.values()) {
-      for (const { pool, waiting, live } of part.workflows.values()) {
-        const before = loads.get(pool) ?? { waiting: 0, running: 0 };
-        loads.set(pool, { waiting: before.waiting + waiting, running: before.running + live.size });
+      for (const queue of part.workflows.values()) {
+        const before = loads.get(queue.pool) ?? { waiting: 0, running: 0, oldestWaitMs: 0 };
+        loads.set(queue.pool, {
+          waiting: before.waiting + queue.waiting,
+          running: before.running + queue.live.size,
+          oldestWaitMs: Math.max(before.oldestWaitMs, nowMs - queue.oldestMs()),
+        });
       }
     }
     return loads;

@@ -136,7 +136,9 @@ export class Reconciler {
     const { handing, runner, stampMs, neverStarted } = message;
     const part = this.state.owned.get(handing.partition);
     const run = part?.runs.get(handing.runId);
-    if (!part || !run || run.phase !== "RUNNING" || run.assignment !== handing.assignment)
+    // It is about another owner's slots: somebody else has made the assignment.
+    if (!part || run?.phase === "DOUBT") return;
+    if (!run || run.phase !== "RUNNING" || run.assignment !== handing.assignment)
       return this.state.runners.refused(message);
     if (run.runner !== runner || run.started || !neverStarted || stampMs !== run.stampMs) return;
     this.state.runners.vacate(run, false);

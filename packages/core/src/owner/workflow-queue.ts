@@ -124,6 +124,16 @@ export class WorkflowQueue {
     return first && this.parkedFrom && !isBefore(first, this.parkedFrom) ? undefined : first;
   }
 
+  /** When the oldest of those in memory was accepted that have not started yet, ms since 1970; Infinity for none. */
+  oldestMs(): number {
+    let oldestMs = Infinity;
+    for (let index = this.head; index < this.items.length; index++) {
+      const { startTimeMs, input } = this.items[index]!;
+      if (startTimeMs === null && input.createTimeMs < oldestMs) oldestMs = input.createTimeMs;
+    }
+    return oldestMs;
+  }
+
   /** Takes a run out: from the front when it starts, from the middle when it is cancelled. */
   remove(run: OwnedRun): void {
     if (this.items[this.head] === run) {

@@ -16,6 +16,10 @@ export interface StepResult {
   readonly resumption?: Resumption | undefined;
   /** What is in /tmp from now on, when that has changed. */
   readonly tmp?: TmpSnapshot | undefined;
+  /** The run that it ran in, when a replay has taken it over; undefined for a step of the run itself. */
+  readonly takenFrom?: string | undefined;
+  /** Most memory of its environment until its end; undefined when nobody asked. */
+  readonly peakMemoryBytes?: number | undefined;
   readonly startTimeMs: number;
   readonly endTimeMs: number;
   readonly lastLogSequence: number;

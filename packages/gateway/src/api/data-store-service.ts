@@ -94,6 +94,20 @@ export class DataStoreService {
     return {};
   }
 
+  exportDataStore(
+    _request: dataStoreApi.ExportDataStoreRequest,
+    _context: ApiContext,
+  ): AsyncIterable<dataStoreApi.ExportDataStoreResponse> {
+    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+  }
+
+  importDataStore(
+    _requests: AsyncIterable<dataStoreApi.ImportDataStoreRequest>,
+    _context: ApiContext,
+  ): Promise<dataStoreApi.ImportDataStoreResponse> {
+    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+  }
+
   async deleteDataStoreRecord(
     { parent, key }: dataStoreApi.DeleteDataStoreRecordRequest,
     { principal }: ApiContext,

@@ -61,7 +61,7 @@ function toGateway({ gateway, generation, seenAtMs }: GatewayPeer): houseApi.Gat
 }
 
 function toRunner({ heartbeat, seenAtMs }: SeenRunner): houseApi.RunnerStatus {
-  const { runner, pool, slotsTotal, slotsFree, pythonMinors, held, draining } = heartbeat;
+  const { runner, pool, slotsTotal, slotsFree, pythonMinors, held, draining, starting } = heartbeat;
   return {
     runner,
     pool,
@@ -69,7 +69,8 @@ function toRunner({ heartbeat, seenAtMs }: SeenRunner): houseApi.RunnerStatus {
     slotsFree,
     pythonMinors,
     runCount: held.length,
-    draining,
+    draining: draining && !starting,
+    starting,
     seenTime: wallTime(seenAtMs),
   };
 }

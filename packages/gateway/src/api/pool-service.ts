@@ -4,11 +4,12 @@ import { poolApi } from "@millrace/protocol";
 import type { PoolLoad, PoolLoadSurvey } from "../services/pool-loads.ts";
 import type { RunnerDirectory, SeenRunner } from "../services/runner-directory.ts";
 import { assertAdministrator, type ApiContext } from "./api-caller.ts";
+import { durationOf } from "./durations.ts";
 import { parsePoolName, parseRunnerName } from "./resource-names.ts";
 
 /** For a runner to say that it drains. */
 const DRAIN_MS = 3_000;
-const NOTHING: PoolLoad = { waiting: 0, running: 0 };
+const NOTHING: PoolLoad = { waiting: 0, running: 0, oldestWaitMs: 0 };
 
 export interface PoolServiceOptions {
   readonly runners: RunnerDirectory;
@@ -77,16 +78,18 @@ function toPool(pool: string, living: readonly SeenRunner[], load: PoolLoad, inc
     freeSlotCount: open.reduce((sum, { slotsFree }) => sum + slotsFree, 0),
     runnerCount: runners.length,
     incomplete,
+    oldestWait: load.waiting === 0 ? undefined : durationOf(load.oldestWaitMs),
   };
 }
 
 function toRunner({ heartbeat, seenAtMs }: SeenRunner): poolApi.Runner {
   const { runner, pool, slotsTotal, slotsFree, held, labels, pythonMinors, warmVersions, draining } = heartbeat;
+  const { memoryBytes, coldStarts } = heartbeat;
   return {
     name: `pools/${pool}/runners/${runner}`,
     runner,
     pool,
-    state: draining ? poolApi.RunnerState.DRAINING : poolApi.RunnerState.READY,
+    state: stateOf(heartbeat),
     slotCount: slotsTotal,
     freeSlotCount: draining ? 0 : slotsFree,
     runCount: held.length,
@@ -94,5 +97,12 @@ function toRunner({ heartbeat, seenAtMs }: SeenRunner): poolApi.Runner {
     pythonMinors,
     warmEnvironments: warmVersions.map(({ versionId, idle }) => ({ versionId, idleCount: idle })),
     seenTime: new Date(Date.now() - (performance.now() - seenAtMs)),
+    memoryBytes,
+    coldStartCount: coldStarts,
   };
+}
+
+function stateOf({ draining, starting }: SeenRunner["heartbeat"]): poolApi.RunnerState {
+  if (starting) return poolApi.RunnerState.STARTING;
+  return draining ? poolApi.RunnerState.DRAINING : poolApi.RunnerState.READY;
 }

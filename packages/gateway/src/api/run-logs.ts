@@ -54,6 +54,7 @@ export class RunLogs {
     return {
       entries: withGaps(loggedRun(run), page, after, isLast && isEndState(run.state) ? lastLines : undefined),
       nextPageToken: isLast || last === undefined ? "" : `${last.assignment}.${last.sequence}`,
+      previousPageToken: "",
     };
   }
 

@@ -29,6 +29,7 @@ export function toRunSummary(run: RunSummary): runApi.Run {
     parentRun: "",
     wait: undefined,
     priority: run.priority,
+    replayStep: "",
   };
 }
 
@@ -128,6 +129,8 @@ function toStep({ name, path, state, result, runs }: StepRunRecord): runApi.Step
     endTime: toTime(result?.endTimeMs ?? null),
     runs,
     resumeJson: result?.resumption === undefined ? "" : toText(result.resumption.dataJson),
+    takenOverFrom: "",
+    peakMemoryBytes: result?.peakMemoryBytes ?? 0,
     answer: result?.response && {
       status: result.response.status,
       headers: result.response.headers.map(({ name: header, value }) => ({ name: header, value })),

@@ -117,6 +117,17 @@ export class RunService {
     gate.assertOpen();
   }
 
+  watchRuns(_request: runApi.WatchRunsRequest, _context: ApiContext): AsyncIterable<runApi.WatchRunsResponse> {
+    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+  }
+
+  downloadRunLogs(
+    _request: runApi.DownloadRunLogsRequest,
+    _context: ApiContext,
+  ): AsyncIterable<runApi.DownloadRunLogsResponse> {
+    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+  }
+
   async listRunLogs(
     request: runApi.ListRunLogsRequest,
     { principal, signal }: ApiContext,

@@ -8,6 +8,8 @@ const ANSWER_MS = 1_000;
 export interface PoolLoad {
   readonly waiting: number;
   readonly running: number;
+  /** How long the oldest of the waiting runs has waited; 0 when none waits. */
+  readonly oldestWaitMs: number;
 }
 
 export interface PoolLoads {
@@ -39,9 +41,13 @@ export class PoolLoadSurvey {
         onResponse: (response) => {
           if (heard.has(response.scheduler)) return false;
           heard.add(response.scheduler);
-          for (const { pool, waiting, running } of response.pools) {
-            const before = pools.get(pool) ?? { waiting: 0, running: 0 };
-            pools.set(pool, { waiting: before.waiting + waiting, running: before.running + running });
+          for (const { pool, waiting, running, oldestWaitMs } of response.pools) {
+            const before = pools.get(pool) ?? { waiting: 0, running: 0, oldestWaitMs: 0 };
+            pools.set(pool, {
+              waiting: before.waiting + waiting,
+              running: before.running + running,
+              oldestWaitMs: Math.max(before.oldestWaitMs, oldestWaitMs),
+            });
           }
           missing.delete(response.scheduler);
           return missing.size === 0;

@@ -7,7 +7,7 @@ function runner(given: Partial<SeenRunner["heartbeat"]> = {}): SeenRunner {
   const heartbeat = {
     ...{ runner: "r", incarnation: "1", stampMs: 1, pool: "default", slotsTotal: 2, slotsFree: 2 },
     ...{ pythonMinors: ["3.11"], held: [], gone: [], warmVersions: [], draining: false, labels: [] },
-    ...{ offers: [], offersSlots: true },
+    ...{ offers: [], offersSlots: true, starting: false, memoryBytes: 0, coldStarts: 0 },
     ...given,
   };
   return { heartbeat, seenAtMs: 0 };
@@ -25,6 +25,7 @@ describe("why a run waits", () => {
     ["NO_RUNNER_WITH_LABELS", { ...wish, labels: ["a", "b"] }, [runner({ labels: ["a"] })]],
     ["NO_RUNNER_WITH_PYTHON", { ...wish, pythonMinor: "3.9" }, [runner()]],
     ["RUNNERS_DRAINING", wish, [runner({ draining: true })]],
+    ["RUNNERS_STARTING", wish, [runner({ draining: true }), runner({ draining: true, starting: true })]],
     ["POOL_FULL", wish, [runner({ slotsFree: 0 }), runner({ draining: true })]],
   ];
   for (const [reason, asked, runners] of cases) {

@@ -40,6 +40,8 @@ export function waitReasonOf(wish: PlacementWish, living: readonly SeenRunner[])
     return { reason: "NO_RUNNER_WITH_PYTHON", message };
   }
   const open = fit.filter(({ draining }) => !draining);
+  if (open.length === 0 && fit.some(({ starting }) => starting))
+    return { reason: "RUNNERS_STARTING", message: `the fitting runners of the pool "${pool}" are starting` };
   if (open.length === 0)
     return { reason: "RUNNERS_DRAINING", message: `all fitting runners of the pool "${pool}" are about to stop` };
   if (open.every(({ slotsFree }) => slotsFree === 0))

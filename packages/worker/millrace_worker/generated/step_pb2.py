@@ -25,37 +25,37 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmillrace/worker/v1/step.proto\x12\x12millrace.worker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x04\n\nStepResult\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x03 \x01(\t\x12\x14\n\x0c\x65xports_json\x18\x04 \x01(\x0c\x12\x1e\n\x11return_value_json\x18\x05 \x01(\x0cH\x00\x88\x01\x01\x12\x33\n\x08response\x18\x06 \x01(\x0b\x32\x1c.millrace.worker.v1.ResponseH\x01\x88\x01\x01\x12+\n\x04\x65xit\x18\x07 \x01(\x0b\x32\x18.millrace.worker.v1.ExitH\x02\x88\x01\x01\x12\x35\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32\x1f.millrace.worker.v1.StepFailureH\x03\x88\x01\x01\x12-\n\x05pause\x18\t \x01(\x0b\x32\x19.millrace.worker.v1.PauseH\x04\x88\x01\x01\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11last_log_sequence\x18\x0c \x01(\x04\x12\x30\n\x08\x63hildren\x18\r \x03(\x0b\x32\x1e.millrace.worker.v1.ChildStart\x12\x31\n\x03tmp\x18\x0e \x01(\x0b\x32\x1f.millrace.worker.v1.TmpSnapshotH\x05\x88\x01\x01\x42\x14\n\x12_return_value_jsonB\x0b\n\t_responseB\x07\n\x05_exitB\n\n\x08_failureB\x08\n\x06_pauseB\x06\n\x04_tmp\"/\n\x0bTmpSnapshot\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0f\n\x07unsaved\x18\x02 \x01(\t\"\x16\n\x04\x45xit\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xda\x01\n\x05Pause\x12-\n\twake_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.millrace.worker.v1.PauseKind\x12\x34\n\non_timeout\x18\x03 \x01(\x0e\x32 .millrace.worker.v1.PauseTimeout\x12\x14\n\x0c\x63ontext_json\x18\x04 \x01(\x0c\x12\x13\n\x0bmax_retries\x18\x05 \x01(\r\x12\x14\n\x0c\x63hild_number\x18\x06 \x01(\r\"\x8b\x01\n\nChildStart\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\x12\x15\n\rworkflow_name\x18\x03 \x01(\t\x12\x12\n\nevent_json\x18\x04 \x01(\x0c\x12-\n\tcall_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\x0bStepFailure\x12/\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32 .millrace.worker.v1.FailureCause\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12\x0c\n\x04line\x18\x05 \x01(\r\"\x83\x01\n\x08Response\x12\x0e\n\x06status\x18\x01 \x01(\r\x12+\n\x07headers\x18\x02 \x03(\x0b\x32\x1a.millrace.worker.v1.Header\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x11\n\timmediate\x18\x04 \x01(\x08\x12\x19\n\x11\x62ody_is_reference\x18\x05 \x01(\x08\"%\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xa3\x01\n\x07LogLine\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x06stream\x18\x03 \x01(\x0e\x32\x1d.millrace.worker.v1.LogStream\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x11\n\tcontinued\x18\x06 \x01(\x08*\x81\x01\n\tPauseKind\x12\x1a\n\x16PAUSE_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PAUSE_KIND_DELAY\x10\x01\x12\x16\n\x12PAUSE_KIND_SUSPEND\x10\x02\x12\x14\n\x10PAUSE_KIND_RERUN\x10\x03\x12\x14\n\x10PAUSE_KIND_CHILD\x10\x04*a\n\x0cPauseTimeout\x12\x1d\n\x19PAUSE_TIMEOUT_UNSPECIFIED\x10\x00\x12\x18\n\x14PAUSE_TIMEOUT_RESUME\x10\x01\x12\x18\n\x14PAUSE_TIMEOUT_CANCEL\x10\x02*\xad\x02\n\x0c\x46\x61ilureCause\x12\x1d\n\x19\x46\x41ILURE_CAUSE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46\x41ILURE_CAUSE_EXCEPTION\x10\x01\x12\x1e\n\x1a\x46\x41ILURE_CAUSE_STEP_TIMEOUT\x10\x02\x12\x1d\n\x19\x46\x41ILURE_CAUSE_RUN_TIMEOUT\x10\x03\x12\x1f\n\x1b\x46\x41ILURE_CAUSE_OUT_OF_MEMORY\x10\x04\x12 \n\x1c\x46\x41ILURE_CAUSE_PROCESS_EXITED\x10\x05\x12 \n\x1c\x46\x41ILURE_CAUSE_PROCESS_KILLED\x10\x06\x12#\n\x1f\x46\x41ILURE_CAUSE_PAYLOAD_TOO_LARGE\x10\x07\x12\x18\n\x14\x46\x41ILURE_CAUSE_POISON\x10\x08*\x82\x01\n\tLogStream\x12\x1a\n\x16LOG_STREAM_UNSPECIFIED\x10\x00\x12\x15\n\x11LOG_STREAM_STDOUT\x10\x01\x12\x15\n\x11LOG_STREAM_STDERR\x10\x02\x12\x14\n\x10LOG_STREAM_ERROR\x10\x03\x12\x15\n\x11LOG_STREAM_SYSTEM\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmillrace/worker/v1/step.proto\x12\x12millrace.worker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x04\n\nStepResult\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x03 \x01(\t\x12\x14\n\x0c\x65xports_json\x18\x04 \x01(\x0c\x12\x1e\n\x11return_value_json\x18\x05 \x01(\x0cH\x00\x88\x01\x01\x12\x33\n\x08response\x18\x06 \x01(\x0b\x32\x1c.millrace.worker.v1.ResponseH\x01\x88\x01\x01\x12+\n\x04\x65xit\x18\x07 \x01(\x0b\x32\x18.millrace.worker.v1.ExitH\x02\x88\x01\x01\x12\x35\n\x07\x66\x61ilure\x18\x08 \x01(\x0b\x32\x1f.millrace.worker.v1.StepFailureH\x03\x88\x01\x01\x12-\n\x05pause\x18\t \x01(\x0b\x32\x19.millrace.worker.v1.PauseH\x04\x88\x01\x01\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11last_log_sequence\x18\x0c \x01(\x04\x12\x30\n\x08\x63hildren\x18\r \x03(\x0b\x32\x1e.millrace.worker.v1.ChildStart\x12\x31\n\x03tmp\x18\x0e \x01(\x0b\x32\x1f.millrace.worker.v1.TmpSnapshotH\x05\x88\x01\x01\x12\x19\n\x11peak_memory_bytes\x18\x0f \x01(\x04\x42\x14\n\x12_return_value_jsonB\x0b\n\t_responseB\x07\n\x05_exitB\n\n\x08_failureB\x08\n\x06_pauseB\x06\n\x04_tmp\"/\n\x0bTmpSnapshot\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x0f\n\x07unsaved\x18\x02 \x01(\t\"\x16\n\x04\x45xit\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xda\x01\n\x05Pause\x12-\n\twake_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x04kind\x18\x02 \x01(\x0e\x32\x1d.millrace.worker.v1.PauseKind\x12\x34\n\non_timeout\x18\x03 \x01(\x0e\x32 .millrace.worker.v1.PauseTimeout\x12\x14\n\x0c\x63ontext_json\x18\x04 \x01(\x0c\x12\x13\n\x0bmax_retries\x18\x05 \x01(\r\x12\x14\n\x0c\x63hild_number\x18\x06 \x01(\r\"\x8b\x01\n\nChildStart\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\x12\x15\n\rworkflow_name\x18\x03 \x01(\t\x12\x12\n\nevent_json\x18\x04 \x01(\x0c\x12-\n\tcall_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\x0bStepFailure\x12/\n\x05\x63\x61use\x18\x01 \x01(\x0e\x32 .millrace.worker.v1.FailureCause\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12\x0c\n\x04line\x18\x05 \x01(\r\"\x83\x01\n\x08Response\x12\x0e\n\x06status\x18\x01 \x01(\r\x12+\n\x07headers\x18\x02 \x03(\x0b\x32\x1a.millrace.worker.v1.Header\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\x12\x11\n\timmediate\x18\x04 \x01(\x08\x12\x19\n\x11\x62ody_is_reference\x18\x05 \x01(\x08\"%\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\xa3\x01\n\x07LogLine\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x06stream\x18\x03 \x01(\x0e\x32\x1d.millrace.worker.v1.LogStream\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x0c\n\x04text\x18\x05 \x01(\t\x12\x11\n\tcontinued\x18\x06 \x01(\x08*\x81\x01\n\tPauseKind\x12\x1a\n\x16PAUSE_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10PAUSE_KIND_DELAY\x10\x01\x12\x16\n\x12PAUSE_KIND_SUSPEND\x10\x02\x12\x14\n\x10PAUSE_KIND_RERUN\x10\x03\x12\x14\n\x10PAUSE_KIND_CHILD\x10\x04*a\n\x0cPauseTimeout\x12\x1d\n\x19PAUSE_TIMEOUT_UNSPECIFIED\x10\x00\x12\x18\n\x14PAUSE_TIMEOUT_RESUME\x10\x01\x12\x18\n\x14PAUSE_TIMEOUT_CANCEL\x10\x02*\xad\x02\n\x0c\x46\x61ilureCause\x12\x1d\n\x19\x46\x41ILURE_CAUSE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46\x41ILURE_CAUSE_EXCEPTION\x10\x01\x12\x1e\n\x1a\x46\x41ILURE_CAUSE_STEP_TIMEOUT\x10\x02\x12\x1d\n\x19\x46\x41ILURE_CAUSE_RUN_TIMEOUT\x10\x03\x12\x1f\n\x1b\x46\x41ILURE_CAUSE_OUT_OF_MEMORY\x10\x04\x12 \n\x1c\x46\x41ILURE_CAUSE_PROCESS_EXITED\x10\x05\x12 \n\x1c\x46\x41ILURE_CAUSE_PROCESS_KILLED\x10\x06\x12#\n\x1f\x46\x41ILURE_CAUSE_PAYLOAD_TOO_LARGE\x10\x07\x12\x18\n\x14\x46\x41ILURE_CAUSE_POISON\x10\x08*\x82\x01\n\tLogStream\x12\x1a\n\x16LOG_STREAM_UNSPECIFIED\x10\x00\x12\x15\n\x11LOG_STREAM_STDOUT\x10\x01\x12\x15\n\x11LOG_STREAM_STDERR\x10\x02\x12\x14\n\x10LOG_STREAM_ERROR\x10\x03\x12\x15\n\x11LOG_STREAM_SYSTEM\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'millrace.worker.v1.step_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAUSEKIND']._serialized_start=1605
-  _globals['_PAUSEKIND']._serialized_end=1734
-  _globals['_PAUSETIMEOUT']._serialized_start=1736
-  _globals['_PAUSETIMEOUT']._serialized_end=1833
-  _globals['_FAILURECAUSE']._serialized_start=1836
-  _globals['_FAILURECAUSE']._serialized_end=2137
-  _globals['_LOGSTREAM']._serialized_start=2140
-  _globals['_LOGSTREAM']._serialized_end=2270
+  _globals['_PAUSEKIND']._serialized_start=1632
+  _globals['_PAUSEKIND']._serialized_end=1761
+  _globals['_PAUSETIMEOUT']._serialized_start=1763
+  _globals['_PAUSETIMEOUT']._serialized_end=1860
+  _globals['_FAILURECAUSE']._serialized_start=1863
+  _globals['_FAILURECAUSE']._serialized_end=2164
+  _globals['_LOGSTREAM']._serialized_start=2167
+  _globals['_LOGSTREAM']._serialized_end=2297
   _globals['_STEPRESULT']._serialized_start=87
-  _globals['_STEPRESULT']._serialized_end=699
-  _globals['_TMPSNAPSHOT']._serialized_start=701
-  _globals['_TMPSNAPSHOT']._serialized_end=748
-  _globals['_EXIT']._serialized_start=750
-  _globals['_EXIT']._serialized_end=772
-  _globals['_PAUSE']._serialized_start=775
-  _globals['_PAUSE']._serialized_end=993
-  _globals['_CHILDSTART']._serialized_start=996
-  _globals['_CHILDSTART']._serialized_end=1135
-  _globals['_STEPFAILURE']._serialized_start=1137
-  _globals['_STEPFAILURE']._serialized_end=1263
-  _globals['_RESPONSE']._serialized_start=1266
-  _globals['_RESPONSE']._serialized_end=1397
-  _globals['_HEADER']._serialized_start=1399
-  _globals['_HEADER']._serialized_end=1436
-  _globals['_LOGLINE']._serialized_start=1439
-  _globals['_LOGLINE']._serialized_end=1602
+  _globals['_STEPRESULT']._serialized_end=726
+  _globals['_TMPSNAPSHOT']._serialized_start=728
+  _globals['_TMPSNAPSHOT']._serialized_end=775
+  _globals['_EXIT']._serialized_start=777
+  _globals['_EXIT']._serialized_end=799
+  _globals['_PAUSE']._serialized_start=802
+  _globals['_PAUSE']._serialized_end=1020
+  _globals['_CHILDSTART']._serialized_start=1023
+  _globals['_CHILDSTART']._serialized_end=1162
+  _globals['_STEPFAILURE']._serialized_start=1164
+  _globals['_STEPFAILURE']._serialized_end=1290
+  _globals['_RESPONSE']._serialized_start=1293
+  _globals['_RESPONSE']._serialized_end=1424
+  _globals['_HEADER']._serialized_start=1426
+  _globals['_HEADER']._serialized_end=1463
+  _globals['_LOGLINE']._serialized_start=1466
+  _globals['_LOGLINE']._serialized_end=1629
 # @@protoc_insertion_point(module_scope)

@@ -67,7 +67,7 @@ LOG_STREAM_ERROR: LogStream
 LOG_STREAM_SYSTEM: LogStream
 
 class StepResult(_message.Message):
-    __slots__ = ("path", "name", "execution_id", "exports_json", "return_value_json", "response", "exit", "failure", "pause", "start_time", "end_time", "last_log_sequence", "children", "tmp")
+    __slots__ = ("path", "name", "execution_id", "exports_json", "return_value_json", "response", "exit", "failure", "pause", "start_time", "end_time", "last_log_sequence", "children", "tmp", "peak_memory_bytes")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -82,6 +82,7 @@ class StepResult(_message.Message):
     LAST_LOG_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CHILDREN_FIELD_NUMBER: _ClassVar[int]
     TMP_FIELD_NUMBER: _ClassVar[int]
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     execution_id: str
@@ -96,7 +97,8 @@ class StepResult(_message.Message):
     last_log_sequence: int
     children: _containers.RepeatedCompositeFieldContainer[ChildStart]
     tmp: TmpSnapshot
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., execution_id: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., failure: _Optional[_Union[StepFailure, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_log_sequence: _Optional[int] = ..., children: _Optional[_Iterable[_Union[ChildStart, _Mapping]]] = ..., tmp: _Optional[_Union[TmpSnapshot, _Mapping]] = ...) -> None: ...
+    peak_memory_bytes: int
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., execution_id: _Optional[str] = ..., exports_json: _Optional[bytes] = ..., return_value_json: _Optional[bytes] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., exit: _Optional[_Union[Exit, _Mapping]] = ..., failure: _Optional[_Union[StepFailure, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_log_sequence: _Optional[int] = ..., children: _Optional[_Iterable[_Union[ChildStart, _Mapping]]] = ..., tmp: _Optional[_Union[TmpSnapshot, _Mapping]] = ..., peak_memory_bytes: _Optional[int] = ...) -> None: ...
 
 class TmpSnapshot(_message.Message):
     __slots__ = ("content", "unsaved")

@@ -190,6 +190,20 @@ export interface DataStoreRecord {
   readonly ttl?: string;
 }
 
+/** A piece of an export. */
+export interface ExportDataStoreResponse {
+  /** Bytes of text in UTF-8 behind those before. */
+  readonly content?: string;
+}
+
+/** Response of ImportDataStore. */
+export interface ImportDataStoreResponse {
+  /** Records that were written. */
+  readonly importedCount?: string;
+  /** Records that had ended already. */
+  readonly expiredCount?: string;
+}
+
 /** One execution of one version of a workflow. */
 export interface Run {
   /** `workflows/<workflow id>/runs/<run id>`. Wherever a request names a run, `-` may stand in place of the workflow. */
@@ -236,6 +250,8 @@ export interface Run {
   readonly wait?: RunWait;
   /** Runs of the workflow with a higher one start first; by default 0. */
   readonly priority?: number;
+  /** The step that a replay began at; empty for the first one, and for a run that replays none. Empty in lists. */
+  readonly replayStep?: string;
 }
 
 /** States of a run and of a step run. - `RUN_STATE_UNSPECIFIED`: Not said. - `RUN_STATE_PENDING`: Accepted (a run) or not reached yet (a step). - `RUN_STATE_RUNNING`: Running. - `RUN_STATE_SUSPENDED`: Waiting for a time or a call. - `RUN_STATE_SUCCEEDED`: Ended well, `pd.flow.exit` included. - `RUN_STATE_FAILED`: Ended by a failure. - `RUN_STATE_CANCELLED`: Ended by a cancel. - `RUN_STATE_SKIPPED`: Never ran, because the run ended before it; steps only. */
@@ -279,6 +295,10 @@ export interface StepRun {
   readonly runs?: number;
   /** What ended its pause, as one JSON object: `$resume_data`, `$child`; empty when it did not pause or went on by itself. */
   readonly resumeJson?: string;
+  /** The run that it ran in, as `workflows/<workflow id>/runs/<run id>`, when a replay has taken its result over; empty for a step of the run itself. Its times are those of then. */
+  readonly takenOverFrom?: string;
+  /** The most memory that its environment has had until its end, in bytes; 0 when that was not asked for: tests of drafts ask. */
+  readonly peakMemoryBytes?: string;
 }
 
 /** An HTTP answer given by a step. */
@@ -331,7 +351,7 @@ export type PauseKind = "PAUSE_KIND_UNSPECIFIED" | "PAUSE_KIND_DELAY" | "PAUSE_K
 
 /** What a run waits for. */
 export interface RunWait {
-  /** Stable reason: `NO_RUNNER_IN_POOL`, `NO_RUNNER_WITH_LABELS`, `NO_RUNNER_WITH_PYTHON`, `RUNNERS_DRAINING` or `POOL_FULL`. */
+  /** Stable reason: `NO_RUNNER_IN_POOL`, `NO_RUNNER_WITH_LABELS`, `NO_RUNNER_WITH_PYTHON`, `RUNNERS_STARTING`, `RUNNERS_DRAINING` or `POOL_FULL`. */
   readonly reason?: string;
   /** For people. */
   readonly message?: string;
@@ -353,12 +373,29 @@ export interface WatchRunResponse {
   readonly run?: Run;
 }
 
+/** One message of WatchRuns. */
+export interface WatchRunsResponse {
+  /** Runs as they are now, without steps, each at most once; some may not have changed. */
+  readonly runs?: readonly Run[];
+  /** `workflows/<workflow id>/runs/<run id>` of runs that have changed and do not match the filter any more, or never did. */
+  readonly left?: readonly string[];
+  /** True when changes were lost, because the caller was too slow or came back too late: list again, and go on with this stream. */
+  readonly relist?: boolean;
+  /** Where the changes end. */
+  readonly cursor?: string;
+}
+
+/** Where a log line came from. - `LOG_STREAM_UNSPECIFIED`: Not said. - `LOG_STREAM_STDOUT`: Standard output. - `LOG_STREAM_STDERR`: Standard error; `logging` and warnings arrive here. - `LOG_STREAM_ERROR`: The failure of a step; its last entry. - `LOG_STREAM_SYSTEM`: Something the platform says. */
+export type LogStream = "LOG_STREAM_UNSPECIFIED" | "LOG_STREAM_STDOUT" | "LOG_STREAM_STDERR" | "LOG_STREAM_ERROR" | "LOG_STREAM_SYSTEM";
+
 /** Response of ListRunLogs. */
 export interface ListRunLogsResponse {
   /** One page. */
   readonly entries?: readonly LogEntry[];
-  /** Asks for the next page; empty after the last. */
+  /** Asks for the next page, of later lines; empty after the last. */
   readonly nextPageToken?: string;
+  /** Asks for the page of the lines before these; empty before the first. */
+  readonly previousPageToken?: string;
 }
 
 /** One log line of a run. */
@@ -383,15 +420,18 @@ export interface LogEntry {
   readonly lostLines?: string;
 }
 
-/** Where a log line came from. - `LOG_STREAM_UNSPECIFIED`: Not said. - `LOG_STREAM_STDOUT`: Standard output. - `LOG_STREAM_STDERR`: Standard error; `logging` and warnings arrive here. - `LOG_STREAM_ERROR`: The failure of a step; its last entry. - `LOG_STREAM_SYSTEM`: Something the platform says. */
-export type LogStream = "LOG_STREAM_UNSPECIFIED" | "LOG_STREAM_STDOUT" | "LOG_STREAM_STDERR" | "LOG_STREAM_ERROR" | "LOG_STREAM_SYSTEM";
-
 /** One message of TailRunLogs. */
 export interface TailRunLogsResponse {
   /** Lines in order. */
   readonly entries?: readonly LogEntry[];
   /** Where the lines end; for one run only. */
   readonly cursor?: string;
+}
+
+/** A piece of a log. */
+export interface DownloadRunLogsResponse {
+  /** Bytes of text in UTF-8 behind those before. */
+  readonly content?: string;
 }
 
 /** A piece of a value. */
@@ -872,10 +912,12 @@ export interface RunnerStatus {
   readonly pythonMinors?: readonly string[];
   /** Runs that it holds. */
   readonly runCount?: number;
-  /** True when it takes no further runs. */
+  /** True when it takes no further runs: it is about to end. */
   readonly draining?: boolean;
   /** When it was heard last. */
   readonly seenTime?: string;
+  /** True when it takes no runs yet: none of its workers is ready. */
+  readonly starting?: boolean;
 }
 
 /** Something that is not safe. */
@@ -908,6 +950,8 @@ export interface Pool {
   readonly runnerCount?: number;
   /** True when some scheduler did not answer, so that runs of its partitions are not counted. */
   readonly incomplete?: boolean;
+  /** How long the oldest of the waiting runs has waited; absent when none waits. */
+  readonly oldestWait?: string;
 }
 
 /** Response of ListRunners. */
@@ -940,10 +984,14 @@ export interface Runner {
   readonly warmEnvironments?: readonly WarmEnvironments[];
   /** When it was heard last. */
   readonly seenTime?: string;
+  /** Memory of the runner, its workers and all environments; 0 when it does not say. */
+  readonly memoryBytes?: string;
+  /** Steps since its start that began in an environment that had not run their version before. */
+  readonly coldStartCount?: string;
 }
 
-/** Whether a runner takes runs. - `RUNNER_STATE_UNSPECIFIED`: Not said. - `RUNNER_STATE_READY`: It does. - `RUNNER_STATE_DRAINING`: It does not: it is about to end, or none of its workers is ready. */
-export type RunnerState = "RUNNER_STATE_UNSPECIFIED" | "RUNNER_STATE_READY" | "RUNNER_STATE_DRAINING";
+/** Whether a runner takes runs. - `RUNNER_STATE_UNSPECIFIED`: Not said. - `RUNNER_STATE_READY`: It does. - `RUNNER_STATE_DRAINING`: It does not: it is about to end. - `RUNNER_STATE_STARTING`: It does not yet: none of its workers is ready. */
+export type RunnerState = "RUNNER_STATE_UNSPECIFIED" | "RUNNER_STATE_READY" | "RUNNER_STATE_DRAINING" | "RUNNER_STATE_STARTING";
 
 /** Warm environments of one version. */
 export interface WarmEnvironments {
@@ -973,6 +1021,112 @@ export interface SetEmailRecipientRequest {
 export interface SetQueueLimitRequest {
   /** Most waiting runs, at least 1; absent leaves it to the house's setting. */
   readonly queueLimit?: number;
+}
+
+/** Response of ReadSeries. */
+export interface ReadSeriesResponse {
+  /** Length of an interval: 10 s, 1 min, 15 min or 2 h. */
+  readonly resolution?: string;
+  /** Begin of the first interval, a multiple of the resolution since 1970. */
+  readonly startTime?: string;
+  /** End of the last interval. */
+  readonly endTime?: string;
+  /** What happened before this is counted; the interval that it lies in has a point for the part before it. Absent when nothing was counted yet. */
+  readonly countedUntil?: string;
+  /** Runs, by interval, oldest first. */
+  readonly runs?: readonly RunPoint[];
+  /** Runs of all intervals together, with the quantiles of all of them; its time is the begin. */
+  readonly total?: RunPoint;
+  /** Pools, by name: shared by all projects of the house. Empty with a filter by workflow. */
+  readonly pools?: readonly PoolSeries[];
+  /** Runners, by pool and name: at most the 40 that had most runs. Empty with a filter by workflow. */
+  readonly runners?: readonly RunnerSeries[];
+  /** Runners beyond these. */
+  readonly runnersLeftOut?: number;
+}
+
+/** Runs in one interval. Tests of drafts are not counted. */
+export interface RunPoint {
+  /** Begin of the interval. */
+  readonly time?: string;
+  /** Runs that were accepted in it, by their `create_time`; those that history does not keep any more were counted while it did. */
+  readonly acceptedCount?: string;
+  /** Runs that ended well in it, by their `end_time`. */
+  readonly succeededCount?: string;
+  /** Runs that failed in it. */
+  readonly failedCount?: string;
+  /** Runs that were cancelled in it. */
+  readonly cancelledCount?: string;
+  /** From start to end, of the runs that ended in it and had started, pauses included. A quantile is read from counts in classes that are 9 % wide, so that it is off by less than 5 %, over any number of intervals. Absent without such runs. */
+  readonly duration?: Quantiles;
+  /** From acceptance to start, of the same runs, likewise. */
+  readonly wait?: Quantiles;
+}
+
+/** Quantiles of times. */
+export interface Quantiles {
+  /** Half took no longer. */
+  readonly p50?: string;
+  /** 95 % took no longer. */
+  readonly p95?: string;
+  /** 99 % took no longer. */
+  readonly p99?: string;
+}
+
+/** One pool over time. */
+export interface PoolSeries {
+  /** `pools/<pool>`. */
+  readonly pool?: string;
+  /** By interval, oldest first. */
+  readonly points?: readonly PoolPoint[];
+}
+
+/** A pool in one interval, from what schedulers and heartbeats said every 10 s: of a number that goes up and down the mean, and the most where its name says so. */
+export interface PoolPoint {
+  /** Begin of the interval. */
+  readonly time?: string;
+  /** Runs that waited for a runner, those held back by a concurrency limit included. */
+  readonly waitingCount?: number;
+  /** The most of them at one time. */
+  readonly waitingMax?: string;
+  /** How long the oldest waiting run had waited, at most; 0 when none waited. */
+  readonly oldestWaitMax?: string;
+  /** Room for runs in all. */
+  readonly slotCount?: number;
+  /** Execution environments at work: each has a run. */
+  readonly busyCount?: number;
+  /** Idle environments that are warm for a version. */
+  readonly warmCount?: number;
+  /** Memory of its runners' machines' processes: the runner, its workers and all environments, the most at one time. */
+  readonly memoryBytesMax?: string;
+  /** Steps that began in an environment that had not run their version before: a sum over the interval. */
+  readonly coldStartCount?: string;
+  /** Runners that were alive. */
+  readonly runnerCount?: number;
+}
+
+/** One runner over time. */
+export interface RunnerSeries {
+  /** `pools/<pool>/runners/<runner>`. */
+  readonly runner?: string;
+  /** By interval, oldest first. */
+  readonly points?: readonly RunnerPoint[];
+}
+
+/** A runner in one interval; as in PoolPoint. */
+export interface RunnerPoint {
+  /** Begin of the interval. */
+  readonly time?: string;
+  /** Room for runs in all. */
+  readonly slotCount?: number;
+  /** Execution environments at work: each has a run. */
+  readonly busyCount?: number;
+  /** Idle environments that are warm for a version. */
+  readonly warmCount?: number;
+  /** Memory of the runner, its workers and all environments, the most at one time; 0 when it does not say. */
+  readonly memoryBytesMax?: string;
+  /** Steps that began in an environment that had not run their version before: a sum over the interval. */
+  readonly coldStartCount?: string;
 }
 
 /** Request of SignIn. */

@@ -11,7 +11,11 @@ import {
   type ChannelCredentials,
   Client,
   type ClientOptions,
+  type ClientReadableStream,
   type ClientUnaryCall,
+  type ClientWritableStream,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
@@ -118,6 +122,38 @@ export interface DeleteDataStoreRecordRequest {
   parent: string;
   /** The record's key. */
   key: string;
+}
+
+/** Request of ExportDataStore. */
+export interface ExportDataStoreRequest {
+  /** `dataStores/<store>`. */
+  name: string;
+  /** Only keys that start with it; empty for all. */
+  prefix: string;
+}
+
+/** A piece of an export. */
+export interface ExportDataStoreResponse {
+  /** Bytes of text in UTF-8 behind those before. */
+  content: Buffer;
+}
+
+/** One piece of an import. */
+export interface ImportDataStoreRequest {
+  /** `dataStores/<store>`, in the first message. */
+  name: string;
+  /** The next bytes; may be empty. */
+  data: Buffer;
+  /** True in the last message. Without it, what the last lines hold is not written. */
+  last: boolean;
+}
+
+/** Response of ImportDataStore. */
+export interface ImportDataStoreResponse {
+  /** Records that were written. */
+  importedCount: number;
+  /** Records that had ended already. */
+  expiredCount: number;
 }
 
 function createBaseDataStore(): DataStore {
@@ -756,6 +792,234 @@ export const DeleteDataStoreRecordRequest: MessageFns<DeleteDataStoreRecordReque
   },
 };
 
+function createBaseExportDataStoreRequest(): ExportDataStoreRequest {
+  return { name: "", prefix: "" };
+}
+
+export const ExportDataStoreRequest: MessageFns<ExportDataStoreRequest> = {
+  encode(message: ExportDataStoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(18).string(message.prefix);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportDataStoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportDataStoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExportDataStoreResponse(): ExportDataStoreResponse {
+  return { content: Buffer.alloc(0) };
+}
+
+export const ExportDataStoreResponse: MessageFns<ExportDataStoreResponse> = {
+  encode(message: ExportDataStoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportDataStoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportDataStoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportDataStoreRequest(): ImportDataStoreRequest {
+  return { name: "", data: Buffer.alloc(0), last: false };
+}
+
+export const ImportDataStoreRequest: MessageFns<ImportDataStoreRequest> = {
+  encode(message: ImportDataStoreRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.last !== false) {
+      writer.uint32(24).bool(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportDataStoreRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportDataStoreRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportDataStoreResponse(): ImportDataStoreResponse {
+  return { importedCount: 0, expiredCount: 0 };
+}
+
+export const ImportDataStoreResponse: MessageFns<ImportDataStoreResponse> = {
+  encode(message: ImportDataStoreResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.importedCount !== 0) {
+      writer.uint32(8).int64(message.importedCount);
+    }
+    if (message.expiredCount !== 0) {
+      writer.uint32(16).int64(message.expiredCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportDataStoreResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportDataStoreResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.importedCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.expiredCount = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Reads and writes data stores. A store is made by the first write that names it; one that is not there is empty. */
 export type DataStoreServiceService = typeof DataStoreServiceService;
 export const DataStoreServiceService = {
@@ -830,6 +1094,38 @@ export const DataStoreServiceService = {
     responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
     responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
   },
+  /**
+   * Sends all records in the order of their keys' bytes, as lines of JSON: `{"key":…,"value":…}`, with `"expireTime"` where a
+   * record ends. What is written meanwhile may be in it or not.
+   */
+  exportDataStore: {
+    path: "/millrace.api.v1.DataStoreService/ExportDataStore" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportDataStoreRequest): Buffer =>
+      Buffer.from(ExportDataStoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportDataStoreRequest => ExportDataStoreRequest.decode(value),
+    responseSerialize: (value: ExportDataStoreResponse): Buffer =>
+      Buffer.from(ExportDataStoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportDataStoreResponse => ExportDataStoreResponse.decode(value),
+  },
+  /**
+   * Writes records as ExportDataStore sends them, in batches: what comes before a line that fails is written. Records that are
+   * there already get the new value; those that have ended are left out. Fails with INVALID_ARGUMENT (`INVALID_RECORD`, with the
+   * number of the line as `line` in its metadata and that of records written as `imported`) and RESOURCE_EXHAUSTED
+   * (`STORE_FULL`, `TOO_MANY_STORES`).
+   */
+  importDataStore: {
+    path: "/millrace.api.v1.DataStoreService/ImportDataStore" as const,
+    requestStream: true as const,
+    responseStream: false as const,
+    requestSerialize: (value: ImportDataStoreRequest): Buffer =>
+      Buffer.from(ImportDataStoreRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportDataStoreRequest => ImportDataStoreRequest.decode(value),
+    responseSerialize: (value: ImportDataStoreResponse): Buffer =>
+      Buffer.from(ImportDataStoreResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportDataStoreResponse => ImportDataStoreResponse.decode(value),
+  },
 } as const;
 
 export interface DataStoreServiceServer extends UntypedServiceImplementation {
@@ -848,6 +1144,18 @@ export interface DataStoreServiceServer extends UntypedServiceImplementation {
   setDataStoreRecords: handleUnaryCall<SetDataStoreRecordsRequest, Empty>;
   /** Deletes one record. Fails with NOT_FOUND (`RECORD_NOT_FOUND`). */
   deleteDataStoreRecord: handleUnaryCall<DeleteDataStoreRecordRequest, Empty>;
+  /**
+   * Sends all records in the order of their keys' bytes, as lines of JSON: `{"key":…,"value":…}`, with `"expireTime"` where a
+   * record ends. What is written meanwhile may be in it or not.
+   */
+  exportDataStore: handleServerStreamingCall<ExportDataStoreRequest, ExportDataStoreResponse>;
+  /**
+   * Writes records as ExportDataStore sends them, in batches: what comes before a line that fails is written. Records that are
+   * there already get the new value; those that have ended are left out. Fails with INVALID_ARGUMENT (`INVALID_RECORD`, with the
+   * number of the line as `line` in its metadata and that of records written as `imported`) and RESOURCE_EXHAUSTED
+   * (`STORE_FULL`, `TOO_MANY_STORES`).
+   */
+  importDataStore: handleClientStreamingCall<ImportDataStoreRequest, ImportDataStoreResponse>;
 }
 
 export interface DataStoreServiceClient extends Client {
@@ -950,6 +1258,41 @@ export interface DataStoreServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Empty) => void,
   ): ClientUnaryCall;
+  /**
+   * Sends all records in the order of their keys' bytes, as lines of JSON: `{"key":…,"value":…}`, with `"expireTime"` where a
+   * record ends. What is written meanwhile may be in it or not.
+   */
+  exportDataStore(
+    request: ExportDataStoreRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportDataStoreResponse>;
+  exportDataStore(
+    request: ExportDataStoreRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportDataStoreResponse>;
+  /**
+   * Writes records as ExportDataStore sends them, in batches: what comes before a line that fails is written. Records that are
+   * there already get the new value; those that have ended are left out. Fails with INVALID_ARGUMENT (`INVALID_RECORD`, with the
+   * number of the line as `line` in its metadata and that of records written as `imported`) and RESOURCE_EXHAUSTED
+   * (`STORE_FULL`, `TOO_MANY_STORES`).
+   */
+  importDataStore(
+    callback: (error: ServiceError | null, response: ImportDataStoreResponse) => void,
+  ): ClientWritableStream<ImportDataStoreRequest>;
+  importDataStore(
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ImportDataStoreResponse) => void,
+  ): ClientWritableStream<ImportDataStoreRequest>;
+  importDataStore(
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportDataStoreResponse) => void,
+  ): ClientWritableStream<ImportDataStoreRequest>;
+  importDataStore(
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ImportDataStoreResponse) => void,
+  ): ClientWritableStream<ImportDataStoreRequest>;
 }
 
 export const DataStoreServiceClient = makeGenericClientConstructor(

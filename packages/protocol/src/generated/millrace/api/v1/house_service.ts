@@ -80,10 +80,14 @@ export interface RunnerStatus {
   pythonMinors: string[];
   /** Runs that it holds. */
   runCount: number;
-  /** True when it takes no further runs. */
+  /** True when it takes no further runs: it is about to end. */
   draining: boolean;
   /** When it was heard last. */
-  seenTime: Date | undefined;
+  seenTime:
+    | Date
+    | undefined;
+  /** True when it takes no runs yet: none of its workers is ready. */
+  starting: boolean;
 }
 
 /** Something that is not safe. */
@@ -389,6 +393,7 @@ function createBaseRunnerStatus(): RunnerStatus {
     runCount: 0,
     draining: false,
     seenTime: undefined,
+    starting: false,
   };
 }
 
@@ -417,6 +422,9 @@ export const RunnerStatus: MessageFns<RunnerStatus> = {
     }
     if (message.seenTime !== undefined) {
       Timestamp.encode(toTimestamp(message.seenTime), writer.uint32(66).fork()).join();
+    }
+    if (message.starting !== false) {
+      writer.uint32(72).bool(message.starting);
     }
     return writer;
   },
@@ -496,6 +504,14 @@ export const RunnerStatus: MessageFns<RunnerStatus> = {
             }
 
             message.seenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.starting = reader.bool();
             continue;
           }
         }

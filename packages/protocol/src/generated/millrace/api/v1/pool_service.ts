@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../../google/protobuf/duration.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 
 export const protobufPackage = "millrace.api.v1";
@@ -30,8 +31,10 @@ export const RunnerState = {
   UNSPECIFIED: 0,
   /** READY - It does. */
   READY: 1,
-  /** DRAINING - It does not: it is about to end, or none of its workers is ready. */
+  /** DRAINING - It does not: it is about to end. */
   DRAINING: 2,
+  /** STARTING - It does not yet: none of its workers is ready. */
+  STARTING: 3,
 } as const;
 
 export type RunnerState = typeof RunnerState[keyof typeof RunnerState];
@@ -40,6 +43,7 @@ export namespace RunnerState {
   export type UNSPECIFIED = typeof RunnerState.UNSPECIFIED;
   export type READY = typeof RunnerState.READY;
   export type DRAINING = typeof RunnerState.DRAINING;
+  export type STARTING = typeof RunnerState.STARTING;
 }
 
 /** A named set of runners. */
@@ -58,6 +62,8 @@ export interface Pool {
   runnerCount: number;
   /** True when some scheduler did not answer, so that runs of its partitions are not counted. */
   incomplete: boolean;
+  /** How long the oldest of the waiting runs has waited; absent when none waits. */
+  oldestWait: Duration | undefined;
 }
 
 /** A runner that is alive. */
@@ -83,7 +89,13 @@ export interface Runner {
   /** Idle warm environments by version, most recently used first; at most 64 entries. */
   warmEnvironments: WarmEnvironments[];
   /** When it was heard last. */
-  seenTime: Date | undefined;
+  seenTime:
+    | Date
+    | undefined;
+  /** Memory of the runner, its workers and all environments; 0 when it does not say. */
+  memoryBytes: number;
+  /** Steps since its start that began in an environment that had not run their version before. */
+  coldStartCount: number;
 }
 
 /** Warm environments of one version. */
@@ -137,6 +149,7 @@ function createBasePool(): Pool {
     freeSlotCount: 0,
     runnerCount: 0,
     incomplete: false,
+    oldestWait: undefined,
   };
 }
 
@@ -162,6 +175,9 @@ export const Pool: MessageFns<Pool> = {
     }
     if (message.incomplete !== false) {
       writer.uint32(56).bool(message.incomplete);
+    }
+    if (message.oldestWait !== undefined) {
+      Duration.encode(message.oldestWait, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -235,6 +251,14 @@ export const Pool: MessageFns<Pool> = {
             message.incomplete = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.oldestWait = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -261,6 +285,8 @@ function createBaseRunner(): Runner {
     pythonMinors: [],
     warmEnvironments: [],
     seenTime: undefined,
+    memoryBytes: 0,
+    coldStartCount: 0,
   };
 }
 
@@ -298,6 +324,12 @@ export const Runner: MessageFns<Runner> = {
     }
     if (message.seenTime !== undefined) {
       Timestamp.encode(toTimestamp(message.seenTime), writer.uint32(90).fork()).join();
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(96).uint64(message.memoryBytes);
+    }
+    if (message.coldStartCount !== 0) {
+      writer.uint32(104).uint64(message.coldStartCount);
     }
     return writer;
   },
@@ -401,6 +433,22 @@ export const Runner: MessageFns<Runner> = {
             }
 
             message.seenTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.coldStartCount = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -904,6 +952,17 @@ function fromTimestamp(t: Timestamp): Date {
   let millis = (t.seconds || 0) * 1_000;
   millis += (t.nanos || 0) / 1_000_000;
   return new globalThis.Date(millis);
+}
+
+function longToNumber(int64: { toString(): string }): number {
+  const num = globalThis.Number(int64.toString());
+  if (num > globalThis.Number.MAX_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (num < globalThis.Number.MIN_SAFE_INTEGER) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return num;
 }
 
 export interface MessageFns<T> {

@@ -193,11 +193,16 @@ export interface Run {
     | undefined;
   /** Runs of the workflow with a higher one start first; by default 0. */
   priority: number;
+  /** The step that a replay began at; empty for the first one, and for a run that replays none. Empty in lists. */
+  replayStep: string;
 }
 
 /** What a run waits for. */
 export interface RunWait {
-  /** Stable reason: `NO_RUNNER_IN_POOL`, `NO_RUNNER_WITH_LABELS`, `NO_RUNNER_WITH_PYTHON`, `RUNNERS_DRAINING` or `POOL_FULL`. */
+  /**
+   * Stable reason: `NO_RUNNER_IN_POOL`, `NO_RUNNER_WITH_LABELS`, `NO_RUNNER_WITH_PYTHON`, `RUNNERS_STARTING`,
+   * `RUNNERS_DRAINING` or `POOL_FULL`.
+   */
   reason: string;
   /** For people. */
   message: string;
@@ -265,6 +270,13 @@ export interface StepRun {
   runs: number;
   /** What ended its pause, as one JSON object: `$resume_data`, `$child`; empty when it did not pause or went on by itself. */
   resumeJson: string;
+  /**
+   * The run that it ran in, as `workflows/<workflow id>/runs/<run id>`, when a replay has taken its result over; empty for a
+   * step of the run itself. Its times are those of then.
+   */
+  takenOverFrom: string;
+  /** The most memory that its environment has had until its end, in bytes; 0 when that was not asked for: tests of drafts ask. */
+  peakMemoryBytes: number;
 }
 
 /** An HTTP answer given by a step. */
@@ -408,22 +420,97 @@ export interface WatchRunResponse {
   run: Run | undefined;
 }
 
+/** Request of WatchRuns: the filters are those of ListRuns. */
+export interface WatchRunsRequest {
+  /** The workflow whose runs are watched, `workflows/<id>` or `workflows/<display name>`; `workflows/-` or empty for all. */
+  parent: string;
+  /** Only runs in one of these states; empty for all. */
+  states: RunState[];
+  /** Only runs that were accepted at this time or later. */
+  createdFrom:
+    | Date
+    | undefined;
+  /** Only runs that were accepted earlier than this. */
+  createdBefore:
+    | Date
+    | undefined;
+  /** Only runs of this version of the workflow; 0 for all. */
+  version: number;
+  /** Only runs that have this in their exit reason or failure, as in ListRuns. */
+  text: string;
+  /** Only runs that took so long at least from their start to their end. */
+  minDuration:
+    | Duration
+    | undefined;
+  /** Only runs that took so long at most. */
+  maxDuration:
+    | Duration
+    | undefined;
+  /** Only runs that this kind of trigger started, such as `http`; empty for all. */
+  triggerKind: string;
+  /**
+   * The `cursor` of the last message that arrived, to go on behind it after a loss; empty to begin. One that is not known any
+   * more makes the first message say `relist`.
+   */
+  cursor: string;
+}
+
+/** One message of WatchRuns. */
+export interface WatchRunsResponse {
+  /** Runs as they are now, without steps, each at most once; some may not have changed. */
+  runs: Run[];
+  /** `workflows/<workflow id>/runs/<run id>` of runs that have changed and do not match the filter any more, or never did. */
+  left: string[];
+  /** True when changes were lost, because the caller was too slow or came back too late: list again, and go on with this stream. */
+  relist: boolean;
+  /** Where the changes end. */
+  cursor: string;
+}
+
 /** Request of ListRunLogs. */
 export interface ListRunLogsRequest {
   /** The run: `workflows/<workflow>/runs/<run>`; the workflow may be `-`. */
   parent: string;
   /** Most entries in the answer; 0 means 1,000, more than 10,000 means 10,000. */
   pageSize: number;
-  /** The `next_page_token` of the answer before; empty for the first page. */
+  /** The `next_page_token` or `previous_page_token` of an answer before; empty for the first page. */
   pageToken: string;
+  /** Only lines that have this in their text, in any case of letters; at most 200 characters, empty for all. */
+  text: string;
+  /** Only lines of these streams; empty for all. */
+  streams: LogStream[];
+  /** Only lines of the step of this name; empty for all. */
+  step: string;
+  /** Begin with the last page instead of the first, its lines oldest first too. Means nothing with a page token. */
+  fromEnd: boolean;
 }
 
 /** Response of ListRunLogs. */
 export interface ListRunLogsResponse {
   /** One page. */
   entries: LogEntry[];
-  /** Asks for the next page; empty after the last. */
+  /** Asks for the next page, of later lines; empty after the last. */
   nextPageToken: string;
+  /** Asks for the page of the lines before these; empty before the first. */
+  previousPageToken: string;
+}
+
+/** Request of DownloadRunLogs. */
+export interface DownloadRunLogsRequest {
+  /** The run: `workflows/<workflow>/runs/<run>`; the workflow may be `-`. */
+  parent: string;
+  /** As in ListRunLogs. */
+  text: string;
+  /** As in ListRunLogs. */
+  streams: LogStream[];
+  /** As in ListRunLogs. */
+  step: string;
+}
+
+/** A piece of a log. */
+export interface DownloadRunLogsResponse {
+  /** Bytes of text in UTF-8 behind those before. */
+  content: Buffer;
 }
 
 /** Request of TailRunLogs. */
@@ -465,7 +552,15 @@ export interface ReplayRunRequest {
   /** Idempotency key, as in CreateRun. */
   requestId: string;
   /** How long to wait for the new run's end, as in CreateRun. */
-  waitTimeout: Duration | undefined;
+  waitTimeout:
+    | Duration
+    | undefined;
+  /** Name of the step to begin at; empty for the first. */
+  fromStep: string;
+  /** True to run the workflow's newest version, false for the earlier run's own. */
+  newestVersion: boolean;
+  /** The event as JSON; empty for the earlier run's own. */
+  eventJson: string;
 }
 
 /** A value that is too large to be part of a run. */
@@ -518,6 +613,7 @@ function createBaseRun(): Run {
     parentRun: "",
     wait: undefined,
     priority: 0,
+    replayStep: "",
   };
 }
 
@@ -588,6 +684,9 @@ export const Run: MessageFns<Run> = {
     }
     if (message.priority !== 0) {
       writer.uint32(208).int32(message.priority);
+    }
+    if (message.replayStep !== "") {
+      writer.uint32(218).string(message.replayStep);
     }
     return writer;
   },
@@ -779,6 +878,14 @@ export const Run: MessageFns<Run> = {
             }
 
             message.priority = reader.int32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.replayStep = reader.string();
             continue;
           }
         }
@@ -1054,6 +1161,8 @@ function createBaseStepRun(): StepRun {
     answer: undefined,
     runs: 0,
     resumeJson: "",
+    takenOverFrom: "",
+    peakMemoryBytes: 0,
   };
 }
 
@@ -1088,6 +1197,12 @@ export const StepRun: MessageFns<StepRun> = {
     }
     if (message.resumeJson !== "") {
       writer.uint32(82).string(message.resumeJson);
+    }
+    if (message.takenOverFrom !== "") {
+      writer.uint32(90).string(message.takenOverFrom);
+    }
+    if (message.peakMemoryBytes !== 0) {
+      writer.uint32(96).uint64(message.peakMemoryBytes);
     }
     return writer;
   },
@@ -1183,6 +1298,22 @@ export const StepRun: MessageFns<StepRun> = {
             }
 
             message.resumeJson = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.takenOverFrom = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.peakMemoryBytes = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -2026,8 +2157,257 @@ export const WatchRunResponse: MessageFns<WatchRunResponse> = {
   },
 };
 
+function createBaseWatchRunsRequest(): WatchRunsRequest {
+  return {
+    parent: "",
+    states: [],
+    createdFrom: undefined,
+    createdBefore: undefined,
+    version: 0,
+    text: "",
+    minDuration: undefined,
+    maxDuration: undefined,
+    triggerKind: "",
+    cursor: "",
+  };
+}
+
+export const WatchRunsRequest: MessageFns<WatchRunsRequest> = {
+  encode(message: WatchRunsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parent !== "") {
+      writer.uint32(10).string(message.parent);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.createdFrom !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdFrom), writer.uint32(26).fork()).join();
+    }
+    if (message.createdBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdBefore), writer.uint32(34).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(40).uint32(message.version);
+    }
+    if (message.text !== "") {
+      writer.uint32(50).string(message.text);
+    }
+    if (message.minDuration !== undefined) {
+      Duration.encode(message.minDuration, writer.uint32(58).fork()).join();
+    }
+    if (message.maxDuration !== undefined) {
+      Duration.encode(message.maxDuration, writer.uint32(66).fork()).join();
+    }
+    if (message.triggerKind !== "") {
+      writer.uint32(74).string(message.triggerKind);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(82).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRunsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRunsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.createdFrom = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.createdBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.minDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.maxDuration = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.triggerKind = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWatchRunsResponse(): WatchRunsResponse {
+  return { runs: [], left: [], relist: false, cursor: "" };
+}
+
+export const WatchRunsResponse: MessageFns<WatchRunsResponse> = {
+  encode(message: WatchRunsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.runs) {
+      Run.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.left) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.relist !== false) {
+      writer.uint32(24).bool(message.relist);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(34).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchRunsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchRunsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runs.push(Run.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.left.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.relist = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseListRunLogsRequest(): ListRunLogsRequest {
-  return { parent: "", pageSize: 0, pageToken: "" };
+  return { parent: "", pageSize: 0, pageToken: "", text: "", streams: [], step: "", fromEnd: false };
 }
 
 export const ListRunLogsRequest: MessageFns<ListRunLogsRequest> = {
@@ -2040,6 +2420,22 @@ export const ListRunLogsRequest: MessageFns<ListRunLogsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(26).string(message.pageToken);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    if (message.streams.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.streams) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.step !== "") {
+      writer.uint32(50).string(message.step);
+    }
+    if (message.fromEnd !== false) {
+      writer.uint32(56).bool(message.fromEnd);
     }
     return writer;
   },
@@ -2081,6 +2477,48 @@ export const ListRunLogsRequest: MessageFns<ListRunLogsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.streams.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.streams.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.fromEnd = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2095,7 +2533,7 @@ export const ListRunLogsRequest: MessageFns<ListRunLogsRequest> = {
 };
 
 function createBaseListRunLogsResponse(): ListRunLogsResponse {
-  return { entries: [], nextPageToken: "" };
+  return { entries: [], nextPageToken: "", previousPageToken: "" };
 }
 
 export const ListRunLogsResponse: MessageFns<ListRunLogsResponse> = {
@@ -2105,6 +2543,9 @@ export const ListRunLogsResponse: MessageFns<ListRunLogsResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.previousPageToken !== "") {
+      writer.uint32(26).string(message.previousPageToken);
     }
     return writer;
   },
@@ -2136,6 +2577,153 @@ export const ListRunLogsResponse: MessageFns<ListRunLogsResponse> = {
             }
 
             message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.previousPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDownloadRunLogsRequest(): DownloadRunLogsRequest {
+  return { parent: "", text: "", streams: [], step: "" };
+}
+
+export const DownloadRunLogsRequest: MessageFns<DownloadRunLogsRequest> = {
+  encode(message: DownloadRunLogsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parent !== "") {
+      writer.uint32(10).string(message.parent);
+    }
+    if (message.text !== "") {
+      writer.uint32(18).string(message.text);
+    }
+    if (message.streams.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.streams) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.step !== "") {
+      writer.uint32(34).string(message.step);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadRunLogsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadRunLogsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.streams.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.streams.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.step = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDownloadRunLogsResponse(): DownloadRunLogsResponse {
+  return { content: Buffer.alloc(0) };
+}
+
+export const DownloadRunLogsResponse: MessageFns<DownloadRunLogsResponse> = {
+  encode(message: DownloadRunLogsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.content.length !== 0) {
+      writer.uint32(10).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DownloadRunLogsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDownloadRunLogsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
             continue;
           }
         }
@@ -2380,7 +2968,7 @@ export const ResumeRunRequest: MessageFns<ResumeRunRequest> = {
 };
 
 function createBaseReplayRunRequest(): ReplayRunRequest {
-  return { name: "", requestId: "", waitTimeout: undefined };
+  return { name: "", requestId: "", waitTimeout: undefined, fromStep: "", newestVersion: false, eventJson: "" };
 }
 
 export const ReplayRunRequest: MessageFns<ReplayRunRequest> = {
@@ -2393,6 +2981,15 @@ export const ReplayRunRequest: MessageFns<ReplayRunRequest> = {
     }
     if (message.waitTimeout !== undefined) {
       Duration.encode(message.waitTimeout, writer.uint32(26).fork()).join();
+    }
+    if (message.fromStep !== "") {
+      writer.uint32(34).string(message.fromStep);
+    }
+    if (message.newestVersion !== false) {
+      writer.uint32(40).bool(message.newestVersion);
+    }
+    if (message.eventJson !== "") {
+      writer.uint32(50).string(message.eventJson);
     }
     return writer;
   },
@@ -2432,6 +3029,30 @@ export const ReplayRunRequest: MessageFns<ReplayRunRequest> = {
             }
 
             message.waitTimeout = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fromStep = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.newestVersion = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.eventJson = reader.string();
             continue;
           }
         }
@@ -2698,8 +3319,24 @@ export const RunServiceService = {
     responseDeserialize: (value: Buffer): WatchRunResponse => WatchRunResponse.decode(value),
   },
   /**
+   * Sends runs that match a filter as they are accepted and whenever their state changes, until the caller leaves: what
+   * ListRuns would show, kept up to date. Nothing is sent that was so before the call; the first message comes at once and
+   * is empty, and who lists behind it misses nothing. Fails like ListRuns, and with RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and
+   * UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
+   */
+  watchRuns: {
+    path: "/millrace.api.v1.RunService/WatchRuns" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchRunsRequest): Buffer => Buffer.from(WatchRunsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchRunsRequest => WatchRunsRequest.decode(value),
+    responseSerialize: (value: WatchRunsResponse): Buffer => Buffer.from(WatchRunsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchRunsResponse => WatchRunsResponse.decode(value),
+  },
+  /**
    * Lists what a run has logged, oldest first. When the run has ended, waits up to 2 s for its last line; lines that did
-   * not arrive are shown as one entry that says how many were lost. Fails with NOT_FOUND (`RUN_NOT_FOUND`).
+   * not arrive are shown as one entry that says how many were lost, unless lines are filtered by text, stream or step. Fails
+   * with NOT_FOUND (`RUN_NOT_FOUND`) and INVALID_ARGUMENT (`INVALID_PAGE_TOKEN`, `TEXT_TOO_LONG`, `STEP_UNKNOWN`).
    */
   listRunLogs: {
     path: "/millrace.api.v1.RunService/ListRunLogs" as const,
@@ -2724,6 +3361,21 @@ export const RunServiceService = {
     requestDeserialize: (value: Buffer): TailRunLogsRequest => TailRunLogsRequest.decode(value),
     responseSerialize: (value: TailRunLogsResponse): Buffer => Buffer.from(TailRunLogsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TailRunLogsResponse => TailRunLogsResponse.decode(value),
+  },
+  /**
+   * Sends all that a run has logged as text, oldest first: a line for each, with its time, its stream and its step. Fails like
+   * ListRunLogs.
+   */
+  downloadRunLogs: {
+    path: "/millrace.api.v1.RunService/DownloadRunLogs" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: DownloadRunLogsRequest): Buffer =>
+      Buffer.from(DownloadRunLogsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DownloadRunLogsRequest => DownloadRunLogsRequest.decode(value),
+    responseSerialize: (value: DownloadRunLogsResponse): Buffer =>
+      Buffer.from(DownloadRunLogsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DownloadRunLogsResponse => DownloadRunLogsResponse.decode(value),
   },
   /**
    * Cancels a run and returns it when it has ended: as cancelled, unless its own end came first. Fails with NOT_FOUND
@@ -2753,8 +3405,12 @@ export const RunServiceService = {
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
   },
   /**
-   * Starts a new run with the event and the version of an earlier one, from the first step; its context says
-   * `replay: true`. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`, `VERSION_NOT_FOUND`).
+   * Starts a new run with the event and the version of an earlier one, or with another event or the newest version; its context
+   * says `replay: true`. From a given step on, the steps above it do not run: the new run takes over what they exported and
+   * returned, and what they left in `/tmp` as far as it was saved. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`,
+   * `VERSION_NOT_FOUND`, `STEP_NOT_FOUND`) and FAILED_PRECONDITION (`RUN_IS_TEST`; `STEP_NOT_DONE` when a step above did not end
+   * well, `STEPS_DIFFER` when the newest version has other steps above it, `RESULTS_GONE` when a large result is not kept any
+   * more).
    */
   replayRun: {
     path: "/millrace.api.v1.RunService/ReplayRun" as const,
@@ -2808,8 +3464,16 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    */
   watchRun: handleServerStreamingCall<WatchRunRequest, WatchRunResponse>;
   /**
+   * Sends runs that match a filter as they are accepted and whenever their state changes, until the caller leaves: what
+   * ListRuns would show, kept up to date. Nothing is sent that was so before the call; the first message comes at once and
+   * is empty, and who lists behind it misses nothing. Fails like ListRuns, and with RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and
+   * UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
+   */
+  watchRuns: handleServerStreamingCall<WatchRunsRequest, WatchRunsResponse>;
+  /**
    * Lists what a run has logged, oldest first. When the run has ended, waits up to 2 s for its last line; lines that did
-   * not arrive are shown as one entry that says how many were lost. Fails with NOT_FOUND (`RUN_NOT_FOUND`).
+   * not arrive are shown as one entry that says how many were lost, unless lines are filtered by text, stream or step. Fails
+   * with NOT_FOUND (`RUN_NOT_FOUND`) and INVALID_ARGUMENT (`INVALID_PAGE_TOKEN`, `TEXT_TOO_LONG`, `STEP_UNKNOWN`).
    */
   listRunLogs: handleUnaryCall<ListRunLogsRequest, ListRunLogsResponse>;
   /**
@@ -2819,6 +3483,11 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * UNAVAILABLE (`GATEWAY_STOPPING`: follow again).
    */
   tailRunLogs: handleServerStreamingCall<TailRunLogsRequest, TailRunLogsResponse>;
+  /**
+   * Sends all that a run has logged as text, oldest first: a line for each, with its time, its stream and its step. Fails like
+   * ListRunLogs.
+   */
+  downloadRunLogs: handleServerStreamingCall<DownloadRunLogsRequest, DownloadRunLogsResponse>;
   /**
    * Cancels a run and returns it when it has ended: as cancelled, unless its own end came first. Fails with NOT_FOUND
    * (`RUN_NOT_FOUND`) and UNAVAILABLE (`CANCEL_UNACKNOWLEDGED`).
@@ -2831,8 +3500,12 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    */
   resumeRun: handleUnaryCall<ResumeRunRequest, Run>;
   /**
-   * Starts a new run with the event and the version of an earlier one, from the first step; its context says
-   * `replay: true`. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`, `VERSION_NOT_FOUND`).
+   * Starts a new run with the event and the version of an earlier one, or with another event or the newest version; its context
+   * says `replay: true`. From a given step on, the steps above it do not run: the new run takes over what they exported and
+   * returned, and what they left in `/tmp` as far as it was saved. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`,
+   * `VERSION_NOT_FOUND`, `STEP_NOT_FOUND`) and FAILED_PRECONDITION (`RUN_IS_TEST`; `STEP_NOT_DONE` when a step above did not end
+   * well, `STEPS_DIFFER` when the newest version has other steps above it, `RESULTS_GONE` when a large result is not kept any
+   * more).
    */
   replayRun: handleUnaryCall<ReplayRunRequest, Run>;
   /**
@@ -2921,8 +3594,21 @@ export interface RunServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchRunResponse>;
   /**
+   * Sends runs that match a filter as they are accepted and whenever their state changes, until the caller leaves: what
+   * ListRuns would show, kept up to date. Nothing is sent that was so before the call; the first message comes at once and
+   * is empty, and who lists behind it misses nothing. Fails like ListRuns, and with RESOURCE_EXHAUSTED (`TOO_MANY_READERS`) and
+   * UNAVAILABLE (`GATEWAY_STOPPING`: watch again).
+   */
+  watchRuns(request: WatchRunsRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchRunsResponse>;
+  watchRuns(
+    request: WatchRunsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<WatchRunsResponse>;
+  /**
    * Lists what a run has logged, oldest first. When the run has ended, waits up to 2 s for its last line; lines that did
-   * not arrive are shown as one entry that says how many were lost. Fails with NOT_FOUND (`RUN_NOT_FOUND`).
+   * not arrive are shown as one entry that says how many were lost, unless lines are filtered by text, stream or step. Fails
+   * with NOT_FOUND (`RUN_NOT_FOUND`) and INVALID_ARGUMENT (`INVALID_PAGE_TOKEN`, `TEXT_TOO_LONG`, `STEP_UNKNOWN`).
    */
   listRunLogs(
     request: ListRunLogsRequest,
@@ -2951,6 +3637,19 @@ export interface RunServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<TailRunLogsResponse>;
+  /**
+   * Sends all that a run has logged as text, oldest first: a line for each, with its time, its stream and its step. Fails like
+   * ListRunLogs.
+   */
+  downloadRunLogs(
+    request: DownloadRunLogsRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DownloadRunLogsResponse>;
+  downloadRunLogs(
+    request: DownloadRunLogsRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<DownloadRunLogsResponse>;
   /**
    * Cancels a run and returns it when it has ended: as cancelled, unless its own end came first. Fails with NOT_FOUND
    * (`RUN_NOT_FOUND`) and UNAVAILABLE (`CANCEL_UNACKNOWLEDGED`).
@@ -2985,8 +3684,12 @@ export interface RunServiceClient extends Client {
     callback: (error: ServiceError | null, response: Run) => void,
   ): ClientUnaryCall;
   /**
-   * Starts a new run with the event and the version of an earlier one, from the first step; its context says
-   * `replay: true`. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`, `VERSION_NOT_FOUND`).
+   * Starts a new run with the event and the version of an earlier one, or with another event or the newest version; its context
+   * says `replay: true`. From a given step on, the steps above it do not run: the new run takes over what they exported and
+   * returned, and what they left in `/tmp` as far as it was saved. Fails like CreateRun, and with NOT_FOUND (`RUN_NOT_FOUND`,
+   * `VERSION_NOT_FOUND`, `STEP_NOT_FOUND`) and FAILED_PRECONDITION (`RUN_IS_TEST`; `STEP_NOT_DONE` when a step above did not end
+   * well, `STEPS_DIFFER` when the newest version has other steps above it, `RESULTS_GONE` when a large result is not kept any
+   * more).
    */
   replayRun(request: ReplayRunRequest, callback: (error: ServiceError | null, response: Run) => void): ClientUnaryCall;
   replayRun(

@@ -259,6 +259,41 @@ export interface Submit {
   wantsEnd: boolean;
   /** Runs of the workflow with a higher one start first; from -100 to 100. */
   priority: number;
+  /**
+   * Of a replay that begins at a later step: results of an earlier run that stand for the steps above it, in order. They are in
+   * the record with the run itself, or not at all.
+   */
+  takenOver: TakenStep[];
+}
+
+/** A result of an earlier run that a new one takes over. */
+export interface TakenStep {
+  /** Address of the step run, or of what ended its pause. */
+  path: string;
+  /** Name of the step. */
+  name: string;
+  /** Its execution, or the request that ended its pause. */
+  executionId: string;
+  /** Its exports, as in `StepResult`. */
+  exportsJson: Buffer;
+  /** Its return value, as in `StepResult`. */
+  returnValueJson?:
+    | Buffer
+    | undefined;
+  /** When its code began to run. */
+  startTime:
+    | Date
+    | undefined;
+  /** When its code ended. */
+  endTime:
+    | Date
+    | undefined;
+  /** What was in /tmp from then on. */
+  tmp?:
+    | TmpSnapshot
+    | undefined;
+  /** The run that it ran in. */
+  runId: string;
 }
 
 /**
@@ -401,6 +436,12 @@ export interface Heartbeat {
    * first gets a slot.
    */
   offersSlots: boolean;
+  /** True when it takes no runs yet, because none of its workers is ready; `draining` is true then, too. */
+  starting: boolean;
+  /** Memory of the runner, its workers and all environments, in bytes, some seconds old; 0 when it is not known. */
+  memoryBytes: number;
+  /** Steps since the start that began in an environment that had not run their version before. */
+  coldStarts: number;
 }
 
 /** Slots of a runner that one scheduler may use. */
@@ -505,6 +546,17 @@ export interface PoolLoad {
   waiting: number;
   /** Runs that a runner has. */
   running: number;
+  /** How long the oldest of the waiting ones has waited, in ms; 0 when none waits. */
+  oldestWaitMs: number;
+}
+
+/**
+ * Scheduler to every gateway: runs whose change of state it has committed, gathered for a moment and each named once. A lost
+ * one costs a list of runs that people watch its news of that run, until it changes again; nothing rests on it.
+ */
+export interface RunsChanged {
+  /** Ids of the runs, 16 bytes each, one behind the other. */
+  runIds: Buffer;
 }
 
 /** A run that a runner holds. */
@@ -1290,6 +1342,7 @@ function createBaseSubmit(): Submit {
     wantsAnswer: false,
     wantsEnd: false,
     priority: 0,
+    takenOver: [],
   };
 }
 
@@ -1321,6 +1374,9 @@ export const Submit: MessageFns<Submit> = {
     }
     if (message.priority !== 0) {
       writer.uint32(72).sint32(message.priority);
+    }
+    for (const v of message.takenOver) {
+      TakenStep.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1408,6 +1464,158 @@ export const Submit: MessageFns<Submit> = {
             }
 
             message.priority = reader.sint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.takenOver.push(TakenStep.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTakenStep(): TakenStep {
+  return {
+    path: "",
+    name: "",
+    executionId: "",
+    exportsJson: Buffer.alloc(0),
+    returnValueJson: undefined,
+    startTime: undefined,
+    endTime: undefined,
+    tmp: undefined,
+    runId: "",
+  };
+}
+
+export const TakenStep: MessageFns<TakenStep> = {
+  encode(message: TakenStep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.executionId !== "") {
+      writer.uint32(26).string(message.executionId);
+    }
+    if (message.exportsJson.length !== 0) {
+      writer.uint32(34).bytes(message.exportsJson);
+    }
+    if (message.returnValueJson !== undefined) {
+      writer.uint32(42).bytes(message.returnValueJson);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(50).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(58).fork()).join();
+    }
+    if (message.tmp !== undefined) {
+      TmpSnapshot.encode(message.tmp, writer.uint32(66).fork()).join();
+    }
+    if (message.runId !== "") {
+      writer.uint32(74).string(message.runId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TakenStep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTakenStep();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.executionId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exportsJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.returnValueJson = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tmp = TmpSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.runId = reader.string();
             continue;
           }
         }
@@ -1983,6 +2191,9 @@ function createBaseHeartbeat(): Heartbeat {
     labels: [],
     offers: [],
     offersSlots: false,
+    starting: false,
+    memoryBytes: 0,
+    coldStarts: 0,
   };
 }
 
@@ -2029,6 +2240,15 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.offersSlots !== false) {
       writer.uint32(112).bool(message.offersSlots);
+    }
+    if (message.starting !== false) {
+      writer.uint32(120).bool(message.starting);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(128).uint64(message.memoryBytes);
+    }
+    if (message.coldStarts !== 0) {
+      writer.uint32(136).uint64(message.coldStarts);
     }
     return writer;
   },
@@ -2156,6 +2376,30 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.offersSlots = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.starting = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.coldStarts = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -2788,7 +3032,7 @@ export const PoolLoads: MessageFns<PoolLoads> = {
 };
 
 function createBasePoolLoad(): PoolLoad {
-  return { pool: "", waiting: 0, running: 0 };
+  return { pool: "", waiting: 0, running: 0, oldestWaitMs: 0 };
 }
 
 export const PoolLoad: MessageFns<PoolLoad> = {
@@ -2801,6 +3045,9 @@ export const PoolLoad: MessageFns<PoolLoad> = {
     }
     if (message.running !== 0) {
       writer.uint32(24).uint32(message.running);
+    }
+    if (message.oldestWaitMs !== 0) {
+      writer.uint32(32).uint64(message.oldestWaitMs);
     }
     return writer;
   },
@@ -2840,6 +3087,60 @@ export const PoolLoad: MessageFns<PoolLoad> = {
             }
 
             message.running = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.oldestWaitMs = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunsChanged(): RunsChanged {
+  return { runIds: Buffer.alloc(0) };
+}
+
+export const RunsChanged: MessageFns<RunsChanged> = {
+  encode(message: RunsChanged, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runIds.length !== 0) {
+      writer.uint32(10).bytes(message.runIds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunsChanged {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunsChanged();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runIds = Buffer.from(reader.bytes());
             continue;
           }
         }

@@ -569,6 +569,8 @@ export interface Inventory {
   environments: number;
   /** Blank environments ready. */
   blankEnvironments: number;
+  /** Memory of the worker and its environments in bytes, as the watchdog has measured it last; 0 when it has not yet. */
+  memoryBytes: number;
 }
 
 /** Idle environments of one version. */
@@ -3401,7 +3403,7 @@ export const RunGone: MessageFns<RunGone> = {
 };
 
 function createBaseInventory(): Inventory {
-  return { warmVersions: [], environments: 0, blankEnvironments: 0 };
+  return { warmVersions: [], environments: 0, blankEnvironments: 0, memoryBytes: 0 };
 }
 
 export const Inventory: MessageFns<Inventory> = {
@@ -3414,6 +3416,9 @@ export const Inventory: MessageFns<Inventory> = {
     }
     if (message.blankEnvironments !== 0) {
       writer.uint32(24).uint32(message.blankEnvironments);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(32).uint64(message.memoryBytes);
     }
     return writer;
   },
@@ -3453,6 +3458,14 @@ export const Inventory: MessageFns<Inventory> = {
             }
 
             message.blankEnvironments = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.uint64());
             continue;
           }
         }

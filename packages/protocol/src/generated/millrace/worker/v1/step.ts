@@ -163,7 +163,14 @@ export interface StepResult {
   /** Workflows that the step starts with `pd.flow.trigger`: they start with the commit of this result. */
   children: ChildStart[];
   /** What is in /tmp from now on, when that has changed since the last step that said so and the run may go on elsewhere. */
-  tmp?: TmpSnapshot | undefined;
+  tmp?:
+    | TmpSnapshot
+    | undefined;
+  /**
+   * The most memory that the environment has had until the end of the step, in bytes, as the kernel says; 0 when it was not asked:
+   * tests of drafts ask.
+   */
+  peakMemoryBytes: number;
 }
 
 /** What a run has in /tmp. */
@@ -291,6 +298,7 @@ function createBaseStepResult(): StepResult {
     lastLogSequence: 0,
     children: [],
     tmp: undefined,
+    peakMemoryBytes: 0,
   };
 }
 
@@ -337,6 +345,9 @@ export const StepResult: MessageFns<StepResult> = {
     }
     if (message.tmp !== undefined) {
       TmpSnapshot.encode(message.tmp, writer.uint32(114).fork()).join();
+    }
+    if (message.peakMemoryBytes !== 0) {
+      writer.uint32(120).uint64(message.peakMemoryBytes);
     }
     return writer;
   },
@@ -464,6 +475,14 @@ export const StepResult: MessageFns<StepResult> = {
             }
 
             message.tmp = TmpSnapshot.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.peakMemoryBytes = longToNumber(reader.uint64());
             continue;
           }
         }
