@@ -40,6 +40,8 @@ export interface ReadyHouse {
   readonly url: string;
   readonly grpc: string;
   readonly apiKey: string;
+  /** Holds the password that the administrator had at the first start. */
+  readonly passwordFile: string;
   /** Aborted when the house begins to drain. */
   readonly signal: AbortSignal;
   /** Drains the house. */
@@ -107,7 +109,12 @@ async function runHouse(settings: HouseSettings, stop: StopRequest, options: Dev
       say(`sign in as "admin" with the password ${house.firstPassword}; it is kept in ${folder.passwordFile}`);
     }
     const apiKey = readFileSync(folder.apiKeyFile, "utf8").trim();
-    const ready = options.whenReady?.({ url, grpc, apiKey, signal: stop.signal, stop: () => stop.request() });
+    const { passwordFile } = folder;
+    const ready = options.whenReady?.({
+      ...{ url, grpc, apiKey, passwordFile },
+      signal: stop.signal,
+      stop: () => stop.request(),
+    });
     await Promise.race([stopped, (ready ?? Promise.resolve()).then(() => stopped)]);
   } finally {
     state = "draining";

@@ -40,12 +40,13 @@ function secondsSinceStart(atMs: number): string {
 
 function howToGoOn(house: ReadyHouse): string {
   return `
-The house stays up until Ctrl-C. In another terminal:
+The house stays up until Ctrl-C. Open ${house.url} in a browser
+(user "admin"; its password is in ${house.passwordFile}), or go on in another terminal:
   npx millrace runs                     what ran
   npx millrace logs -f pokemon          what it prints, live
   npx millrace init hello               a workflow of your own, in the folder hello
   npx millrace deploy hello             put it live; prints its address
-HTTP ${house.url}   gRPC ${house.grpc}
+gRPC ${house.grpc}
 `;
 }
 
