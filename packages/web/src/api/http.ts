@@ -1,3 +1,5 @@
+import { houseSilent, sessionOver } from "./connection.ts";
+
 /** What the API says when it cannot do something. */
 export class ApiError extends Error {
   readonly status: number;
@@ -76,10 +78,14 @@ export async function send(method: string, path: string, options: CallOptions): 
     });
   } catch (thrown) {
     if (options.signal?.aborted) throw thrown;
+    houseSilent.set(true);
     throw new ApiError(0, "The house does not answer. Is it running, and is this computer connected?", "");
   }
-  if (!response.ok) throw await errorOf(response);
-  return response;
+  houseSilent.set(false);
+  if (response.ok) return response;
+  const error = await errorOf(response);
+  if (isSignedOut(error)) sessionOver.set(true);
+  throw error;
 }
 
 async function errorOf(response: Response): Promise<ApiError> {
@@ -91,7 +97,7 @@ async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError(response.status, message, info?.reason ?? error?.reason ?? "", info?.metadata, retryAfterS);
 }
 
-/** True when the caller has to sign in first. */
+/** True when the caller has to sign in first; a password that is refused is something else. */
 export function isSignedOut(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 401;
+  return error instanceof ApiError && error.status === 401 && error.reason !== "SIGN_IN_REFUSED";
 }

@@ -1,18 +1,11 @@
-import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
-import { ApiError, isSignedOut } from "./http.ts";
-import { callerQuery } from "./queries.ts";
+import { QueryClient } from "@tanstack/react-query";
+import { ApiError } from "./http.ts";
 
 const RETRIES = 3;
 
-/** Keeps what pages have read. Whoever is told to sign in is shown the way. */
+/** Keeps what pages have read. */
 export function createQueryClient(): QueryClient {
-  const onError = (error: unknown): void => {
-    if (isSignedOut(error)) client.setQueryData(callerQuery.queryKey, undefined);
-    if (isSignedOut(error)) void client.resetQueries({ queryKey: callerQuery.queryKey });
-  };
-  const client: QueryClient = new QueryClient({
-    queryCache: new QueryCache({ onError: (error, query) => query.queryKey[0] !== "caller" && onError(error) }),
-    mutationCache: new MutationCache({ onError }),
+  return new QueryClient({
     defaultOptions: {
       queries: {
         staleTime: 2_000,
@@ -21,7 +14,6 @@ export function createQueryClient(): QueryClient {
       },
     },
   });
-  return client;
 }
 
 function isWorthRetrying(error: unknown): boolean {
