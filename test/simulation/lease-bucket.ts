@@ -13,6 +13,9 @@ export class LeaseBucket extends Process {
     const { simulation } = this;
     const incarnation = scheduler.incarnation;
     simulation.send(scheduler, this, "lease", () => {
+      const before = this.table.get(lease)?.holds;
+      if (!before || [...before].join() !== [...holds].join())
+        simulation.log("lease", lease, "holds", [...holds].join());
       this.table.set(lease, { untilMs: simulation.nowMs + simulation.timing.leaseMs, holds });
       const living = new Map<string, ReadonlySet<number>>();
       for (const [name, entry] of this.table) if (entry.untilMs > simulation.nowMs) living.set(name, entry.holds);
@@ -22,7 +25,12 @@ export class LeaseBucket extends Process {
     });
   }
 
-  remove(scheduler: SimulatedScheduler, lease: string): void {
-    this.simulation.send(scheduler, this, "lease", () => void this.table.delete(lease));
+  remove(scheduler: SimulatedScheduler, lease: string, done: () => void): void {
+    const { simulation } = this;
+    simulation.send(scheduler, this, "lease", () => {
+      this.table.delete(lease);
+      simulation.log("lease", lease, "is gone");
+      simulation.send(this, scheduler, "lease", done);
+    });
   }
 }

@@ -15,7 +15,7 @@ import type { Random } from "./random.ts";
 interface Insides {
   state: {
     owned: Map<number, { runs: Map<string, InsideRun>; departures: { isFresh: () => boolean } }>;
-    ownership: { isLeased: () => boolean };
+    ownership: { isLeased: () => boolean; onLease: InsideOnLease };
     move(part: unknown, run: InsideRun, phase: string): void;
     giveUp(part: unknown, run: InsideRun): void;
   };
@@ -30,6 +30,19 @@ interface Insides {
   onCancel: (cancel: messages.Cancel) => void;
   cancelled: (part: unknown, cancel: messages.Cancel, state: RunState) => void;
   release: (part: unknown, run: InsideRun, result: StepResult) => void;
+}
+
+type Living = ReadonlyMap<string, ReadonlySet<number>>;
+type InsideOnLease = (
+  sentAtMs: number,
+  nowMs: number,
+  holds: ReadonlySet<number>,
+  living: Living,
+  isOwned: (partition: number) => boolean,
+) => OwnershipSteps;
+
+interface OwnershipSteps {
+  readonly drop: number[];
 }
 
 interface InsideRequest {
@@ -73,6 +86,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   if (mutations.has("refusal_reuses_number")) believeRefusals(insides);
   if (mutations.has("checkpoint_not_fenced")) believeCheckpoints(insides);
   if (mutations.has("answer_before_commit")) releaseEarly(insides);
+  if (mutations.has("take_from_living")) takeFromLiving(insides);
   if (mutations.has("cancel_race")) acknowledgeInFlight(insides);
 }
 
@@ -84,6 +98,16 @@ function reuseAssignments({ state }: Insides): void {
       state.move(part, run, "PENDING");
     }
   }
+}
+
+/** Nobody looks at what another's lease names, and nobody lets go. */
+function takeFromLiving({ state: { ownership } }: Insides): void {
+  const real = ownership.onLease.bind(ownership);
+  ownership.onLease = (sentAtMs, nowMs, holds, living, isOwned) => {
+    const names = new Map([...living.keys()].map((name) => [name, new Set<number>()]));
+    const steps = real(sentAtMs, nowMs, holds, names, isOwned);
+    return { ...steps, drop: [] };
+  };
 }
 
 function keepShares({ shares }: Insides): void {

@@ -136,6 +136,8 @@ export class SimulatedRunner extends Process implements HoldingsPort {
   }
 
   heartbeat(beat: messages.Heartbeat): void {
+    const offers = beat.offers.map(({ scheduler, slots }) => `${slots} to ${scheduler}`);
+    this.simulation.log(this.name, "beats, holds", beat.held.length, "and offers", offers.join());
     for (const scheduler of this.simulation.schedulers) {
       this.simulation.send(this, scheduler, "heartbeat", () => scheduler.onHeartbeat(beat));
     }
@@ -148,6 +150,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
   }
 
   offer(scheduler: string, message: messages.Offer): void {
+    this.simulation.log(this.name, "offers", scheduler, message.slots, "slots");
     const to = this.simulation.schedulers.find((each) => each.isCalled(scheduler));
     if (to) this.simulation.send(this, to, "offer", () => to.onOffer(scheduler, message));
   }
@@ -158,6 +161,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
   }
 
   refuse(message: messages.Refused): void {
+    this.simulation.log(this.name, "refuses run", message.handing.runId, "number", message.handing.assignment);
     for (const scheduler of this.simulation.schedulers) {
       this.simulation.send(this, scheduler, "refused", () => scheduler.onRefused(message));
     }

@@ -36,6 +36,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   /** When the lease that is under way was sent. */
   private leaseSentMs: number | undefined;
   private leaseAgain = false;
+  private closing = false;
 
   constructor(simulation: Simulation, name: string) {
     super(simulation, name);
@@ -48,6 +49,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     this.connected = true;
     this.leaseSentMs = undefined;
     this.leaseAgain = false;
+    this.closing = false;
     this.brain = this.createBrain();
   }
 
@@ -63,6 +65,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   }
 
   private tick(): void {
+    if (this.closing) return;
     this.lookAtConnection();
     this.brain.onTick();
     this.later(this.simulation.timing.tickMs, () => this.tick());
@@ -80,16 +83,22 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   leave(spanMs: number, tries = 100): void {
     if (this.simulation.has("leave_untold")) return this.killFor(spanMs);
     this.brain.retire();
-    if (this.brain.counts().commitQueue > 0 && tries > 0) return this.later(20, () => this.leave(spanMs, tries - 1));
-    this.simulation.leases.remove(this, this.lease);
-    this.nudgeOthers();
-    this.killFor(spanMs);
+    this.closing = true;
+    // A renewal that is under way would bring the lease back.
+    const waits = this.brain.counts().commitQueue > 0 || this.leaseSentMs !== undefined;
+    if (waits && tries > 0) return this.later(20, () => this.leave(spanMs, tries - 1));
+    this.simulation.leases.remove(this, this.lease, () => {
+      this.nudgeOthers();
+      this.killFor(spanMs);
+    });
+    this.later(LEASE_TIMEOUT_MS, () => this.killFor(spanMs));
   }
 
   // What arrives
 
   onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
     this.brain.onLease(sentAtMs, holds, living);
+    this.show(holds);
     this.endLease(sentAtMs);
   }
 
@@ -161,6 +170,11 @@ export class SimulatedScheduler extends Process implements OwnerPort {
       this.simulation.monitor.assigned(runId, assignment);
       this.simulation.log(this.name, "assigns run", runId, "number", assignment, "to", runner);
     }
+    if (kind === "renew") {
+      const { demand } = message as messages.Renew;
+      const waits = demand.map(({ projectId, waiting }) => `${waiting} of ${projectId}`);
+      if (waits.length > 0) this.simulation.log(this.name, "tells", runner, "what waits:", waits.join());
+    }
     this.simulation.send(this, to, kind, () => to.receive(kind, message));
   }
 
@@ -213,8 +227,17 @@ export class SimulatedScheduler extends Process implements OwnerPort {
         if (brain !== this.brain) return;
         brain.onTaken([partition], new Map(taken ? [[partition, this.shuffled(taken)]] : []));
         if (taken) {
-          const runs = taken.found?.rows.length;
-          simulation.log(this.name, "owns partition", partition, "epoch", taken.epoch, "runs", runs);
+          const owns = brain.partitions().get(partition) === taken.epoch ? "owns" : "has lost while it took";
+          simulation.log(
+            this.name,
+            owns,
+            "partition",
+            partition,
+            "epoch",
+            taken.epoch,
+            "runs",
+            taken.found?.rows.length,
+          );
           this.announce(partition, taken.epoch);
         }
         mutateBrain(brain, simulation.mutations);
@@ -239,6 +262,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   /** One at a time, as in a real scheduler: a claim made meanwhile is written right after it. */
   putLease(holds: readonly number[]): void {
+    if (this.closing) return;
     if (this.leaseSentMs !== undefined) {
       this.leaseAgain = true;
       return;
@@ -247,7 +271,11 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     this.leaseSentMs = sentMs;
     this.later(LEASE_TIMEOUT_MS, () => this.endLease(sentMs));
     this.simulation.leases.put(this, this.lease, sentMs, new Set(holds));
-    const shown = holds.join();
+  }
+
+  /** Others are told to look once the lease is written: who looks earlier sees nothing new. */
+  private show(holds: ReadonlySet<number>): void {
+    const shown = [...holds].join();
     if (shown === this.shown) return;
     this.shown = shown;
     this.nudgeOthers();

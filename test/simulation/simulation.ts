@@ -284,6 +284,8 @@ export class Simulation {
     else if (what === "handover") this.handOver(random.choice(this.runners));
     else if (what === "leave") this.leave(random.choice(this.schedulers), spanMs);
     else if (what === "drain") random.choice(this.runners).drainFor(DRAIN_GRACE_MS, DRAIN_MS, spanMs);
+    else if (what === "lapse") this.lapse(random.choice(this.schedulers));
+    else if (what === "usurp") this.usurp(random.choice(this.schedulers), random.choice(this.runners));
     else if (what === "join" && this.schedulers.length < 4) this.join();
   }
 
@@ -322,6 +324,23 @@ export class Simulation {
     this.queue.at(random.uniform(100, 1500), () =>
       this.schedulers.forEach((one) => this.leave(one, random.uniform(100, 400))),
     );
+  }
+
+  /** Renewals are lost for about as long as a lease lives, and for no longer: its holder may think that nothing was. */
+  private lapse(scheduler: SimulatedScheduler): void {
+    this.blocked.set(`${scheduler.name}>${this.leases.name}`, this.nowMs + this.random.uniform(1400, 2600));
+  }
+
+  /** One who joins is deaf to a runner that the owner before still serves, and that owner cannot renew its lease. */
+  private usurp(scheduler: SimulatedScheduler, runner: Process): void {
+    const untilMs = this.nowMs + 9000;
+    this.faultsEndMs = Math.max(this.faultsEndMs, untilMs);
+    this.blocked.set(`${scheduler.name}>${this.leases.name}`, untilMs);
+    if (this.schedulers.length < 4) this.join();
+    for (const other of this.schedulers.filter((each) => each !== scheduler)) {
+      this.blocked.set(`${runner.name}>${other.name}`, untilMs);
+      this.blocked.set(`${other.name}>${runner.name}`, untilMs);
+    }
   }
 
   private leave(scheduler: SimulatedScheduler, spanMs: number): void {
@@ -391,11 +410,27 @@ type Fault =
   | "leave"
   | "late"
   | "handover"
+  | "lapse"
+  | "usurp"
   | "drain";
 
 const FAULTS: Record<ScenarioKind, readonly Fault[]> = {
   // Places of a limit change hands when owners do, and runners that nobody hears go on.
-  limit: ["late", "late", "handover", "handover", "block", "leave", "join", "pause", "kill", "schedcut", "host"],
+  limit: [
+    "late",
+    "late",
+    "handover",
+    "handover",
+    "block",
+    "leave",
+    "join",
+    "pause",
+    "kill",
+    "schedcut",
+    "host",
+    "lapse",
+    "usurp",
+  ],
   // Two who end one pause, while its owner dies or does not learn what the record did.
   pause: ["kill", "pause", "leave", "join", "pgcut", "pgcut", "pg", "block"],
   chaos: [
@@ -416,8 +451,8 @@ const FAULTS: Record<ScenarioKind, readonly Fault[]> = {
   ],
   loss: ["join"],
   one: ["join"],
-  nats: ["nats", "schedcut"],
-  sched: ["kill", "pause", "leave", "pgcut", "pg"],
+  nats: ["nats", "schedcut", "lapse"],
+  sched: ["kill", "pause", "leave", "pgcut", "pg", "lapse"],
   moves: ["join", "leave", "drain"],
   load: ["drain", "join"],
 };

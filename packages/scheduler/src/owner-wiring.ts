@@ -71,7 +71,8 @@ export class OwnerWiring implements OwnerPort {
   private readonly tickTimer: NodeJS.Timeout;
   private readonly unlisten: (() => void)[] = [];
   private flushDue = false;
-  private leaseBusy = false;
+  /** The renewal that is under way. */
+  private leasing: Promise<void> | undefined;
   private leaseAgain = false;
   private closed = false;
 
@@ -115,8 +116,10 @@ export class OwnerWiring implements OwnerPort {
     this.brain.retire();
     this.syncSubscriptions();
     const deadline = performance.now() + timeoutMs;
-    while (this.brain.counts().commitQueue > 0 && performance.now() < deadline) await sleep(5);
     this.closed = true;
+    while (this.brain.counts().commitQueue > 0 && performance.now() < deadline) await sleep(5);
+    // One that is under way would bring the lease back, and nobody would take what it names; it has a timeout of its own.
+    await this.leasing;
     this.spans.close(this.wallMs());
     await this.deps.leases
       .remove()
@@ -344,12 +347,11 @@ export class OwnerWiring implements OwnerPort {
   /** One renewal at a time; a claim made meanwhile is written right after it. */
   putLease(holds: readonly number[]): void {
     if (this.closed) return;
-    if (this.leaseBusy) {
+    if (this.leasing) {
       this.leaseAgain = true;
       return;
     }
-    this.leaseBusy = true;
-    this.deps.leases
+    this.leasing = this.deps.leases
       .put(holds)
       .then(({ sentAtMs, living }) => {
         const heldBy = new Map([...living].map(([name, held]) => [name, new Set(held)]));
@@ -358,7 +360,7 @@ export class OwnerWiring implements OwnerPort {
       })
       .catch((thrown: unknown) => this.deps.log.warn("lease.not_renewed", { error: thrown }))
       .finally(() => {
-        this.leaseBusy = false;
+        this.leasing = undefined;
         if (!this.leaseAgain) return;
         this.leaseAgain = false;
         this.guard(() => this.brain.renewLease());

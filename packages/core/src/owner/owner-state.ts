@@ -40,7 +40,8 @@ export class OwnerState {
   readonly port: OwnerPort;
   readonly timing: Timing;
   readonly owned = new Map<number, PartitionState>();
-  readonly taking = new Set<number>();
+  /** Partitions that are being taken; false: the claim was given up since, and another may have owned it meanwhile. */
+  readonly taking = new Map<number, boolean>();
   readonly ownership: Ownership;
   readonly runners: RunnerTable;
   readonly commits: CommitQueue;
@@ -76,6 +77,11 @@ export class OwnerState {
 
   isLeased(): boolean {
     return this.ownership.isLeased(this.port.nowMs());
+  }
+
+  /** The lease has lapsed: others may have taken what it named, so all of it is taken anew. */
+  lapse(): void {
+    for (const partition of [...this.owned.keys(), ...this.ownership.holds()]) this.drop(partition);
   }
 
   isCurrent(part: PartitionState): boolean {
@@ -233,6 +239,7 @@ export class OwnerState {
   drop(partition: number): void {
     const part = this.owned.get(partition);
     this.ownership.release(partition);
+    if (this.taking.has(partition)) this.taking.set(partition, false);
     if (!part) return;
     this.owned.delete(partition);
     for (const queue of part.workflows.values()) {

@@ -54,11 +54,6 @@ export class Ownership {
     this.claims.clear();
   }
 
-  /** Gives all claims up: what lapsed is taken anew. */
-  releaseAll(): void {
-    this.claims.clear();
-  }
-
   /**
    * A lease written with `holds` at `sentAtMs` was acknowledged, and `living` was read afterwards.
    *
