@@ -283,7 +283,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   tellReleased(message: messages.PartitionsReleased): void {
     const forged = this.simulation.has("release_forgets")
-      ? { releases: message.releases.map((one) => ({ ...one, runIds: [], places: [] })) }
+      ? { releases: message.releases.map((one) => ({ ...one, runIds: [], runners: [], places: [] })) }
       : message;
     for (const to of this.simulation.schedulers) {
       if (to !== this) this.simulation.send(this, to, "released", () => to.onReleased(forged));

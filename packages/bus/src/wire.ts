@@ -357,7 +357,14 @@ export function renewToWire(message: messages.Renew): control.Renew {
 }
 
 export function partitionsReleasedToWire({ releases }: messages.PartitionsReleased): control.PartitionsReleased {
-  return { releases: releases.map((one) => ({ ...one, runIds: [...one.runIds], places: [...one.places] })) };
+  return {
+    releases: releases.map((one) => ({
+      ...one,
+      runIds: [...one.runIds],
+      runners: [...one.runners],
+      places: [...one.places],
+    })),
+  };
 }
 
 export function partitionsReleasedFromWire({ releases }: control.PartitionsReleased): messages.PartitionsReleased {

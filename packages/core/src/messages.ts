@@ -162,6 +162,8 @@ export interface PartitionRelease {
   readonly owner: Owner;
   /** Runs that may have a runner; no others have one. */
   readonly runIds: readonly string[];
+  /** For each of those the runner that may have it, empty where that is not known; none at all of earlier releases. */
+  readonly runners: readonly string[];
   /** Places in concurrency limits whose environments may still live. */
   readonly places: readonly { readonly workflowId: string; readonly handing: Handing }[];
   /** True when those are all. */

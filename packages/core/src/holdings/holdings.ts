@@ -50,6 +50,14 @@ interface Held {
   lost: GoneCause | undefined;
 }
 
+/** A refused assignment, by the newest stamp that it came with. */
+interface Refusal {
+  readonly handing: Handing;
+  readonly stampMs: number;
+  readonly atMs: number;
+  readonly neverStarted: boolean;
+}
+
 export interface HoldingsSettings {
   readonly runner: string;
   /** Unique for each start; later ones sort higher. */
@@ -67,7 +75,7 @@ export class Holdings {
   /** Told to end, not yet reported gone by their worker: their environments may still live. */
   private readonly dying = new Map<string, GoneRun>();
   private readonly seen = new Map<string, number>();
-  private readonly refusals = new Map<string, { stampMs: number; atMs: number }>();
+  private readonly refusals = new Map<string, Refusal>();
   /** The newest owner of each partition. */
   private readonly owners = new Map<number, Owner>();
   private readonly offers = new SlotOffers();
@@ -203,11 +211,15 @@ export class Holdings {
   private refuse({ owner, runId, assignment, stampMs, runnerIncarnation }: Assign, handing: Handing): void {
     const key = keyOf({ runId, assignment });
     const before = this.refusals.get(key)?.stampMs ?? -1;
-    this.refusals.set(key, { stampMs: Math.max(before, stampMs), atMs: this.port.nowMs() });
     const neverStarted = runnerIncarnation === this.settings.incarnation;
+    this.refusals.set(key, { handing, stampMs: Math.max(before, stampMs), atMs: this.port.nowMs(), neverStarted });
     this.offers.refuse(owner.scheduler);
     this.settleOffers();
-    const slots = this.offers.offeredTo(owner.scheduler);
+    this.tellRefused(owner, handing, stampMs, neverStarted);
+  }
+
+  private tellRefused({ scheduler }: Owner, handing: Handing, stampMs: number, neverStarted: boolean): void {
+    const slots = this.offers.offeredTo(scheduler);
     this.port.refuse({ handing, runner: this.settings.runner, stampMs, neverStarted, slots });
   }
 
@@ -243,7 +255,17 @@ export class Holdings {
       this.beatSoon();
       held.sentAtMs = -Infinity;
     }
+    for (const owner of owners) if (moved.has(owner.partition)) this.refuseAgain(owner);
     this.settleOffers();
+  }
+
+  /** The owner before may have let go without having heard: from here on nothing of it is taken. */
+  private refuseAgain(owner: Owner): void {
+    for (const [key, { handing, stampMs, atMs, neverStarted }] of this.refusals) {
+      const isRecent = this.port.nowMs() < atMs + this.settings.timing.waitMs;
+      if (handing.partition !== owner.partition || this.seen.has(key) || !isRecent || !neverStarted) continue;
+      this.tellRefused(owner, handing, stampMs, true);
+    }
   }
 
   onCommitted(message: Committed): void {

@@ -131,6 +131,17 @@ describe("the offers of a runner", () => {
     assert.equal(told.get("b"), 8);
   });
 
+  it("go to who uses the last of his and says that more waits, where others leave theirs unused", () => {
+    const { told, clock, hear, start } = world("a", "b");
+    hear("a", { q: 1 });
+    clock.ms = 60;
+    const first = told.get("b")!;
+    for (let used = 1; used < first; used++) start("b");
+    assert.equal(told.get("b"), first);
+    start("b", "p", 1);
+    assert.ok(told.get("b")! > first);
+  });
+
   it("of a scheduler that is silent go to the others, but for its runs", () => {
     const { offers, told, clock, hear, start, settle } = world("a", "b");
     start("a");

@@ -85,7 +85,12 @@ export class SlotOffers {
     party.turn = this.counter;
     if (this.turns.size >= TURNS_MAX) this.turns.clear();
     this.turns.set(project, this.counter);
-    this.dirty ||= this.rotating;
+    this.dirty ||= this.rotating || (waiting > party.open && this.isOpenElsewhere(party));
+  }
+
+  private isOpenElsewhere(party: Party): boolean {
+    for (const other of this.parties.values()) if (other !== party && other.open > 0) return true;
+    return false;
   }
 
   /** The scheduler was refused a slot. */

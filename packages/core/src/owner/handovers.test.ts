@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { PartitionRelease } from "../messages.ts";
+import type { Assign, Heartbeat, PartitionRelease } from "../messages.ts";
 import { TIMING_DEFAULT } from "../timing.ts";
 import { Handovers } from "./handovers.ts";
 import type { OwnedRun, Phase } from "./owned-run.ts";
+import type { OwnerPort } from "./owner-port.ts";
 import type { OwnerState } from "./owner-state.ts";
+import { Owner } from "./owner.ts";
 import { PartitionState } from "./partition-state.ts";
+import type { LoadedRun } from "./record.ts";
 
 const NOW_MS = 100_000;
 
@@ -55,5 +58,86 @@ describe("a partition that changes hands", () => {
   it("believes nobody but the owner before", () => {
     const releases = released(partition(4, run("limited", "CANCELLING", 1)));
     assert.deepEqual(lingering(partition(6), releases), []);
+  });
+});
+
+/** An owner that takes its partition with one run in it, after what another has said that let it go. */
+function takeOver(release: Partial<PartitionRelease>, concurrencyLimit = 0) {
+  const assigned: Assign[] = [];
+  const told: Partial<OwnerPort> = {
+    nowMs: () => 0,
+    wallMs: () => 0,
+    commit: () => queueMicrotask(() => owner.onCommitted({ refused: new Set(), accepts: new Map() })),
+    flushSoon: () => queueMicrotask(() => owner.flush()),
+    toRunner: (_runner, kind, message) => void (kind === "assign" && assigned.push(message as Assign)),
+  };
+  const port = new Proxy(told as OwnerPort, {
+    get: (all, name) => (all as unknown as Record<string | symbol, unknown>)[name] ?? (() => undefined),
+  });
+  const owner = new Owner({ scheduler: "b", partitionCount: 1, timing: TIMING_DEFAULT }, port);
+  for (let i = 0; i < 2; i++) owner.onLease(0, new Set([0]), new Map());
+  const by = { scheduler: "a", partition: 0, epoch: 1 };
+  const silent = { owner: by, runIds: [], runners: [], places: [], knowsPlaces: true };
+  owner.onReleased({ releases: [{ ...silent, ...release }] });
+  const empty = { queues: [], shares: [], nextWakeMs: null, outbox: { names: [], more: false } };
+  owner.onTaken([0], new Map([[0, { epoch: 2, found: { rows: [loaded(concurrencyLimit)], ...empty } }]]));
+  owner.onHeartbeat(BEAT);
+  const refuse = (runner: string) => {
+    const handing = { partition: 0, runId: "x", assignment: 2 };
+    owner.onRefused({ handing, runner, stampMs: 0, neverStarted: true, slots: 0 });
+  };
+  const numbers = async () => {
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+    return assigned.map(({ assignment }) => assignment);
+  };
+  return { refuse, numbers };
+}
+
+const BEAT: Heartbeat = {
+  ...{ runner: "r", incarnation: "1", stampMs: 1, pool: "default", slotsTotal: 4, slotsFree: 4 },
+  ...{ pythonMinors: [], held: [], gone: [], warmVersions: [], draining: false, labels: [], offers: [] },
+  offersSlots: false,
+};
+
+function loaded(concurrencyLimit: number): LoadedRun {
+  const nothing = new Uint8Array();
+  return {
+    ...{ partition: 0, runId: "x", sequence: 1, priority: 0, parked: false, gateway: "", wantsAnswer: false },
+    ...{ wantsEnd: false, state: "PENDING", assignment: 2, startTimeMs: null, wakeTimeMs: null, deaths: [], steps: [] },
+    spec: {
+      ...{ projectId: "p", workflowId: "w", versionId: "v", pool: "default", pythonMinor: "", stepNames: ["a"] },
+      ...{ concurrencyLimit, queueLimit: 0, runTimeoutMs: 1000 },
+    },
+    input: {
+      ...{ eventJson: nothing, contextJson: nothing, eventFallsBackToBody: false, triggerKind: "api" },
+      ...{ traceParent: "", traceId: "", createTimeMs: 0 },
+    },
+  };
+}
+
+describe("a run whose partition changes hands", () => {
+  it("waits for its runner to speak when the owner before had given it away", async () => {
+    assert.deepEqual(await takeOver({ runIds: ["x"], runners: ["r"] }).numbers(), []);
+  });
+
+  it("is given away at once when that runner says that it has refused it", async () => {
+    const { refuse, numbers } = takeOver({ runIds: ["x"], runners: ["r"] });
+    refuse("r");
+    assert.deepEqual(await numbers(), [3]);
+  });
+
+  it("waits when another runner has refused it, when nobody knows which one had it, and under a limit", async () => {
+    const cases = [takeOver({ runIds: ["x"], runners: ["q"] }), takeOver({ runIds: ["x"] })];
+    cases.push(takeOver({ runIds: ["x"], runners: ["r"] }, 1));
+    for (const { refuse, numbers } of cases) {
+      refuse("r");
+      assert.deepEqual(await numbers(), []);
+    }
+  });
+
+  it("is given away at once when its next number was still being committed", async () => {
+    const { releases } = { releases: released(partition(1, run("x", "ASSIGNING", 0))) };
+    assert.deepEqual(releases[0]!.runIds, []);
+    assert.deepEqual(await takeOver(releases[0]!).numbers(), [3]);
   });
 });

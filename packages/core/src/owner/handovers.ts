@@ -43,9 +43,11 @@ export class Handovers {
       [...linger.keys()].map((key) => ({ workflowId, handing: handingOfKey(part.partition, key) })),
     );
     const places = [...lingering, ...[...part.runs.values()].filter(isBeingCancelled).map(placeOf)];
+    const given = [...part.runs.values()].filter(mayHaveRunner);
     return {
       owner: part.stamp,
-      runIds: [...part.runs.values()].filter(mayHaveRunner).map(({ runId }) => runId),
+      runIds: given.map(({ runId }) => runId),
+      runners: given.map(({ runner }) => runner),
       places,
       knowsPlaces: part.knowsPlaces || nowMs >= part.sinceMs + timing.limitedWaitMs,
     };
@@ -66,8 +68,8 @@ export class Handovers {
     const known = this.heard.get(part.partition);
     if (known?.release.owner.epoch !== part.stamp.epoch - 1) return;
     this.heard.delete(part.partition);
-    const { runIds, places, knowsPlaces } = known.release;
-    const named = new Set(runIds);
+    const { runIds, runners, places, knowsPlaces } = known.release;
+    const named = new Map(runIds.map((runId, i) => [runId, runners[i] ?? ""]));
     const lingerUntilMs = this.state.port.nowMs() + this.state.timing.limitedWaitMs;
     for (const { workflowId, handing } of places) {
       // A cancel that came to nothing has left the run, and that has the place.
@@ -75,8 +77,10 @@ export class Handovers {
     }
     part.knowsPlaces = knowsPlaces;
     for (const run of part.runs.values()) {
-      if (run.phase === "DOUBT" && !named.has(run.runId) && (knowsPlaces || !isLimited(run)))
-        this.state.giveUp(part, run);
+      if (run.phase !== "DOUBT") continue;
+      const runner = named.get(run.runId);
+      if (runner !== undefined) run.runner = runner;
+      else if (knowsPlaces || !isLimited(run)) this.state.giveUp(part, run);
     }
   }
 
@@ -86,9 +90,12 @@ export class Handovers {
   }
 }
 
-/** In one of these an environment may have been told to start, and nothing has said that it is gone. */
+/**
+ * In one of these an environment may have been told to start, and nothing has said that it is gone. Of one whose next number is
+ * being committed nobody is told any more: that was to be done by the owner that lets it go.
+ */
 function mayHaveRunner(run: OwnedRun): boolean {
-  if (run.phase === "ACCEPTING" || run.phase === "RESUMING") return false;
+  if (run.phase === "ACCEPTING" || run.phase === "RESUMING" || run.phase === "ASSIGNING") return false;
   return isInFlight(run) || run.phase === "RUNNING" || run.phase === "DOUBT";
 }
 

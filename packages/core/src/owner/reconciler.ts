@@ -136,8 +136,9 @@ export class Reconciler {
     const { handing, runner, stampMs, neverStarted } = message;
     const part = this.state.owned.get(handing.partition);
     const run = part?.runs.get(handing.runId);
+    if (!part) return;
     // It is about another owner's slots: somebody else has made the assignment.
-    if (!part || run?.phase === "DOUBT") return;
+    if (run?.phase === "DOUBT") return this.refusedBefore(part, run, message);
     if (!run || run.phase !== "RUNNING" || run.assignment !== handing.assignment)
       return this.state.runners.refused(message);
     if (run.runner !== runner || run.started || !neverStarted || stampMs !== run.stampMs) return;
@@ -145,6 +146,12 @@ export class Reconciler {
     this.state.runners.refused(message);
     run.fresh = true;
     this.state.move(part, run, "PENDING");
+  }
+
+  /** The runner that the owner before us named has not taken the run, and takes nothing from that owner any more. */
+  private refusedBefore(part: PartitionState, run: OwnedRun, { handing, runner, neverStarted }: Refused): void {
+    const isIt = neverStarted && run.assignment === handing.assignment && run.runner === runner;
+    if (isIt && !isLimited(run)) this.state.giveUp(part, run);
   }
 
   /** Timers: assignments whose runner is silent, places held by environments of cancelled runs. */

@@ -387,7 +387,7 @@ export interface Assign {
   seal: Buffer;
 }
 
-/** Runner to owner: an `Assign` was not taken. */
+/** Runner to owner: an `Assign` was not taken. Said again to the next owner of the partition, which may be the first to hear it. */
 export interface Refused {
   /** Which handing. */
   handing:
@@ -502,6 +502,8 @@ export interface PartitionRelease {
   places: LimitPlace[];
   /** True when those are all: false when the owner itself had not been there for long enough to know. */
   knowsPlaces: boolean;
+  /** For each of `run_ids` the runner that may have it, empty where that is not known; none at all of earlier releases. */
+  runners: string[];
 }
 
 /** A place in a workflow's concurrency limit. */
@@ -2701,7 +2703,7 @@ export const PartitionsReleased: MessageFns<PartitionsReleased> = {
 };
 
 function createBasePartitionRelease(): PartitionRelease {
-  return { owner: undefined, runIds: [], places: [], knowsPlaces: false };
+  return { owner: undefined, runIds: [], places: [], knowsPlaces: false, runners: [] };
 }
 
 export const PartitionRelease: MessageFns<PartitionRelease> = {
@@ -2717,6 +2719,9 @@ export const PartitionRelease: MessageFns<PartitionRelease> = {
     }
     if (message.knowsPlaces !== false) {
       writer.uint32(32).bool(message.knowsPlaces);
+    }
+    for (const v of message.runners) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -2764,6 +2769,14 @@ export const PartitionRelease: MessageFns<PartitionRelease> = {
             }
 
             message.knowsPlaces = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runners.push(reader.string());
             continue;
           }
         }

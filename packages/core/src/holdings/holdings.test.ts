@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Assign, Owner, Refused } from "../messages.ts";
+import { TIMING_DEFAULT } from "../timing.ts";
+import { Holdings } from "./holdings.ts";
+import type { HoldingsPort } from "./holdings-port.ts";
+
+const BEFORE: Owner = { scheduler: "a", partition: 0, epoch: 1 };
+const AFTER: Owner = { scheduler: "b", partition: 0, epoch: 2 };
+
+/** A runner with so many slots, and what it has refused. */
+function world(slotsTotal: number) {
+  const refused: Refused[] = [];
+  const clock = { ms: 1 };
+  const told: Partial<HoldingsPort> = {
+    nowMs: () => clock.ms,
+    describe: () => ({ slotsTotal, pythonMinors: [], warmVersions: [], ready: true }),
+    refuse: (message) => void refused.push(message),
+  };
+  const port = new Proxy(told as HoldingsPort, {
+    get: (all, name) => (all as unknown as Record<string | symbol, unknown>)[name] ?? (() => undefined),
+  });
+  const holdings = new Holdings(
+    { runner: "r", incarnation: "1", pool: "default", labels: [], timing: TIMING_DEFAULT },
+    port,
+  );
+  holdings.onTick();
+  return { holdings, refused, clock };
+}
+
+function assign(runnerIncarnation: string): Assign {
+  const message: Partial<Assign> = {
+    ...{ owner: BEFORE, runId: "x", assignment: 1, runnerIncarnation, stampMs: 1, gateway: "", waiting: 0 },
+    spec: { projectId: "p", concurrencyLimit: 0 } as Assign["spec"],
+  };
+  return message as Assign;
+}
+
+describe("a refused assignment", () => {
+  it("is refused once more to the next owner of its partition, who may be the first to hear it", () => {
+    const { holdings, refused } = world(0);
+    holdings.onAssign(assign("1"));
+    assert.equal(refused.length, 1);
+    holdings.onOwnersMoved({ owners: [AFTER] });
+    assert.deepEqual(refused[1], { ...refused[0]!, neverStarted: true });
+  });
+
+  it("is forgotten when it is old, or when a former start of the runner may have taken it", () => {
+    const { holdings, refused, clock } = world(0);
+    holdings.onAssign(assign("0"));
+    holdings.onOwnersMoved({ owners: [AFTER] });
+    assert.deepEqual(
+      refused.map(({ neverStarted }) => neverStarted),
+      [false],
+    );
+    const other = world(0);
+    other.holdings.onAssign(assign("1"));
+    other.clock.ms += TIMING_DEFAULT.waitMs + 1;
+    other.holdings.onOwnersMoved({ owners: [AFTER] });
+    assert.equal(other.refused.length, 1);
+    assert.equal(clock.ms, 1);
+  });
+});
