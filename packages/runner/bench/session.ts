@@ -4,7 +4,8 @@
  *
  *     node packages/runner/bench/session.ts [--runs 5000] [--concurrency 16] [--workers 1]
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { parseSettings, runnerSettings } from "@millrace/config";
@@ -27,6 +28,8 @@ const { values } = parseArgs({
 const runs = Number(values.runs);
 const concurrency = Number(values.concurrency);
 const folder = scratchFolder();
+// An environment is shown the folder of package sets, which a runner makes at its start.
+mkdirSync(join(folder, "packages/sets"), { recursive: true });
 const settings = parseSettings(runnerSettings, {
   args: [],
   env: {
@@ -41,12 +44,15 @@ const version: session.LoadVersion = {
   memoryBytes: 0,
   limits: undefined,
   stepTimeout: undefined,
+  modules: [],
+  packages: undefined,
   steps: [
     {
       path: "steps/0",
       name: "greet",
       fileName: "greet.py",
       source: "def handler(pd):\n    return {'name': pd.steps['trigger']['event']['name']}\n",
+      inputs: [],
     },
   ],
 };

@@ -10,12 +10,6 @@ import signal
 import sys
 from pathlib import Path
 
-# Nothing here forks without exec; gRPC's fork handlers would cost a lock on every operation.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-# gRPC's older poller takes 0.23 ms of CPU for an exchange of messages, the newer one with threads of its own 0.35 ms (grpcio
-# 1.85 on two cores, one message in flight; bench/session.py shows it).
-os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client")
-
 from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.log import Log
 from millrace_worker.host.outbox import Outbox

@@ -1,15 +1,15 @@
 """Frames on their way to the runner.
 
 Frames leave in the order in which they were put. An eager one leaves as soon as the loop turns, and takes whatever is
-before it along; a lazy one waits up to LAZY_SECONDS for company, because a message costs more than what is in it. One
-message is in flight; what comes meanwhile shares the next.
+before it along; a lazy one waits up to LAZY_SECONDS for company, because a message costs more than what is in it. What
+comes while the session takes no more shares the next message.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from millrace_worker.generated import session_pb2 as pb
 
@@ -24,7 +24,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self._frames: deque[tuple[pb.WorkerFrame, int]] = deque()
-        self._wake = asyncio.Event()
+        self._send: Callable[[pb.SessionRequest], bool] | None = None
+        self._writing = False
         self._loop = asyncio.get_running_loop()
         self._lazy_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -58,15 +59,30 @@ class Outbox:
     def _flush(self) -> None:
         self._lazy_since = None
         self.idle.clear()
-        self._wake.set()
+        if not self._writing:
+            self._writing = True
+            self._loop.call_soon(self._write)
 
-    async def write_to(self, write: Callable[[pb.SessionRequest], Awaitable[None]]) -> None:
-        """Passes messages to `write`, one at a time, until cancelled."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._frames:
-                await write(self._message())
+    def open(self, send: Callable[[pb.SessionRequest], bool]) -> None:
+        """The session is open: messages go to `send`, which returns False when the next one shall wait for `go_on`."""
+        self._send = send
+
+    def go_on(self) -> None:
+        """The session takes more."""
+        self._write()
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        self._send = None
+
+    def _write(self) -> None:
+        """Stays `_writing` while the session takes no more: then `go_on` comes back here."""
+        while self._frames and self._send is not None:
+            if not self._send(self._message()):
+                self._writing = True
+                return
+        self._writing = False
+        if not self._frames:
             self.idle.set()
 
     def _message(self) -> pb.SessionRequest:
