@@ -142,6 +142,16 @@ describe("the offers of a runner", () => {
     assert.ok(told.get("b")! > first);
   });
 
+  it("of who has nothing more to start go to who has, as they get free", () => {
+    const { told, hear, start, leave } = world("a", "b");
+    for (let i = 0; i < 4; i++) for (const scheduler of ["a", "b"]) start(scheduler);
+    hear("b", { p: 2 });
+    assert.equal(told.get("b"), 4);
+    leave("a");
+    leave("a");
+    assert.equal(told.get("b"), 6);
+  });
+
   it("of a scheduler that is silent go to the others, but for its runs", () => {
     const { offers, told, clock, hear, start, settle } = world("a", "b");
     start("a");

@@ -88,6 +88,11 @@ export class SlotOffers {
     this.dirty ||= this.rotating || (waiting > party.open && this.isOpenElsewhere(party));
   }
 
+  private isWantedElsewhere(party: Party): boolean {
+    for (const other of this.parties.values()) if (other !== party && wantsMore(other)) return true;
+    return false;
+  }
+
   private isOpenElsewhere(party: Party): boolean {
     for (const other of this.parties.values()) if (other !== party && other.open > 0) return true;
     return false;
@@ -104,7 +109,9 @@ export class SlotOffers {
     const party = this.parties.get(scheduler);
     if (!party) return;
     this.count(party, project, -1);
-    if (isFree && party.usedCount + party.open < party.target) this.open(party, 1, nowMs);
+    const isItsOwn = isFree && party.usedCount + party.open < party.target;
+    // Its share is of a time when it had more to do, perhaps.
+    if (isItsOwn && (party.wants.size > 0 || !this.isWantedElsewhere(party))) this.open(party, 1, nowMs);
     else this.dirty = true;
   }
 
@@ -232,7 +239,7 @@ export class SlotOffers {
   /** While somebody wants more than he has, nobody keeps a slot unused. True when somebody's demand was not believed. */
   private distrust(nowMs: number): boolean {
     const parties = [...this.parties.values()];
-    if (!parties.some(({ wants, open }) => [...wants.values()].some((waiting) => waiting > open))) return false;
+    if (!parties.some(wantsMore)) return false;
     let found = false;
     for (const party of parties) {
       if (party.open === 0 || party.wants.size === 0) continue;
@@ -258,6 +265,12 @@ export class SlotOffers {
     }
     return changed;
   }
+}
+
+/** True when runs wait for more than what is open to it. */
+function wantsMore({ wants, open }: Party): boolean {
+  for (const waiting of wants.values()) if (waiting > open) return true;
+  return false;
 }
 
 /** By project, what each party claims of it, in the parties' order. */
