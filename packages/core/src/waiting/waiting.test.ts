@@ -213,6 +213,45 @@ describe("Waiting", () => {
     assert.deepEqual(told, ["x accepted a", "y accepted a", "x ended FAILED", "y ended FAILED"]);
   });
 
+  it("goes on for one caller of a key when the other one has gone, whoever came first", () => {
+    for (const gone of ["x", "y"]) {
+      told = [];
+      const waiting = desk();
+      const callers = new Map(["x", "y"].map((name) => [name, listener(name)]));
+      waiting.submit(submit("a", { end: true }), 10_000, callers.get("x")!);
+      waiting.onAccepted(accepted("a"));
+      waiting.submit(submit("b", { end: true }), 10_000, callers.get("y")!);
+      waiting.onAccepted(accepted("b", "a"));
+      waiting.forget("a", callers.get(gone)!);
+      assert.equal(waiting.size, 1);
+      waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "" });
+      const left = gone === "x" ? "y" : "x";
+      assert.deepEqual(told, ["x accepted a", "y accepted a", `${left} ended SUCCEEDED`]);
+      assert.equal(waiting.size, 0);
+    }
+  });
+
+  it("tells each caller of a key what that one wants", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { end: true }), 10_000, listener("x"));
+    waiting.submit(submit("b", { answer: true }), 10_000, listener("y"));
+    waiting.onAccepted(accepted("b", "a"));
+    waiting.onAccepted(accepted("a"));
+    waiting.onRelease(released("a", "hello"));
+    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "steps/0" });
+    assert.deepEqual(told, ["y accepted a", "x accepted a", "y answer hello", "x ended SUCCEEDED"]);
+    assert.equal(waiting.size, 0);
+  });
+
+  it("keeps both who submit the very same run", () => {
+    const waiting = desk();
+    for (const name of ["x", "y"]) waiting.submit(submit("a"), 10_000, listener(name));
+    assert.equal(waiting.size, 2);
+    waiting.onAccepted(accepted("a"));
+    assert.deepEqual(told, ["x accepted a", "y accepted a"]);
+    assert.equal(waiting.size, 0);
+  });
+
   it("reads from the record an answer that is too large for a message", () => {
     const waiting = desk();
     waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
@@ -255,7 +294,7 @@ describe("Waiting", () => {
     begin(waiting, "c");
     waiting.onRead("c", { state: "FAILED", response: undefined });
     begin(waiting, "d");
-    waiting.forget("d");
+    waiting.forgetStream("d");
     assert.deepEqual(cut, ["a", "b", "c"]);
     assert.equal(waiting.size, 0);
     assert.equal(begin(waiting, "x"), false);

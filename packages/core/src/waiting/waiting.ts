@@ -96,6 +96,8 @@ interface Entry {
   assignment: number;
   /** The answer that is being sent piece by piece. */
   stream: StreamedAnswer | undefined;
+  /** The next one that waits for the same run: several callers may have submitted it under one key. */
+  next: Entry | undefined;
 }
 
 export class Waiting {
@@ -105,6 +107,7 @@ export class Waiting {
   private readonly cancels: Requests<Cancel, RunState | undefined>;
   private readonly resumes: Requests<Resume, Resumed>;
   private readonly epochs = new Map<number, number>();
+  private count = 0;
 
   constructor(port: WaitingPort, settings: WaitingSettings = WAITING_DEFAULT) {
     this.port = port;
@@ -115,7 +118,7 @@ export class Waiting {
 
   /** Entries now; zero means that `onTick` has nothing to do. */
   get size(): number {
-    return this.entries.size + this.cancels.size + this.resumes.size;
+    return this.count + this.cancels.size + this.resumes.size;
   }
 
   /**
@@ -128,19 +131,24 @@ export class Waiting {
     entry.submit = message;
     entry.deadlineMs = this.port.nowMs() + ackMs;
     entry.readAtMs = this.port.nowMs() + this.settings.readMs;
-    this.entries.set(message.runId, entry);
+    this.add(message.runId, entry);
     try {
       this.send(entry);
     } catch (thrown) {
       // It would be sent again in vain, by a timer that nobody listens to.
-      this.remove(message.runId);
+      this.remove(message.runId, entry);
       throw thrown;
     }
   }
 
-  /** Nobody waits for this run any more (its caller has gone or has waited long enough). */
-  forget(runId: string): void {
-    this.remove(runId);
+  /** A listener waits for this run no more: its caller has gone or has waited long enough. Others who wait for it go on. */
+  forget(runId: string, listener: RunListener): void {
+    this.each(runId, (entry) => entry.listener === listener && this.remove(runId, entry));
+  }
+
+  /** An answer that was sent piece by piece is over, or its client is gone. */
+  forgetStream(runId: string): void {
+    this.each(runId, (entry) => entry.stream && this.remove(runId, entry));
   }
 
   /** Cancels a run; `done` gets its end state, undefined when there is no such run, or TIMEOUT after `ackMs`. */
@@ -159,22 +167,30 @@ export class Waiting {
   onTick(): void {
     const nowMs = this.port.nowMs();
     const reads: string[] = [];
-    for (const [runId, entry] of [...this.entries]) {
-      if (entry.submit) this.tickSubmit(runId, entry, nowMs);
-      else if (nowMs >= entry.readAtMs) {
-        reads.push(runId);
-        entry.readAtMs = nowMs + entry.readEveryMs;
-        entry.readEveryMs = Math.min(entry.readEveryMs * 2, this.settings.readMsMax);
-      }
+    for (const runId of [...this.entries.keys()]) {
+      this.each(runId, (entry) => {
+        if (this.tickEntry(runId, entry, nowMs) && reads.at(-1) !== runId) reads.push(runId);
+      });
     }
     if (reads.length > 0) this.port.read(reads);
     this.cancels.onTick(nowMs);
     this.resumes.onTick(nowMs);
   }
 
+  /** True when it is time to read the run. */
+  private tickEntry(runId: string, entry: Entry, nowMs: number): boolean {
+    if (entry.submit) this.tickSubmit(runId, entry, nowMs);
+    else if (nowMs >= entry.readAtMs) {
+      entry.readAtMs = nowMs + entry.readEveryMs;
+      entry.readEveryMs = Math.min(entry.readEveryMs * 2, this.settings.readMsMax);
+      return true;
+    }
+    return false;
+  }
+
   private tickSubmit(runId: string, entry: Entry, nowMs: number): void {
     if (nowMs >= entry.deadlineMs) {
-      this.remove(runId);
+      this.remove(runId, entry);
       entry.listener.turnedAway?.("TIMEOUT");
     } else if (nowMs >= entry.resendAtMs) {
       this.send(entry);
@@ -184,49 +200,55 @@ export class Waiting {
   // From owners
 
   onAccepted({ owner, runId, actualRunId, outcome }: Accepted): void {
-    const entry = this.entries.get(runId);
-    if (!this.admit(owner) || !entry?.submit) return;
-    entry.submit = undefined;
-    if (outcome !== "ACCEPTED") {
-      this.remove(runId);
-      entry.listener.turnedAway?.(outcome);
-      return;
-    }
-    // Before it moves: whoever waits for the run that the key belongs to goes on waiting.
-    if (!entry.wants.answer && !entry.wants.end) this.remove(runId);
-    else if (actualRunId !== runId) this.moveEntry(runId, actualRunId, entry);
-    entry.listener.accepted?.(actualRunId);
+    if (!this.admit(owner)) return;
+    this.each(runId, (entry) => {
+      if (!entry.submit) return;
+      entry.submit = undefined;
+      if (outcome !== "ACCEPTED") {
+        this.remove(runId, entry);
+        entry.listener.turnedAway?.(outcome);
+        return;
+      }
+      // Before it moves: whoever waits for the run that the key belongs to goes on waiting.
+      if (!entry.wants.answer && !entry.wants.end) this.remove(runId, entry);
+      else if (actualRunId !== runId) this.moveEntry(runId, actualRunId, entry);
+      entry.listener.accepted?.(actualRunId);
+    });
   }
 
-  /** The key was another run's: its messages go to the gateway that submitted it, so that the record is read instead. */
+  /** The key was another run's: its messages go to the gateway that submitted it; where that is another, the record is read instead. */
   private moveEntry(runId: string, actualRunId: string, entry: Entry): void {
-    this.remove(runId);
-    entry.readAtMs = this.port.nowMs();
-    const first = this.entries.get(actualRunId);
-    this.entries.set(actualRunId, first ? { ...first, listener: both(first.listener, entry.listener) } : entry);
+    this.remove(runId, entry);
+    entry.readAtMs = this.port.nowMs() + (this.entries.has(actualRunId) ? this.settings.readMs : 0);
+    this.add(actualRunId, entry);
   }
 
   /** The checkpoint of the run's first answer is committed. */
   onRelease({ owner, runId, response }: Release): void {
-    const entry = this.entries.get(runId);
-    if (!this.admit(owner) || !entry?.wants.answer) return;
-    if (response) this.deliverAnswer(runId, entry, response);
-    else this.readNow(runId, entry);
+    if (!this.admit(owner)) return;
+    this.each(runId, (entry) => {
+      if (!entry.wants.answer) return;
+      if (response) this.deliverAnswer(runId, entry, response);
+      else this.readNow(runId, entry);
+    });
   }
 
   onReassigned({ owner, runId, assignment }: Reassigned): void {
-    const entry = this.entries.get(runId);
-    if (!this.admit(owner) || !entry || assignment <= entry.assignment) return;
-    entry.assignment = assignment;
-    if (entry.stream) this.cutStream(runId, entry.stream);
+    if (!this.admit(owner)) return;
+    this.each(runId, (entry) => {
+      if (assignment <= entry.assignment) return;
+      entry.assignment = assignment;
+      if (entry.stream) this.cutStream(runId, entry, entry.stream);
+    });
   }
 
   onEnded({ owner, runId, state, responsePath }: Ended): void {
-    const entry = this.entries.get(runId);
-    if (!this.admit(owner) || !entry) return;
-    // Its release is lost, or just behind.
-    if (entry.wants.answer && responsePath !== "") this.readNow(runId, entry);
-    else this.deliverEnd(runId, entry, state);
+    if (!this.admit(owner)) return;
+    this.each(runId, (entry) => {
+      // Its release is lost, or just behind.
+      if (entry.wants.answer && responsePath !== "") this.readNow(runId, entry);
+      else this.deliverEnd(runId, entry, state);
+    });
   }
 
   onCancelled({ owner, runId, state }: Cancelled): void {
@@ -241,18 +263,21 @@ export class Waiting {
 
   /** An answer that waits for no checkpoint: it counts from the current assignment only. */
   onAnswer({ handing, response }: Answer): void {
-    const entry = this.entries.get(handing.runId);
-    if (entry?.wants.answer && handing.assignment >= entry.assignment)
-      this.deliverAnswer(handing.runId, entry, response);
+    const { runId, assignment } = handing;
+    this.each(runId, (entry) => {
+      if (entry.wants.answer && assignment >= entry.assignment) this.deliverAnswer(runId, entry, response);
+    });
   }
 
   /**
    * An answer begins whose body its step sends piece by piece. True when somebody waits for it and the assignment is the
-   * current one. From then on the entry stays until it is forgotten, to hear when nobody will send the rest.
+   * current one. From then on the entry stays until it is forgotten, to hear when nobody will send the rest. A body goes to
+   * one client; another one gets what the record keeps of the answer.
    */
   onStream({ runId, assignment }: { runId: string; assignment: number }, stream: StreamedAnswer): boolean {
-    const entry = this.entries.get(runId);
-    if (!entry?.wants.answer || assignment < entry.assignment) return false;
+    let entry = this.entries.get(runId);
+    while (entry && (!entry.wants.answer || assignment < entry.assignment)) entry = entry.next;
+    if (!entry) return false;
     entry.assignment = assignment;
     entry.wants.answer = false;
     entry.stream = stream;
@@ -264,11 +289,14 @@ export class Waiting {
   // From the record
 
   onRead(runId: string, recorded: RecordedRun): void {
-    const entry = this.entries.get(runId);
-    if (!entry || entry.submit) return;
-    if (entry.wants.answer && recorded.response) this.deliverAnswer(runId, entry, recorded.response);
-    const over = isEndState(recorded.state) || (entry.wants.answer && recorded.state === "SUSPENDED");
-    if (over && this.entries.has(runId)) this.deliverEnd(runId, entry, recorded.state);
+    this.each(runId, (entry) => {
+      if (entry.submit) return;
+      const wantedAnswer = entry.wants.answer;
+      if (wantedAnswer && recorded.response) this.deliverAnswer(runId, entry, recorded.response);
+      const over = isEndState(recorded.state) || (entry.wants.answer && recorded.state === "SUSPENDED");
+      const isDone = wantedAnswer && recorded.response && !entry.wants.end;
+      if (over && !isDone) this.deliverEnd(runId, entry, recorded.state);
+    });
   }
 
   // Inside
@@ -277,12 +305,36 @@ export class Waiting {
     this.assertRoom();
     return {
       ...{ listener, wants, submit: undefined, deadlineMs: Infinity, resendAtMs: 0, readAtMs: Infinity },
-      ...{ readEveryMs: this.settings.readMs, assignment: 1, stream: undefined },
+      ...{ readEveryMs: this.settings.readMs, assignment: 1, stream: undefined, next: undefined },
     };
   }
 
-  private remove(runId: string): void {
-    this.entries.delete(runId);
+  private add(runId: string, entry: Entry): void {
+    this.count += 1;
+    let last = this.entries.get(runId);
+    if (!last) return void this.entries.set(runId, entry);
+    while (last.next) last = last.next;
+    last.next = entry;
+  }
+
+  private remove(runId: string, entry: Entry): void {
+    const first = this.entries.get(runId);
+    let before = first;
+    while (before && before !== entry && before.next !== entry) before = before.next;
+    if (!before) return;
+    this.count -= 1;
+    if (first !== entry) before.next = entry.next;
+    else if (entry.next) this.entries.set(runId, entry.next);
+    else this.entries.delete(runId);
+    entry.next = undefined;
+  }
+
+  /** Everybody who waits for a run, also when the look at one takes it away. */
+  private each(runId: string, look: (entry: Entry) => unknown): void {
+    for (let entry = this.entries.get(runId), next: Entry | undefined; entry; entry = next) {
+      next = entry.next;
+      look(entry);
+    }
   }
 
   private assertRoom(): void {
@@ -295,7 +347,9 @@ export class Waiting {
   onOwnersMoved({ owners }: OwnersMoved): void {
     const moved = new Set(owners.filter((owner) => this.admit(owner)).map(({ partition }) => partition));
     const isMeant = ({ partition }: { readonly partition: number }) => moved.has(partition);
-    for (const entry of [...this.entries.values()]) if (entry.submit && isMeant(entry.submit)) this.send(entry);
+    for (const runId of [...this.entries.keys()]) {
+      this.each(runId, (entry) => entry.submit && isMeant(entry.submit) && this.send(entry));
+    }
     this.cancels.resend(this.port.nowMs(), isMeant);
     this.resumes.resend(this.port.nowMs(), isMeant);
   }
@@ -316,16 +370,16 @@ export class Waiting {
     entry.wants.answer = false;
     this.confirm(runId, entry);
     entry.listener.answer?.(response);
-    if (!entry.wants.end) this.remove(runId);
+    if (!entry.wants.end) this.remove(runId, entry);
   }
 
-  private cutStream(runId: string, stream: StreamedAnswer): void {
-    this.remove(runId);
+  private cutStream(runId: string, entry: Entry, stream: StreamedAnswer): void {
+    this.remove(runId, entry);
     stream.cut();
   }
 
   private deliverEnd(runId: string, entry: Entry, state: RunState): void {
-    this.remove(runId);
+    this.remove(runId, entry);
     entry.stream?.cut();
     this.confirm(runId, entry);
     entry.listener.ended?.(state);
@@ -343,15 +397,4 @@ export class Waiting {
     this.epochs.set(partition, epoch);
     return true;
   }
-}
-
-function both(a: RunListener, b: RunListener): RunListener {
-  return {
-    accepted: (runId) => (a.accepted?.(runId), b.accepted?.(runId)),
-    turnedAway: (why) => (a.turnedAway?.(why), b.turnedAway?.(why)),
-    answer: (response) => (a.answer?.(response), b.answer?.(response)),
-    // A body goes to one client; the other one gets what the record keeps of the answer.
-    stream: (answer) => a.stream?.(answer),
-    ended: (state) => (a.ended?.(state), b.ended?.(state)),
-  };
 }

@@ -153,7 +153,7 @@ export class RunDesk {
 
   /** A streamed answer is over, or its client is gone. */
   closeStream(runId: string): void {
-    this.#waiting.forget(runId);
+    this.#waiting.forgetStream(runId);
   }
 
   /**
@@ -254,7 +254,7 @@ class SubmitWait implements RunListener {
   }
 
   readonly #giveUp = (): void => {
-    this.#waiting.forget(this.#runId);
+    this.#waiting.forget(this.#runId, this);
     this.#finish(undefined, undefined);
   };
 
