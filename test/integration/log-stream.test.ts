@@ -176,20 +176,40 @@ describe("the log stream", () => {
   });
 
   test("is made again when it is lost", async () => {
-    const { connect } = await import("@nats-io/transport-node");
-    const { jetstreamManager } = await import("@nats-io/jetstream");
-    const { url, user, password } = nats;
-    const admin = await connect({ servers: url, user, pass: password });
+    const admin = await administrator();
     const written: control.LogBatch[] = [];
     const writer = stream(2).consume(ofThisRun(written));
     const logs = stream(0);
     logs.publish(batch(1));
     await until(() => written.length === 1);
-    await (await jetstreamManager(admin)).streams.delete("LOGS");
+    await admin.manager.streams.delete("LOGS");
     await admin.close();
     logs.publish(batch(2));
     await until(() => new Set(texts(written)).size === 2, 30_000);
     assert.equal(logs.losses.batches, 0);
     writer.close();
   });
+
+  test("is made by who consumes it as soon as that can be done", async () => {
+    const admin = await administrator();
+    await admin.manager.streams.delete("LOGS");
+    await admin.manager.streams.add({ name: "IN_THE_WAY", subjects: ["millrace.logs.>"] });
+    const written: control.LogBatch[] = [];
+    const writer = stream(2).consume(ofThisRun(written));
+    await assert.rejects(stream(1).ensure(), { reason: "BUS_UNAVAILABLE" });
+    await admin.manager.streams.delete("IN_THE_WAY");
+    await admin.close();
+    stream(0).publish(batch(1));
+    await until(() => written.length > 0, 30_000);
+    writer.close();
+  });
 });
+
+/** Whoever may do anything with streams. */
+async function administrator() {
+  const { connect } = await import("@nats-io/transport-node");
+  const { jetstreamManager } = await import("@nats-io/jetstream");
+  const { url, user, password } = nats;
+  const connection = await connect({ servers: url, user, pass: password });
+  return { manager: await jetstreamManager(connection), close: () => connection.close() };
+}

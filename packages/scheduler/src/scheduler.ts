@@ -5,14 +5,17 @@ import {
   openChannels,
   openLeases,
   openLogStream,
+  PoolLoadSurvey,
+  readLeases,
   type Bus,
+  type Channels,
   type LogStream,
   type Replicas,
   sharePrimary,
 } from "@millrace/bus";
 import { natsOptions, processName, type SchedulerSettings } from "@millrace/config";
 import { PlatformError, TIMING_DEFAULT, validateTiming, type RunTokenMac, type Timing } from "@millrace/core";
-import { openCommitter, openStore, sessionName, type Store } from "@millrace/store";
+import { openCommitter, openStore, sessionName, type Committer, type Store } from "@millrace/store";
 import {
   createTracer,
   startHealthServer,
@@ -24,7 +27,8 @@ import {
 import { archiveLogs } from "./log-archive.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { OwnerWiring } from "./owner-wiring.ts";
-import { schedulerMetrics, type SchedulerParts } from "./scheduler-metrics.ts";
+import { SeriesKeeper } from "./series-keeper.ts";
+import { schedulerMetrics, type SchedulerMetrics, type SchedulerParts } from "./scheduler-metrics.ts";
 
 /** Connects a scheduler to NATS and Postgres and starts it; the one place that opens connections. */
 export async function startScheduler(settings: SchedulerSettings, log: Logger): Promise<RunningProcess> {
@@ -50,19 +54,13 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   const primaryShare = sharePrimary(channels, store.primary);
   await warnOfUnsafeDatabase(store, log);
   await store.partitions.registerCommitter(name);
-  const committer = metrics.measured(
-    openCommitter({
-      url: store.primary,
-      applicationName: sessionName("commit", name),
-      statementTimeoutMs: settings.databaseTimeoutMs,
-    }),
-  );
+  const committer = openCommits(name, settings, store, metrics);
   const key = Buffer.from(settings.tokenKey, "hex");
   const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
-  const logStream = await openLogs(bus, mac, settings);
   const housekeeper = new Housekeeper(store, log, settings);
   housekeeper.start();
-  const archive = archiveLogs(logStream, store.logs);
+  // The stream itself is made by whoever consumes it, again and again while JetStream elects a leader, say: runs do not wait for it.
+  const archive = archiveLogs(openLogs(bus, mac, settings), store.logs);
   const owner = new OwnerWiring(
     {
       scheduler: name,
@@ -87,6 +85,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     },
   );
   parts.owner = owner;
+  const keeper = keepSeries(owner, { bus, channels, store, log });
 
   return {
     drain: async () => {
@@ -94,6 +93,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
       await owner.drain(settings.drainTimeoutMs / 2);
       archive.close();
       primaryShare.close();
+      await keeper.stop();
       await housekeeper.stop();
       await Promise.all([committer.close(), store.close(), tracer.shutdown(), bus.drain()]);
       await health.close();
@@ -101,14 +101,36 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   };
 }
 
-async function openLogs(bus: Bus, mac: RunTokenMac, settings: SchedulerSettings): Promise<LogStream> {
-  const stream = openLogStream(bus, mac, {
+function openCommits(
+  name: string,
+  { databaseTimeoutMs: statementTimeoutMs }: SchedulerSettings,
+  store: Store,
+  metrics: SchedulerMetrics,
+): Committer {
+  const applicationName = sessionName("commit", name);
+  return metrics.measured(openCommitter({ url: store.primary, applicationName, statementTimeoutMs }));
+}
+
+function keepSeries(
+  owner: OwnerWiring,
+  { bus, channels, store, log }: { bus: Bus; channels: Channels; store: Store; log: Logger },
+): SeriesKeeper {
+  const survey = new PoolLoadSurvey(channels, () => readLeases(bus));
+  const keeper = new SeriesKeeper({
+    ...{ series: store.series, log },
+    runners: () => owner.brain.runners(),
+    loads: () => survey.ask(),
+  });
+  keeper.start();
+  return keeper;
+}
+
+function openLogs(bus: Bus, mac: RunTokenMac, settings: SchedulerSettings): LogStream {
+  return openLogStream(bus, mac, {
     streamBytesMax: settings.logStreamBytesMax,
     ageMaxMs: settings.logStreamAgeMs,
     replicas: replicasOf(settings),
   });
-  await stream.ensure();
-  return stream;
 }
 
 function serveHealth(
