@@ -64,6 +64,8 @@ export const subjects = {
   partitionsReleased: (): string => "millrace.schedulers.released",
   /** How much there is to do; asked of every scheduler. */
   poolLoads: (): string => "millrace.schedulers.loads",
+  /** Runs whose state has changed; to every gateway that somebody watches runs at. */
+  runsChanged: (): string => "millrace.runs",
   /** Partitions have a new owner; to every gateway and runner. */
   ownersMoved: (): string => "millrace.owners",
   /** Heartbeats of a pool's runner, to every scheduler. */

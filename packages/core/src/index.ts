@@ -73,7 +73,8 @@ export type {
 } from "./owner/owner-port.ts";
 export { isBefore, type QueueKey } from "./owner/workflow-queue.ts";
 export type { OwnerSettings } from "./owner/owner-state.ts";
-export { Owner as OwnerBrain, type PoolLoad, type Taken } from "./owner/owner.ts";
+export { Owner as OwnerBrain, type Taken } from "./owner/owner.ts";
+export type { PoolLoad } from "./owner/pool-loads.ts";
 export { suits } from "./owner/runner-table.ts";
 export { Holdings, type HoldingsSettings } from "./holdings/holdings.ts";
 export type { HoldingsPort, RenewedLife, RunnerDescription } from "./holdings/holdings-port.ts";

@@ -20,6 +20,11 @@ export function runnerMetrics(runner: Runner, bus: Bus, settings: RunnerSettings
     host.warmVersions().reduce((sum, { idle }) => sum + idle, 0),
   );
   metrics.observe(
+    "millrace_runner_memory_bytes",
+    "Memory of the runner, its workers and all environments.",
+    () => process.memoryUsage.rss() + host.memoryBytes,
+  );
+  metrics.observe(
     "millrace_runner_workers_ready",
     "Workers that can take runs.",
     () => host.workers().filter(({ ready }) => ready).length,

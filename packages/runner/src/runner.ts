@@ -406,7 +406,11 @@ export class Runner {
   #describe(): RunnerDescription {
     const { host } = this;
     const { ready, pythonMinors } = host;
-    return { ready, pythonMinors, slotsTotal: this.#parts.slots, warmVersions: host.warmVersions().slice(0, WARM_MAX) };
+    return {
+      ...{ ready, pythonMinors, slotsTotal: this.#parts.slots, warmVersions: host.warmVersions().slice(0, WARM_MAX) },
+      memoryBytes: process.memoryUsage.rss() + host.memoryBytes,
+      coldStarts: this.steps.cold,
+    };
   }
 
   // Inside

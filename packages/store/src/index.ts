@@ -130,4 +130,22 @@ export { hashApiKey } from "./definitions/api-keys.ts";
 export { createVault, type SecretPlace, type Vault } from "./secrets/vault.ts";
 export type { Resealed, Secrets } from "./secrets/secrets.ts";
 export type { FileBounds, FileEntry, FileListing, FileRecord, Files, FileWrite } from "./files/file-records.ts";
+export {
+  SERIES_LEVELS,
+  SERIES_STEP_MS,
+  type Histogram,
+  type HouseSample,
+  type PoolInterval,
+  type PoolIntervals,
+  type RunCounts,
+  type RunInterval,
+  type RunnerSample,
+  type Series,
+  type SeriesLevel,
+  type SeriesPage,
+  type SeriesQuery,
+  type SeriesScope,
+  type WaitingSample,
+} from "./series/series-records.ts";
+export { mergeHistograms, quantileMs } from "./series/histogram.ts";
 export type { RunnerClaim, RunnerIdentities } from "./runner-identities.ts";

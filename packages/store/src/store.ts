@@ -22,6 +22,8 @@ import { createFiles } from "./files/files.ts";
 import type { Files } from "./files/file-records.ts";
 import { createObjects } from "./objects/objects.ts";
 import { createHousekeeping } from "./housekeeping/housekeeping.ts";
+import { createSeries } from "./series/series.ts";
+import type { Series } from "./series/series-records.ts";
 import { checkSchema } from "./schema-check.ts";
 import { createPartitions } from "./partitions.ts";
 import type { Housekeeping, Partitions } from "./ports.ts";
@@ -78,6 +80,7 @@ export interface Store {
   readonly runnerIdentities: RunnerIdentities;
   readonly partitions: Partitions;
   readonly housekeeping: Housekeeping;
+  readonly series: Series;
   /** Which server all of it is read from and written to. */
   readonly primary: Primary;
   /** Throws `DATABASE_UNAVAILABLE`; for health checks. */
@@ -128,6 +131,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     runnerIdentities: createRunnerIdentities(database),
     partitions: createPartitions(database),
     housekeeping: createHousekeeping(database),
+    series: createSeries(database),
     primary,
     ping: async () => void (await database.query("SELECT 1")),
     close: () => database.close(),

@@ -41,6 +41,7 @@ import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
 import { PartitionState } from "./partition-state.ts";
 import { Pauses } from "./pauses.ts";
 import { lingerKey } from "./handovers.ts";
+import { poolLoads, type PoolLoad } from "./pool-loads.ts";
 import { QueuePager } from "./queue-pager.ts";
 import { ProjectShares } from "./project-shares.ts";
 import { Refusals } from "./refusals.ts";
@@ -65,14 +66,6 @@ export interface Taken {
   readonly epoch: number;
   /** Undefined when the epoch had moved again before the partition was loaded. */
   readonly found: LoadedPartition | undefined;
-}
-
-/** Runs of one pool. */
-export interface PoolLoad {
-  readonly waiting: number;
-  readonly running: number;
-  /** How long the oldest one waits that has not started, of those in memory: the first ones of each workflow's queue. */
-  readonly oldestWaitMs: number;
 }
 
 export class Owner {
@@ -187,19 +180,12 @@ export class Owner {
 
   /** What runs want of each pool, and have of it. */
   pools(): Map<string, PoolLoad> {
-    const loads = new Map<string, PoolLoad>();
-    const nowMs = this.state.port.wallMs();
-    for (const part of this.state.owned.values()) {
-      for (const queue of part.workflows.values()) {
-        const before = loads.get(queue.pool) ?? { waiting: 0, running: 0, oldestWaitMs: 0 };
-        loads.set(queue.pool, {
-          waiting: before.waiting + queue.waiting,
-          running: before.running + queue.live.size,
-          oldestWaitMs: Math.max(before.oldestWaitMs, nowMs - queue.oldestMs()),
-        });
-      }
-    }
-    return loads;
+    return poolLoads(this.state);
+  }
+
+  /** The runners that are alive, as their newest heartbeats say. */
+  runners(): Heartbeat[] {
+    return this.state.runners.living(this.state.port.nowMs());
   }
 
   /** The scheduler's own connection to NATS went down or came back: until a heartbeat window later nobody is dead. */

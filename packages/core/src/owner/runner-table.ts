@@ -162,6 +162,12 @@ export class RunnerTable {
     this.index(entry);
   }
 
+  /** The newest heartbeats of those that have spoken lately. */
+  living(nowMs: number): Heartbeat[] {
+    const sinceMs = nowMs - this.timing.limitedWaitMs;
+    return [...this.entries.values()].filter((entry) => entry.receivedAtMs > sinceMs).map(({ heartbeat }) => heartbeat);
+  }
+
   /** Forgets runners that have been silent for long, so that names of the past take no memory. */
   forgetSilent(nowMs: number): void {
     for (const entry of this.entries.values()) {

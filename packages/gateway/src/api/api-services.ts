@@ -1,4 +1,4 @@
-import { openLogStream, readLeases, type Bus, type Channels } from "@millrace/bus";
+import { openLogStream, PoolLoadSurvey, readLeases, type Bus, type Channels } from "@millrace/bus";
 import type { GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
 import {
@@ -13,6 +13,7 @@ import {
   poolApi,
   projectApi,
   runApi,
+  seriesApi,
   sessionApi,
   userApi,
   variableApi,
@@ -29,7 +30,6 @@ import { DeadLetterService } from "./dead-letter-service.ts";
 import { HistoryService } from "./history-service.ts";
 import { HouseService } from "./house-service.ts";
 import { PoolService } from "./pool-service.ts";
-import { PoolLoadSurvey } from "../services/pool-loads.ts";
 import type { ReaderGate } from "./reader-gate.ts";
 import { RunLogs } from "./run-logs.ts";
 import { RunService } from "./run-service.ts";
@@ -39,6 +39,7 @@ import { RunStarter } from "./run-starter.ts";
 import { Deployer } from "../deploy/deployer.ts";
 import { PackagePreparation } from "../deploy/package-preparation.ts";
 import { SourceCheck } from "../deploy/source-check.ts";
+import { SeriesService } from "./series-service.ts";
 import { VariableService } from "./variable-service.ts";
 import { WorkflowService } from "./workflow-service.ts";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
@@ -117,6 +118,10 @@ export class ApiServices {
       implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
       implement(houseApi.HouseServiceService, this.#houseService()),
       implement(poolApi.PoolServiceService, this.#poolService()),
+      implement(
+        seriesApi.SeriesServiceService,
+        new SeriesService({ series: this.#parts.store.series, cache: this.#parts.cache }),
+      ),
       implement(sessionApi.SessionServiceService, this.#parts.people.sessions),
       implement(userApi.UserServiceService, this.#parts.people.users),
       implement(apiKeyApi.ApiKeyServiceService, this.#parts.people.apiKeys),

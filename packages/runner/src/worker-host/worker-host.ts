@@ -131,6 +131,11 @@ export class WorkerHost {
     }));
   }
 
+  /** Memory of the workers and their environments, as told last. */
+  get memoryBytes(): number {
+    return this.#sessions().reduce((sum, { inventory }) => sum + inventory.memoryBytes, 0);
+  }
+
   /** Versions with idle environments, most recently used first. */
   warmVersions(): session.WarmVersion[] {
     const sessions = this.#sessions();

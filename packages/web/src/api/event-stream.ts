@@ -1,4 +1,4 @@
-import { ApiError, send, type CallOptions } from "./http.ts";
+import { ApiError, send, type CallOptions, type Query } from "./http.ts";
 
 /** The events of a stream of the API, until it ends or `signal` is aborted. Throws an `ApiError` when it ends badly. */
 export async function* stream<T>(
@@ -50,10 +50,11 @@ export async function follow<T>(
   path: string,
   signal: AbortSignal,
   on: { readonly event: (message: T) => void; readonly state: (live: boolean) => void },
+  query: Query = {},
 ): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
     try {
-      for await (const message of stream<T>("GET", path, { signal })) {
+      for await (const message of stream<T>("GET", path, { query, signal })) {
         failures = 0;
         on.state(true);
         on.event(message);

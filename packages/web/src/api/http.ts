@@ -89,12 +89,18 @@ export async function send(method: string, path: string, options: CallOptions): 
 }
 
 async function errorOf(response: Response): Promise<ApiError> {
-  const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-  const { error } = (await response.json().catch(() => ({}))) as ErrorBody;
+  const body: unknown = await response.json().catch(() => ({}));
+  return errorFrom(response.status, body, response.headers.get("retry-after"));
+}
+
+/** What an answer says that is not a good one. */
+export function errorFrom(status: number, body: unknown, retryAfter: string | null): ApiError {
+  const { error } = body as ErrorBody;
   const info = error?.details?.find(({ reason }) => reason !== undefined);
-  const message = error?.message ?? `The house answered with status ${response.status}.`;
-  const retryAfterS = Number.isFinite(retryAfter) ? retryAfter : undefined;
-  return new ApiError(response.status, message, info?.reason ?? error?.reason ?? "", info?.metadata, retryAfterS);
+  const message = error?.message ?? `The house answered with status ${status}.`;
+  const seconds = Number(retryAfter ?? Number.NaN);
+  const retryAfterS = Number.isFinite(seconds) ? seconds : undefined;
+  return new ApiError(status, message, info?.reason ?? error?.reason ?? "", info?.metadata, retryAfterS);
 }
 
 /** True when the caller has to sign in first; a password that is refused is something else. */

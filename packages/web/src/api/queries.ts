@@ -1,5 +1,5 @@
 import { queryOptions } from "@tanstack/react-query";
-import { call, segment } from "./http.ts";
+import { call, segment, type Query } from "./http.ts";
 import type {
   Caller,
   House,
@@ -21,6 +21,10 @@ export interface RunFilter {
   readonly sinceS: number;
   readonly minSeconds: string;
   readonly maxSeconds: string;
+  /** Only runs that were accepted at this time or later, RFC 3339; in place of `sinceS`. */
+  readonly from?: string | undefined;
+  /** Only runs that were accepted earlier than this. */
+  readonly to?: string | undefined;
 }
 
 export const callerQuery = queryOptions({
@@ -61,17 +65,25 @@ export function versionsQuery(id: string) {
   });
 }
 
-/** One page of the runs of a filter, newest first. `before` leaves out those that were accepted at that time or later. */
-export function listRuns(filter: RunFilter, pageSize: number, signal: AbortSignal, before?: string) {
-  const { workflow, states, text, sinceS, minSeconds, maxSeconds } = filter;
-  const createdFrom = sinceS > 0 ? new Date(Date.now() - sinceS * 1000).toISOString() : undefined;
+/** What a filter is in a request: for lists, and for what watches them. */
+export function runFilterQuery({ states, text, sinceS, minSeconds, maxSeconds, from, to }: RunFilter): Query {
+  const since = sinceS > 0 ? new Date(Date.now() - sinceS * 1000).toISOString() : undefined;
   const duration = (seconds: string) => (seconds === "" ? undefined : `${Number(seconds)}s`);
-  const query = {
-    ...{ pageSize, states, text, createdFrom, createdBefore: before },
+  return {
+    ...{ states, text, createdFrom: from ?? since, createdBefore: to },
     ...{ minDuration: duration(minSeconds), maxDuration: duration(maxSeconds) },
   };
-  const parent = workflow === "" ? "-" : segment(workflow);
-  return call<ListRunsResponse>("GET", `workflows/${parent}/runs`, { query, signal });
+}
+
+/** The path of the runs that a filter is about. */
+export function runsPath({ workflow }: RunFilter): string {
+  return `workflows/${workflow === "" ? "-" : segment(workflow)}/runs`;
+}
+
+/** One page of the runs of a filter, newest first. `before` leaves out those that were accepted at that time or later. */
+export function listRuns(filter: RunFilter, pageSize: number, signal: AbortSignal, before?: string) {
+  const query = { ...runFilterQuery(filter), pageSize, ...(before !== undefined && { createdBefore: before }) };
+  return call<ListRunsResponse>("GET", runsPath(filter), { query, signal });
 }
 
 /** The newest runs of a filter, for what looks at it again and again. */

@@ -9,9 +9,13 @@ export interface ConfirmDialogProps {
   readonly title: string;
   readonly children: ReactNode;
   readonly confirm: string;
+  /** What the button says that changes nothing. */
+  readonly keep?: string;
   readonly onConfirm: () => void;
   readonly busy: boolean;
   readonly error: unknown;
+  /** False while something is missing before it may be done. */
+  readonly sure?: boolean;
 }
 
 /** Asks before something that cannot be taken back. */
@@ -21,9 +25,11 @@ export function ConfirmDialog({
   title,
   children,
   confirm,
+  keep = "Keep it",
   onConfirm,
   busy,
   error,
+  sure = true,
 }: ConfirmDialogProps) {
   return (
     <AlertDialog.Root open={open} onOpenChange={onOpenChange}>
@@ -39,9 +45,9 @@ export function ConfirmDialog({
           {error != null && <ErrorNote error={error} />}
           <footer>
             <AlertDialog.Cancel asChild>
-              <Button>Keep it</Button>
+              <Button>{keep}</Button>
             </AlertDialog.Cancel>
-            <Button kind="danger" busy={busy} onClick={onConfirm}>
+            <Button kind="danger" busy={busy} disabled={!sure} onClick={onConfirm}>
               {confirm}
             </Button>
           </footer>

@@ -31,6 +31,8 @@ _DRAIN_READS_MAX = 32
 # Headers are parsed here, where every other run of the worker waits for it; what may be large travels in segments.
 _HEADER_BYTES_MAX = 4 << 20
 _TAIL_BYTES_MAX = 1 << 16
+# More than any machine has: what an interpreter says of itself is not believed beyond it.
+_MEMORY_MAX = 1 << 44
 # Largest thing that an environment may send beside results, whatever the bound of these is.
 _CALL_BYTES_MAX = frames.CALL_REQUEST_MAX + frames.CALL_BODY_MAX
 
@@ -58,6 +60,8 @@ class Environment:
         self.variables = 0
         self.tenant: Tenant | None = None
         self.runs = 0
+        #: What the interpreter said when it was ready, and behind its newest run.
+        self.memory_bytes = 0
         self.bound_at = 0.0
         self.dead = False
         #: Called when it is gone, before its tenant hears of it.
@@ -115,6 +119,15 @@ class Environment:
             then, self._on_written = self._on_written, None
             if then is not None:
                 then()
+
+    def take_memory(self, state: dict[str, Any]) -> None:
+        """Notes the memory that the interpreter says it has."""
+        said = state.get("memory", 0)
+        self.memory_bytes = said if isinstance(said, int) and 0 <= said < _MEMORY_MAX else 0
+
+    def memory_now(self) -> int:
+        """Its memory: as the interpreter has said, or the watchdog has measured while it works."""
+        return self.memory_bytes if self.tenant is None else max(self.memory_bytes, self.process.last_memory_bytes)
 
     def when_written(self, then: Callable[[], None]) -> bool:
         """Whether everything sent has left for the environment; if not, `then` is called once it has."""
@@ -228,6 +241,7 @@ class Environment:
 
     def _dispatch(self, kind: int, header: dict[str, Any], segments: list[bytes]) -> None:
         if kind == frames.READY:
+            self.take_memory(header)
             if not self.ready.done():
                 self.ready.set_result(None)
         elif kind == frames.STACK:

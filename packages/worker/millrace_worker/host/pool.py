@@ -17,6 +17,7 @@ from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import Environment
 from millrace_worker.host.log import Log
 from millrace_worker.host.versions import Version
+from millrace_worker.runtime.millrace_runtime.leftovers import memory_bytes
 from millrace_worker.sandbox import Sandbox, SandboxUnavailable
 
 _READY_SECONDS = 15.0
@@ -27,6 +28,8 @@ _BACKOFF_SECONDS = (0.25, 1.0, 4.0, 15.0)
 _MEMORY_SHARE = 0.75
 _INVENTORY_SECONDS = 0.2
 _INVENTORY_MAX = 64
+# While runs go on, what they take is told anew.
+_MEMORY_SECONDS = 5.0
 
 
 class Claimant(Protocol):
@@ -114,6 +117,7 @@ class Pool:
     def reason_to_retire(self, environment: Environment, state: dict[str, Any]) -> str:
         """Why an environment that has just been cleaned up must not serve another run; empty when it may."""
         version = environment.version
+        environment.take_memory(state)
         if threads := state.get("threads"):
             return f"threads of the run were still alive: {', '.join(map(str, threads[:5]))}"
         if state.get("damage"):
@@ -320,7 +324,11 @@ class Pool:
     def _say_inventory(self) -> None:
         recent = sorted(self._idle_by_version.items(), key=lambda item: self._idle[item[1][-1]], reverse=True)
         warm = [pb.WarmVersion(version_id=version_id, idle=len(stack)) for version_id, stack in recent[:_INVENTORY_MAX]]
-        self._say(pb.Inventory(warm_versions=warm, environments=len(self._alive), blank_environments=len(self._blank)))
+        blank = len(self._blank)
+        memory = memory_bytes() + sum(environment.memory_now() for environment in self._alive)
+        self._say(pb.Inventory(warm_versions=warm, environments=len(self._alive), blank_environments=blank, memory_bytes=memory))
+        if any(environment.tenant is not None for environment in self._alive):
+            self._later("memory", _MEMORY_SECONDS, self._say_inventory)
 
     def _later(self, name: str, delay: float, call: Callable[[], None]) -> None:
         """At most one timer of each name; it keeps its first time."""

@@ -41,6 +41,8 @@ def fill_result(result: pb.StepResult, header: dict[str, Any], segments: list[by
             result.exit.reason = reason[:_EXIT_REASON_MAX]
         elif "pause" in header:
             result.pause.CopyFrom(pause_from(header["pause"]))
+        if "peak_memory" in header:
+            result.peak_memory_bytes = header["peak_memory"]
         if "children" in header:
             result.children.extend(children_from(header["children"], rest, result.start_time))
         elif rest:

@@ -950,7 +950,7 @@ export interface Pool {
   readonly runnerCount?: number;
   /** True when some scheduler did not answer, so that runs of its partitions are not counted. */
   readonly incomplete?: boolean;
-  /** How long the oldest of the waiting runs has waited; absent when none waits. */
+  /** How long the oldest of the waiting runs has waited that have not started, among the first 256 of each workflow's queue; absent when none waits. */
   readonly oldestWait?: string;
 }
 
@@ -1037,7 +1037,7 @@ export interface ReadSeriesResponse {
   readonly runs?: readonly RunPoint[];
   /** Runs of all intervals together, with the quantiles of all of them; its time is the begin. */
   readonly total?: RunPoint;
-  /** Pools, by name: shared by all projects of the house. Empty with a filter by workflow. */
+  /** Pools, by name, at most the 40 that had most runs: shared by all projects of the house. Empty with a filter by workflow. */
   readonly pools?: readonly PoolSeries[];
   /** Runners, by pool and name: at most the 40 that had most runs. Empty with a filter by workflow. */
   readonly runners?: readonly RunnerSeries[];
@@ -1085,11 +1085,11 @@ export interface PoolSeries {
 export interface PoolPoint {
   /** Begin of the interval. */
   readonly time?: string;
-  /** Runs that waited for a runner, those held back by a concurrency limit included. */
+  /** Runs that waited for a runner, those held back by a concurrency limit included; absent when some scheduler did not say. */
   readonly waitingCount?: number;
   /** The most of them at one time. */
   readonly waitingMax?: string;
-  /** How long the oldest waiting run had waited, at most; 0 when none waited. */
+  /** How long the oldest run had waited that had not started, at most, among the first ones of each workflow's queue; absent as `waiting_count`. */
   readonly oldestWaitMax?: string;
   /** Room for runs in all. */
   readonly slotCount?: number;
@@ -1097,7 +1097,7 @@ export interface PoolPoint {
   readonly busyCount?: number;
   /** Idle environments that are warm for a version. */
   readonly warmCount?: number;
-  /** Memory of its runners' machines' processes: the runner, its workers and all environments, the most at one time. */
+  /** Memory of its runners, their workers and all environments, the most at one time; what environments share counts in each. */
   readonly memoryBytesMax?: string;
   /** Steps that began in an environment that had not run their version before: a sum over the interval. */
   readonly coldStartCount?: string;

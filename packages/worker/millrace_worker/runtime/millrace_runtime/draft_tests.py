@@ -51,6 +51,15 @@ def end(run: CurrentRun, record: Record, tmp_of: Callable[[CurrentRun], TmpFiles
         record.note(f"/tmp is not kept for later tests: {error}")
 
 
+def peak_memory_bytes() -> int:
+    """The most memory that this process has had, as the kernel says; 0 when it does not."""
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    except (OSError, ValueError, StopIteration):
+        return 0
+
+
 def _given() -> list[tuple[str, bytes, bytes | None]]:
     given: list[tuple[str, bytes, bytes | None]] = []
     index = 0

@@ -232,6 +232,10 @@ class Environment:
             header["pause"] = record.pause.header()
         if record.answer is not None:
             header["answer"] = record.answer.header()
+        if record.is_test:
+            from millrace_runtime import draft_tests
+
+            header["peak_memory"] = draft_tests.peak_memory_bytes()
         segments = [
             record.exports_json(),
             record.returned or b"",

@@ -62,7 +62,10 @@ export interface Pool {
   runnerCount: number;
   /** True when some scheduler did not answer, so that runs of its partitions are not counted. */
   incomplete: boolean;
-  /** How long the oldest of the waiting runs has waited; absent when none waits. */
+  /**
+   * How long the oldest of the waiting runs has waited that have not started, among the first 256 of each workflow's queue;
+   * absent when none waits.
+   */
   oldestWait: Duration | undefined;
 }
 

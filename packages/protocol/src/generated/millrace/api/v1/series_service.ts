@@ -31,7 +31,7 @@ export interface ReadSeriesRequest {
   startTime:
     | Date
     | undefined;
-  /** End, not included; rounded up to an interval. Absent: now. At most 400 days behind the begin. */
+  /** End, not included; rounded up to an interval. Absent: now. At most 33 days behind the begin. */
   endTime:
     | Date
     | undefined;
@@ -73,7 +73,7 @@ export interface ReadSeriesResponse {
   total:
     | RunPoint
     | undefined;
-  /** Pools, by name: shared by all projects of the house. Empty with a filter by workflow. */
+  /** Pools, by name, at most the 40 that had most runs: shared by all projects of the house. Empty with a filter by workflow. */
   pools: PoolSeries[];
   /** Runners, by pool and name: at most the 40 that had most runs. Empty with a filter by workflow. */
   runners: RunnerSeries[];
@@ -137,11 +137,16 @@ export interface PoolPoint {
   time:
     | Date
     | undefined;
-  /** Runs that waited for a runner, those held back by a concurrency limit included. */
-  waitingCount: number;
+  /** Runs that waited for a runner, those held back by a concurrency limit included; absent when some scheduler did not say. */
+  waitingCount?:
+    | number
+    | undefined;
   /** The most of them at one time. */
   waitingMax: number;
-  /** How long the oldest waiting run had waited, at most; 0 when none waited. */
+  /**
+   * How long the oldest run had waited that had not started, at most, among the first ones of each workflow's queue; absent as
+   * `waiting_count`.
+   */
   oldestWaitMax:
     | Duration
     | undefined;
@@ -151,7 +156,7 @@ export interface PoolPoint {
   busyCount: number;
   /** Idle environments that are warm for a version. */
   warmCount: number;
-  /** Memory of its runners' machines' processes: the runner, its workers and all environments, the most at one time. */
+  /** Memory of its runners, their workers and all environments, the most at one time; what environments share counts in each. */
   memoryBytesMax: number;
   /** Steps that began in an environment that had not run their version before: a sum over the interval. */
   coldStartCount: number;
@@ -667,7 +672,7 @@ export const PoolSeries: MessageFns<PoolSeries> = {
 function createBasePoolPoint(): PoolPoint {
   return {
     time: undefined,
-    waitingCount: 0,
+    waitingCount: undefined,
     waitingMax: 0,
     oldestWaitMax: undefined,
     slotCount: 0,
@@ -684,7 +689,7 @@ export const PoolPoint: MessageFns<PoolPoint> = {
     if (message.time !== undefined) {
       Timestamp.encode(toTimestamp(message.time), writer.uint32(10).fork()).join();
     }
-    if (message.waitingCount !== 0) {
+    if (message.waitingCount !== undefined) {
       writer.uint32(17).double(message.waitingCount);
     }
     if (message.waitingMax !== 0) {
