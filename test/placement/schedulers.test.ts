@@ -4,26 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { ExtraProcess } from "../harness/extra-process.ts";
 import { house, useHouse } from "../harness/shared-house.ts";
-import { until } from "../harness/until.ts";
+import { spreadOver } from "./owners.ts";
 import { SteadyLoad } from "./steady-load.ts";
 
 const SOURCE = "def handler(pd):\n    return 1\n";
 /** How long each stretch of the load is looked at. */
 const STRETCH_MS = 5_000;
-const SETTLE_MS = 30_000;
-
-/** Partitions by scheduler, as the leases say. */
-async function owners(): Promise<number[]> {
-  const { schedulers } = await house.client.house.getHouse({});
-  return schedulers.map(({ partitionCount }) => partitionCount).filter((count) => count > 0);
-}
-
-async function spreadOver(count: number): Promise<void> {
-  await until(async () => {
-    const found = await owners();
-    return found.length === count && found.reduce((sum, one) => sum + one, 0) === 256;
-  }, SETTLE_MS);
-}
 
 describe("partitions under load", () => {
   useHouse();
@@ -35,7 +21,7 @@ describe("partitions under load", () => {
     const event = async (name: string, schedulers: number, happen: () => Promise<unknown>): Promise<void> => {
       load.mark();
       await happen();
-      await spreadOver(schedulers);
+      await spreadOver(house, schedulers);
       await sleep(STRETCH_MS);
       found.push([name, load.mark()]);
     };

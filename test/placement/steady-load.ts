@@ -16,8 +16,9 @@ interface Acknowledged {
 
 /** What a stretch of the load looked like from outside. */
 export interface LoadStretch {
+  readonly submitted: number;
   readonly acknowledged: number;
-  /** Longest time between the sending of a submit and its acknowledgement. */
+  /** Longest time between the sending of a submit and its acknowledgement, or now for those that wait still. */
   readonly slowestMs: number;
   /** Longest time in which nothing was acknowledged. */
   readonly longestGapMs: number;
@@ -28,11 +29,13 @@ export class SteadyLoad {
   readonly #house: TestHouse;
   readonly #workflows: readonly string[];
   readonly #acknowledged: Acknowledged[] = [];
-  readonly #pending = new Set<Promise<void>>();
+  /** When each was sent that waits. */
+  readonly #pending = new Map<Promise<void>, number>();
   readonly #failures: unknown[] = [];
   #running = true;
   #submitted = 0;
   #marked = 0;
+  #submittedBefore = 0;
   #markedMs = performance.now();
   #loop: Promise<void>;
 
@@ -83,7 +86,7 @@ export class SteadyLoad {
       }
     };
     const pending = submit().finally(() => this.#pending.delete(pending));
-    this.#pending.add(pending);
+    this.#pending.set(pending, sentMs);
   }
 
   /** Begins a new stretch; returns the one before. */
@@ -91,12 +94,17 @@ export class SteadyLoad {
     const nowMs = performance.now();
     const stretch = this.#acknowledged.slice(this.#marked);
     const times = [this.#markedMs, ...stretch.map(({ ackMs }) => ackMs), nowMs];
+    const waits = stretch.map(({ sentMs, ackMs }) => ackMs - sentMs);
+    for (const sentMs of this.#pending.values()) waits.push(nowMs - sentMs);
     const gaps = times.slice(1).map((time, i) => time - times[i]!);
+    const submitted = this.#submitted - this.#submittedBefore;
     this.#marked = this.#acknowledged.length;
+    this.#submittedBefore = this.#submitted;
     this.#markedMs = nowMs;
     return {
+      submitted,
       acknowledged: stretch.length,
-      slowestMs: Math.round(Math.max(0, ...stretch.map(({ sentMs, ackMs }) => ackMs - sentMs))),
+      slowestMs: Math.round(Math.max(0, ...waits)),
       longestGapMs: Math.round(Math.max(...gaps)),
     };
   }
@@ -105,7 +113,7 @@ export class SteadyLoad {
   async finish(): Promise<number> {
     this.#running = false;
     await this.#loop;
-    await Promise.all(this.#pending);
+    await Promise.all(this.#pending.keys());
     assert.deepEqual(this.#failures, [], "every submit is acknowledged in the end");
     const ids = this.#acknowledged.map(({ id }) => id);
     assert.equal(new Set(ids).size, ids.length, "each acknowledgement names a run of its own");
