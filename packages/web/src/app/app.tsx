@@ -24,10 +24,28 @@ const router = createBrowserRouter([
             path: "workflows/:workflow",
             lazy: async () => ({ Component: (await import("../pages/workflows/workflow-page.tsx")).WorkflowPage }),
           },
+          {
+            path: "workflows/:workflow/build",
+            lazy: async () => ({ Component: (await import("../pages/builder/builder-page.tsx")).BuilderPage }),
+          },
           { path: "runs", lazy: async () => ({ Component: (await import("../pages/runs/runs-page.tsx")).RunsPage }) },
+          {
+            path: "runs/compare",
+            lazy: async () => ({ Component: (await import("../pages/runs/compare-page.tsx")).ComparePage }),
+          },
           {
             path: "runs/:run",
             lazy: async () => ({ Component: (await import("../pages/runs/run-page.tsx")).RunPage }),
+          },
+          {
+            path: "dead-letters",
+            lazy: async () => ({
+              Component: (await import("../pages/dead-letters/dead-letters-page.tsx")).DeadLettersPage,
+            }),
+          },
+          {
+            path: "dashboard",
+            lazy: async () => ({ Component: (await import("../pages/dashboard/dashboard-page.tsx")).DashboardPage }),
           },
           { path: "*", element: <NotFoundPage /> },
         ],

@@ -1,122 +1,177 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef } from "react";
+import { ArrowUp, Columns2 } from "lucide-react";
+import { useCallback, useMemo, useRef, useState, type RefObject } from "react";
 import { Link, useSearchParams } from "react-router";
 import { Page } from "../../app/page.tsx";
 import type { RunFilter } from "../../api/queries.ts";
 import type { Run } from "../../api/generated/types.ts";
+import { Button } from "../../ui/button.tsx";
 import { EmptyState } from "../../ui/empty-state.tsx";
 import { ErrorNote } from "../../ui/note.tsx";
-import { StateBadge } from "../../ui/run-state.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
-import { Ago } from "../../ui/time.tsx";
-import { readFilter, writeFilter } from "./run-filter.ts";
+import { BulkStatus } from "./bulk-status.tsx";
+import { ChosenRuns } from "./chosen-runs.tsx";
+import { RUN_COLUMNS } from "./run-columns.tsx";
+import { isFiltering, NO_FILTER, readFilter, writeFilter } from "./run-filter.ts";
 import { RunFilters } from "./run-filters.tsx";
-import { useRunFeed } from "./use-run-feed.ts";
-import { reasonOf, RunDuration, shortId } from "./run-table.tsx";
+import { RunGrid } from "./run-grid.tsx";
+import { useBulk } from "./use-bulk.ts";
+import { useRunFeed, type RunFeed } from "./use-run-feed.ts";
 import "./runs-page.css";
 
-const ROW_PX = 44;
-/** The next page is asked for when so many rows are left. */
-const AHEAD_ROWS = 30;
+const NONE: ReadonlySet<string> = new Set();
 
 /** All runs, the newest first, as they come. */
 export function RunsPage() {
   const [parameters, setParameters] = useSearchParams();
   const filter = useMemo(() => readFilter(parameters), [parameters]);
+  const change = useCallback((next: RunFilter) => setParameters(writeFilter(next), { replace: true }), [setParameters]);
   return (
-    <Page title="Runs">
-      <RunFilters filter={filter} onChange={(next) => setParameters(writeFilter(next), { replace: true })} />
-      <RunList key={parameters.toString()} filter={filter} />
+    <Page
+      title="Runs"
+      actions={
+        <Link className="button" to="/runs/compare">
+          <Columns2 size={15} aria-hidden />
+          Compare
+        </Link>
+      }
+    >
+      <div className="runs-room">
+        <RunFilters filter={filter} onChange={change} />
+        <RunList key={parameters.toString()} filter={filter} onFilter={change} />
+      </div>
     </Page>
   );
 }
 
-function RunList({ filter }: { readonly filter: RunFilter }) {
-  const { runs, error, isLoading, hasMore, loadMore, retry } = useRunFeed(filter);
-  if (isLoading) return <Skeleton rows={10} label="Loading the runs" />;
-  if (runs.length === 0 && error === undefined) {
-    return (
-      <div className="card">
-        <EmptyState title="No run matches" command="npx millrace runs">
-          Runs appear here the moment that they are accepted.
-        </EmptyState>
-      </div>
-    );
-  }
+interface RunListProps {
+  readonly filter: RunFilter;
+  readonly onFilter: (filter: RunFilter) => void;
+}
+
+function RunList({ filter, onFilter }: RunListProps) {
+  const held = useRef(false);
+  const feed = useRunFeed(filter, held);
+  const { window, error, retry } = feed;
+  if (window === undefined && error === undefined) return <Skeleton rows={10} label="Loading the runs" />;
+  const isEmpty = window !== undefined && window.rows.length === 0 && window.arrived.length === 0;
   return (
     <>
       {error !== undefined && <ErrorNote error={error} onRetry={retry} />}
-      {runs.length > 0 && <RunRows runs={runs} hasMore={hasMore} loadMore={loadMore} />}
+      {isEmpty && <NoRuns isFiltering={isFiltering(filter)} onClear={() => onFilter(NO_FILTER)} />}
+      {window !== undefined && !isEmpty && <ShownRuns feed={feed} held={held} filter={filter} onFilter={onFilter} />}
     </>
   );
 }
 
-interface RunRowsProps {
-  readonly runs: readonly Run[];
-  readonly hasMore: boolean;
-  readonly loadMore: () => void;
-}
-
-function RunRows({ runs, hasMore, loadMore }: RunRowsProps) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const rows = useVirtualizer({
-    count: runs.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_PX,
-    overscan: 20,
-    getItemKey: (index) => runs[index]!.id!,
-  });
-  const items = rows.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (hasMore && last >= runs.length - AHEAD_ROWS) loadMore();
-  }, [hasMore, last, runs.length, loadMore]);
+function NoRuns({ isFiltering: filtering, onClear }: { readonly isFiltering: boolean; readonly onClear: () => void }) {
   return (
-    <div className="card run-list" role="table" aria-label="Runs" aria-rowcount={runs.length}>
-      <div role="row" className="run-row head">
-        {["State", "Workflow", "Run", "Reason", "Trigger", "Started", "Took"].map((name) => (
-          <span key={name} role="columnheader">
-            {name}
-          </span>
-        ))}
-      </div>
-      <div ref={scroller} className="run-scroller" role="rowgroup" tabIndex={0}>
-        <div style={{ height: rows.getTotalSize(), position: "relative" }}>
-          {items.map(({ index, key, start }) => (
-            <RunRow key={key} run={runs[index]!} index={index} top={start} />
-          ))}
-        </div>
-      </div>
+    <div className="card">
+      {filtering ? (
+        <EmptyState title="No run matches" action={<Button onClick={onClear}>Show all runs</Button>}>
+          Runs that match appear here the moment that they are accepted.
+        </EmptyState>
+      ) : (
+        <EmptyState
+          title="No run yet"
+          command="npx millrace run my-workflow"
+          action={<Link to="/">To the workflows</Link>}
+        >
+          Send a request to the address of a workflow, or start it by hand: the run appears here at once.
+        </EmptyState>
+      )}
     </div>
   );
 }
 
-function RunRow({ run, index, top }: { readonly run: Run; readonly index: number; readonly top: number }) {
+interface ShownRunsProps extends RunListProps {
+  readonly feed: RunFeed;
+  readonly held: RefObject<boolean>;
+}
+
+function ShownRuns({ feed, held, filter, onFilter }: ShownRunsProps) {
+  const [chosen, setChosen] = useState(NONE);
+  const [topRound, setTopRound] = useState(0);
+  const bulk = useBulk();
+  const { rows, hasMore, arrived, overflowed, gone } = feed.window!;
+  const choose = useCallback(
+    (id: string, isChosen: boolean) =>
+      setChosen((before) => {
+        const next = new Set(before);
+        if (isChosen) next.add(id);
+        else next.delete(id);
+        return next;
+      }),
+    [],
+  );
+  const showArrived = (): void => {
+    feed.showArrived();
+    setTopRound((round) => round + 1);
+  };
   return (
-    <div role="row" aria-rowindex={index + 1} className="run-row" style={{ transform: `translateY(${top}px)` }}>
-      <span role="cell">
-        <StateBadge state={run.state} />
+    <>
+      <BulkStatus bulk={bulk} />
+      <section className="card run-list" aria-label="List of runs">
+        <div className="list-bar">
+          {chosen.size > 0 ? (
+            <ChosenRuns runs={rows} chosen={chosen} bulk={bulk} onClear={() => setChosen(NONE)} />
+          ) : (
+            <ListState live={feed.live} shown={rows.length} hasMore={hasMore} />
+          )}
+        </div>
+        {(arrived.length > 0 || overflowed) && (
+          <Button className="arrived" icon={<ArrowUp size={14} aria-hidden />} onClick={showArrived}>
+            {arrived.length}
+            {overflowed ? "+" : ""} new
+          </Button>
+        )}
+        <RunGrid
+          label="Runs"
+          columns={RUN_COLUMNS}
+          runs={rows}
+          gone={gone}
+          hasMore={hasMore && !feed.full}
+          loadMore={feed.loadMore}
+          chosen={chosen}
+          onChoose={choose}
+          held={held}
+          topRound={topRound}
+          end={feed.full && <OlderRuns last={rows.at(-1)!} filter={filter} onFilter={onFilter} />}
+        />
+      </section>
+    </>
+  );
+}
+
+function ListState({
+  live,
+  shown,
+  hasMore,
+}: {
+  readonly live: boolean;
+  readonly shown: number;
+  readonly hasMore: boolean;
+}) {
+  return (
+    <>
+      <span className={live ? "live-dot on" : "live-dot"} aria-hidden />
+      <span role="status">{live ? "Live" : "Connecting"}</span>
+      <span className="faint">
+        {shown.toLocaleString("en")}
+        {hasMore ? "+" : ""} {shown === 1 ? "run" : "runs"}
       </span>
-      <span role="cell" className="truncate">
-        {run.workflowDisplayName === "" ? <span className="faint">deleted</span> : run.workflowDisplayName}
+      <span className="key-hints faint" aria-hidden>
+        <kbd>j</kbd> <kbd>k</kbd> move · <kbd>Enter</kbd> open · <kbd>x</kbd> choose
       </span>
-      <span role="cell">
-        <Link to={`/runs/${run.id}`} className="mono">
-          {shortId(run.id)}
-        </Link>
-      </span>
-      <span role="cell" className="truncate faint" title={reasonOf(run)}>
-        {reasonOf(run)}
-      </span>
-      <span role="cell" className="muted">
-        {run.triggerKind}
-      </span>
-      <span role="cell" className="muted">
-        <Ago time={run.createTime} />
-      </span>
-      <span role="cell" className="mono">
-        <RunDuration run={run} />
-      </span>
-    </div>
+    </>
+  );
+}
+
+/** At the end of what a list keeps: the way to what is older. */
+function OlderRuns({ last, filter, onFilter }: RunListProps & { readonly last: Run }) {
+  return (
+    <p className="older">
+      A list ends after so many runs.{" "}
+      <Button onClick={() => onFilter({ ...filter, sinceS: 0, to: last.createTime })}>Show older ones</Button>
+    </p>
   );
 }

@@ -1,86 +1,182 @@
-import { Tabs } from "radix-ui";
-import { apiUrl, segment } from "../../api/http.ts";
-import type { Run, StepRun } from "../../api/generated/types.ts";
-import { JsonView } from "../../ui/json-view.tsx";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "react-router";
+import { readRunValue, versionQuery } from "../../api/run-calls.ts";
+import type { Run, StepAnswer, StepRun } from "../../api/generated/types.ts";
+import { ErrorNote, Note } from "../../ui/note.tsx";
+import { Skeleton } from "../../ui/skeleton.tsx";
+import { Tabs, type Tab } from "../../ui/tabs.tsx";
+import { JsonText, RunValue } from "./run-value.tsx";
+import { shortId } from "./run-table.tsx";
+import { SourceCode } from "./source-code.tsx";
+import { fileOfStep, inputsOfStep } from "./version-parts.ts";
 
-/** What a step was given and what came of it. */
+type View = "results" | "inputs" | "code" | "answer";
+
+/** What a part of a run was given, and what came of it: of a step, or of the trigger. */
 export function StepDetails({ run, step }: { readonly run: Run; readonly step: StepRun | undefined }) {
+  if (step === undefined) {
+    return (
+      <section className="card details" aria-label="Event">
+        <header>
+          <h2>Event</h2>
+        </header>
+        <RunValue
+          run={run}
+          kind="RUN_VALUE_KIND_EVENT"
+          path=""
+          json={run.eventJson}
+          label="event"
+          pythonPath={'pd.steps["trigger"]["event"]'}
+        />
+      </section>
+    );
+  }
+  return <StepCard key={step.path} run={run} step={step} />;
+}
+
+function StepCard({ run, step }: { readonly run: Run; readonly step: StepRun }) {
+  const [view, setView] = useState<View>("results");
+  const tabs: Tab<View>[] = [
+    { value: "results", label: "Exports", content: <Results run={run} step={step} /> },
+    { value: "inputs", label: "Inputs", content: <Inputs run={run} step={step} /> },
+    { value: "code", label: "Code", content: <Code run={run} step={step} /> },
+  ];
+  if (step.answer !== undefined) {
+    tabs.push({
+      value: "answer",
+      label: "HTTP answer",
+      content: <Answer run={run} step={step} answer={step.answer} />,
+    });
+  }
   return (
-    <section className="card details" aria-label="Values">
-      <Tabs.Root defaultValue="step">
-        <Tabs.List className="tabs" aria-label="Values">
-          <Tabs.Trigger value="step">{step?.name ?? "Step"}</Tabs.Trigger>
-          <Tabs.Trigger value="event">Event</Tabs.Trigger>
-        </Tabs.List>
-        <Tabs.Content value="step">
-          {step === undefined ? <Nothing>The run has no steps.</Nothing> : <StepValues run={run} step={step} />}
-        </Tabs.Content>
-        <Tabs.Content value="event">
-          <Value run={run} kind="RUN_VALUE_KIND_EVENT" path="" json={run.eventJson} />
-        </Tabs.Content>
-      </Tabs.Root>
+    <section className="card details" aria-labelledby="step-heading">
+      <header>
+        <h2 id="step-heading" className="truncate">
+          {step.name}
+        </h2>
+      </header>
+      <Tabs label={`Step ${step.name}`} value={view} onChange={setView} tabs={tabs} />
     </section>
   );
 }
 
-function Nothing({ children }: { readonly children: string }) {
-  return <p className="nothing muted">{children}</p>;
-}
-
-function StepValues({ run, step }: { readonly run: Run; readonly step: StepRun }) {
-  const { path = "", exportsJson, returnValueJson, resumeJson = "", answer } = step;
-  if (step.startTime === undefined) return <Nothing>This step has not run.</Nothing>;
+function Results({ run, step }: { readonly run: Run; readonly step: StepRun }) {
+  const { name = "", path = "", exportsJson, returnValueJson, resumeJson = "", takenOverFrom = "" } = step;
+  const origin = takenOverFrom.split("/").at(-1) ?? "";
+  const quoted = JSON.stringify(name);
+  const isLarge = (kind: string) =>
+    run.largeValues?.some((value) => value.kind === kind && value.path === path) === true;
+  if (step.startTime === undefined) return <p className="nothing muted">This step has not run.</p>;
   return (
     <>
+      {origin !== "" && (
+        <div className="details-note">
+          <Note kind="warn">
+            It did not run here: this is its result of <Link to={`/runs/${origin}`}>{shortId(origin)}</Link>.
+          </Note>
+        </div>
+      )}
       <h3>Return value</h3>
-      <Value run={run} kind="RUN_VALUE_KIND_RETURN_VALUE" path={path} json={returnValueJson} />
-      <h3>Exports</h3>
-      <Value
+      <RunValue
         run={run}
-        kind="RUN_VALUE_KIND_EXPORTS"
+        kind="RUN_VALUE_KIND_RETURN_VALUE"
         path={path}
-        json={exportsJson === "{}" ? undefined : exportsJson}
+        json={returnValueJson}
+        label="return value"
+        pythonPath={`pd.steps[${quoted}]["$return_value"]`}
       />
+      {(exportsJson !== "{}" || isLarge("RUN_VALUE_KIND_EXPORTS")) && (
+        <>
+          <h3>Exports</h3>
+          <RunValue
+            run={run}
+            kind="RUN_VALUE_KIND_EXPORTS"
+            path={path}
+            json={exportsJson}
+            label="exports"
+            pythonPath={`pd.steps[${quoted}]`}
+          />
+        </>
+      )}
       {resumeJson !== "" && (
         <>
           <h3>What ended its pause</h3>
-          <JsonView json={resumeJson} />
-        </>
-      )}
-      {answer !== undefined && (
-        <>
-          <h3>HTTP answer</h3>
-          <pre className="code-block">
-            {[`HTTP ${answer.status}`, ...(answer.headers ?? []).map(({ name, value }) => `${name}: ${value}`)].join(
-              "\n",
-            )}
-            {"\n\n"}
-            {new TextDecoder().decode(Uint8Array.from(atob(answer.body ?? ""), (char) => char.charCodeAt(0)))}
-          </pre>
+          <JsonText json={resumeJson} label="What ended its pause" path={`pd.steps[${quoted}]`} />
         </>
       )}
     </>
   );
 }
 
-interface ValueProps {
-  readonly run: Run;
-  readonly kind: string;
-  readonly path: string;
-  readonly json: string | undefined;
+function Inputs({ run, step }: { readonly run: Run; readonly step: StepRun }) {
+  const version = useQuery({ ...versionQuery(run.workflow!.split("/")[1]!, run.version ?? 0), enabled: !!run.version });
+  if (!run.version)
+    return <p className="nothing muted">The workflow is deleted, and what its steps were given with it.</p>;
+  if (version.isPending) return <Skeleton rows={3} label="Reading the version" />;
+  if (version.isError) return <ErrorNote error={version.error} onRetry={() => void version.refetch()} />;
+  const inputs = inputsOfStep(version.data, step.name ?? "");
+  return (
+    <>
+      {inputs === undefined ? (
+        <p className="nothing muted">It has no inputs of its own: it reads the event and the steps above it.</p>
+      ) : (
+        <JsonText json={inputs} label="inputs" path="pd.inputs" />
+      )}
+    </>
+  );
 }
 
-/** A value, or the way to it when it is too large for a page. */
-function Value({ run, kind, path, json }: ValueProps) {
-  const large = run.largeValues?.find((value) => value.kind === kind && (value.path ?? "") === path);
-  if (large !== undefined) {
-    const url = apiUrl(`workflows/-/runs/${segment(run.id!)}:readValue`, { kind, path });
-    return (
-      <p className="nothing">
-        {(Number(large.size) / 1024).toFixed(0)} KiB, too much to show here: <a href={url}>open it</a>.
-      </p>
-    );
-  }
-  if (json === undefined || json === "") return <Nothing>none</Nothing>;
-  return <JsonView json={json} />;
+function Code({ run, step }: { readonly run: Run; readonly step: StepRun }) {
+  const version = useQuery({ ...versionQuery(run.workflow!.split("/")[1]!, run.version ?? 0), enabled: !!run.version });
+  if (!run.version) return <p className="nothing muted">The workflow is deleted, and its code with it.</p>;
+  if (version.isPending) return <Skeleton rows={6} label="Reading the version" />;
+  if (version.isError) return <ErrorNote error={version.error} onRetry={() => void version.refetch()} />;
+  const file = fileOfStep(version.data, step.name ?? "");
+  const failed = run.failure?.step === step.name && run.failure?.file === file ? run.failure?.line : undefined;
+  return <SourceCode text={version.data.sources?.[file] ?? ""} mark={failed} label={file} />;
+}
+
+interface AnswerProps {
+  readonly run: Run;
+  readonly step: StepRun;
+  readonly answer: StepAnswer;
+}
+
+function Answer({ run, step: { path = "" }, answer: { status, headers = [], body = "" } }: AnswerProps) {
+  const large =
+    run.largeValues?.some((value) => value.kind === "RUN_VALUE_KIND_ANSWER" && value.path === path) === true;
+  const read = useQuery({
+    queryKey: ["run-value", run.id, "answer", path],
+    queryFn: ({ signal }) => readRunValue(run.id!, "RUN_VALUE_KIND_ANSWER", path, signal),
+    enabled: large,
+    gcTime: 10_000,
+  });
+  const text = large ? (read.data ?? "") : decode(body);
+  return (
+    <div className="answer">
+      <p className="mono">HTTP {status}</p>
+      <dl className="headers mono">
+        {headers.map(({ name, value }, index) => (
+          <div key={index}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {read.isError && <ErrorNote error={read.error} />}
+      <pre className="code-block" tabIndex={0} aria-label="Body">
+        {text.slice(0, SHOWN_BODY)}
+      </pre>
+      {text.length > SHOWN_BODY && (
+        <p className="nothing muted">The first {SHOWN_BODY.toLocaleString("en")} characters.</p>
+      )}
+    </div>
+  );
+}
+
+const SHOWN_BODY = 200_000;
+
+function decode(base64: string): string {
+  return new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
 }

@@ -1,44 +1,42 @@
-import { useCallback, useEffect, useRef, useState } from "react";
-import { listRuns, type RunFilter } from "../../api/queries.ts";
-import type { ListRunsResponse, Run } from "../../api/generated/types.ts";
+import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
+import { follow } from "../../api/event-stream.ts";
+import { listRuns, runFilterQuery, runsPath, type RunFilter } from "../../api/queries.ts";
+import type { Run, WatchRunsResponse } from "../../api/generated/types.ts";
+import {
+  KEPT_ROWS,
+  openWindow,
+  release,
+  withChanges,
+  withOlder,
+  withRelisted,
+  type RunChanges,
+  type RunWindow,
+} from "./run-window.ts";
 
 const PAGE_RUNS = 100;
-const LIVE_EVERY_MS = 1_500;
-/** Rows kept while new ones arrive; older ones are read again when somebody scrolls to them. */
-const KEPT_RUNS = 3_000;
+/** Changes are shown so often at most: faster than that nobody reads. */
+const FLUSH_MS = 250;
+/** Changes that wait to be shown, in a tab that sleeps; beyond that the list is read anew. */
+const KEPT_CHANGES = 2_000;
 
-interface Feed {
-  readonly runs: readonly Run[];
-  /** True when there are older runs than the last one. */
-  readonly hasMore: boolean;
-}
-
-export interface RunFeed extends Feed {
+export interface RunFeed {
+  readonly window: RunWindow | undefined;
   readonly error: unknown;
-  readonly isLoading: boolean;
+  /** True while changes arrive by themselves. */
+  readonly live: boolean;
+  /** True when the list ends although there are older runs. */
+  readonly full: boolean;
   readonly loadMore: () => void;
+  /** Shows what has arrived. */
+  readonly showArrived: () => void;
   readonly retry: () => void;
 }
 
-/** Adds a page to what is there; of a run that is in both, what was read last. */
-function merge(page: readonly Run[], there: readonly Run[]): readonly Run[] {
-  const seen = new Set(page.map(({ id }) => id));
-  return [...page, ...there.filter(({ id }) => !seen.has(id))].sort((a, b) => (a.id! < b.id! ? 1 : -1));
-}
-
-/** The newest page may not reach down to what is there: then runs between them are missing, and the list begins anew. */
-function withNewest(there: Feed, { runs = [], nextPageToken }: ListRunsResponse): Feed {
-  const hasOlder = nextPageToken !== undefined && nextPageToken !== "";
-  const known = new Set(there.runs.map(({ id }) => id));
-  if (hasOlder && !runs.some(({ id }) => known.has(id))) return { runs, hasMore: true };
-  const all = merge(runs, there.runs);
-  return all.length <= KEPT_RUNS ? { ...there, runs: all } : { runs: all.slice(0, KEPT_RUNS), hasMore: true };
-}
-
-/** The runs of a filter: the newest as they come, older ones on demand. */
-export function useRunFeed(filter: RunFilter): RunFeed {
-  const [feed, setFeed] = useState<Feed>();
+/** The runs of a filter: the newest as they come, older ones on demand. While `held` says so, no row moves. */
+export function useRunFeed(filter: RunFilter, held: RefObject<boolean>): RunFeed {
+  const [window, setWindow] = useState<RunWindow>();
   const [error, setError] = useState<unknown>();
+  const [live, setLive] = useState(false);
   const [round, setRound] = useState(0);
   const loading = useRef(false);
   const stop = useRef(new AbortController());
@@ -47,42 +45,111 @@ export function useRunFeed(filter: RunFilter): RunFeed {
     const controller = new AbortController();
     stop.current = controller;
     const { signal } = controller;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = async (): Promise<void> => {
-      try {
-        const newest = await listRuns(filter, PAGE_RUNS, signal);
-        setFeed((there) => withNewest(there ?? { runs: [], hasMore: Boolean(newest.nextPageToken) }, newest));
-        setError(undefined);
-      } catch (thrown) {
-        if (!signal.aborted) setError(thrown);
-      }
-      if (!signal.aborted) timer = setTimeout(() => void look(), document.hidden ? 10 * LIVE_EVERY_MS : LIVE_EVERY_MS);
+    const fail = (thrown: unknown): void => void (!signal.aborted && setError(thrown));
+    const list = (): void => {
+      listRuns(filter, PAGE_RUNS, signal)
+        .then(({ runs = [], nextPageToken }) => {
+          setError(undefined);
+          setWindow((before) =>
+            before === undefined
+              ? openWindow(runs, Boolean(nextPageToken))
+              : withRelisted(before, runs, Boolean(nextPageToken), held.current),
+          );
+        })
+        .catch(fail);
     };
-    void look();
+    list();
+    const batch = new ChangeBatch((changes) => setWindow((w) => w && withChanges(w, changes, held.current)), list);
+    let open = false;
+    follow<WatchRunsResponse>(
+      `${runsPath(filter)}:watch`,
+      signal,
+      {
+        event: (message) => {
+          // What changed before the stream began, or while it was broken, the list tells.
+          if (!open || message.relist === true) list();
+          open = true;
+          batch.add(message);
+        },
+        state: (isLive) => {
+          if (!isLive) open = false;
+          setLive(isLive);
+        },
+      },
+      runFilterQuery(filter),
+    ).catch(fail);
     return () => {
       controller.abort();
-      clearTimeout(timer);
+      batch.stop();
     };
-  }, [filter, round]);
+  }, [filter, round, held]);
 
-  const last = feed?.runs.at(-1);
+  const last = window?.rows.at(-1);
   const loadMore = useCallback(() => {
     if (loading.current || last?.createTime === undefined) return;
     loading.current = true;
     // One millisecond later, so that none of the same moment is left out; those that are there already are known by their ids.
     const before = new Date(Date.parse(last.createTime) + 1).toISOString();
-    listRuns(filter, PAGE_RUNS, stop.current.signal, before)
-      .then(({ runs = [], nextPageToken }) =>
-        setFeed((there) => there && { runs: merge(runs, there.runs), hasMore: Boolean(nextPageToken) }),
-      )
-      .catch((thrown: unknown) => !stop.current.signal.aborted && setError(thrown))
+    const { signal } = stop.current;
+    listRuns(filter, PAGE_RUNS * 2, signal, before)
+      .then(({ runs = [], nextPageToken }) => setWindow((w) => w && withOlder(w, runs, Boolean(nextPageToken))))
+      .catch((thrown: unknown) => !signal.aborted && setError(thrown))
       .finally(() => (loading.current = false));
   }, [filter, last]);
 
   const retry = useCallback(() => setRound((count) => count + 1), []);
-  return {
-    runs: feed?.runs ?? [],
-    hasMore: feed?.hasMore ?? false,
-    ...{ error, isLoading: feed === undefined && error === undefined, loadMore, retry },
-  };
+  const overflowed = window?.overflowed === true;
+  const showArrived = useCallback(() => {
+    if (overflowed) setWindow(undefined);
+    if (overflowed) retry();
+    else setWindow((w) => w && release(w));
+  }, [overflowed, retry]);
+  const full = window !== undefined && window.rows.length >= KEPT_ROWS && window.hasMore;
+  return { window, error, live, full, loadMore, showArrived, retry };
+}
+
+/** Gathers changes and hands them on now and then, each run once. */
+class ChangeBatch {
+  readonly #runs = new Map<string, Run>();
+  readonly #left = new Set<string>();
+  readonly #flush: (changes: RunChanges) => void;
+  readonly #relist: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lost = false;
+
+  constructor(flush: (changes: RunChanges) => void, relist: () => void) {
+    this.#flush = flush;
+    this.#relist = relist;
+  }
+
+  add({ runs = [], left = [] }: WatchRunsResponse): void {
+    for (const run of runs) {
+      this.#runs.set(run.id!, run);
+      this.#left.delete(run.id!);
+    }
+    for (const name of left) {
+      const id = name.split("/").at(-1)!;
+      this.#left.add(id);
+      this.#runs.delete(id);
+    }
+    if (this.#runs.size + this.#left.size > KEPT_CHANGES) {
+      this.#runs.clear();
+      this.#left.clear();
+      this.#lost = true;
+    }
+    if (this.#runs.size + this.#left.size > 0 || this.#lost) this.#timer ??= setTimeout(() => this.#show(), FLUSH_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #show(): void {
+    this.#timer = undefined;
+    if (this.#lost) this.#relist();
+    this.#lost = false;
+    this.#flush({ runs: [...this.#runs.values()], left: [...this.#left] });
+    this.#runs.clear();
+    this.#left.clear();
+  }
 }

@@ -26,5 +26,5 @@ export function useWatchedRun(id: string) {
       .finally(() => !controller.signal.aborted && void client.invalidateQueries({ queryKey }));
     return () => controller.abort();
   }, [client, id, live]);
-  return { run, error: query.error ?? undefined };
+  return { run, error: query.error ?? undefined, retry: () => void query.refetch() };
 }

@@ -1,76 +1,80 @@
-import type { Run, StepRun } from "../../api/generated/types.ts";
-import { StateBadge, stateTone, isOver } from "../../ui/run-state.tsx";
-import { durationMs, formatDuration, useNow } from "../../ui/time.tsx";
-
-interface Bar {
-  readonly key: string;
-  readonly label: string;
-  readonly tone: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly step: StepRun | undefined;
-}
+import type { Run } from "../../api/generated/types.ts";
+import { isOver, StateBadge } from "../../ui/run-state.tsx";
+import { formatDuration, useNow } from "../../ui/time.tsx";
+import { timelineOf, type Stretch } from "./timeline.ts";
+import "./waterfall.css";
 
 export interface WaterfallProps {
   readonly run: Run;
-  readonly selected: string | undefined;
-  readonly onSelect: (path: string) => void;
+  readonly selected: string;
+  readonly onSelect: (key: string) => void;
 }
 
 /** When each part of a run began and how long it took, from its acceptance on. */
 export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
-  const now = useNow();
-  const begin = Date.parse(run.createTime!);
-  const end = run.endTime === undefined ? (isOver(run.state) ? begin : now) : Date.parse(run.endTime);
-  const spanMs = Math.max(1, end - begin);
-  const bars = barsOf(run, begin, end, now);
+  const second = useNow();
+  const now = isOver(run.state) ? 0 : Math.max(second, Date.now());
+  const { rows, spanMs, ticksMs } = timelineOf(run, now);
   return (
-    <ol className="waterfall">
-      {bars.map(({ key, label, tone, fromMs, toMs, step }) => (
-        <li key={key}>
-          <button
-            type="button"
-            className="bar-line"
-            disabled={step === undefined}
-            aria-pressed={step !== undefined && step.path === selected}
-            onClick={() => step && onSelect(step.path!)}
-          >
-            <span className="bar-name truncate">{label}</span>
-            <span className="bar-space" aria-hidden>
-              {toMs >= fromMs && (
-                <span
-                  className={`bar ${tone}`}
-                  style={{
-                    left: `${(Math.max(0, fromMs) / spanMs) * 100}%`,
-                    width: `max(3px, ${(Math.max(0, toMs - Math.max(0, fromMs)) / spanMs) * 100}%)`,
-                  }}
-                />
-              )}
+    <div className="waterfall">
+      <div className="axis" aria-hidden>
+        <div className="axis-space">
+          {ticksMs.map((ms) => (
+            <span key={ms} className="tick-label" style={{ left: `${(ms / spanMs) * 100}%` }}>
+              {ms === 0 ? "0" : formatTick(ms)}
             </span>
-            <span className="bar-took mono">{toMs >= fromMs ? formatDuration(toMs - fromMs) : "–"}</span>
-            <span className="bar-state">{step && <StateBadge state={step.state} />}</span>
-          </button>
-        </li>
-      ))}
-    </ol>
+          ))}
+        </div>
+      </div>
+      <ol>
+        {rows.map(({ key, name, note, step, stretches, tookMs }) => (
+          <li key={key}>
+            <button type="button" className="bar-line" aria-pressed={key === selected} onClick={() => onSelect(key)}>
+              <span className="bar-name truncate">
+                {name} {note !== "" && <span className="faint">{note}</span>}
+              </span>
+              <span className="bar-space">
+                {ticksMs.map((ms) => (
+                  <span key={ms} className="grid-line" style={{ left: `${(ms / spanMs) * 100}%` }} />
+                ))}
+                {stretches.map((stretch) => (
+                  <Bar key={`${stretch.kind}${stretch.tone}`} stretch={stretch} spanMs={spanMs} />
+                ))}
+              </span>
+              <span className="bar-took mono">{tookMs === undefined ? "–" : formatDuration(tookMs)}</span>
+              <span className="bar-state">
+                {step === undefined ? <span className="badge">Event</span> : <StateBadge state={step.state} />}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ol>
+    </div>
   );
 }
 
-function barsOf(run: Run, begin: number, end: number, now: number): readonly Bar[] {
-  const started = run.startTime === undefined ? end : Date.parse(run.startTime);
-  const queue: Bar = { key: "queue", label: "queue", tone: "", fromMs: 0, toMs: started - begin, step: undefined };
-  const steps = (run.steps ?? []).map((step): Bar => {
-    const took = durationMs(step.startTime, step.endTime, isOver(run.state) ? end : now);
-    const fromMs = step.startTime === undefined ? 0 : Date.parse(step.startTime) - begin;
-    const again = (step.runs ?? 0) > 1 ? ` (execution ${step.runs})` : "";
-    return {
-      key: step.path!,
-      label: `${step.name}${again}`,
-      tone: stateTone(step.state) || "plain",
-      fromMs,
-      toMs: took === undefined ? -1 : fromMs + took,
-      step,
-    };
-  });
-  return [queue, ...steps];
+function Bar({
+  stretch: { kind, tone, fromMs, toMs, about },
+  spanMs,
+}: {
+  readonly stretch: Stretch;
+  readonly spanMs: number;
+}) {
+  const text = `${about}: ${formatDuration(toMs - fromMs)}, from ${formatDuration(fromMs)} on`;
+  return (
+    <span
+      className={`bar ${kind} ${tone}`}
+      title={text}
+      style={{
+        left: `${Math.min(99.7, (fromMs / spanMs) * 100)}%`,
+        width: `max(3px, ${(Math.max(0, toMs - fromMs) / spanMs) * 100}%)`,
+      }}
+    />
+  );
+}
+
+function formatTick(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  if (ms < 60_000) return `${ms / 1_000} s`;
+  return ms < 3_600_000 ? `${ms / 60_000} min` : `${Number((ms / 3_600_000).toFixed(1))} h`;
 }

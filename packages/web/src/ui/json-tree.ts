@@ -1,0 +1,100 @@
+/** A number that a JavaScript number cannot hold as it was written. */
+export class ExactNumber {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** What a JSON text says; numbers keep every digit. */
+export type JsonValue = null | boolean | number | string | ExactNumber | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** Where a careful reading of each number may matter: such runs of digits are not always exact. */
+const LONG_NUMBER = /[0-9]{16}|[0-9][eE]/;
+
+/** Reads a JSON text. Throws a `SyntaxError` when it is none. */
+export function readJson(text: string): JsonValue {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text) as JsonValue;
+  return JSON.parse(text, (_key: string, value: unknown, context?: { source?: string }) => {
+    const source = context?.source;
+    return typeof value === "number" && source !== undefined && String(value) !== source
+      ? new ExactNumber(source)
+      : value;
+  }) as JsonValue;
+}
+
+/** A value as JSON, laid out to be read. */
+export function writeJson(value: JsonValue, indent?: number): string {
+  const raw: string[] = [];
+  const text = JSON.stringify(
+    value,
+    (_key, part: JsonValue) => (part instanceof ExactNumber ? `\u0000${raw.push(part.text) - 1}\u0000` : part),
+    indent,
+  );
+  return raw.length === 0 ? text : text.replaceAll(/"\\u0000([0-9]+)\\u0000"/g, (_all, at: string) => raw[Number(at)]!);
+}
+
+/** One line of a tree. */
+export interface TreeRow {
+  /** Unique in the tree: the keys on the way, as JSON. */
+  readonly id: string;
+  readonly depth: number;
+  /** Undefined for the root. */
+  readonly name: string | number | undefined;
+  readonly value: JsonValue;
+  /** How to read it in Python. */
+  readonly path: string;
+  /** True when it can be opened: it has parts, or is too long for a line. */
+  readonly opens: boolean;
+  readonly open: boolean;
+}
+
+const LINE_CHARACTERS = 120;
+/** Containers of so few parts, so high up, are open from the beginning. */
+const OPEN_PARTS = 24;
+const OPEN_DEPTH = 2;
+
+export function isContainer(value: JsonValue): value is readonly JsonValue[] | JsonObject {
+  return typeof value === "object" && value !== null && !(value instanceof ExactNumber);
+}
+
+/** How many parts a container has. */
+export function partCount(value: readonly JsonValue[] | JsonObject): number {
+  return Array.isArray(value) ? value.length : Object.keys(value).length;
+}
+
+function isLong(value: JsonValue): boolean {
+  return typeof value === "string" && (value.length > LINE_CHARACTERS || value.includes("\n"));
+}
+
+/** True when a line that nobody has touched is open. */
+function opensItself(value: JsonValue, depth: number): boolean {
+  return isContainer(value) && (depth === 0 || (depth < OPEN_DEPTH && partCount(value) <= OPEN_PARTS));
+}
+
+/** The lines of a tree that can be seen. `toggled` names the lines that are not as they are by themselves. */
+export function treeRows(root: JsonValue, rootPath: string, toggled: ReadonlySet<string>): TreeRow[] {
+  const rows: TreeRow[] = [];
+  const visit = (value: JsonValue, name: TreeRow["name"], id: string, path: string, depth: number): void => {
+    const opens = isContainer(value) ? partCount(value) > 0 : isLong(value);
+    const open = opens && opensItself(value, depth) !== toggled.has(id);
+    rows.push({ id, depth, name, value, path, opens, open });
+    if (!open || !isContainer(value)) return;
+    if (Array.isArray(value)) {
+      for (const [index, part] of (value as readonly JsonValue[]).entries()) {
+        visit(part, index, `${id}/${index}`, `${path}[${index}]`, depth + 1);
+      }
+      return;
+    }
+    for (const [key, part] of Object.entries(value as JsonObject)) {
+      const quoted = JSON.stringify(key);
+      visit(part, key, `${id}/${quoted}`, `${path}[${quoted}]`, depth + 1);
+    }
+  };
+  visit(root, undefined, "", rootPath, 0);
+  return rows;
+}
