@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CircleUser, Keyboard, LogOut, Monitor, Moon, Settings, Sun } from "lucide-react";
 import { call } from "../api/http.ts";
 import { callerQuery } from "../api/queries.ts";
+import { idOf } from "../api/resources.ts";
 import { Menu, MenuChoice, MenuHeading, MenuItem, MenuLink, MenuSeparator } from "../ui/menu.tsx";
 import { toast } from "../ui/toast.tsx";
 import { helpOpen } from "./shortcuts.ts";
@@ -32,7 +33,8 @@ export function AccountMenu() {
   const caller = useQuery(callerQuery);
   const theme = useTheme();
   const signOut = useSignOut();
-  const name = caller.data?.user?.replace("users/", "") ?? "API key";
+  const user = idOf(caller.data?.user);
+  const name = user === "" ? "API key" : user;
   const project = caller.data?.projectDisplayName ?? "";
   return (
     <Menu

@@ -3,6 +3,7 @@ import { createBrowserRouter, RouterProvider } from "react-router";
 import { createQueryClient } from "../api/query-client.ts";
 import { NotFoundPage } from "./not-found-page.tsx";
 import { PageFailure } from "./page-failure.tsx";
+import { resourceRoutes } from "./resource-routes.ts";
 import { Shell } from "./shell.tsx";
 
 const queryClient = createQueryClient();
@@ -23,6 +24,10 @@ const router = createBrowserRouter([
           {
             path: "workflows/:workflow",
             lazy: async () => ({ Component: (await import("../pages/workflows/workflow-page.tsx")).WorkflowPage }),
+          },
+          {
+            path: "workflows/:workflow/versions",
+            lazy: async () => ({ Component: (await import("../pages/workflows/versions-page.tsx")).VersionsPage }),
           },
           {
             path: "workflows/:workflow/build",
@@ -47,6 +52,7 @@ const router = createBrowserRouter([
             path: "dashboard",
             lazy: async () => ({ Component: (await import("../pages/dashboard/dashboard-page.tsx")).DashboardPage }),
           },
+          ...resourceRoutes,
           { path: "*", element: <NotFoundPage /> },
         ],
       },
