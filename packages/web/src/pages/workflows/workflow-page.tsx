@@ -3,6 +3,7 @@ import { Play, Power } from "lucide-react";
 import { Link, useNavigate, useParams } from "react-router";
 import { Page } from "../../app/page.tsx";
 import { call, segment } from "../../api/http.ts";
+import { switchWorkflow } from "../../api/drafts.ts";
 import { newestRunsQuery, versionsQuery, workflowQuery } from "../../api/queries.ts";
 import type { Run, Workflow } from "../../api/generated/types.ts";
 import { Button } from "../../ui/button.tsx";
@@ -12,7 +13,8 @@ import { ErrorNote } from "../../ui/note.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { RunTable } from "../runs/run-table.tsx";
-import { allRunsOf } from "./run-strip.tsx";
+import { WorkflowTabs } from "./workflow-tabs.tsx";
+import { allRunsOf } from "./all-runs.ts";
 import "./workflow-page.css";
 
 const RUNS = 15;
@@ -34,7 +36,7 @@ export function WorkflowPage() {
 }
 
 function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
-  const { id = "", displayName = "", state, version } = workflow;
+  const { id = "", displayName = "", state, version = 0 } = workflow;
   const isOff = state === "WORKFLOW_STATE_DISABLED";
   return (
     <Page
@@ -42,12 +44,13 @@ function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
       trail={<Link to="/">Workflows</Link>}
       badges={
         <>
-          {version !== undefined && <span className="badge mono">v{version}</span>}
-          {isOff && <span className="badge warn">off</span>}
+          {version > 0 ? <span className="badge mono">v{version}</span> : <span className="badge">not deployed</span>}
+          {isOff && <span className="badge warn">paused</span>}
         </>
       }
-      actions={<Actions id={id} isOff={isOff} mayRun={version !== undefined && !isOff} />}
+      actions={<Actions id={id} isOff={isOff} mayRun={version > 0 && !isOff} />}
     >
+      <WorkflowTabs id={id} />
       <div className="workflow-columns">
         <section className="card" aria-labelledby="runs-heading">
           <header>
@@ -70,7 +73,7 @@ function Actions({ id, isOff, mayRun }: { readonly id: string; readonly isOff: b
   const client = useQueryClient();
   const navigate = useNavigate();
   const toggle = useMutation({
-    mutationFn: () => call<Workflow>("POST", `workflows/${segment(id)}:${isOff ? "enable" : "disable"}`, { body: {} }),
+    mutationFn: () => switchWorkflow(id, isOff),
     onSuccess: () => client.invalidateQueries({ queryKey: ["workflow", id] }),
   });
   const start = useMutation({
@@ -81,7 +84,7 @@ function Actions({ id, isOff, mayRun }: { readonly id: string; readonly isOff: b
   return (
     <>
       <Button busy={toggle.isPending} icon={<Power size={15} aria-hidden />} onClick={() => toggle.mutate()}>
-        {isOff ? "Switch on" : "Switch off"}
+        {isOff ? "Resume" : "Pause"}
       </Button>
       <Button
         kind="primary"

@@ -1,0 +1,134 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { Link, useParams, useSearchParams } from "react-router";
+import { Page } from "../../app/page.tsx";
+import { draftTestsQuery, draftWatchPath, getDraft, stepId } from "../../api/drafts.ts";
+import { follow } from "../../api/event-stream.ts";
+import { workflowQuery } from "../../api/queries.ts";
+import type { Draft, DraftTest, ListDraftTestsResponse, Workflow } from "../../api/generated/types.ts";
+import { ErrorNote } from "../../ui/note.tsx";
+import { Skeleton } from "../../ui/skeleton.tsx";
+import { BuilderProvider, TRIGGER, type Builder } from "./builder-context.ts";
+import { BuilderFrame } from "./builder-frame.tsx";
+import { DraftSession } from "./draft-session.ts";
+import { TestDesk } from "./test-desk.ts";
+import { loadEvent, storeEvent, type TestEvent } from "./test-event.ts";
+
+const TESTS_AFTER_MS = 700;
+
+/** Where a workflow is edited, tested and deployed. */
+export function BuilderPage() {
+  const { workflow: name = "" } = useParams();
+  const workflow = useQuery(workflowQuery(name));
+  const id = workflow.data?.id;
+  const draft = useQuery({
+    queryKey: ["draft", id],
+    queryFn: () => getDraft(id!),
+    enabled: id !== undefined,
+    // From here on the session keeps it.
+    ...{ staleTime: Number.POSITIVE_INFINITY, gcTime: 0 },
+  });
+  const error = workflow.error ?? draft.error;
+  if (error !== null) {
+    return (
+      <Page title="Workflow" trail={<Link to="/">Workflows</Link>}>
+        <ErrorNote error={error} onRetry={() => void (workflow.isError ? workflow : draft).refetch()} />
+      </Page>
+    );
+  }
+  if (workflow.data === undefined || draft.data === undefined) return <Skeleton rows={8} label="Loading the draft" />;
+  return <OpenBuilder key={id} workflow={workflow.data} draft={draft.data} />;
+}
+
+function OpenBuilder({ workflow, draft }: { readonly workflow: Workflow; readonly draft: Draft }) {
+  const id = workflow.id!;
+  const session = useSession(id, draft);
+  const view = useSyncExternalStore(session.subscribe, session.view);
+  const tests = useTests(id, view.draft.etag ?? "");
+  const desk = useDesk(id, session);
+  const { live } = useSyncExternalStore(desk.subscribe, desk.view);
+  const [event, setEvent] = useState(() => loadEvent(id));
+  const { selected, line, select } = useSelection(view.steps.map(stepId));
+  const builder = useMemo(
+    (): Builder => ({
+      ...{ workflow, session, view, desk, live, tests, event, selected, line, select },
+      setEvent: (next: TestEvent) => {
+        storeEvent(id, next);
+        setEvent(next);
+      },
+    }),
+    [workflow, session, view, desk, live, tests, event, selected, line, select, id],
+  );
+  return (
+    <BuilderProvider value={builder}>
+      <BuilderFrame />
+    </BuilderProvider>
+  );
+}
+
+/** The person's editing of the draft, which hears of others' at once. */
+function useSession(id: string, draft: Draft): DraftSession {
+  const [session] = useState(() => new DraftSession(id, draft));
+  useEffect(() => {
+    const controller = new AbortController();
+    session.open();
+    void follow<Draft>(draftWatchPath(id), controller.signal, {
+      event: (next) => session.take(next),
+      state: () => undefined,
+    }).catch(() => undefined);
+    const leave = (): void => session.close();
+    addEventListener("pagehide", leave);
+    return () => {
+      controller.abort();
+      removeEventListener("pagehide", leave);
+      session.close();
+    };
+  }, [id, session]);
+  return session;
+}
+
+function useDesk(id: string, session: DraftSession): TestDesk {
+  const client = useQueryClient();
+  const [desk] = useState(() => {
+    const { queryKey } = draftTestsQuery(id);
+    const onResults = (results: readonly DraftTest[]): void => {
+      const fresh = new Set(results.map(({ step }) => step));
+      client.setQueryData<ListDraftTestsResponse>(queryKey, (old) => ({
+        tests: [...(old?.tests ?? []).filter(({ step }) => !fresh.has(step)), ...results],
+      }));
+      void client.invalidateQueries({ queryKey });
+    };
+    return new TestDesk({ workflow: id, beforeTest: () => session.flush(), onResults });
+  });
+  useEffect(() => () => desk.close(), [desk]);
+  return desk;
+}
+
+/** Results of tests; whether they are stale follows from what the draft is now. */
+function useTests(id: string, etag: string): ReadonlyMap<string, DraftTest> {
+  const client = useQueryClient();
+  const query = useQuery({ ...draftTestsQuery(id), staleTime: Number.POSITIVE_INFINITY });
+  useEffect(() => {
+    const timer = setTimeout(() => void client.invalidateQueries(draftTestsQuery(id)), TESTS_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [client, id, etag]);
+  const tests = query.data?.tests;
+  return useMemo(
+    () => new Map((tests ?? []).map((test) => [(test.step ?? "").slice((test.step ?? "").lastIndexOf("/") + 1), test])),
+    [tests],
+  );
+}
+
+/** What is looked at stands in the address, so that it can be sent to others. */
+function useSelection(ids: readonly string[]) {
+  const [parameters, setParameters] = useSearchParams();
+  const asked = parameters.get("at") ?? "";
+  const line = Number(parameters.get("line") ?? "") || undefined;
+  const select = useCallback(
+    (key: string, at?: number) =>
+      setParameters({ at: key, ...(at !== undefined && { line: String(at) }) }, { replace: true }),
+    [setParameters],
+  );
+  const selected = ids.includes(asked) || asked === TRIGGER ? asked : (ids[0] ?? TRIGGER);
+  return { selected, line, select };
+}

@@ -1,0 +1,473 @@
+import { ApiError } from "../../api/http.ts";
+import {
+  addStep,
+  getDraft,
+  moveStep,
+  removeStep,
+  stepId,
+  updateSettings,
+  updateStep,
+  type StepFields,
+} from "../../api/drafts.ts";
+import type { Draft, DraftStep } from "../../api/generated/types.ts";
+import { loadEdits, storeEdits, type Edit } from "./kept-edits.ts";
+
+/** Typing is saved when it pauses for so long … */
+const PAUSE_MS = 500;
+/** … and at the latest after so long. */
+const LATEST_MS = 3_000;
+const RETRY_MS = 2_000;
+const SETTINGS_TRIES = 5;
+const OWN_ETAGS = 200;
+
+/** The settings of a draft are edited like a step. */
+export const SETTINGS = "settings";
+
+/** How far what was typed has come. */
+export type SaveState = "saved" | "unsaved" | "saving" | "offline" | "conflict" | "refused";
+
+/** Somebody else's change came first. */
+export interface Collision {
+  readonly key: string;
+  /** What it is called. */
+  readonly title: string;
+  readonly mine: StepFields & { readonly settingsJson?: string };
+  /** Undefined when the other one has removed it. */
+  readonly theirs: (StepFields & { readonly settingsJson?: string }) | undefined;
+  readonly author: string;
+}
+
+/** A draft as it is shown: what the house has, with what was typed since. */
+export interface DraftView {
+  readonly draft: Draft;
+  readonly steps: readonly DraftStep[];
+  readonly settingsJson: string;
+  readonly unsaved: ReadonlySet<string>;
+  readonly saveState: SaveState;
+  readonly error: unknown;
+  readonly collisions: readonly Collision[];
+  /** What somebody else has just done; empty for nothing. */
+  readonly news: string;
+  readonly undoLabel: string | undefined;
+  readonly redoLabel: string | undefined;
+}
+
+/** Something that can be taken back. */
+interface Deed {
+  readonly label: string;
+  readonly undo: () => Promise<void> | void;
+  readonly redo: () => Promise<void> | void;
+}
+
+/**
+ * One person's editing of a draft. What is typed is shown at once, kept in the browser, and saved a moment later, each step
+ * on the condition that it still is what the typing began with; where it is not, the person is shown both.
+ */
+export class DraftSession {
+  readonly #workflow: string;
+  readonly #listeners = new Set<() => void>();
+  readonly #edits = new Map<string, Edit>();
+  readonly #collisions = new Map<string, Collision>();
+  readonly #ownEtags: string[] = [];
+  readonly #undo: Deed[] = [];
+  readonly #redo: Deed[] = [];
+  #draft: Draft;
+  #held: Draft | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #dirtySince = 0;
+  #offline = false;
+  #refusal: unknown;
+  #news = "";
+  #view: DraftView | undefined;
+
+  constructor(workflow: string, draft: Draft) {
+    this.#workflow = workflow;
+    this.#draft = draft;
+    for (const [key, edit] of loadEdits(workflow)) this.#edits.set(key, edit);
+    this.#collide(draft);
+  }
+
+  /** For `useSyncExternalStore`. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly view = (): DraftView => (this.#view ??= this.#makeView());
+
+  /** Changes a step; saved a moment later. */
+  edit(id: string, fields: StepFields): void {
+    const base = this.#serverStep(id);
+    if (base !== undefined)
+      this.#put(
+        id,
+        { displayName: base.displayName ?? "", code: base.code ?? "", optionsJson: base.optionsJson ?? "" },
+        base.etag ?? "",
+        fields,
+      );
+  }
+
+  /** Changes a step in a way that can be taken back; text has its own undo in the editor. */
+  change(id: string, label: string, fields: StepFields): void {
+    const step = this.view().steps.find((each) => stepId(each) === id);
+    if (step === undefined) return;
+    const before: StepFields = Object.fromEntries(
+      Object.keys(fields).map((field) => [field, step[field as keyof StepFields] ?? ""]),
+    );
+    this.#do({ label, undo: () => this.edit(id, before), redo: () => this.edit(id, fields) });
+  }
+
+  /** Changes the settings in a way that can be taken back. */
+  changeSettings(label: string, settingsJson: string): void {
+    const before = this.view().settingsJson;
+    const set = (json: string): void => {
+      const base = this.#draft.settingsJson ?? "";
+      this.#put(SETTINGS, { settingsJson: base }, base, { settingsJson: json });
+    };
+    this.#do({ label, undo: () => set(before), redo: () => set(settingsJson) });
+  }
+
+  /** Adds a step; the id that it was given. */
+  async add(step: DraftStep, place: number): Promise<string> {
+    let id = await this.#insert(step, place);
+    const at = (this.#draft.steps ?? []).findIndex((each) => stepId(each) === id) + 1;
+    this.#did({
+      label: "adding a step",
+      undo: () => this.#structural(() => removeStep(this.#workflow, id)),
+      redo: async () => void (id = await this.#insert(step, at)),
+    });
+    return id;
+  }
+
+  /** Removes a step. */
+  async remove(id: string): Promise<void> {
+    const steps = this.view().steps;
+    const at = steps.findIndex((each) => stepId(each) === id);
+    if (at < 0) return;
+    const { displayName, code, optionsJson, file } = steps[at]!;
+    const step = { ...{ displayName, code, file }, ...(optionsJson && { optionsJson }) } as DraftStep;
+    let now = id;
+    this.#edits.delete(id);
+    await this.#structural(() => removeStep(this.#workflow, now));
+    this.#did({
+      label: "removing a step",
+      undo: async () => void (now = await this.#insert(step, at + 1)),
+      redo: () => this.#structural(() => removeStep(this.#workflow, now)),
+    });
+  }
+
+  /** Moves a step to a place, from 1. */
+  async move(id: string, place: number): Promise<void> {
+    const from = this.view().steps.findIndex((each) => stepId(each) === id) + 1;
+    if (from === 0 || from === place) return;
+    const to = (target: number) => this.#structural(() => moveStep(this.#workflow, id, target));
+    await to(place);
+    this.#did({ label: "moving a step", undo: () => to(from), redo: () => to(place) });
+  }
+
+  async undo(): Promise<void> {
+    const deed = this.#undo.pop();
+    if (deed === undefined) return;
+    this.#redo.push(deed);
+    await deed.undo();
+    this.#changed();
+  }
+
+  async redo(): Promise<void> {
+    const deed = this.#redo.pop();
+    if (deed === undefined) return;
+    this.#undo.push(deed);
+    await deed.redo();
+    this.#changed();
+  }
+
+  /** Ends a collision: with what was typed here, or with what the other one has made of it. */
+  settle(key: string, choice: "mine" | "theirs"): void {
+    const collision = this.#collisions.get(key);
+    const edit = this.#edits.get(key);
+    if (collision === undefined || edit === undefined) return;
+    this.#collisions.delete(key);
+    this.#edits.delete(key);
+    if (choice === "mine" && collision.theirs !== undefined) {
+      const etag = key === SETTINGS ? (this.#draft.settingsJson ?? "") : (this.#serverStep(key)?.etag ?? "");
+      this.#edits.set(key, { ...edit, etag, base: collision.theirs });
+      this.#schedule(0);
+    } else if (choice === "mine") {
+      const { displayName, code, optionsJson } = collision.mine;
+      void this.add({ displayName, code, ...(optionsJson && { optionsJson }) } as DraftStep, 0);
+    }
+    this.#changed();
+  }
+
+  /** Saves what is not saved, now. Resolves when nothing is on its way any more. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#refusal = undefined;
+    this.#save();
+    await this.#queue;
+  }
+
+  /** Takes what the house says of the draft. */
+  take(draft: Draft): void {
+    if (this.#waiting > 0) this.#held = draft;
+    else this.#accept(draft, true);
+  }
+
+  /** Puts the draft that an own deed has led to in place of what there was. */
+  replace(draft: Draft): void {
+    this.#edits.clear();
+    this.#collisions.clear();
+    this.#accept(draft, false);
+  }
+
+  dismissNews(): void {
+    this.#news = "";
+    this.#changed();
+  }
+
+  /** Begins to save. */
+  open(): void {
+    if (this.#edits.size > 0) this.#schedule(0);
+  }
+
+  /** Saves for the last time; what cannot be saved stays in the browser. */
+  close(): void {
+    storeEdits(this.#workflow, this.#edits);
+    if (this.#edits.size > 0) this.#save();
+  }
+
+  #serverStep(id: string): DraftStep | undefined {
+    return (this.#draft.steps ?? []).find((step) => stepId(step) === id);
+  }
+
+  #put(key: string, base: Edit["base"], etag: string, fields: Edit["fields"]): void {
+    const before = this.#edits.get(key);
+    this.#edits.set(key, {
+      etag: before?.etag ?? etag,
+      base: before?.base ?? base,
+      fields: { ...before?.fields, ...fields },
+    });
+    this.#refusal = undefined;
+    if (this.#dirtySince === 0) this.#dirtySince = Date.now();
+    this.#schedule(Math.max(0, Math.min(PAUSE_MS, this.#dirtySince + LATEST_MS - Date.now())));
+    this.#changed();
+  }
+
+  #do(deed: Deed): void {
+    void deed.redo();
+    this.#did(deed);
+  }
+
+  #did(deed: Deed): void {
+    this.#undo.push(deed);
+    this.#redo.length = 0;
+    this.#changed();
+  }
+
+  async #insert(step: DraftStep, place: number): Promise<string> {
+    const before = new Set((this.#draft.steps ?? []).map(stepId));
+    let id = "";
+    await this.#structural(async () => {
+      const draft = await addStep(this.#workflow, step, place);
+      id = stepId(draft.steps?.find((each) => !before.has(stepId(each))) ?? {});
+      return draft;
+    });
+    return id;
+  }
+
+  #structural(work: () => Promise<Draft>): Promise<void> {
+    this.#save();
+    return this.#enqueue(async () => this.#accept(await work(), false));
+  }
+
+  /** One thing after the other; what the house tells meanwhile waits, so that own changes are not taken for another's. */
+  #enqueue(work: () => Promise<void>): Promise<void> {
+    this.#waiting += 1;
+    const done = this.#queue.then(work).finally(() => {
+      this.#waiting -= 1;
+      const held = this.#held;
+      if (this.#waiting === 0 && held !== undefined) {
+        this.#held = undefined;
+        this.#accept(held, true);
+      }
+      this.#changed();
+    });
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  #schedule(afterMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#save(), afterMs);
+  }
+
+  #save(): void {
+    clearTimeout(this.#timer);
+    this.#dirtySince = 0;
+    storeEdits(this.#workflow, this.#edits);
+    for (const key of this.#edits.keys()) {
+      if (!this.#collisions.has(key)) void this.#enqueue(() => this.#saveOne(key));
+    }
+    this.#changed();
+  }
+
+  async #saveOne(key: string): Promise<void> {
+    const edit = this.#edits.get(key);
+    if (edit === undefined || this.#collisions.has(key) || this.#refusal !== undefined) return;
+    try {
+      if (key === SETTINGS) await this.#saveSettings(edit);
+      else await this.#saveStep(key, edit);
+      this.#offline = false;
+    } catch (thrown) {
+      await this.#failed(key, thrown);
+    }
+    storeEdits(this.#workflow, this.#edits);
+  }
+
+  async #saveStep(id: string, edit: Edit): Promise<void> {
+    const step = await updateStep(this.#workflow, id, edit.fields, edit.etag);
+    this.#own(step.etag ?? "");
+    const steps = (this.#draft.steps ?? []).map((each) => (stepId(each) === id ? step : each));
+    this.#draft = { ...this.#draft, steps, changed: true };
+    this.#saved(id, edit, step.etag ?? "", {
+      displayName: step.displayName,
+      code: step.code,
+      optionsJson: step.optionsJson,
+    } as Edit["base"]);
+  }
+
+  /** The etag is that of the whole draft: a change elsewhere in it is no collision. */
+  async #saveSettings(edit: Edit): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        const draft = await updateSettings(this.#workflow, edit.fields.settingsJson ?? "", this.#draft.etag ?? "");
+        this.#edits.delete(SETTINGS);
+        this.#accept(draft, false);
+        return;
+      } catch (thrown) {
+        if (!isMismatch(thrown) || tries === SETTINGS_TRIES) throw thrown;
+        const draft = await getDraft(this.#workflow);
+        if (draft.settingsJson !== edit.etag) throw thrown;
+        this.#accept(draft, true);
+      }
+    }
+  }
+
+  /** What was typed while it was saved stays to be saved. */
+  #saved(key: string, edit: Edit, etag: string, base: Edit["base"]): void {
+    const now = this.#edits.get(key);
+    if (now === edit || now === undefined) this.#edits.delete(key);
+    else {
+      this.#edits.set(key, { ...now, etag, base });
+      this.#schedule(PAUSE_MS);
+    }
+  }
+
+  async #failed(key: string, thrown: unknown): Promise<void> {
+    if (isMismatch(thrown) || (thrown instanceof ApiError && thrown.status === 404)) {
+      const draft = await getDraft(this.#workflow).catch(() => undefined);
+      if (draft !== undefined) this.#accept(draft, true);
+    } else if (thrown instanceof ApiError && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 429) {
+      this.#refusal = thrown;
+    } else {
+      this.#offline = true;
+      this.#schedule(RETRY_MS);
+    }
+    void key;
+  }
+
+  #own(etag: string): void {
+    this.#ownEtags.push(etag);
+    if (this.#ownEtags.length > OWN_ETAGS) this.#ownEtags.shift();
+  }
+
+  #accept(draft: Draft, foreign: boolean): void {
+    if (revision(draft) < revision(this.#draft)) return;
+    if (foreign) this.#news = newsOf(this.#draft, draft, this.#ownEtags) || this.#news;
+    this.#draft = draft;
+    this.#collide(draft);
+    this.#changed();
+  }
+
+  /** Finds what was typed on something that is not there any more. */
+  #collide(draft: Draft): void {
+    for (const [key, edit] of this.#edits) {
+      const found = key === SETTINGS ? undefined : (draft.steps ?? []).find((step) => stepId(step) === key);
+      const isGone = key !== SETTINGS && found === undefined;
+      const etag = key === SETTINGS ? (draft.settingsJson ?? "") : (found?.etag ?? "");
+      if (!isGone && (etag === edit.etag || this.#ownEtags.includes(etag))) continue;
+      const theirs = key === SETTINGS ? { settingsJson: draft.settingsJson ?? "" } : found && fieldsOf(found);
+      const mine = { ...edit.base, ...edit.fields };
+      if (theirs !== undefined && JSON.stringify({ ...theirs, ...mine }) === JSON.stringify(theirs)) {
+        this.#edits.delete(key);
+        continue;
+      }
+      const title = key === SETTINGS ? "Settings" : (found?.displayName ?? mine.displayName ?? "");
+      this.#collisions.set(key, { key, title, mine, theirs, author: draft.author ?? "" });
+    }
+  }
+
+  #changed(): void {
+    this.#view = undefined;
+    for (const listener of this.#listeners) listener();
+  }
+
+  #makeView(): DraftView {
+    const steps = (this.#draft.steps ?? []).map((step) => ({ ...step, ...this.#edits.get(stepId(step))?.fields }));
+    return {
+      draft: this.#draft,
+      steps,
+      settingsJson: this.#edits.get(SETTINGS)?.fields.settingsJson ?? this.#draft.settingsJson ?? "{}",
+      unsaved: new Set(this.#edits.keys()),
+      saveState: this.#saveState(),
+      error: this.#refusal,
+      collisions: [...this.#collisions.values()],
+      news: this.#news,
+      undoLabel: this.#undo.at(-1)?.label,
+      redoLabel: this.#redo.at(-1)?.label,
+    };
+  }
+
+  #saveState(): SaveState {
+    if (this.#collisions.size > 0) return "conflict";
+    if (this.#refusal !== undefined) return "refused";
+    if (this.#offline) return "offline";
+    if (this.#waiting > 0) return "saving";
+    return this.#edits.size > 0 ? "unsaved" : "saved";
+  }
+}
+
+function fieldsOf({ displayName = "", code = "", optionsJson = "" }: DraftStep): Required<StepFields> {
+  return { displayName, code, optionsJson };
+}
+
+function isMismatch(thrown: unknown): boolean {
+  return thrown instanceof ApiError && thrown.reason === "ETAG_MISMATCH";
+}
+
+function revision({ etag = "" }: Draft): number {
+  return Number(etag.replaceAll(/\D/g, ""));
+}
+
+/** What somebody else has done, for people; empty for nothing that shows. */
+function newsOf(before: Draft, after: Draft, own: readonly string[]): string {
+  const who = (after.author ?? "").replace(/^users\//, "").replace(/^apiKeys\/.*/, "A program with an API key");
+  const old = new Map((before.steps ?? []).map((step) => [stepId(step), step]));
+  const now = new Map((after.steps ?? []).map((step) => [stepId(step), step]));
+  const changed = [...now].filter(
+    ([id, { etag = "" }]) => old.has(id) && old.get(id)!.etag !== etag && !own.includes(etag),
+  );
+  const said = [
+    ...changed.map(([, { displayName }]) => `changed “${displayName}”`),
+    ...[...now].filter(([id]) => !old.has(id)).map(([, { displayName }]) => `added “${displayName}”`),
+    ...[...old].filter(([id]) => !now.has(id)).map(([, { displayName }]) => `removed “${displayName}”`),
+    ...(before.settingsJson === after.settingsJson ? [] : ["changed the settings"]),
+    ...([...old.keys()].filter((id) => now.has(id)).join() === [...now.keys()].filter((id) => old.has(id)).join()
+      ? []
+      : ["moved steps"]),
+    ...(before.liveVersion === after.liveVersion ? [] : [`deployed version ${after.liveVersion}`]),
+  ];
+  return said.length === 0 ? "" : `${who} ${said.join(", ")}.`;
+}
