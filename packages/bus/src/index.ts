@@ -18,7 +18,6 @@ export { openLogSink, openLogStream, type LogSink, type LogStream } from "./log-
 export type { LogFilter, LogLosses, LogReader, LogStreamLimits, LogWriter } from "./log-types.ts";
 export type { Channel, ChannelHandler, ChannelMeta, Service } from "./channel.ts";
 export { openChannels, type Channels, type Definitions, type RunnerSelf } from "./messages.ts";
-export { PoolLoadSurvey, type PoolLoad, type PoolLoads } from "./pool-loads.ts";
 export { sharePrimary, type PrimaryKnowledge } from "./share-primary.ts";
 export type { Replicas } from "./streams.ts";
 export {

@@ -20,8 +20,8 @@ export interface Channels {
   offer(scheduler: string): Channel<control.Offer>;
   /** To every gateway and runner. */
   ownersMoved(): Channel<control.OwnersMoved>;
-  /** To every gateway. */
-  runsChanged(): Channel<control.RunsChanged>;
+  /** To a gateway that somebody watches runs at. */
+  runsChanged(gateway: string): Channel<control.RunsChanged>;
   /** Between gateways and schedulers. */
   primaryFound(): Channel<control.PrimaryFound>;
   /** To one runner. */
@@ -100,7 +100,6 @@ function houseChannels(bus: Bus) {
     partitionsReleased: () =>
       channel(bus, "partitionsReleased", c.PartitionsReleased, both(subjects.partitionsReleased())),
     primaryFound: () => channel(bus, "primaryFound", c.PrimaryFound, both(subjects.primaryFound())),
-    runsChanged: () => channel(bus, "runsChanged", c.RunsChanged, both(subjects.runsChanged())),
     ownersMoved: () => channel(bus, "ownersMoved", c.OwnersMoved, both(subjects.ownersMoved())),
     drain: (runner: string) =>
       service(bus, "drain", both(subjects.runner(runner, "drain")), c.DrainRunnerRequest, c.DrainRunnerResponse),
@@ -111,6 +110,7 @@ function houseChannels(bus: Bus) {
     ended: gatewayHears("ended", c.Ended),
     cancelled: gatewayHears("cancelled", c.Cancelled),
     resumed: gatewayHears("resumed", c.Resumed),
+    runsChanged: gatewayHears("changed", c.RunsChanged),
     check: (runner: string) =>
       service(bus, "check", both(subjects.runner(runner, "check")), c.CheckSourcesRequest, c.CheckSourcesResponse),
     preparePackages: (runner: string) =>

@@ -19,7 +19,7 @@ export type RunnerToOwnerKind = "checkpoint" | "refused";
 /** What is sent to one runner. */
 export type RunnerKind = "assign" | "renew" | "committed" | "check" | "packages" | "drain";
 /** What owners send to one gateway. */
-export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "resumed";
+export type GatewayKind = "accepted" | "release" | "reassigned" | "ended" | "cancelled" | "resumed" | "changed";
 /** What runners send to one gateway. */
 export type RunnerToGatewayKind = "answer" | "call";
 /** What runners ask of any gateway. */
@@ -64,8 +64,6 @@ export const subjects = {
   partitionsReleased: (): string => "millrace.schedulers.released",
   /** How much there is to do; asked of every scheduler. */
   poolLoads: (): string => "millrace.schedulers.loads",
-  /** Runs whose state has changed; to every gateway that somebody watches runs at. */
-  runsChanged: (): string => "millrace.runs",
   /** Partitions have a new owner; to every gateway and runner. */
   ownersMoved: (): string => "millrace.owners",
   /** Heartbeats of a pool's runner, to every scheduler. */

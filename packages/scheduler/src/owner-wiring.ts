@@ -42,6 +42,8 @@ export interface OwnerDeps {
   readonly mac: RunTokenMac;
   /** A submit has its answer. */
   readonly onSettled: (outcome: messages.SubmitOutcome) => void;
+  /** Somebody watches runs at a gateway: what is committed from now on is told there. */
+  readonly onWatched: (gateway: string) => void;
   /** Most waiting runs of a project that sets no limit of its own. */
   readonly projectQueueLimit: number;
   /** Called when memory and record may have parted: the process must end and begin again from the record. */
@@ -96,7 +98,10 @@ export class OwnerWiring implements OwnerPort {
       .offer(settings.scheduler)
       .listen((offer) => this.guard(() => this.brain.onOffer(offer)));
     this.unlisten.push(() => offers.unsubscribe());
-    const loads = deps.channels.poolLoads().serve(() => this.poolLoads());
+    const loads = deps.channels.poolLoads().serve(({ watchingGateway }) => {
+      if (watchingGateway !== "") deps.onWatched(watchingGateway);
+      return this.poolLoads();
+    });
     this.unlisten.push(() => loads.unsubscribe());
     const releases = deps.channels
       .partitionsReleased()

@@ -5,10 +5,8 @@ import {
   openChannels,
   openLeases,
   openLogStream,
-  PoolLoadSurvey,
   readLeases,
   type Bus,
-  type Channels,
   type LogStream,
   type Replicas,
   sharePrimary,
@@ -27,6 +25,7 @@ import {
 import { archiveLogs } from "./log-archive.ts";
 import { Housekeeper } from "./housekeeper.ts";
 import { OwnerWiring } from "./owner-wiring.ts";
+import { ChangeFeed } from "./change-feed.ts";
 import { SeriesKeeper } from "./series-keeper.ts";
 import { schedulerMetrics, type SchedulerMetrics, type SchedulerParts } from "./scheduler-metrics.ts";
 
@@ -54,7 +53,8 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   const primaryShare = sharePrimary(channels, store.primary);
   await warnOfUnsafeDatabase(store, log);
   await store.partitions.registerCommitter(name);
-  const committer = openCommits(name, settings, store, metrics);
+  const feed = new ChangeFeed(channels);
+  const committer = openCommits(name, settings, { store, metrics, feed });
   const key = Buffer.from(settings.tokenKey, "hex");
   const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
   const housekeeper = new Housekeeper(store, log, settings);
@@ -73,6 +73,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     },
     {
       ...{ bus, committer, store, tracer, log },
+      onWatched: (gateway) => feed.watch(gateway),
       onSettled: (outcome) => metrics.settled(outcome),
       channels,
       leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: replicasOf(settings) }),
@@ -85,12 +86,13 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
     },
   );
   parts.owner = owner;
-  const keeper = keepSeries(owner, { bus, channels, store, log });
+  const keeper = keepSeries(name, owner, { bus, store, log });
 
   return {
     drain: async () => {
       health.drain();
       await owner.drain(settings.drainTimeoutMs / 2);
+      feed.close();
       archive.close();
       primaryShare.close();
       await keeper.stop();
@@ -104,22 +106,30 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
 function openCommits(
   name: string,
   { databaseTimeoutMs: statementTimeoutMs }: SchedulerSettings,
-  store: Store,
-  metrics: SchedulerMetrics,
+  { store, metrics, feed }: { store: Store; metrics: SchedulerMetrics; feed: ChangeFeed },
 ): Committer {
   const applicationName = sessionName("commit", name);
-  return metrics.measured(openCommitter({ url: store.primary, applicationName, statementTimeoutMs }));
+  const committer = metrics.measured(openCommitter({ url: store.primary, applicationName, statementTimeoutMs }));
+  return {
+    commit: async (batch) => {
+      const outcome = await committer.commit(batch);
+      feed.committed(batch, outcome);
+      return outcome;
+    },
+    close: () => committer.close(),
+  };
 }
 
 function keepSeries(
+  scheduler: string,
   owner: OwnerWiring,
-  { bus, channels, store, log }: { bus: Bus; channels: Channels; store: Store; log: Logger },
+  { bus, store, log }: { bus: Bus; store: Store; log: Logger },
 ): SeriesKeeper {
-  const survey = new PoolLoadSurvey(channels, () => readLeases(bus));
   const keeper = new SeriesKeeper({
-    ...{ series: store.series, log },
+    ...{ scheduler, series: store.series, log },
     runners: () => owner.brain.runners(),
-    loads: () => survey.ask(),
+    loads: () => owner.brain.pools(),
+    readSchedulers: () => readLeases(bus),
   });
   keeper.start();
   return keeper;

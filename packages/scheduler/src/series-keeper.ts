@@ -1,6 +1,5 @@
-import { coerceError, type messages } from "@millrace/core";
+import { coerceError, type messages, type PoolLoad } from "@millrace/core";
 import { SERIES_STEP_MS, type HouseSample, type RunnerSample, type Series } from "@millrace/store";
-import type { PoolLoads } from "@millrace/bus";
 import type { Logger } from "@millrace/telemetry";
 
 /** Behind the end of an interval: its last runs are committed by then. */
@@ -8,11 +7,15 @@ const DELAY_MS = 1_000;
 
 /** What a keeper asks. */
 export interface SeriesSources {
-  readonly series: Pick<Series, "keep" | "isKept">;
+  /** Name of this scheduler. */
+  readonly scheduler: string;
+  readonly series: Pick<Series, "keep" | "isKept" | "report">;
   /** The runners that are alive. */
   readonly runners: () => readonly messages.Heartbeat[];
-  /** What waits at all schedulers. */
-  readonly loads: () => Promise<PoolLoads>;
+  /** What waits at this scheduler. */
+  readonly loads: () => ReadonlyMap<string, PoolLoad>;
+  /** The living schedulers, by name. */
+  readonly readSchedulers: () => Promise<ReadonlyMap<string, unknown>>;
   readonly log: Logger;
 }
 
@@ -42,8 +45,10 @@ export class SeriesKeeper {
 
   /** Counts, unless that was done. */
   async round(nowMs: number): Promise<void> {
-    const { series, log } = this.#sources;
+    const { scheduler, series, loads, log } = this.#sources;
     try {
+      const waiting = [...loads()].map(([pool, load]) => ({ pool, ...load }));
+      await series.report(scheduler, waiting);
       if (!(await series.isKept(nowMs))) await series.keep(nowMs, await this.#sample());
     } catch (thrown) {
       // The next round counts this one's runs, too.
@@ -52,17 +57,14 @@ export class SeriesKeeper {
   }
 
   async #sample(): Promise<HouseSample> {
-    const runners = this.#sources.runners().map(toSample);
-    return { runners: runners.sort((a, b) => (a.runner < b.runner ? -1 : 1)), waiting: await this.#waiting() };
-  }
-
-  async #waiting(): Promise<HouseSample["waiting"]> {
-    try {
-      const { pools, complete } = await this.#sources.loads();
-      return complete ? [...pools].map(([pool, load]) => ({ pool, ...load })) : undefined;
-    } catch {
-      return undefined;
-    }
+    const { runners, readSchedulers } = this.#sources;
+    const schedulers = await readSchedulers().catch(() => undefined);
+    return {
+      runners: runners()
+        .map(toSample)
+        .sort((a, b) => (a.runner < b.runner ? -1 : 1)),
+      schedulers: schedulers && [...schedulers.keys()],
+    };
   }
 }
 

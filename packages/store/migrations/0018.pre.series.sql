@@ -66,3 +66,10 @@ CREATE TABLE series_counters (
   cold_starts bigint NOT NULL,
   seen_time timestamptz NOT NULL
 ) WITH (fillfactor = 50);
+
+-- What waits at each scheduler, as it has said last.
+CREATE TABLE series_waiting (
+  scheduler text PRIMARY KEY,
+  pools json NOT NULL,
+  seen_time timestamptz NOT NULL
+) WITH (fillfactor = 50);

@@ -1,4 +1,4 @@
-import { openLogStream, PoolLoadSurvey, readLeases, type Bus, type Channels } from "@millrace/bus";
+import { openLogStream, readLeases, type Bus, type Channels } from "@millrace/bus";
 import type { GatewaySettings } from "@millrace/config";
 import type { RunTokenMac } from "@millrace/core";
 import {
@@ -30,6 +30,7 @@ import { DeadLetterService } from "./dead-letter-service.ts";
 import { HistoryService } from "./history-service.ts";
 import { HouseService } from "./house-service.ts";
 import { PoolService } from "./pool-service.ts";
+import { PoolLoadSurvey } from "../services/pool-loads.ts";
 import type { ReaderGate } from "./reader-gate.ts";
 import { RunLogs } from "./run-logs.ts";
 import { RunService } from "./run-service.ts";
@@ -50,6 +51,7 @@ import type { TestAddresses } from "../drafts/test-address.ts";
 import type { FileRoom } from "../files/file-room.ts";
 import type { Payloads } from "../payloads/payloads.ts";
 import type { PeopleRoom } from "../people/people-room.ts";
+import { RunFeed } from "../runs/run-feed.ts";
 import { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
@@ -171,6 +173,10 @@ export class ApiServices {
       logs,
       ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
       gate,
+      feed: new RunFeed({
+        ...{ gateway: this.#parts.name, channels: this.#parts.channels, runs: store.runs, log: this.#parts.log },
+        readSchedulers: () => readLeases(this.#parts.bus),
+      }),
       values: new RunValues(this.#parts.payloads),
     });
   }

@@ -1,6 +1,7 @@
-import type { Channels, PoolLoad, PoolLoadSurvey } from "@millrace/bus";
+import type { Channels } from "@millrace/bus";
 import { coerceError, PlatformError } from "@millrace/core";
 import { poolApi } from "@millrace/protocol";
+import type { PoolLoad, PoolLoadSurvey } from "../services/pool-loads.ts";
 import type { RunnerDirectory, SeenRunner } from "../services/runner-directory.ts";
 import { assertAdministrator, type ApiContext } from "./api-caller.ts";
 import { durationOf } from "./durations.ts";

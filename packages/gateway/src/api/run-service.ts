@@ -8,6 +8,7 @@ import type { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { RunnerDirectory } from "../services/runner-directory.ts";
 import { waitReasonOf, wishOf, type WaitReason } from "../services/wait-reason.ts";
+import type { RunFeed } from "../runs/run-feed.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 import type { ApiCaller, ApiContext } from "./api-caller.ts";
 import { waitMsOf } from "./durations.ts";
@@ -18,6 +19,7 @@ import { parseRunName, parseWorkflowName } from "./resource-names.ts";
 import { toRunFilter } from "./run-filter.ts";
 import type { RunLogs } from "./run-logs.ts";
 import { toRun, toRunSummary } from "./run-message.ts";
+import { watchRuns } from "./run-watch.ts";
 import type { RunValues, ShownRun } from "./run-values.ts";
 import type { RunStarter } from "./run-starter.ts";
 
@@ -27,6 +29,9 @@ const CREATE_WAIT = { fallbackMs: 0, maxMs: 900_000 };
 const PACE: PollPace = { firstMs: 100, maxMs: 1_000 };
 const REASON_MAX = 1000;
 const RESUME_BYTES_MAX = 512 * 1024;
+
+/** What a list is asked beside what a watch is asked, too. */
+const LISTED = { pageSize: 0, pageToken: "", state: 0, requestId: "" } as const;
 
 export interface RunServiceOptions {
   readonly runs: Runs;
@@ -38,6 +43,7 @@ export interface RunServiceOptions {
   readonly logs: RunLogs;
   readonly ends: EndWatch;
   readonly gate: ReaderGate;
+  readonly feed: RunFeed;
   readonly values: RunValues;
 }
 
@@ -117,8 +123,16 @@ export class RunService {
     gate.assertOpen();
   }
 
-  watchRuns(_request: runApi.WatchRunsRequest, _context: ApiContext): AsyncIterable<runApi.WatchRunsResponse> {
-    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+  async *watchRuns(
+    request: runApi.WatchRunsRequest,
+    { principal, signal }: ApiContext,
+  ): AsyncIterable<runApi.WatchRunsResponse> {
+    const { gate, feed, cache } = this.#options;
+    const filter = toRunFilter({ ...LISTED, ...request }, principal.projectId, cache);
+    using _place = gate.enter();
+    const stop = gate.signalOf(signal);
+    yield* watchRuns(feed, filter, request.cursor, stop);
+    if (stop.aborted) gate.assertOpen();
   }
 
   downloadRunLogs(

@@ -35,7 +35,7 @@ export class PoolLoadSurvey {
     const pools = new Map<string, PoolLoad>();
     const heard = new Set<string>();
     const complete = await this.#channels.poolLoads().ask(
-      {},
+      { watchingGateway: "" },
       {
         timeoutMs: ANSWER_MS,
         onResponse: (response) => {

@@ -200,7 +200,8 @@ function endResidual({ text, durationMinMs, durationMaxMs, deadLetters }: RunFil
   return conditions;
 }
 
-async function toSummaries(kysely: Kysely<Tables>, rows: readonly ListedRow[]) {
+/** What lists show of rows. */
+export async function toSummaries(kysely: Kysely<Tables>, rows: readonly ListedRow[]) {
   const versions = await readVersions(kysely, rows);
   const failures = await readFailures(kysely, rows);
   return rows.map((row) => {

@@ -122,6 +122,8 @@ export interface Runs {
   getStatus(runIds: readonly string[]): Promise<readonly RunStatus[]>;
   /** Newest first. */
   list(filter: RunFilter): Promise<RunPage>;
+  /** As lists show them, of whatever project, in no order; without the runs that do not exist. */
+  summarize(runIds: readonly string[]): Promise<readonly RunSummary[]>;
   /** How the newest ended runs of workflows went, in the order of the ids; without those that are not the project's. */
   readActivity(projectId: string, workflowIds: readonly string[]): Promise<readonly WorkflowActivity[]>;
   /** The answer that a committed step gave; undefined when it gave none or is not committed. */

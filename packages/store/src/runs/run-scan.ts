@@ -37,8 +37,10 @@ export interface Search {
 
 const SHARED = `id, partition, priority, project_id, workflow_id, version_id, state, assignment, create_time, start_time, trigger_kind, trace_id,
    trace_parent, event_falls_back_to_body`;
-const HISTORY = sql.raw(`${SHARED}, NULL::timestamptz AS wake_time, end_time, exit_reason`);
-const UNFINISHED = sql.raw(`${SHARED}, wake_time, NULL::timestamptz AS end_time, '' AS exit_reason`);
+/** Columns of a row in a list, of an ended run. */
+export const HISTORY_COLUMNS = sql.raw(`${SHARED}, NULL::timestamptz AS wake_time, end_time, exit_reason`);
+/** Columns of a row in a list, of an unfinished run. */
+export const UNFINISHED_COLUMNS = sql.raw(`${SHARED}, wake_time, NULL::timestamptz AS end_time, '' AS exit_reason`);
 const DAY_MS = 86_400_000;
 /** Rows of the first piece, cold ones too: then as many as fit the time that is left. */
 const PIECE_MIN = 500;
@@ -88,7 +90,7 @@ export async function searchHistory(kysely: Kysely<Tables>, search: Search, nowM
     const found = await searchPieces(
       kysely,
       { ...search, wanted: search.wanted - rows.length, indexed: allOf([...span, search.indexed]) },
-      { columns: HISTORY, table: sql`history_runs` },
+      { columns: HISTORY_COLUMNS, table: sql`history_runs` },
     );
     rows.push(...found.rows);
     if (rows.length >= search.wanted || found.frontier !== undefined) return { rows, frontier: found.frontier };
@@ -105,7 +107,7 @@ export async function searchUnfinished(
   ofWorkflow: Expression<SqlBool> | undefined,
 ): Promise<Found> {
   const found = ofWorkflow && (await searchWorkflow(kysely, search, ofWorkflow));
-  return found ?? (await searchPieces(kysely, search, { columns: UNFINISHED, table: sql`runs` }));
+  return found ?? (await searchPieces(kysely, search, { columns: UNFINISHED_COLUMNS, table: sql`runs` }));
 }
 
 /** Undefined when the workflow has too many to sort them. Paused runs, parked ones and the others have an index each. */
@@ -124,7 +126,9 @@ async function searchWorkflow(
   if (counted.rows[0]!.count > SORTED_MAX) return undefined;
   const condition = allOf([...rangeOf(search.range), search.indexed, ...(search.residual ? [search.residual] : [])]);
   const { rows } = await sql<ListedRow>`
-    SELECT * FROM ${all(UNFINISHED)} WHERE ${condition} ORDER BY id DESC LIMIT ${search.wanted}`.execute(kysely);
+    SELECT * FROM ${all(UNFINISHED_COLUMNS)} WHERE ${condition} ORDER BY id DESC LIMIT ${search.wanted}`.execute(
+    kysely,
+  );
   return { rows, frontier: rows.length < search.wanted ? undefined : rows.at(-1)?.id };
 }
 

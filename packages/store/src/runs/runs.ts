@@ -15,6 +15,7 @@ import { readActivity } from "./activity.ts";
 import { listRuns } from "./list-runs.ts";
 import type { RunRecord, Runs, RunStatus } from "./run-records.ts";
 import { readRunRows, type RunRow } from "./run-rows.ts";
+import { summarizeRuns } from "./summarize-runs.ts";
 import { toSummary } from "./run-summary.ts";
 import type { StepDetail, StepRow } from "./step-detail.ts";
 import { newestSteps, toStepRuns } from "./step-runs.ts";
@@ -25,6 +26,7 @@ export function createRuns(database: Database): Runs {
     get: (projectId, runId) => getRun(database, projectId, runId),
     getStatus: (runIds) => getStatus(database, runIds),
     list: (filter) => listRuns(database, filter),
+    summarize: (runIds) => summarizeRuns(database, runIds),
     readActivity: (projectId, workflowIds) => readActivity(database, projectId, workflowIds),
     getStepResponse: (runId, path) => getStepResponse(database, runId, path),
     getState: (runId) => getState(database, runId),

@@ -15,7 +15,8 @@ const BRIDGED_MS = 6 * SERIES_STEP_MS;
 const PIECE_MS = 3_600_000;
 /** Behind an absence nothing can have ended but what ended around its two edges. */
 const ABSENCE_MS = 6 * 3_600_000;
-const COUNTERS_KEPT = "1 day";
+/** What runners and schedulers that are gone have said. */
+const SAID_KEPT = "1 day";
 
 /** Counts up to the last multiple of the step, unless somebody else does or has done so. */
 export async function keepSeries(client: pg.ClientBase, nowMs: number, sample: HouseSample): Promise<boolean> {
@@ -102,5 +103,7 @@ async function prune(client: pg.ClientBase, nowMs: number): Promise<void> {
       ]);
     }
   }
-  await client.query(`DELETE FROM series_counters WHERE seen_time < now() - interval '${COUNTERS_KEPT}'`);
+  for (const table of ["series_counters", "series_waiting"]) {
+    await client.query(`DELETE FROM ${table} WHERE seen_time < now() - interval '${SAID_KEPT}'`);
+  }
 }

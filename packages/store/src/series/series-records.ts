@@ -43,7 +43,7 @@ export interface RunnerSample {
   readonly coldStarts: number;
 }
 
-/** What waits for a pool at all schedulers together. */
+/** What waits for a pool, at one scheduler or at all of them. */
 export interface WaitingSample {
   readonly pool: string;
   readonly waiting: number;
@@ -53,8 +53,8 @@ export interface WaitingSample {
 /** What is seen of the house at one time. */
 export interface HouseSample {
   readonly runners: readonly RunnerSample[];
-  /** Undefined when some scheduler did not say. */
-  readonly waiting: readonly WaitingSample[] | undefined;
+  /** Names of the schedulers that are alive; undefined when that is not known. */
+  readonly schedulers: readonly string[] | undefined;
 }
 
 /** A pool or a runner in one interval. */
@@ -109,6 +109,8 @@ export interface SeriesPage {
 
 /** How runs and pools did over time. */
 export interface Series {
+  /** Says what waits at a scheduler: each says so before it counts. */
+  report(scheduler: string, waiting: readonly WaitingSample[]): Promise<void>;
   /**
    * Counts what has happened since the last time, and adds the sample to the interval that has just ended; false when another
    * scheduler has done so. Call it shortly after each multiple of `SERIES_STEP_MS`.

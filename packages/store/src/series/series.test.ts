@@ -13,7 +13,7 @@ import { quantileMs } from "./histogram.ts";
 import { SERIES_LEVELS, type HouseSample, type RunInterval, type SeriesScope } from "./series-records.ts";
 
 const MINUTE_MS = 60_000;
-const NOBODY: HouseSample = { runners: [], waiting: [] };
+const NOBODY: HouseSample = { runners: [], schedulers: [] };
 /** Some full hour of today, so that all intervals begin in it. */
 const HOUR = Math.floor(Date.now() / 3_600_000) * 3_600_000;
 
@@ -157,13 +157,15 @@ describe("series of pools", () => {
   it("are means and the most of what was seen, and sums of what counters have grown by", async () => {
     await using house = await createScratchHouse();
     const { series } = house.store;
-    await series.keep(HOUR, { runners: [runner("a", 0, 5)], waiting: [] });
-    await series.keep(HOUR + 10_000, { runners: [runner("a", 2, 7), runner("b", 1, 3)], waiting: waiting(4, 900) });
-    await series.keep(HOUR + 20_000, {
-      runners: [runner("a", 4, 7), runner("b", 0, 1, "2")],
-      waiting: waiting(10, 300),
-    });
-    await series.keep(HOUR + 60_000, { runners: [runner("a", 0, 9)], waiting: undefined });
+    const both = ["one", "two"];
+    await series.keep(HOUR, { runners: [runner("a", 0, 5)], schedulers: [] });
+    await series.report("one", waiting(3, 200));
+    await series.report("two", waiting(1, 900));
+    await series.keep(HOUR + 10_000, { runners: [runner("a", 2, 7), runner("b", 1, 3)], schedulers: both });
+    await series.report("one", waiting(10, 300));
+    await series.report("two", []);
+    await series.keep(HOUR + 20_000, { runners: [runner("a", 4, 7), runner("b", 0, 1, "2")], schedulers: both });
+    await series.keep(HOUR + 60_000, { runners: [runner("a", 0, 9)], schedulers: [...both, "silent"] });
     const { pools } = await read(house, 1);
     assert.deepEqual(
       pools.map(({ pool, runner: name }) => [pool, name]),

@@ -1,11 +1,20 @@
 import type pg from "pg";
 import type { CountedRuns } from "./count-runs.ts";
 import { mergeHistograms } from "./histogram.ts";
-import { SERIES_LEVELS, SERIES_STEP_MS, type HouseSample, type SeriesLevel } from "./series-records.ts";
+import {
+  SERIES_LEVELS,
+  SERIES_STEP_MS,
+  type HouseSample,
+  type RunnerSample,
+  type SeriesLevel,
+  type WaitingSample,
+} from "./series-records.ts";
 
 /** Pools and runners beyond these are not followed; what runners do counts for their pool all the same. */
 const POOLS_MAX = 200;
 const RUNNERS_MAX = 200;
+/** What a scheduler says of itself holds until it should have said it anew. */
+const REPORT_LIFE = "15 seconds";
 
 /** A row of `series_runs`, as JSON. */
 interface RunRow {
@@ -67,6 +76,19 @@ export async function writeRuns(client: pg.ClientBase, counted: readonly Counted
 
 async function upsertRuns(client: pg.ClientBase, { resolution }: SeriesLevel, rows: readonly RunRow[]): Promise<void> {
   if (rows.length > 0) await client.query(UPSERT_RUNS, [resolution, JSON.stringify(rows)]);
+}
+
+/** Keeps what a scheduler says of itself. */
+export async function writeReport(
+  client: pg.ClientBase,
+  scheduler: string,
+  waiting: readonly WaitingSample[],
+): Promise<void> {
+  await client.query(
+    `INSERT INTO series_waiting (scheduler, pools, seen_time) VALUES ($1, $2, now())
+     ON CONFLICT (scheduler) DO UPDATE SET pools = excluded.pools, seen_time = excluded.seen_time`,
+    [scheduler, JSON.stringify(waiting.slice(0, POOLS_MAX))],
+  );
 }
 
 /** Says that intervals were counted. */
@@ -136,7 +158,8 @@ function merged(group: readonly RunRow[], lengthMs: number): RunRow {
 
 /** Adds a sample of the house to an interval. */
 export async function writeSample(client: pg.ClientBase, timeMs: number, sample: HouseSample): Promise<void> {
-  const rows = poolRows(sample, await takeColdStarts(client, sample));
+  const waiting = await readWaiting(client, sample);
+  const rows = poolRows(sample.runners, waiting, await takeColdStarts(client, sample));
   if (rows.length === 0) return;
   const columns = [...SUMS, ...MOSTS];
   await client.query(
@@ -180,7 +203,30 @@ async function takeColdStarts(client: pg.ClientBase, { runners }: HouseSample): 
   );
 }
 
-function poolRows({ runners, waiting }: HouseSample, coldStarts: ReadonlyMap<string, number>): PoolRow[] {
+/** What waits at all schedulers; undefined when one that is alive has not said so lately. */
+async function readWaiting(client: pg.ClientBase, { schedulers }: HouseSample): Promise<WaitingSample[] | undefined> {
+  const { rows } = await client.query<{ scheduler: string; pools: WaitingSample[] }>(
+    `SELECT scheduler, pools FROM series_waiting WHERE seen_time > now() - interval '${REPORT_LIFE}'`,
+  );
+  const said = new Map(rows.map(({ scheduler, pools }) => [scheduler, pools]));
+  const known = schedulers?.map((name) => said.get(name));
+  if (known === undefined || known.includes(undefined)) return undefined;
+  const pools = Map.groupBy(
+    known.flatMap((one) => one ?? []),
+    ({ pool }) => pool,
+  );
+  return [...pools].map(([pool, parts]) => ({
+    pool,
+    waiting: parts.reduce((sum, part) => sum + part.waiting, 0),
+    oldestWaitMs: Math.max(...parts.map(({ oldestWaitMs }) => oldestWaitMs)),
+  }));
+}
+
+function poolRows(
+  runners: readonly RunnerSample[],
+  waiting: readonly WaitingSample[] | undefined,
+  coldStarts: ReadonlyMap<string, number>,
+): PoolRow[] {
   const ofRunners = runners.map((one): PoolRow => ({
     ...{ pool: one.pool, runner: one.runner, samples: 1, slots: one.slots, busy: one.busy, warm: one.warm, runners: 1 },
     ...{ memory_max: one.memoryBytes, cold_starts: coldStarts.get(one.runner) ?? 0, ...NOTHING_WAITS },

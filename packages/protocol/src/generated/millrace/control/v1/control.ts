@@ -530,6 +530,11 @@ export interface DrainRunnerResponse {
 
 /** Gateway to every scheduler: how much is there to do? Answered by each with `PoolLoads`. */
 export interface GetPoolLoadsRequest {
+  /**
+   * A gateway that somebody watches runs at, which asks every 2 s: for 7 s from now on the scheduler sends it `RunsChanged`. Empty
+   * for none.
+   */
+  watchingGateway: string;
 }
 
 /** What the runs of one scheduler's partitions want of the pools. */
@@ -553,7 +558,7 @@ export interface PoolLoad {
 }
 
 /**
- * Scheduler to every gateway: runs whose change of state it has committed, gathered for a moment and each named once. A lost
+ * Scheduler to a gateway that somebody watches runs at: runs whose change of state it has committed, gathered for a moment and each named once. A lost
  * one costs a list of runs that people watch its news of that run, until it changes again; nothing rests on it.
  */
 export interface RunsChanged {
@@ -2953,11 +2958,14 @@ export const DrainRunnerResponse: MessageFns<DrainRunnerResponse> = {
 };
 
 function createBaseGetPoolLoadsRequest(): GetPoolLoadsRequest {
-  return {};
+  return { watchingGateway: "" };
 }
 
 export const GetPoolLoadsRequest: MessageFns<GetPoolLoadsRequest> = {
-  encode(_: GetPoolLoadsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: GetPoolLoadsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.watchingGateway !== "") {
+      writer.uint32(10).string(message.watchingGateway);
+    }
     return writer;
   },
 
@@ -2974,6 +2982,14 @@ export const GetPoolLoadsRequest: MessageFns<GetPoolLoadsRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.watchingGateway = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
