@@ -38,10 +38,10 @@ export async function measureThroughput(
   workflows: string[],
   runs: number,
 ): Promise<Throughput> {
-  await play(house, db, workflows, Math.min(500, runs));
+  await timeRuns(house, db, workflows, Math.min(500, runs));
   const processes = await house.processes();
   const before = cpuByRole(processes);
-  const seconds = await play(house, db, workflows, runs);
+  const seconds = await timeRuns(house, db, workflows, runs);
   const spent = [...cpuByRole(processes)].map(([role, cpu]) => [role, cpu - (before.get(role) ?? 0)] as const);
   const total = spent.reduce((sum, [, cpu]) => sum + cpu, 0);
   return {
@@ -51,7 +51,8 @@ export async function measureThroughput(
   };
 }
 
-async function play(house: TestHouse, db: pg.Client, workflows: string[], runs: number): Promise<number> {
+/** Seconds from the first submit of so many runs over gRPC to the last end in Postgres. */
+export async function timeRuns(house: TestHouse, db: pg.Client, workflows: string[], runs: number): Promise<number> {
   const since = createRunId(Date.now(), new Uint8Array(10));
   const eventJson = JSON.stringify({ name: "Bulbasaur", digest: createHash("sha256").update("seed").digest("hex") });
   const startMs = performance.now();

@@ -95,7 +95,8 @@ export async function pidOf(house: TestHouse, role: "gateway" | "scheduler" | "r
   return pid;
 }
 
-async function environmentOf(pid: number): Promise<Record<string, string>> {
+/** The environment variables that a process was started with. */
+export async function environmentOf(pid: number): Promise<Record<string, string>> {
   const text = await readFile(`/proc/${pid}/environ`, "utf8");
   return Object.fromEntries(
     text

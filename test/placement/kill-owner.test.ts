@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { ExtraProcess, pidOf } from "../harness/extra-process.ts";
 import { house, useHouse } from "../harness/shared-house.ts";
-import { spreadOver } from "./owners.ts";
+import { spreadOver } from "../harness/spread-over.ts";
 import { SteadyLoad, type LoadStretch } from "./steady-load.ts";
 
 const PER_SECOND = 500;

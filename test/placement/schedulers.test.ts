@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { ExtraProcess } from "../harness/extra-process.ts";
 import { house, useHouse } from "../harness/shared-house.ts";
-import { spreadOver } from "./owners.ts";
+import { spreadOver } from "../harness/spread-over.ts";
 import { SteadyLoad } from "./steady-load.ts";
 
 const SOURCE = "def handler(pd):\n    return 1\n";

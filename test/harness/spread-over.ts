@@ -1,5 +1,5 @@
-import type { TestHouse } from "../harness/test-house.ts";
-import { until } from "../harness/until.ts";
+import type { TestHouse } from "./test-house.ts";
+import { until } from "./until.ts";
 
 const SETTLE_MS = 30_000;
 const PARTITIONS = 256;
