@@ -122,12 +122,14 @@ export const runnersQuery = queryOptions({
   queryFn: async () => (await call<ListRunnersResponse>("GET", "pools/-/runners")).runners ?? [],
 });
 
-export const usersQuery = queryOptions({ queryKey: ["users"], queryFn: () => all<User>("users", "users") });
-export const apiKeysQuery = queryOptions({ queryKey: ["apiKeys"], queryFn: () => all<ApiKey>("apiKeys", "apiKeys") });
-export const sessionsQuery = queryOptions({
-  queryKey: ["sessions"],
-  queryFn: () => all<Session>("sessions", "sessions"),
-});
+/** A list that comes whole. */
+async function few<T>(path: string): Promise<readonly T[]> {
+  return (await call<Record<string, readonly T[] | undefined>>("GET", path))[path] ?? [];
+}
+
+export const usersQuery = queryOptions({ queryKey: ["users"], queryFn: () => few<User>("users") });
+export const apiKeysQuery = queryOptions({ queryKey: ["apiKeys"], queryFn: () => few<ApiKey>("apiKeys") });
+export const sessionsQuery = queryOptions({ queryKey: ["sessions"], queryFn: () => few<Session>("sessions") });
 export const projectQuery = queryOptions({ queryKey: ["project"], queryFn: () => call<Project>("GET", "project") });
 export const storageQuery = queryOptions({
   queryKey: ["storage"],

@@ -1,17 +1,23 @@
 import { useQuery } from "@tanstack/react-query";
-import { useRef } from "react";
+import { lazy, Suspense, useRef } from "react";
 import { Outlet } from "react-router";
 import { isSignedOut } from "../api/http.ts";
 import { callerQuery } from "../api/queries.ts";
+import { useSignal } from "../api/signal.ts";
 import { SignInPage } from "../pages/sign-in/sign-in-page.tsx";
 import { ErrorNote } from "../ui/note.tsx";
 import { Skeleton } from "../ui/skeleton.tsx";
 import { Toaster } from "../ui/toast.tsx";
+import { ConnectionBanner } from "./connection-banner.tsx";
+import { SessionDialog } from "./session-dialog.tsx";
+import { paletteOpen, useShortcuts } from "./shortcuts.ts";
+import { ShortcutsDialog } from "./shortcuts-dialog.tsx";
 import { Side } from "./side.tsx";
-import { useShortcuts } from "./shortcuts.ts";
 import { useCompact } from "./use-compact.ts";
 import { useScroll } from "./use-scroll.ts";
 import "./shell.css";
+
+const Palette = lazy(async () => ({ default: (await import("./palette.tsx")).Palette }));
 
 /** What stands around every page; a person who is not signed in sees the way in instead. */
 export function Shell() {
@@ -31,6 +37,7 @@ export function Shell() {
 function Frame() {
   const content = useRef<HTMLElement>(null);
   const [compact, setCompact] = useCompact();
+  const isPaletteOpen = useSignal(paletteOpen);
   useShortcuts();
   useScroll(content);
   return (
@@ -39,9 +46,19 @@ function Frame() {
         Skip to the content
       </a>
       <Side compact={compact} onCompact={setCompact} />
-      <main ref={content} id="content" tabIndex={-1}>
-        <Outlet />
-      </main>
+      <div className="content">
+        <ConnectionBanner />
+        <main ref={content} id="content" tabIndex={-1}>
+          <Outlet />
+        </main>
+      </div>
+      <ShortcutsDialog />
+      <SessionDialog />
+      {isPaletteOpen && (
+        <Suspense>
+          <Palette />
+        </Suspense>
+      )}
       <Toaster />
     </div>
   );

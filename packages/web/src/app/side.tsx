@@ -32,7 +32,6 @@ export function Side({ compact, onCompact }: SideProps) {
       <button
         type="button"
         className="side-search"
-        aria-label="Search and commands"
         title={`Search and commands (${MOD_KEY}K)`}
         onClick={() => paletteOpen.set(true)}
       >

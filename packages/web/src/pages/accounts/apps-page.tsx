@@ -93,7 +93,7 @@ function AppRow({ app, onOpen }: { readonly app: App; readonly onOpen: (open: Op
         {!wantsClient && <span className="faint">not needed</span>}
         {wantsClient && app.clientSet === true && <span className="badge good">set</span>}
         {wantsClient && app.clientSet !== true && (
-          <Button aria-label={`Set the client of ${app.title}`} onClick={() => onOpen({ what: "client", app })}>
+          <Button aria-label={`Set it: the client of ${app.title}`} onClick={() => onOpen({ what: "client", app })}>
             Set it
           </Button>
         )}
