@@ -26,7 +26,8 @@ _READ_BYTES = 1 << 18
 # Beside a step's result, a frame holds its failure, headers and names.
 _FRAME_OVERHEAD_BYTES = 1 << 18
 _CLOSED_SECONDS = 0.3
-_LISTEN_SECONDS = 0.01
+# Longer than short steps take on a machine that has all hands full: to begin and end listening costs four system calls.
+_LISTEN_SECONDS = 0.05
 _DRAIN_READS_MAX = 32
 # Headers are parsed here, where every other run of the worker waits for it; what may be large travels in segments.
 _HEADER_BYTES_MAX = 4 << 20

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 import signal
 from dataclasses import dataclass
 
@@ -145,12 +146,7 @@ class ProcessTable:
             os.close(descriptor)
 
     def _status(self, pid: int) -> dict[str, int]:
-        values = {}
-        for line in self._read(f"{pid}/status").splitlines():
-            name, _, rest = line.partition(b":")
-            if name in _STATUS_LINES:
-                values[_STATUS_LINES[name]] = int(rest.split()[0])
-        return values
+        return {_STATUS_LINES[name]: int(value) for name, value in _STATUS_LINE.findall(self._read(f"{pid}/status"))}
 
     def _open_files(self, pid: int) -> int:
         try:
@@ -197,6 +193,7 @@ class ProcessTable:
         return sum(map(int, fields[11 : 15 if ended else 13])) / _CLOCK_TICKS
 
 
+_STATUS_LINE = re.compile(rb"^(RssAnon|RssShmem|VmSwap|VmPTE|Threads):\s+(\d+)", re.MULTILINE)
 _STATUS_LINES = {name.encode(): name for name in ("RssAnon", "RssShmem", "VmSwap", "VmPTE", "Threads")}
 
 
