@@ -12,6 +12,7 @@ export {
 } from "./nats-server.ts";
 export {
   clusterLaunch,
+  clusterSocketFolder,
   createCluster,
   isClusterReady,
   type ClusterContent,

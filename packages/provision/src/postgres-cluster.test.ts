@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { pickFreePort } from "./free-port.ts";
 import { launchProcess } from "./launch.ts";
-import { clusterLaunch, createCluster, isClusterReady } from "./postgres-cluster.ts";
+import { clusterLaunch, clusterSocketFolder, createCluster, isClusterReady } from "./postgres-cluster.ts";
 import { isAlive, signal } from "./process-table.ts";
 import { loadTools } from "./tools.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -22,7 +22,8 @@ test("a cluster in a folder that others cannot enter runs under an unprivileged 
   await createCluster(cluster, { role: "millrace", password: "secret", superuser: false });
   assert.equal(existsSync(`${cluster.folder}.new`), false);
 
-  const child = launchProcess(clusterLaunch(cluster, await pickFreePort()), ["ignore", "ignore", "ignore"]);
+  const port = await pickFreePort();
+  const child = launchProcess(clusterLaunch(cluster, port), ["ignore", "ignore", "ignore"]);
   const pid = child.pid ?? 0;
   await waitUntil(() => isClusterReady(cluster, pid), { what: "start of Postgres", timeoutMs: 30_000 });
   const uids = /^Uid:\s+(\d+)\s+(\d+)/m
@@ -33,8 +34,15 @@ test("a cluster in a folder that others cannot enter runs under an unprivileged 
     uids?.every((uid) => uid !== 0 && uid === statSync(cluster.folder).uid),
     `it runs as ${uids?.join()}`,
   );
+  assert.ok(statSync(join(clusterSocketFolder(cluster, port)!, `.s.PGSQL.${port}`)).isSocket());
   assert.doesNotMatch(readFileSync(join(cluster.folder, "pg_hba.conf"), "utf8"), /trust|peer/);
 
   signal(pid, "SIGINT");
   await waitUntil(() => !isAlive(pid), { what: "end of Postgres", timeoutMs: 10_000 });
+});
+
+test("a cluster whose path no socket can have listens on its port alone", () => {
+  const longest = `/${"a".repeat(92)}`;
+  assert.equal(clusterSocketFolder({ folder: longest }, 5432), longest);
+  assert.equal(clusterSocketFolder({ folder: `${longest}a` }, 5432), undefined);
 });

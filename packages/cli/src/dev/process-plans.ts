@@ -3,6 +3,7 @@ import { trustOf } from "@millrace/bus/identity";
 import {
   checkoutFolder,
   clusterLaunch,
+  clusterSocketFolder,
   isClusterReady,
   isNatsReady,
   natsLaunch,
@@ -39,6 +40,14 @@ export interface HouseSettings {
 /** The address of a house's database. */
 export function databaseUrlOf({ databasePassword, ports }: HouseState): string {
   return `postgres://${databaseName}:${databasePassword}@127.0.0.1:${ports?.postgres}/${databaseName}`;
+}
+
+/** The same for processes that ask it all the time: by its socket, where there can be one. */
+function recordUrlOf({ folder, state, ports }: HouseSettings): string {
+  const socketFolder = clusterSocketFolder({ folder: folder.postgres }, ports.postgres);
+  return socketFolder === undefined
+    ? databaseUrlOf(state)
+    : `${databaseUrlOf(state)}?host=${encodeURIComponent(socketFolder)}`;
 }
 
 /** The house's Postgres data. */
@@ -159,7 +168,7 @@ function mailServer(): Record<string, string> {
 }
 
 function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
-  const record = { MILLRACE_DATABASE_URL: databaseUrlOf(settings.state), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
+  const record = { MILLRACE_DATABASE_URL: recordUrlOf(settings), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
   switch (role) {
     case "gateway":
       return {
