@@ -12,7 +12,13 @@ export function FileChanges({ files }: { readonly files: readonly FileChange[] }
             {oldText === undefined && <span className="badge good">new</span>}
             {newText === undefined && <span className="badge bad">removed</span>}
           </summary>
-          <Compare before={oldText ?? ""} after={newText ?? ""} />
+          {oldText === undefined || newText === undefined ? (
+            <pre className="code-block" tabIndex={0} aria-label={file}>
+              {newText ?? oldText}
+            </pre>
+          ) : (
+            <Compare before={oldText} after={newText} />
+          )}
         </details>
       ))}
     </div>

@@ -192,7 +192,8 @@ function overlap(text: string, rest: string): number {
 function diagnosticsOf({ doc }: EditorState, marks: readonly Mark[]): Diagnostic[] {
   return marks.map(({ line, column, message }) => {
     const at = doc.line(Math.max(1, Math.min(line, doc.lines)));
-    const from = Math.min(at.to, at.from + Math.max(0, column - 1));
+    // What is missing at the end of a line is shown at its last character.
+    const from = Math.max(at.from, Math.min(at.to - 1, at.from + column - 1));
     return { from, to: column > 0 ? Math.min(at.to, from + 1) : at.to, severity: "error", message };
   });
 }

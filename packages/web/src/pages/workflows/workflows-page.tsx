@@ -51,11 +51,14 @@ export function WorkflowsPage() {
         {workflows.data?.length === 0 && <NoWorkflows onCreate={() => create(true)} />}
         {(workflows.data?.length ?? 0) > 0 && (
           <>
-            <SearchField
-              label={`Search ${workflows.data!.length} workflows`}
-              value={text}
-              onChange={(q) => setParameters(q === "" ? {} : { q }, { replace: true })}
-            />
+            <div className="list-bar">
+              <SearchField
+                label={`Search ${workflows.data!.length} workflows`}
+                value={text}
+                onChange={(q) => setParameters(q === "" ? {} : { q }, { replace: true })}
+              />
+              {text !== "" && <span className="faint">{shown.length} found</span>}
+            </div>
             {shown.length === 0 ? (
               <p className="no-match muted">No workflow has “{text}” in its name or its steps.</p>
             ) : (

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import type { Page } from "playwright-core";
+import { PackageIndex } from "../harness/package-index.ts";
+import { TestHouse } from "../harness/test-house.ts";
+import { until } from "../harness/until.ts";
+import { seriousFindings, WebBrowser } from "../harness/web-browser.ts";
+
+let index: PackageIndex;
+let house: TestHouse;
+let browser: WebBrowser;
+before(async () => {
+  index = await PackageIndex.start();
+  // In place of the real one: this machine may know no other index.
+  index.add({ name: "requests", version: "2.99.0", files: { "requests/__init__.py": '__version__ = "2.99.0"\n' } });
+  [house, browser] = await Promise.all([
+    TestHouse.start({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } }),
+    WebBrowser.start(),
+  ]);
+});
+after(async () => {
+  await browser?.[Symbol.asyncDispose]();
+  await house?.stop();
+  index?.stop();
+});
+
+const HOSTILE = `<img src=x onerror="document.title='broken'"><script>alert(1)</script>`;
+
+/** Creates a workflow by the page's own buttons, and waits for its builder. */
+async function createWorkflow(page: Page, name: string, template = "Empty"): Promise<void> {
+  await page.getByRole("button", { name: "New workflow" }).first().click();
+  await page.getByRole("radio", { name: template }).check();
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+}
+
+/** Adds a Python step as the reference describes it: +, Custom Code, the language, its code. */
+async function addCode(page: Page, code: string): Promise<void> {
+  await page.getByRole("button", { name: "Add a step", exact: true }).click();
+  await page.getByRole("combobox", { name: "Language" }).selectOption("python");
+  await page.getByRole("button", { name: "Add code" }).click();
+  await replaceCode(page, code);
+}
+
+async function replaceCode(page: Page, code: string): Promise<void> {
+  const editor = page.getByRole("textbox", { name: /^Python code of/ });
+  await editor.click();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.press("Delete");
+  await page.keyboard.insertText(code);
+}
+
+function saved(page: Page): Promise<void> {
+  return page
+    .getByRole("status")
+    .filter({ hasText: /^Saved$/ })
+    .waitFor();
+}
+
+/** Deploys what the builder shows; the address that the page then tells. */
+async function deploy(page: Page): Promise<string> {
+  await page.keyboard.press("ControlOrMeta+d");
+  await page.getByRole("button", { name: /^Deploy (now|over)/ }).click();
+  await page.getByRole("heading", { name: /^Version \d+ is live$/ }).waitFor({ timeout: 60_000 });
+  const url = await page.getByRole("dialog").locator("code").first().innerText();
+  assert.match(url, /\/t\//);
+  return url;
+}
+
+test("a workflow is made, tested, deployed, called, watched and replayed by clicks and typing", async () => {
+  const page = await browser.signedIn(house);
+  const beganMs = Date.now();
+  await page.getByRole("heading", { name: "Make your first workflow" }).waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  await createWorkflow(page, "from the page");
+  await addCode(
+    page,
+    `import requests
+
+
+def handler(pd):
+    name = pd.steps["trigger"]["event"]["body"]["name"]
+    print("hello", name, "from requests", requests.__version__)
+    pd.respond({"status": 200, "body": {"hello": name}})
+    return {"letters": list(name)}
+`,
+  );
+  await saved(page);
+  await page.keyboard.press("ControlOrMeta+Enter");
+  const results = page.getByRole("region", { name: "Results" });
+  await results.getByText("hello Ada from requests 2.99.0").waitFor({ timeout: 60_000 });
+  await results.getByText("Succeeded").waitFor();
+  await page.getByRole("button", { name: "requests 2.99.0" }).waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+
+  const url = await deploy(page);
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ name: "Grace" }),
+  });
+  assert.deepEqual([response.status, await response.json()], [200, { hello: "Grace" }]);
+  const took = Date.now() - beganMs;
+  assert.ok(took < 120_000, `from nothing to an answer took ${took} ms`);
+
+  await page.getByRole("link", { name: "Watch its runs" }).click();
+  await page.getByRole("heading", { name: "Newest runs" }).waitFor();
+  const runId = response.headers.get("millrace-run") ?? "";
+  await page.locator(`a[href$="/runs/${runId}"]`).first().waitFor();
+  const later = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"name":"Joan"}',
+  });
+  const laterId = later.headers.get("millrace-run") ?? "";
+  await page.locator(`a[href$="/runs/${laterId}"]`).first().click();
+  await page.getByText("hello Joan from requests 2.99.0").waitFor();
+  await page.getByRole("button", { name: "Replay" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Replay" }).click();
+  await page.waitForURL((address) => address.pathname.startsWith("/runs/") && !address.pathname.endsWith(laterId));
+  await page.getByText("hello Joan from requests 2.99.0").waitFor();
+  assert.deepEqual(browser.troubles(page), []);
+  await browser.close(page);
+});
+
+test("what people and events contain is text: names of steps, log lines, exports and events", async () => {
+  const page = await browser.signedIn(house);
+  await createWorkflow(page, "hostile");
+  const code = `def handler(pd):
+    print(pd.steps["trigger"]["event"]["body"]["name"])
+    return {pd.steps["trigger"]["event"]["body"]["name"]: pd.steps["trigger"]["event"]["body"]["name"]}
+`;
+  await addCode(page, code);
+  await page.getByLabel("Name of the step").fill(HOSTILE.slice(0, 64));
+  await page.getByLabel("Name of the step").press("Enter");
+  await page.getByRole("button", { name: /^trigger/ }).click();
+  await page.getByRole("button", { name: "curl command" }).click();
+  await page
+    .getByLabel("A curl command")
+    .fill(`curl ${house.url} --json '${JSON.stringify({ name: HOSTILE }).replaceAll("'", "'\\''")}'`);
+  await page.getByRole("button", { name: "Use as the event" }).click();
+  await page.getByText("From a curl command", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Test all steps" }).click();
+  await page
+    .getByRole("listitem")
+    .filter({ hasText: HOSTILE.slice(0, 64) })
+    .getByText("Succeeded")
+    .waitFor({ timeout: 60_000 });
+  await page.getByRole("navigation", { name: "Steps" }).getByText(HOSTILE.slice(0, 64)).click();
+  const results = page.getByRole("region", { name: "Results" });
+  await results.getByText(HOSTILE).waitFor();
+  await results.getByRole("button", { name: "Exports" }).click();
+  await results.getByText(`"${HOSTILE}"`).waitFor();
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  assert.doesNotMatch(await page.title(), /broken/);
+  assert.deepEqual(browser.troubles(page), []);
+  await browser.close(page);
+});
+
+test("of two people who edit one step, the second is told at once, sees both, and chooses", async () => {
+  const [one, other] = await Promise.all([browser.signedIn(house), browser.signedIn(house)]);
+  await createWorkflow(one, "together");
+  await addCode(one, "def handler(pd):\n    return 1\n");
+  await saved(one);
+  await other.goto(one.url());
+  await other.getByRole("textbox", { name: /^Python code of/ }).waitFor();
+
+  await replaceCode(one, "def handler(pd):\n    return 'from the first'\n");
+  await other.getByText("return 'from the first'").waitFor();
+  await other.getByText("admin changed “code”").waitFor();
+
+  // The first one's saves do not get through, and what was typed is kept; meanwhile the second saves.
+  await one.context().setOffline(true);
+  await replaceCode(one, "def handler(pd):\n    return 'mine'\n");
+  await one.getByRole("status").filter({ hasText: "Offline, kept in this browser" }).waitFor();
+  await replaceCode(other, "def handler(pd):\n    return 'theirs'\n");
+  await saved(other);
+  await one.context().setOffline(false);
+  const dialog = one.getByRole("dialog");
+  await dialog.getByText("admin has changed “code” first").waitFor();
+  await dialog.getByText("'theirs'").waitFor();
+  await dialog.getByText("'mine'").waitFor();
+  await dialog.getByRole("button", { name: "Keep mine" }).click();
+  await saved(one);
+  await other.getByText("return 'mine'").waitFor();
+  await Promise.all([browser.close(one), browser.close(other)]);
+});
+
+test("what a deploy objects to is marked while one types, and steps are moved, removed and brought back", async () => {
+  const page = await browser.signedIn(house);
+  await createWorkflow(page, "counting", "Counter in a data store");
+  const steps = page.getByRole("navigation", { name: "Steps" });
+  const names = () => steps.locator(".step-name").allInnerTexts();
+  await steps.getByText("answer", { exact: true }).waitFor();
+  await steps.getByText("answer", { exact: true }).click();
+  await replaceCode(page, "def handler(pd)\n    return 1\n");
+  await steps.getByText("1 mistake").waitFor();
+  await page.locator(".cm-lintRange-error").first().waitFor();
+
+  await page.getByRole("button", { name: "More for this step" }).click();
+  await page.getByRole("menuitem", { name: "Move up" }).click();
+  await until(async () => (await names()).join() === "trigger,answer,count");
+  await steps.getByText("count", { exact: true }).dragTo(steps.getByText("answer", { exact: true }));
+  await until(async () => (await names()).join() === "trigger,count,answer");
+  await page.getByRole("button", { name: "More for this step" }).click();
+  await page.getByRole("menuitem", { name: "Remove the step" }).click();
+  await until(async () => (await names()).join() === "trigger,count");
+  await page.getByRole("button", { name: "Undo removing a step" }).click();
+  await until(async () => (await names()).join() === "trigger,count,answer");
+  await browser.close(page);
+});
