@@ -5,8 +5,9 @@ import {
   type RunListener,
   type RunState,
   type StepResponse,
+  type StepResult,
 } from "@millrace/core";
-import type { RunPlan } from "./run-plan.ts";
+import { takenBy, type RunPlan } from "./run-plan.ts";
 import { PARTITIONS, specOf, type Simulation } from "./simulation.ts";
 import type { SimulatedGateway } from "./simulated-gateway.ts";
 
@@ -67,6 +68,9 @@ export class Client {
       gateway: gateway.name,
       wantsAnswer: respond !== null,
       wantsEnd: respond === null,
+      ...(takenBy(this.plan) > 0 && {
+        takenOver: Array.from({ length: takenBy(this.plan) }, (_, step) => taken(step)),
+      }),
     };
   }
 
@@ -163,3 +167,11 @@ export class Client {
 }
 
 const NOTHING = new Uint8Array();
+
+/** A result of an earlier run. */
+function taken(step: number): StepResult {
+  return {
+    ...{ path: stepPath(step), name: `step${step}`, executionId: `taken/${step}`, exportsJson: NOTHING },
+    ...{ startTimeMs: 0, endTimeMs: 0, lastLogSequence: 0, takenFrom: "earlier" },
+  };
+}

@@ -54,6 +54,7 @@ export const MUTATIONS = {
   handback_untold: "a runner that drains forgets to say which runs it has given up",
   release_forgets: "an owner that lets a partition go says that none of its runs has a runner",
   take_from_living: "a partition is taken while the lease of its present owner still names it",
+  taken_over_apart: "what a replay takes over is not committed with its acceptance",
   leave_untold: "a scheduler that stops lets its lease run out",
 } as const;
 

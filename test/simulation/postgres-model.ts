@@ -4,6 +4,7 @@ import {
   nextStepPath,
   parseStepPath,
   placeStep,
+  takenSteps,
   resumePath,
   stepPath,
   type AcceptChange,
@@ -212,7 +213,8 @@ export class PostgresModel {
     if (this.hot.has(runId) || (this.history.has(runId) && !simulation.has("no_history_lookup"))) return false;
     if (idempotencyKey !== "" && !this.claimKey(`${spec.workflowId}/${idempotencyKey}`, runId)) return false;
     this.hot.set(runId, {
-      ...{ runId, accept: change, state: "PENDING", assignment: 1, steps: [] },
+      ...{ runId, accept: change, state: "PENDING", assignment: 1 },
+      steps: simulation.has("taken_over_apart") ? [] : takenSteps(change),
       ...{ startTimeMs: null, wakeTimeMs: null, deaths: [], pauses: 0, executions: new Set() },
       ...{ parked: change.parked, wasParked: change.parked },
     });

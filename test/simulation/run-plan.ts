@@ -74,6 +74,13 @@ function planRun(random: Random, key: string, pools: readonly string[], isChild 
   };
 }
 
+/** Steps whose results a run takes over from an earlier one, when it replays one: never those that something is planned for. */
+export function takenBy({ durationsMs, respond, pause, child }: RunPlan): number {
+  const planned = Math.min(respond ?? Infinity, pause?.step ?? Infinity, child?.step ?? Infinity);
+  const replays = Math.floor(durationsMs[0]!) % 3 === 0;
+  return replays ? Math.min(durationsMs.length - 1, planned) : 0;
+}
+
 /** A short run of a workflow without limit, one of many that come at once. */
 export function planLoad(random: Random, pools: readonly string[]): RunPlan {
   const workflow = random.choice([1, 2, 3, 4]);

@@ -73,6 +73,7 @@ export type {
 } from "./owner/owner-port.ts";
 export { isBefore, type QueueKey } from "./owner/workflow-queue.ts";
 export type { OwnerSettings } from "./owner/owner-state.ts";
+export { Ownership } from "./owner/ownership.ts";
 export { Owner as OwnerBrain, type Taken } from "./owner/owner.ts";
 export type { PoolLoad } from "./owner/pool-loads.ts";
 export { suits } from "./owner/runner-table.ts";
@@ -91,6 +92,7 @@ export { TIMING_DEFAULT, validateTiming, type Timing } from "./timing.ts";
 export { isResumePath, parseStepPath, parseStepRun, resumePath, stepPath } from "./run/step-path.ts";
 export { childRunId, CHILDREN_MAX, WORKFLOW_TRIGGER } from "./run/children.ts";
 export { isBehind, nextStepPath, placeStep } from "./run/steps.ts";
+export { takeOver, takenSteps, withTmp, type TakeOver } from "./run/taken-over.ts";
 export { encodeContext, type ContextFacts, type ParentRun } from "./run/trigger-context.ts";
 export { DEATHS_MAX } from "./run/decide.ts";
 export type * as messages from "./messages.ts";

@@ -140,9 +140,10 @@ export class Dispatcher {
     this.state.port.toGateway(run.gateway, "reassigned", { owner: part.stamp, runId, assignment });
   }
 
-  /** Time already spent in finished steps counts against the run's limit; waiting and suspended time does not. */
+  /** Time already spent in its own finished steps counts against the run's limit; waiting and suspended time does not. */
   private runTimeLeft(run: OwnedRun): number {
-    const spent = run.steps.reduce((sum, step) => sum + Math.max(0, step.endTimeMs - step.startTimeMs), 0);
+    const own = run.steps.filter(({ takenFrom }) => takenFrom === undefined);
+    const spent = own.reduce((sum, step) => sum + Math.max(0, step.endTimeMs - step.startTimeMs), 0);
     return Math.max(1, run.spec.runTimeoutMs - spent);
   }
 }

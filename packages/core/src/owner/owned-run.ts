@@ -2,6 +2,7 @@ import type { Submit } from "../messages.ts";
 import type { RunInput } from "../run/run-spec.ts";
 import type { RunState } from "../run/run-state.ts";
 import type { StepResult } from "../run/step-result.ts";
+import { takenSteps } from "../run/taken-over.ts";
 import type { DeathCause, LoadedRun } from "./record.ts";
 
 /**
@@ -85,11 +86,14 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
 
 /** A run just submitted. */
 export function acceptRun(submit: Submit, sequence: number): OwnedRun {
+  const steps = takenSteps(submit);
   return {
     ...unassigned(),
     ...pick(submit),
     sequence,
-    bytes: bytesOf(submit.input, []),
+    steps,
+    committedSteps: steps.length,
+    bytes: bytesOf(submit.input, steps),
     phase: "ACCEPTING",
     state: "PENDING",
   };

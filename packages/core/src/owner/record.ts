@@ -27,6 +27,8 @@ export interface AcceptChange {
   readonly gateway: string;
   readonly wantsAnswer: boolean;
   readonly wantsEnd: boolean;
+  /** Steps of an earlier run that are its own from the beginning, in order; undefined for nearly all. */
+  readonly takenOver?: readonly StepResult[] | undefined;
 }
 
 /** What died under a run; `UNKNOWN` for what a release has counted that did not say. */

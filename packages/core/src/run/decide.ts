@@ -208,5 +208,7 @@ function withOutbox(run: RunFacts, change: EndChange): EndChange {
 }
 
 function startTime(run: RunFacts, step: StepResult | null): number | null {
-  return run.startTimeMs ?? run.steps[0]?.startTimeMs ?? step?.startTimeMs ?? null;
+  // What it has taken over ran long before it was there.
+  const own = run.steps.find(({ takenFrom }) => takenFrom === undefined);
+  return run.startTimeMs ?? own?.startTimeMs ?? step?.startTimeMs ?? null;
 }

@@ -21,6 +21,8 @@ export interface ContextFacts {
   readonly workflowName: string;
   /** The run that this one replays. */
   readonly replayOf?: string | undefined;
+  /** The step that the replay begins at; undefined for the first. */
+  readonly replayStep?: string | undefined;
   readonly parent?: ParentRun | undefined;
   /** True for a test of a draft: pauses then only say what they would do. */
   readonly test?: boolean;
@@ -34,6 +36,7 @@ export function encodeContext({
   spec,
   workflowName,
   replayOf,
+  replayStep,
   parent,
   test,
 }: ContextFacts): string {
@@ -46,6 +49,7 @@ export function encodeContext({
     deployment_id: spec.versionId,
     replay: replayOf !== undefined,
     ...(replayOf === undefined ? {} : { replay_of: replayOf }),
+    ...(replayStep === undefined ? {} : { replay_step: replayStep }),
     ...(parent === undefined ? {} : { parent }),
     ...(test === true && { test }),
   });

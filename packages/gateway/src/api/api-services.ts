@@ -49,6 +49,7 @@ import type { GatewayPeers } from "../definitions/gateway-peers.ts";
 import { openDraftRoom } from "../drafts/draft-room.ts";
 import type { TestAddresses } from "../drafts/test-address.ts";
 import type { FileRoom } from "../files/file-room.ts";
+import { TakenResults } from "../payloads/taken-results.ts";
 import type { Payloads } from "../payloads/payloads.ts";
 import type { PeopleRoom } from "../people/people-room.ts";
 import { RunFeed } from "../runs/run-feed.ts";
@@ -189,6 +190,7 @@ export class ApiServices {
       tracer: this.#parts.tracer,
       gate: this.#parts.gate,
       uploads: this.#parts.files.uploads,
+      results: new TakenResults(this.#parts.store.objects),
     });
   }
 

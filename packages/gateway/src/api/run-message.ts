@@ -39,18 +39,20 @@ const UNKNOWN_PAUSE = { step: "", kind: runApi.PauseKind.UNSPECIFIED, cancels: f
 /** A run with all of its steps. */
 export function toRun({ record: run, large }: ShownRun, failedFile: string): runApi.Run {
   const summary = toRunSummary(run);
-  const { replay_of: replayOf, parent } = parseContext(run.input.contextJson) as {
-    replay_of?: unknown;
-    parent?: ParentRun;
-  };
+  const {
+    replay_of: replayOf,
+    replay_step: replayStep,
+    parent,
+  } = parseContext(run.input.contextJson) as { replay_of?: unknown; replay_step?: unknown; parent?: ParentRun };
   return {
     ...summary,
     failure: summary.failure && { ...summary.failure, file: failedFile },
-    steps: run.steps.map(toStep),
+    steps: run.steps.map((step) => toStep(step, run.workflowId)),
     largeValues: [...large],
     pause: summary.pause && toPause(run, summary.pause),
     parentRun: parent === undefined ? "" : runNameOf(parent.workflow_id, parent.run),
     replayOf: typeof replayOf === "string" ? runNameOf(run.workflowId, replayOf) : "",
+    replayStep: typeof replayStep === "string" ? replayStep : "",
   };
 }
 
@@ -117,7 +119,7 @@ function toFailure(failure: NonNullable<RunSummary["failure"]>): runApi.RunFailu
   return { step, line, type, message, traceback, file: "" };
 }
 
-function toStep({ name, path, state, result, runs }: StepRunRecord): runApi.StepRun {
+function toStep({ name, path, state, result, runs }: StepRunRecord, workflowId: string): runApi.StepRun {
   const exports = result === null ? "" : toText(result.exportsJson);
   return {
     name,
@@ -129,7 +131,7 @@ function toStep({ name, path, state, result, runs }: StepRunRecord): runApi.Step
     endTime: toTime(result?.endTimeMs ?? null),
     runs,
     resumeJson: result?.resumption === undefined ? "" : toText(result.resumption.dataJson),
-    takenOverFrom: "",
+    takenOverFrom: result?.takenFrom === undefined ? "" : runNameOf(workflowId, result.takenFrom),
     peakMemoryBytes: result?.peakMemoryBytes ?? 0,
     answer: result?.response && {
       status: result.response.status,

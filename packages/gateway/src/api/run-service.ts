@@ -69,7 +69,9 @@ export class RunService {
   async replayRun(request: runApi.ReplayRunRequest, context: ApiContext): Promise<runApi.Run> {
     const original = await this.#find(context.principal, request.name);
     const waitMs = waitMsOf(request.waitTimeout, CREATE_WAIT);
-    const started = await this.#options.starter.replay(original, { requestId: request.requestId, waitMs }, context);
+    const { requestId, fromStep, newestVersion, eventJson } = request;
+    const replay = { requestId, waitMs, fromStep, newestVersion, eventJson };
+    const started = await this.#options.starter.replay(original, replay, context);
     return started.accepted ?? this.#load(context.principal, started.runId);
   }
 

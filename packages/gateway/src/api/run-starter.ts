@@ -1,4 +1,4 @@
-import { PlatformError, PRIORITY_MAX, PRIORITY_MIN } from "@millrace/core";
+import { PlatformError, PRIORITY_MAX, PRIORITY_MIN, takeOver, type RunSpec, type StepResult } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
 import type { RunRecord, WorkflowRecord } from "@millrace/store";
 import { createTraceId, parseTraceparent, spanNames, TRACEPARENT_HEADER, type Tracer } from "@millrace/telemetry";
@@ -10,6 +10,7 @@ import { checkJsonText } from "../http/json-text.ts";
 import { buildSubmit, type RunStart, type SubmitOrigin } from "../runs/build-submit.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
 import type { ApiContext } from "./api-caller.ts";
+import type { TakenResults } from "../payloads/taken-results.ts";
 import type { ReaderGate } from "./reader-gate.ts";
 import { parseContext, toAcceptedRun } from "./run-message.ts";
 
@@ -23,6 +24,8 @@ export interface RunStarterOptions {
   readonly gate: ReaderGate;
   /** Lets a run that is replayed keep the files that were sent to the first one. */
   readonly uploads: Pick<UploadDoor, "keepAgain">;
+  /** Lets it keep what is large of the results that it takes over. */
+  readonly results: TakenResults;
 }
 
 /** A run that was handed in. */
@@ -34,7 +37,8 @@ export interface StartedRun {
 
 type ApiStart = Pick<
   RunStart,
-  "spec" | "eventJson" | "fallsBackToBody" | "requestJson" | "triggerKind" | "replayOf" | "runId" | "priority"
+  | ("spec" | "eventJson" | "fallsBackToBody" | "requestJson" | "triggerKind" | "runId" | "priority")
+  | ("replayOf" | "replayStep" | "takenOver")
 >;
 
 /** How to replay. */
@@ -44,6 +48,12 @@ export interface ReplayRequest {
   readonly waitMs: number;
   /** Chosen by whoever may have to ask again; a new one when left out. */
   readonly runId?: string;
+  /** Name of the step to begin at; empty for the first. */
+  readonly fromStep?: string;
+  /** Of the workflow's newest version instead of the run's own. */
+  readonly newestVersion?: boolean;
+  /** Another event; empty for the run's own. */
+  readonly eventJson?: string;
 }
 
 /** Starts runs for callers of the API. */
@@ -62,12 +72,8 @@ export class RunStarter {
     context: ApiContext,
   ): Promise<StartedRun> {
     const workflow = this.#enabledWorkflow(context.principal.projectId, idOrName);
-    if (workflow.version === null) {
-      const message = `"${workflow.name}" has no version yet; deploy one first`;
-      throw new PlatformError("FailedPrecondition", "WORKFLOW_NOT_DEPLOYED", message);
-    }
     const start: ApiStart = {
-      spec: workflow.version.spec,
+      spec: deployedSpec(workflow),
       eventJson: await checkedEvent(request.eventJson),
       fallsBackToBody: false,
       triggerKind: "api",
@@ -76,22 +82,25 @@ export class RunStarter {
     return this.#submit(workflow, start, request.requestId, waitMs, context);
   }
 
-  /** Starts a run with the event and the version of an earlier one. */
-  replay(original: RunRecord, { requestId, waitMs, runId }: ReplayRequest, context: ApiContext): Promise<StartedRun> {
+  /** Starts a run with the event and the version of an earlier one, as far as the request says nothing else. */
+  async replay(original: RunRecord, replay: ReplayRequest, context: ApiContext): Promise<StartedRun> {
+    const { requestId, waitMs, runId, fromStep = "", newestVersion = false, eventJson = "" } = replay;
     if (original.input.triggerKind === "test") {
       const message = "a test of a draft is no run to replay; test the draft again with this run's event";
       throw new PlatformError("FailedPrecondition", "RUN_IS_TEST", message);
     }
     const workflow = this.#enabledWorkflow(context.principal.projectId, original.workflowId);
     const { request } = parseContext(original.input.contextJson);
+    const spec = newestVersion ? deployedSpec(workflow) : original.spec;
     const start: ApiStart = {
-      spec: original.spec,
-      eventJson: Buffer.from(original.input.eventJson),
+      spec,
+      eventJson: eventJson === "" ? Buffer.from(original.input.eventJson) : await checkedEvent(eventJson),
       fallsBackToBody: original.input.eventFallsBackToBody,
       requestJson: request === undefined ? undefined : JSON.stringify(request),
       triggerKind: "replay",
       replayOf: original.id,
       runId,
+      ...(fromStep !== "" && { replayStep: fromStep, takenOver: takenOver(original, spec, fromStep) }),
     };
     return this.#submit(workflow, start, requestId, waitMs, context);
   }
@@ -124,8 +133,9 @@ export class RunStarter {
     try {
       const trace = { traceId, traceParent: span.traceparent };
       const wants = { wantsAnswer: false, wantsEnd, idempotencyKey: requestId };
-      const submit = buildSubmit({ ...start, ...trace, ...wants, workflowName: workflow.name }, origin, nowMs);
-      span.setAttributes({ "millrace.run.id": submit.runId });
+      const built = buildSubmit({ ...start, ...trace, ...wants, workflowName: workflow.name }, origin, nowMs);
+      span.setAttributes({ "millrace.run.id": built.runId });
+      const submit = await this.#options.results.keepAgain(built, workflow.projectId);
       if (start.triggerKind === "replay") await uploads.keepAgain(start.eventJson, workflow.projectId, submit.runId);
       const { runId } = await desk.submit(
         submit,
@@ -152,6 +162,30 @@ export class RunStarter {
     }
     return workflow;
   }
+}
+
+function deployedSpec({ name, version }: WorkflowRecord): RunSpec {
+  if (version !== null) return version.spec;
+  const message = `"${name}" has no version yet; deploy one first`;
+  throw new PlatformError("FailedPrecondition", "WORKFLOW_NOT_DEPLOYED", message);
+}
+
+/** What stands for the steps above the one that a replay begins at. */
+function takenOver(original: RunRecord, spec: RunSpec, fromStep: string): readonly StepResult[] {
+  const steps = original.steps.map(({ state, result }) =>
+    state === "SUCCEEDED" && result !== null ? result : undefined,
+  );
+  const outcome = takeOver({ runId: original.id, spec: original.spec, steps }, spec, fromStep);
+  if ("taken" in outcome) return outcome.taken;
+  if (outcome.refused === "STEP_NOT_FOUND") {
+    const message = `the version has no step ${JSON.stringify(fromStep.slice(0, 100))}`;
+    throw new PlatformError("NotFound", outcome.refused, message);
+  }
+  const message =
+    outcome.refused === "STEP_NOT_DONE"
+      ? `the step "${outcome.step}" did not end well in that run: there is nothing to take over; begin at it or above it`
+      : `the newest version has "${outcome.step}" where that run had another step; begin at it or above it`;
+  throw new PlatformError("FailedPrecondition", outcome.refused, message);
 }
 
 function checkedPriority(priority: number | undefined): number | undefined {

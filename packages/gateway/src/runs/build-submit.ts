@@ -1,4 +1,4 @@
-import { createRunId, encodeContext, partitionOf, type messages, type RunSpec } from "@millrace/core";
+import { createRunId, encodeContext, partitionOf, type messages, type RunSpec, type StepResult } from "@millrace/core";
 import { RandomPool } from "./random-pool.ts";
 
 /** Random bytes of a UUIDv7. */
@@ -18,6 +18,9 @@ export interface RunStart {
   readonly shownWorkflowId?: string | undefined;
   /** The run that this one replays; undefined for none. */
   readonly replayOf?: string | undefined;
+  /** The step that it begins at, with what stands for the steps above it; undefined for the first. */
+  readonly replayStep?: string | undefined;
+  readonly takenOver?: readonly StepResult[] | undefined;
   readonly idempotencyKey: string;
   /** Undefined: what the workflow says. */
   readonly priority?: number | undefined;
@@ -57,6 +60,7 @@ export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number
     gateway: origin.gateway,
     wantsAnswer,
     wantsEnd,
+    ...(start.takenOver && { takenOver: start.takenOver }),
   };
 }
 

@@ -76,6 +76,33 @@ export const queueColumns: readonly Column<AcceptChange>[] = [
   column("parked", "bool", (change) => change.parked),
 ];
 
+/** A further column of accepts, for batches in which some run takes steps over. */
+export const takenCountColumns: readonly Column<AcceptChange>[] = [
+  column("steps_done", "int4", ({ takenOver }) => takenOver?.length ?? 0),
+];
+
+/** A step that a new run takes over, or what ended its pause. */
+export interface TakenRow {
+  readonly runId: string;
+  /** Its place among those of the run, from 1. */
+  readonly ordinal: number;
+  readonly step: StepResult;
+}
+
+/** Columns of it; it ran in no assignment of the new run. */
+export const takenColumns: readonly Column<TakenRow>[] = [
+  column("run_id", "uuid", ({ runId }) => runId),
+  column("ordinal", "int4", ({ ordinal }) => ordinal),
+  column("path", "text", ({ step }) => step.path),
+  column("name", "text", ({ step }) => step.name),
+  column("execution_id", "text", ({ step }) => step.executionId),
+  column("start_time", "timestamptz", ({ step }) => step.startTimeMs),
+  column("end_time", "timestamptz", ({ step }) => step.endTimeMs),
+  column("exports", "bytea", ({ step }) => step.exportsJson),
+  column("return_value", "bytea", ({ step }) => step.returnValueJson ?? null),
+  column("detail", "json", ({ step }) => encodeStepDetail(step)),
+];
+
 type WithStep = { readonly step: StepResult | null };
 
 /** Columns of the step that rides on an update or an end; all NULL when there is none. */

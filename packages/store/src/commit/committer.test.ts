@@ -111,6 +111,40 @@ describe("a commit", () => {
     );
   });
 
+  it("puts what a run takes over into the record with the run, once, and into history behind its end", async () => {
+    await using house = await createScratchHouse();
+    const writer = await house.createWriter([3]);
+    const earlier = createAccept(house.spec);
+    const { response: _response, ...step } = createStep(0);
+    const taken = { ...step, executionId: "then", takenFrom: earlier.runId, lastLogSequence: 0 };
+    const plain = createAccept(house.spec);
+    const run = createAccept(house.spec, { takenOver: [taken] });
+    const keyed = createAccept(house.spec, { takenOver: [taken], idempotencyKey: "k" });
+    const second = createAccept(house.spec, { takenOver: [taken], idempotencyKey: "k", priority: 2 });
+    const outcome = await writer.commit(plain, run, keyed, second);
+    assert.deepEqual(outcome.accepts.get(second.runId), { kind: "key", runId: keyed.runId });
+    await writer.commit({ ...run, sequence: run.sequence + 1_000_000 });
+    const { rows } = await loadAll(house, writer.epochs);
+    const stepsOf = ({ runId }: { runId: string }) => rows.find((row) => row.runId === runId)?.steps;
+    assert.deepEqual(stepsOf(plain), []);
+    assert.deepEqual(
+      stepsOf(run)!.map(({ path, takenFrom, executionId }) => [path, takenFrom, executionId]),
+      [["steps/0", earlier.runId, "then"]],
+    );
+    assert.equal(stepsOf(keyed)!.length, 1);
+    await writer.commit(createEnd(run, { step: createStep(1) }));
+    const { steps } = await house.store.runs.get(null, run.runId);
+    assert.deepEqual(
+      steps.map(({ state, assignment, result }) => [state, assignment, result?.takenFrom]),
+      [
+        ["SUCCEEDED", 0, earlier.runId],
+        ["SUCCEEDED", 1, undefined],
+      ],
+    );
+    const left = await (await house.connect()).query("SELECT DISTINCT run_id FROM run_steps");
+    assert.deepEqual(left.rows, [{ run_id: keyed.runId }], "nothing of the one that was not accepted");
+  });
+
   it("refuses the partitions whose epoch has moved and writes the others", async () => {
     await using house = await createScratchHouse();
     const writer = await house.createWriter([3, 4]);

@@ -8,7 +8,15 @@ import {
   type PlatformError,
 } from "@millrace/core";
 import { ArrayWriter, encodeArray, type ElementName } from "./binary.ts";
-import { dayOf, deliveredColumns, endColumns, outboxColumns, type Column } from "./columns.ts";
+import {
+  dayOf,
+  deliveredColumns,
+  endColumns,
+  outboxColumns,
+  takenColumns,
+  type Column,
+  type TakenRow,
+} from "./columns.ts";
 import { acceptColumnsOf, createStatement, updateColumnsOf, type Statement, type StatementParts } from "./statement.ts";
 
 /** A prepared statement with its parameters, for `pg`. */
@@ -25,23 +33,26 @@ export interface CommitQuery {
   readonly failed: ReadonlyMap<string, PlatformError>;
 }
 
+/** What may be a row. */
+type Row = Change | OutboxMessage | TakenRow;
+
 /** The rows of one kind of change, as one array for each column. */
 class RowWriter {
   readonly #columns: readonly {
     readonly writer: ArrayWriter<ElementName>;
-    readonly value: Column<Change | OutboxMessage>["value"];
+    readonly value: Column<Row>["value"];
   }[];
   count = 0;
 
   constructor(columns: readonly Column<never>[]) {
     this.#columns = columns.map(({ type, value }) => ({
       writer: new ArrayWriter<ElementName>(type),
-      value: value as Column<Change | OutboxMessage>["value"],
+      value: value as Column<Row>["value"],
     }));
   }
 
   /** Adds a row, or throws and leaves nothing of it behind: a change that has no encoding fails alone. */
-  add(row: Change | OutboxMessage): void {
+  add(row: Row): void {
     const marks = this.#columns.map(({ writer }) => writer.mark());
     try {
       for (const { writer, value } of this.#columns) writer.add(value(row));
@@ -60,7 +71,7 @@ class RowWriter {
 
 const DAY_MS = 86_400_000;
 
-function columnsOf(kind: Change["kind"], parts: Pick<StatementParts, "queues" | "parks">): readonly Column<never>[] {
+function columnsOf(kind: Change["kind"], parts: Extras): readonly Column<never>[] {
   switch (kind) {
     case "accept":
       return acceptColumnsOf(parts);
@@ -74,10 +85,18 @@ function columnsOf(kind: Change["kind"], parts: Pick<StatementParts, "queues" | 
 }
 
 /** Columns that most batches do without. */
-function extrasOf(changes: readonly Change[]): Pick<StatementParts, "queues" | "parks"> {
+type Extras = Pick<StatementParts, "queues" | "takes" | "parks">;
+
+function extrasOf(changes: readonly Change[]): Extras {
   const queues = changes.some((change) => change.kind === "accept" && (change.parked || change.priority !== 0));
   const parks = changes.some((change) => change.kind === "update" && change.parked !== undefined);
-  return { queues, parks };
+  const takes = changes.some((change) => change.kind === "accept" && change.takenOver !== undefined);
+  return { queues, takes, parks };
+}
+
+function takenRows(change: Change): TakenRow[] {
+  if (change.kind !== "accept" || change.takenOver === undefined) return [];
+  return change.takenOver.map((step, index) => ({ runId: change.runId, ordinal: index + 1, step }));
 }
 
 const statements = new Map<string, Statement>();
@@ -102,13 +121,15 @@ function daySpan(changes: readonly Change[]): [string, string] {
  * @param again true inside a transaction that has taken its turn already
  */
 export function createCommitQuery(batch: CommitBatch, changes: readonly Change[], again: boolean): CommitQuery {
-  const writers: Partial<Record<Change["kind"] | "outbox", RowWriter>> = {};
+  const writers: Partial<Record<Change["kind"] | "outbox" | "taken", RowWriter>> = {};
   const failed = new Map<string, PlatformError>();
   const extras = extrasOf(changes);
   let keys = false;
   for (const change of changes) {
     invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
     try {
+      // First: of what a run takes over without being accepted, the statement writes nothing.
+      for (const row of takenRows(change)) (writers.taken ??= new RowWriter(takenColumns)).add(row);
       (writers[change.kind] ??= new RowWriter(columnsOf(change.kind, extras))).add(change);
       if (change.kind === "accept") keys ||= change.idempotencyKey !== "";
       else if (change.kind !== "delivered" && change.outbox) {
@@ -118,12 +139,12 @@ export function createCommitQuery(batch: CommitBatch, changes: readonly Change[]
       failed.set(change.runId, coerceError(thrown));
     }
   }
-  const { accept, update, end, delivered, outbox } = writers;
+  const { accept, taken, update, end, delivered, outbox } = writers;
   const has = (writer: RowWriter | undefined): boolean => writer !== undefined && writer.count > 0;
   const sends = { delivered: has(delivered), outbox: has(outbox) };
   const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...extras, ...sends };
   const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
-  const rows = [accept, update, end, delivered, outbox].flatMap((writer) => writer?.finish() ?? []);
+  const rows = [accept, taken, update, end, delivered, outbox].flatMap((writer) => writer?.finish() ?? []);
   const days = parts.accepts ? daySpan(changes) : [];
   const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows];
   const written = failed.size === 0 ? changes : changes.filter(({ runId }) => !failed.has(runId));

@@ -18,6 +18,8 @@ import {
   outboxColumns,
   parkColumns,
   queueColumns,
+  takenColumns,
+  takenCountColumns,
   updateColumns,
   type Column,
 } from "./columns.ts";
@@ -29,6 +31,8 @@ export interface StatementParts {
   readonly keys: boolean;
   /** Some of them are parked or have a priority of their own. */
   readonly queues: boolean;
+  /** Some of them take steps of earlier runs over. */
+  readonly takes: boolean;
   readonly updates: boolean;
   /** Some of the updates park a run, or give a parked one to a runner. */
   readonly parks: boolean;
@@ -95,15 +99,16 @@ export function createStatement(parts: StatementParts): Statement {
     ...(parts.accepts
       ? [acceptPart(`$${++parameter}::date`, `$${++parameter}::date`, source(acceptColumnsOf(parts)), parts)]
       : []),
+    ...(parts.takes ? [takenPart(source(takenColumns))] : []),
     ...(parts.updates ? [updatePart(source(updateColumnsOf(parts)), parts.parks)] : []),
     ...(parts.ends ? [endPart(source(endColumns))] : []),
     ...(parts.delivered ? [deliveredPart(source(deliveredColumns))] : []),
     ...(parts.outbox ? [outboxPart(source(outboxColumns))] : []),
   ];
   const count = (present: boolean, cte: string): string => (present ? `(SELECT count(*)::int4 FROM ${cte})` : "0");
-  const { accepts, keys, queues, updates, parks, ends, delivered, outbox } = parts;
+  const { accepts, keys, queues, takes, updates, parks, ends, delivered, outbox } = parts;
   const letters = [
-    ...[accepts && "a", keys && "k", queues && "q", updates && "u", parks && "p"],
+    ...[accepts && "a", keys && "k", queues && "q", takes && "t", updates && "u", parks && "p"],
     ...[ends && "e", delivered && "d", outbox && "o"],
   ];
   return {
@@ -116,8 +121,9 @@ SELECT EXISTS (SELECT FROM turn) AS fresh, COALESCE((SELECT held FROM fence), '{
 }
 
 /** Columns of the accepts of a batch. */
-export function acceptColumnsOf({ queues }: Pick<StatementParts, "queues">): readonly Column<never>[] {
-  return queues ? [...acceptColumns, ...queueColumns] : acceptColumns;
+export function acceptColumnsOf({ queues, takes }: Pick<StatementParts, "queues" | "takes">): readonly Column<never>[] {
+  if (!queues && !takes) return acceptColumns;
+  return [...acceptColumns, ...(queues ? queueColumns : []), ...(takes ? takenCountColumns : [])];
 }
 
 /** Columns of the updates of a batch. */
@@ -129,8 +135,13 @@ export function updateColumnsOf({ parks }: Pick<StatementParts, "parks">): reado
  * `LIMIT 1` subqueries stay look-ups by key: as a join, the planner might read all days of history. The first and the last day
  * of the batch are there for the executor, which opens only the days between them.
  */
-function acceptPart(firstDay: string, lastDay: string, source: string, { keys, queues }: StatementParts): string {
-  const more = queues ? ", priority, parked" : "";
+function acceptPart(
+  firstDay: string,
+  lastDay: string,
+  source: string,
+  { keys, queues, takes }: StatementParts,
+): string {
+  const more = `${queues ? ", priority, parked" : ""}${takes ? ", steps_done" : ""}`;
   return `fresh AS MATERIALIZED (
   SELECT c.* FROM fence, ${source}
   WHERE c.partition = ANY (fence.held)
@@ -160,6 +171,15 @@ const keyPart = `claimed AS (
     WHERE idempotency_keys.expire_time <= now() OR idempotency_keys.run_id = excluded.run_id
   RETURNING run_id
 )`;
+
+/** What a run takes over is there with the run, or not at all; a second copy of its accept brings nothing. */
+function takenPart(source: string): string {
+  return `taken AS (
+  INSERT INTO run_steps (run_id, ${STEP_COLUMNS})
+  SELECT c.run_id, c.path, c.ordinal, 0, c.name, c.execution_id, c.start_time, c.end_time, 0, c.exports, c.return_value, NULL, c.detail
+  FROM inserted i JOIN ${source} ON c.run_id = i.id
+)`;
+}
 
 /**
  * The rows that a part changes, each by one look-up. A change that joined its table by key could be planned the other way round:

@@ -16,6 +16,10 @@ export interface StepDetail {
   readonly pause?: PauseDetail;
   /** The answer without its body. */
   readonly response?: Omit<StepResponse, "body">;
+  /** The run that it ran in, when it was taken over. */
+  readonly takenFrom?: string;
+  /** Most memory of its environment, in bytes. */
+  readonly peakMemoryBytes?: number;
   /** What was in /tmp: the object with its files, or why there is none. */
   readonly tmp?: Partial<PayloadReference> & { readonly unsaved: string };
 }
@@ -33,14 +37,16 @@ function decodePause({ context, ...pause }: PauseDetail): Pause {
 
 /** JSON escapes what Postgres' text could not hold (NUL, lone surrogates), so that no failure is too odd to be kept. */
 export function encodeStepDetail(step: StepResult): string | null {
-  const { failure, exit, pause, response, tmp } = step;
-  if (!failure && !exit && !pause && !response && !tmp) return null;
+  const { failure, exit, pause, response, tmp, takenFrom, peakMemoryBytes } = step;
+  if (!failure && !exit && !pause && !response && !tmp && !takenFrom && !peakMemoryBytes) return null;
   const detail: StepDetail = {
     failure,
     exit,
     pause: pause && encodePause(pause),
     response: response && headOf(response),
     tmp: tmp && tmpDetail(tmp),
+    takenFrom,
+    peakMemoryBytes,
   };
   return JSON.stringify(detail);
 }
@@ -77,7 +83,7 @@ export interface StepRow {
 
 /** The step as it was committed. */
 export function toStepResult(row: StepRow): StepResult {
-  const { failure, exit, pause, response, tmp } = row.detail ?? {};
+  const { failure, exit, pause, response, tmp, takenFrom, peakMemoryBytes } = row.detail ?? {};
   return {
     path: row.path,
     name: row.name,
@@ -89,6 +95,8 @@ export function toStepResult(row: StepRow): StepResult {
     failure,
     pause: pause && decodePause(pause),
     ...(tmp && { tmp: toTmp(tmp) }),
+    ...(takenFrom !== undefined && { takenFrom }),
+    ...(peakMemoryBytes !== undefined && { peakMemoryBytes }),
     startTimeMs: row.start_time,
     endTimeMs: row.end_time,
     lastLogSequence: row.last_log_sequence,
