@@ -1,13 +1,15 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { loadTools } from "@millrace/provision";
 import pg from "pg";
 import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse } from "../harness/test-house.ts";
+import { profileWhile, renderBusiest } from "./cpu-profile.ts";
 import { measureDataStore } from "./data-store.ts";
 import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
+import { measureAlone, renderHops } from "./hops.ts";
 import { measureLogs } from "./logs.ts";
 import { measurePackages } from "./packages.ts";
 import { memoryByRole } from "./process-usage.ts";
@@ -21,6 +23,16 @@ const values = parseOptions(
   {
     json: { type: "string", value: "FILE", about: "write the figures for machines, too" },
     quick: { type: "boolean", default: false, about: "a tenth of the work, for a first look" },
+    hops: {
+      type: "boolean",
+      default: false,
+      about: "only what a one-step run costs in each process, beside what it may",
+    },
+    profile: {
+      type: "string",
+      value: "FOLDER",
+      about: "with --hops: write CPU profiles of our processes, and their busiest functions",
+    },
   },
 );
 
@@ -97,12 +109,40 @@ function databaseUrl(password: string, port: number): string {
   return `postgres://millrace:${encodeURIComponent(password)}@127.0.0.1:${port}/millrace`;
 }
 
+/** What a run costs hop by hop, for whoever changes one of them. */
+async function measureHops(house: TestHouse, scale: number): Promise<void> {
+  const db = await house.connectDatabase();
+  db.on("error", () => undefined);
+  const processes = await house.processes();
+  const workflows = await deployMany(house, 1, 1);
+  say("runs under load");
+  const loaded = await measureThroughput(house, db, workflows, 4000 * scale);
+  say("runs one at a time");
+  process.stdout.write(renderHops(loaded, await measureAlone(house, processes, 1000 * scale)));
+  if (values.profile !== undefined) {
+    mkdirSync(values.profile, { recursive: true });
+    for (const { role, pid } of processes) {
+      if (pid === null || !(role === "gateway" || role === "scheduler" || role === "runner")) continue;
+      say(`profile of the ${role}`);
+      const profile = await profileWhile(pid, () => measureThroughput(house, db, workflows, 2000 * scale));
+      writeFileSync(join(values.profile, `${role}.cpuprofile`), JSON.stringify(profile));
+      process.stdout.write(`\n${role}\n${renderBusiest(profile, 25)}`);
+    }
+  }
+  await db.end();
+}
+
 say("starting a house on scratch data");
 const house = await TestHouse.start();
 try {
+  if (values.hops) await measureHops(house, values.quick ? 0.1 : 1);
+  else await measureAll();
+} finally {
+  await house.stop();
+}
+
+async function measureAll(): Promise<void> {
   const figures = await measure(house, values.quick ? 0.1 : 1);
   process.stdout.write(renderTable(figures));
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
-} finally {
-  await house.stop();
 }

@@ -10,7 +10,8 @@ const RESPOND = (immediate: boolean) => `def handler(pd):
     pd.respond({"status": 200, "body": {"name": body["name"]}, "immediate": ${immediate ? "True" : "False"}})
 `;
 
-async function deployAnswering(house: TestHouse, name: string, immediate = false): Promise<string> {
+/** Deploys a workflow whose one step answers its caller; returns its address. */
+export async function deployAnswering(house: TestHouse, name: string, immediate = false): Promise<string> {
   const steps = { answer: RESPOND(immediate) };
   return (await house.deploy({ name, triggers: [{ http: { respond: "workflow" } }], steps })).url;
 }

@@ -9,7 +9,7 @@ interface ProcessFacts {
   readonly cpuSeconds: number;
 }
 
-/** CPU seconds by role, environments counted to the worker and server processes to their server. */
+/** CPU seconds by role, server processes counted to their server; the sandboxes below a worker are `environments`. */
 export function cpuByRole(processes: readonly HouseProcess[]): Map<string, number> {
   return sumByRole(processes, (_pid, facts) => facts.cpuSeconds);
 }
@@ -28,7 +28,9 @@ function sumByRole(
   const sums = new Map<string, number>();
   for (const [pid, facts] of table) {
     const role = roleOf(pid, table, roles);
-    if (role) sums.set(role, (sums.get(role) ?? 0) + measure(pid, facts));
+    if (role === undefined) continue;
+    const part = role === "worker" && !roles.has(pid) ? "environments" : role;
+    sums.set(part, (sums.get(part) ?? 0) + measure(pid, facts));
   }
   return sums;
 }

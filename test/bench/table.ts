@@ -62,7 +62,7 @@ export function renderTable(figures: Figures): string {
       "warm answer p50, by what is logged",
       `nothing ${figures.logs.answer_p50_ms}, 10 lines ${figures.logs.answer_with_10_lines_p50_ms}, beside a flood ${figures.logs.answer_beside_a_flood_p50_ms} ms`,
     ],
-    ["CPU per 1,000 one-step runs", `${figures.cpu_s_per_1000_runs} s`],
+    ["CPU per 1,000 runs, with client", `${figures.cpu_s_per_1000_runs} s`],
     ["CPU ms per run", list(figures.cpu_ms_per_run_by_process)],
     ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],
     ...Object.entries(floors).map(([name, value]): [string, string] => [`floor: ${name}`, String(value)]),

@@ -12,6 +12,7 @@ const END_MS = 300_000;
 /** Durable runs: accepted over gRPC and ended in Postgres. */
 export interface Throughput {
   readonly runsPerSecond: number;
+  /** Of all processes, the client included. */
   readonly cpuSecondsPer1000Runs: number;
   readonly cpuMsPerRunByRole: Readonly<Record<string, number>>;
 }
@@ -41,8 +42,11 @@ export async function measureThroughput(
   await timeRuns(house, db, workflows, Math.min(500, runs));
   const processes = await house.processes();
   const before = cpuByRole(processes);
+  const clientBefore = process.cpuUsage();
   const seconds = await timeRuns(house, db, workflows, runs);
-  const spent = [...cpuByRole(processes)].map(([role, cpu]) => [role, cpu - (before.get(role) ?? 0)] as const);
+  const client = process.cpuUsage(clientBefore);
+  const spent: (readonly [string, number])[] = [["client", (client.user + client.system) / 1e6]];
+  for (const [role, cpu] of cpuByRole(processes)) spent.push([role, cpu - (before.get(role) ?? 0)]);
   const total = spent.reduce((sum, [, cpu]) => sum + cpu, 0);
   return {
     runsPerSecond: Math.round(runs / seconds),
