@@ -14,7 +14,7 @@ export interface MenuProps {
 /** A menu behind a button. */
 export function Menu({ trigger, side = "bottom", align = "end", children }: MenuProps) {
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger asChild>{trigger}</DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content className="menu" side={side} align={align} sideOffset={6} collisionPadding={8}>

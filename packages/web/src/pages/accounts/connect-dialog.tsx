@@ -17,8 +17,8 @@ import { AccountFields, areComplete, fieldsOf, toSend } from "./account-fields.t
 import { AppMark } from "./app-mark.tsx";
 import { Authorizing, beginAuthorizing, openProviderWindow } from "./authorize.tsx";
 
-/** Accounts of something that is no known app have any fields. */
-const ANY: App = { name: "apps/custom", title: "Something else", auth: "APP_AUTH_KEY" };
+/** Accounts of something that the house does not know have any fields. */
+const ANY = "apps/custom";
 const NAME = /^[A-Za-z0-9._-]{1,64}$/;
 
 export interface ConnectDialogProps {
@@ -37,7 +37,7 @@ function ChooseApp({ onChoose, onClose }: { readonly onChoose: (app: App) => voi
   const apps = useQuery(appsQuery);
   const [text, setText] = useState("");
   const wanted = text.trim().toLowerCase();
-  const shown = [...(apps.data ?? []), ANY].filter(({ title = "", name }) =>
+  const shown = (apps.data ?? []).filter(({ title = "", name }) =>
     `${title} ${idOf(name)}`.toLowerCase().includes(wanted),
   );
   return (
@@ -72,7 +72,7 @@ function ChooseApp({ onChoose, onClose }: { readonly onChoose: (app: App) => voi
 }
 
 function waysIn({ auth, fields = [], name }: App): string {
-  if (name === ANY.name) return "any fields";
+  if (name === ANY) return "any fields";
   if (auth === "APP_AUTH_OAUTH") return fields.length > 0 ? "OAuth or a token" : "OAuth";
   return auth === "APP_AUTH_CLIENT_CREDENTIALS" ? "client credentials" : "keys";
 }
@@ -229,7 +229,7 @@ function useConnect(app: App, onClose: () => void) {
 }
 
 function freeName(app: App, taken: readonly Account[]): string {
-  const base = app.name === ANY.name ? "" : idOf(app.name);
+  const base = app.name === ANY ? "" : idOf(app.name);
   return taken.some(({ name }) => idOf(name) === base) ? "" : base;
 }
 

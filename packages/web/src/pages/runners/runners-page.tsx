@@ -80,10 +80,7 @@ function PoolCard({ pool, runners }: { readonly pool: Pool; readonly runners: re
         <Fact term="Runners" text={formatCount(pool.runnerCount ?? 0)} />
       </dl>
       {runners.length === 0 ? (
-        <Note kind="warn">
-          No runner of this pool is alive: its runs wait. Start one with <code>npx millrace status</code> to see what is
-          there.
-        </Note>
+        <Note kind="warn">No runner of this pool is alive: its runs wait until one has joined.</Note>
       ) : (
         <RunnerTable runners={runners} />
       )}
@@ -210,7 +207,6 @@ function DrainDialog({ runner, onClose }: { readonly runner: Runner; readonly on
     done: () => `${runner.runner} takes no further runs`,
     then: onClose,
   });
-  const runs = runner.runCount ?? 0;
   return (
     <ConfirmDialog
       open
@@ -221,9 +217,13 @@ function DrainDialog({ runner, onClose }: { readonly runner: Runner; readonly on
       busy={drain.isPending}
       error={drain.error}
     >
-      It takes no further runs, and ends once the {runs === 1 ? "one run" : `${runs} runs`} that it has are over or
-      handed to another runner. It does not come back by itself. The same on the command line:{" "}
-      <code>npx millrace runners drain {runner.runner}</code>
+      It takes no further runs, and ends once {runsText(runner.runCount ?? 0)} over or handed to another runner. It does
+      not come back by itself. The same on the command line: <code>npx millrace runners drain {runner.runner}</code>
     </ConfirmDialog>
   );
+}
+
+function runsText(runs: number): string {
+  if (runs === 0) return "what it may still have is";
+  return runs === 1 ? "the run that it has is" : `the ${runs} runs that it has are`;
 }

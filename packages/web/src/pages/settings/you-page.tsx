@@ -84,9 +84,9 @@ function Password() {
           save.mutate();
         }}
       >
-        <PasswordField label="The one that holds" autoComplete="current-password" value={old} onChange={setOld} />
+        <PasswordField label="Current password" autoComplete="current-password" value={old} onChange={setOld} />
         <PasswordField
-          label="The new one"
+          label="New password"
           autoComplete="new-password"
           hint={`At least ${PASSWORD_MIN} characters; a few words are easier to remember than signs.`}
           error={isShort ? `${PASSWORD_MIN - fresh.length} more to go.` : undefined}
@@ -139,7 +139,7 @@ function Sessions() {
             </div>
             {session.current !== true && (
               <Button
-                aria-label={`End the session of ${browserName(session.userAgent ?? "")} at ${session.clientIp}`}
+                aria-label={`End it: the session of ${browserName(session.userAgent ?? "")} at ${session.clientIp}`}
                 onClick={() => setEnded(session)}
               >
                 End it
