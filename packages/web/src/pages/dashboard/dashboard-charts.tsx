@@ -78,7 +78,7 @@ function poolCharts(series: ReadSeriesResponse): Described[] {
     },
     {
       ...{ title: "Age of the queue", about: "how long the oldest run has waited", unit: "seconds" as const },
-      data: byPool(series, intervals, ({ oldestWaitMax }) => secondsOf(oldestWaitMax)),
+      data: byPool(series, intervals, ({ waitingMax, oldestWaitMax }) => secondsOf(oldestWaitMax) ?? number(waitingMax && "0")),
     },
     {
       ...{ title: "Environments", about: "at work, idle and warm, and room for all", unit: "count" as const },
@@ -91,6 +91,14 @@ function poolCharts(series: ReadSeriesResponse): Described[] {
     {
       ...{ title: "Environments at work", about: "by pool", unit: "count" as const },
       data: byPool(series, intervals, ({ busyCount }) => busyCount),
+    },
+    {
+      ...{ title: "Warm environments", about: "by pool, idle and warm for a version", unit: "count" as const },
+      data: byPool(series, intervals, ({ warmCount }) => warmCount),
+    },
+    {
+      ...{ title: "Runners", about: "by pool, alive", unit: "count" as const },
+      data: byPool(series, intervals, ({ runnerCount }) => runnerCount),
     },
     {
       ...{ title: "Memory", about: "of runners, workers and environments", unit: "bytes" as const },

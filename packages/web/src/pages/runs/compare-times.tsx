@@ -28,8 +28,12 @@ export function CompareTimes({ left, right, names }: CompareTimesProps) {
         <thead>
           <tr>
             <th scope="col">Part</th>
-            <th scope="col">A</th>
-            <th scope="col">B</th>
+            <th scope="col" className="time-column">
+              A
+            </th>
+            <th scope="col" className="time-column">
+              B
+            </th>
             <th scope="col" className="number">
               B against A
             </th>
@@ -80,7 +84,7 @@ function TimeCell({ side: { step, ms }, most }: { readonly side: TimeRow["left"]
       <span className="time-cell">
         <span className="mono time-text">{ms === undefined ? "–" : formatDuration(ms)}</span>
         <span className="time-bar" aria-hidden>
-          <span style={{ width: `${((ms ?? 0) / most) * 100}%` }} />
+          {ms !== undefined && <span style={{ width: `${(ms / most) * 100}%` }} />}
         </span>
         {step !== undefined && step.state !== "RUN_STATE_SUCCEEDED" && <StateBadge state={step.state} />}
       </span>

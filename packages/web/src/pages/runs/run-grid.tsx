@@ -66,21 +66,26 @@ export function RunGrid(props: RunGridProps) {
     scroller.current?.scrollTo({ top: 0 });
     setActive(undefined);
   }, [topRound]);
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+  /** True when the key meant something. */
+  const press = (key: string): boolean => {
     const index = runs.findIndex(({ id }) => id === active);
-    const goal = goalOf(event.key, index, runs.length);
+    const goal = goalOf(key, index, runs.length);
     if (goal !== undefined) {
       setActive(runs[goal]?.id);
       rows.scrollToIndex(goal);
-    } else if (event.key === "Enter" && active !== undefined && event.target === event.currentTarget) {
-      void navigate(`/runs/${active}`);
-    } else if (event.key === "x" && active !== undefined) onChoose(active, !chosen.has(active));
-    else if (event.key === "Escape" && active !== undefined) setActive(undefined);
-    else return;
-    event.preventDefault();
+    } else if (active === undefined) return false;
+    else if (key === "Enter") void navigate(`/runs/${active}`);
+    else if (key === "x") onChoose(active, !chosen.has(active));
+    else if (key === "Escape") setActive(undefined);
+    else return false;
+    return true;
   };
-  useListKeys(scroller);
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const isOther = event.ctrlKey || event.metaKey || event.altKey;
+    const isOfControl = event.key === "Enter" && event.target !== event.currentTarget;
+    if (!isOther && !isOfControl && press(event.key)) event.preventDefault();
+  };
+  useListKeys(scroller, press);
   const template = `20px ${columns.map(({ width }) => width).join(" ")}`;
   const narrow = `20px ${columns.flatMap(({ width, optional }) => (optional === true ? [] : [width])).join(" ")}`;
   return (
@@ -139,8 +144,12 @@ function goalOf(key: string, index: number, count: number): number | undefined {
   return goal === undefined ? undefined : Math.min(count - 1, Math.max(0, goal));
 }
 
-/** Gives the list the focus when j or k is pressed anywhere on the page where nothing is typed. */
-function useListKeys(list: RefObject<HTMLDivElement | null>): void {
+/** Hands j and k to the list, and gives it the focus, when they are pressed anywhere on the page where nothing is typed. */
+function useListKeys(list: RefObject<HTMLDivElement | null>, press: (key: string) => boolean): void {
+  const latest = useRef(press);
+  useEffect(() => {
+    latest.current = press;
+  });
   useEffect(() => {
     const onKey = (event: globalThis.KeyboardEvent): void => {
       if ((event.key !== "j" && event.key !== "k") || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -150,7 +159,9 @@ function useListKeys(list: RefObject<HTMLDivElement | null>): void {
       ) {
         return;
       }
-      if (list.current?.contains(target) !== true) list.current?.focus();
+      if (list.current?.contains(target) === true) return;
+      list.current?.focus({ preventScroll: true });
+      latest.current(event.key);
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);

@@ -1,10 +1,10 @@
-import type { Run, StepRun } from "../../api/generated/types.ts";
-import { isOver, stateTone } from "../../ui/run-state.tsx";
+import type { Run, RunState, StepRun } from "../../api/generated/types.ts";
 
 /** A stretch of a line of a timeline; milliseconds since the run was accepted. */
 export interface Stretch {
-  readonly kind: "work" | "wait" | "pause";
-  readonly tone: string;
+  readonly kind: "work" | "start" | "wait" | "pause" | "gap";
+  /** How the step is that works; undefined for what is no step's work. */
+  readonly state?: RunState | undefined;
   readonly fromMs: number;
   readonly toMs: number;
   /** What it is, for who points at it. */
@@ -33,13 +33,15 @@ export interface Timeline {
 
 /** Between two steps there is always a moment; from here on it is worth being shown. */
 const SHOWN_GAP_MS = 25;
+/** The run does not tell of a pause that is over: a shorter rest is the way from one step to the next. */
+const PAUSE_MS = 900;
 
 /** What happened when, from a run's acceptance until its end or now. */
 export function timelineOf(run: Run, nowMs: number): Timeline {
   const begin = Date.parse(run.createTime!);
   const at = (time: string | undefined): number | undefined =>
     time === undefined ? undefined : Math.max(0, Date.parse(time) - begin);
-  const over = isOver(run.state);
+  const over = run.endTime !== undefined;
   const steps = run.steps ?? [];
   const own = steps.filter(({ takenOverFrom = "" }) => takenOverFrom === "");
   const lastMs = Math.max(0, ...own.map(({ endTime, startTime }) => at(endTime) ?? at(startTime) ?? 0));
@@ -56,11 +58,11 @@ export function timelineOf(run: Run, nowMs: number): Timeline {
 
 function triggerRow(run: Run, startMs: number, firstMs: number | undefined): TimelineRow {
   const stretches: Stretch[] = [
-    { kind: "wait", tone: "", fromMs: 0, toMs: startMs, about: "In the queue: from its acceptance to its start" },
+    { kind: "wait", fromMs: 0, toMs: startMs, about: "In the queue: from its acceptance to its start" },
   ];
   if (firstMs !== undefined && firstMs > startMs) {
     const about = "Start: an environment is found or made";
-    stretches.push({ kind: "work", tone: "start", fromMs: startMs, toMs: firstMs, about });
+    stretches.push({ kind: "start", fromMs: startMs, toMs: firstMs, about });
   }
   const note = run.triggerKind ?? "";
   return { key: "trigger", name: "trigger", note, step: undefined, stretches, tookMs: firstMs ?? startMs };
@@ -83,13 +85,14 @@ function stepRow(step: StepRun, { at, endMs, over, run, nextMs }: StepContext): 
   if (fromMs === undefined) return { ...base, stretches: [], tookMs: undefined };
   const isRunning = state === "RUN_STATE_RUNNING" && !over;
   const toMs = at(step.endTime) ?? (isRunning ? endMs : fromMs);
-  const tone = stateTone(state) || "plain";
-  const work: Stretch = { kind: "work", tone, fromMs, toMs, about: `Execution ${Math.max(1, runs)} of the step` };
+  const work: Stretch = { kind: "work", state, fromMs, toMs, about: `Execution ${Math.max(1, runs)} of the step` };
   const restMs = nextMs ?? (state === "RUN_STATE_SUSPENDED" ? (at(run.endTime) ?? endMs) : toMs);
-  const paused = restMs - toMs > SHOWN_GAP_MS;
-  const about = state === "RUN_STATE_SUSPENDED" ? "Paused" : "Paused, or on its way to the next step";
-  const rest: Stretch = { kind: "pause", tone: "warn", fromMs: toMs, toMs: restMs, about };
-  return { ...base, stretches: paused ? [work, rest] : [work], tookMs: toMs - fromMs };
+  const restsMs = restMs - toMs;
+  const paused = state === "RUN_STATE_SUSPENDED" || restsMs >= PAUSE_MS;
+  const rest: Stretch = paused
+    ? { kind: "pause", fromMs: toMs, toMs: restMs, about: "Paused" }
+    : { kind: "gap", fromMs: toMs, toMs: restMs, about: "Saved, and on its way to the next step" };
+  return { ...base, stretches: restsMs > SHOWN_GAP_MS ? [work, rest] : [work], tookMs: toMs - fromMs };
 }
 
 const NICE = [1, 2, 5];

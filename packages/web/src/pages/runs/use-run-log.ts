@@ -5,7 +5,9 @@ import { call, segment } from "../../api/http.ts";
 import type { ListRunLogsResponse, LogEntry, LogStream, TailRunLogsResponse } from "../../api/generated/types.ts";
 
 const NONE: readonly LogEntry[] = [];
-const PAGE_LINES = 5_000;
+const PAGE_LINES = 10_000;
+/** A search goes on by itself until so many lines are found. */
+const LEAST_FOUND = 200;
 /** Lines of a run under way that are kept; earlier ones are there again when it has ended, and in the download. */
 const KEPT_LINES = 20_000;
 /** New lines are shown so often at most. */
@@ -69,10 +71,16 @@ function useHistory(id: string, enabled: boolean, { text, stream, step }: LogFil
     enabled,
   });
   const entries = useMemo(() => pages.data?.pages.flatMap((page) => page.entries ?? []) ?? NONE, [pages.data]);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = pages;
+  // A page of a search may have found nothing although there is more to search.
+  const searchesOn = hasNextPage && !isFetchingNextPage && entries.length < LEAST_FOUND;
+  useEffect(() => {
+    if (searchesOn) void fetchNextPage();
+  }, [searchesOn, fetchNextPage]);
   return {
     ...{ entries, error: pages.error ?? undefined, live: false, loading: pages.isPending, cut: false },
-    hasMore: pages.hasNextPage,
-    loadMore: () => void (!pages.isFetchingNextPage && pages.fetchNextPage()),
+    hasMore: hasNextPage,
+    loadMore: () => void (!isFetchingNextPage && fetchNextPage()),
   };
 }
 

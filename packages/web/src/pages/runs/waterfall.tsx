@@ -1,5 +1,5 @@
 import type { Run } from "../../api/generated/types.ts";
-import { isOver, StateBadge } from "../../ui/run-state.tsx";
+import { isOver, StateBadge, stateTone } from "../../ui/run-state.tsx";
 import { formatDuration, useNow } from "../../ui/time.tsx";
 import { timelineOf, type Stretch } from "./timeline.ts";
 import "./waterfall.css";
@@ -38,7 +38,7 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
                   <span key={ms} className="grid-line" style={{ left: `${(ms / spanMs) * 100}%` }} />
                 ))}
                 {stretches.map((stretch) => (
-                  <Bar key={`${stretch.kind}${stretch.tone}`} stretch={stretch} spanMs={spanMs} />
+                  <Bar key={stretch.kind} stretch={stretch} spanMs={spanMs} />
                 ))}
               </span>
               <span className="bar-took mono">{tookMs === undefined ? "–" : formatDuration(tookMs)}</span>
@@ -54,7 +54,7 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
 }
 
 function Bar({
-  stretch: { kind, tone, fromMs, toMs, about },
+  stretch: { kind, state, fromMs, toMs, about },
   spanMs,
 }: {
   readonly stretch: Stretch;
@@ -63,7 +63,7 @@ function Bar({
   const text = `${about}: ${formatDuration(toMs - fromMs)}, from ${formatDuration(fromMs)} on`;
   return (
     <span
-      className={`bar ${kind} ${tone}`}
+      className={`bar ${kind} ${state === undefined ? "" : stateTone(state)}`}
       title={text}
       style={{
         left: `${Math.min(99.7, (fromMs / spanMs) * 100)}%`,
