@@ -224,7 +224,7 @@ export class Bus {
 
   /**
    * Asks everybody: `onReply` gets each answer until it returns true or the time is over. Resolves to whether it did, and to
-   * false at once when nobody listens.
+   * false at once when nobody listens, or when the connection is lost.
    */
   gather(
     subject: string,
@@ -235,6 +235,7 @@ export class Bus {
     return new Promise((resolve) => {
       const finish = (enough: boolean): void => {
         clearTimeout(timer);
+        forget();
         subscription.unsubscribe();
         resolve(enough);
       };
@@ -243,6 +244,7 @@ export class Bus {
         if (reply.length === 0 && meta.headers?.["Status"] === NO_RESPONDERS) return finish(false);
         if (options.onReply(reply, meta)) finish(true);
       });
+      const forget = this.onStatus(({ connected }) => !connected && finish(false));
       this.#send(subject, data, inbox, undefined);
     });
   }

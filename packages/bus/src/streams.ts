@@ -95,6 +95,7 @@ export async function ensureConsumer(
   }
 }
 
-function isApiError(thrown: unknown, code: number): boolean {
+/** Whether JetStream has refused something for this reason. */
+export function isApiError(thrown: unknown, code: number): boolean {
   return thrown instanceof JetStreamApiError && thrown.code === code;
 }

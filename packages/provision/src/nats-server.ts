@@ -60,6 +60,8 @@ export interface NatsCluster {
   readonly name: string;
   /** Unique in the cluster, and the same after each restart: the servers know one another's state by it. */
   readonly server: string;
+  /** Which of the buckets of leases it has; different at each of three servers. */
+  readonly leases?: number | undefined;
   /** Where this server listens for the others. */
   readonly port: number;
   /** Where the others listen, as `host:port`; its own may be among them. */
@@ -118,12 +120,13 @@ function tlsPart({ certFile, keyFile, caFile }: NatsTls, verify: boolean) {
 }
 
 function clusterPart(
-  { name, server, port, routes, user, password }: NatsCluster,
+  { name, server, leases, port, routes, user, password }: NatsCluster,
   host: string,
   tls: NatsTls | undefined,
 ) {
   return {
     server_name: server,
+    ...(leases !== undefined && { server_tags: [`millrace-leases-${leases}`] }),
     cluster: {
       name,
       host,

@@ -40,6 +40,8 @@ export interface ScratchNatsCluster {
 /** How a scratch cluster differs from the plain one. */
 export interface ScratchNatsClusterOptions {
   readonly size?: number;
+  /** Whether each server has a tag for a bucket of leases of its own. Default: they do. */
+  readonly tags?: boolean;
   readonly trust?: NatsTrustConfig | undefined;
   readonly tls?: NatsTls | undefined;
   /** Where each server reaches another one, as `host:port`; a test that cuts routes puts a proxy there. */
@@ -50,13 +52,13 @@ const everybody: readonly NatsUser[] = [{ user: "scratch", password: "scratch" }
 
 /** Starts a cluster. Its servers end with the test process, if not stopped before. */
 export async function startScratchNatsCluster(options: ScratchNatsClusterOptions = {}): Promise<ScratchNatsCluster> {
-  const { size = 3, trust, tls, route = (_from, _to, port) => `127.0.0.1:${port}` } = options;
+  const { size = 3, tags = true, trust, tls, route = (_from, _to, port) => `127.0.0.1:${port}` } = options;
   const ports: number[] = [];
   for (let i = 0; i < 2 * size; i++) ports.push(await pickFreePort());
   const routePorts = ports.slice(size);
   const start = async (index: number): Promise<ScratchNatsNode> => {
     const routes = routePorts.map((port, other) => route(index, other, port)).filter((_, other) => other !== index);
-    return startNode({ index, port: ports[index]!, routePort: routePorts[index]!, routes, trust, tls });
+    return startNode({ index, port: ports[index]!, routePort: routePorts[index]!, routes, trust, tls, tagged: tags });
   };
   const nodes = await Promise.all(routePorts.map((_, index) => start(index)));
   return {
@@ -78,15 +80,19 @@ interface NodePlan {
   readonly routes: readonly string[];
   readonly trust: NatsTrustConfig | undefined;
   readonly tls: NatsTls | undefined;
+  readonly tagged: boolean;
 }
 
-async function startNode({ index, port, routePort, routes, trust, tls }: NodePlan): Promise<ScratchNatsNode> {
+async function startNode({ index, port, routePort, routes, trust, tls, tagged }: NodePlan): Promise<ScratchNatsNode> {
   const folder = scratchFolder();
   const name = `n${index + 1}`;
   const launch = natsLaunch({
     ...{ program: loadTools().natsServer, folder, port, trust, tls },
     users: trust === undefined ? everybody : undefined,
-    cluster: { name: "scratch", server: name, port: routePort, routes, user: "route", password: "route" },
+    cluster: {
+      ...{ name: "scratch", server: name, port: routePort, routes, user: "route", password: "route" },
+      leases: tagged ? index : undefined,
+    },
   });
   const start = (): Promise<ScratchServer> =>
     startScratchServer(launch, join(folder, "nats.log"), () => isNatsReady(port));

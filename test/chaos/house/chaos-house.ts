@@ -184,7 +184,8 @@ export class ChaosHouse {
 
   #natsLaunch(name: string): Launch {
     const routes = SHAPE.nats.map((server) => `${this.hostOf(server).address}:${PORTS.natsRoutes}`);
-    const cluster = { name: "chaos", server: name, port: PORTS.natsRoutes, routes, ...this.#routeLogin };
+    const leases = SHAPE.nats.findIndex((server) => server === name);
+    const cluster = { name: "chaos", server: name, leases, port: PORTS.natsRoutes, routes, ...this.#routeLogin };
     return natsLaunch({
       ...{ program: this.#options.tools.natsServer, folder: join(this.diskOf(name), "data"), port: PORTS.nats },
       ...{ host: this.hostOf(name).address, trust: trustOf(this.#natsKeys), cluster },

@@ -15,6 +15,8 @@ export const inboxes = {
 } as const;
 
 const LEASES = "KV_millrace_leases";
+/** Those of single servers in a cluster. */
+const SERVER_LEASES = ["LEASES_0", "LEASES_1", "LEASES_2"] as const;
 
 /** A runner speaks under its own name, hears what is meant for it, and adds its own lines to the log stream. */
 export function runnerPermissions(runner: string, pool: string): Permissions {
@@ -57,7 +59,7 @@ export const gatewayPermissions: Permissions = {
     "$JS.API.CONSUMER.INFO.LOGS.*",
     "$JS.API.CONSUMER.DELETE.LOGS.*",
     "$JS.API.CONSUMER.MSG.NEXT.LOGS.*",
-    `$JS.API.DIRECT.GET.${LEASES}`,
+    ...[LEASES, ...SERVER_LEASES].map((stream) => `$JS.API.DIRECT.GET.${stream}`),
     "$JS.FC.LOGS.>",
   ],
   sub: [
@@ -84,11 +86,12 @@ export const schedulerPermissions: Permissions = {
     subjects.ownersMoved(),
     subjects.primaryFound(),
     "$KV.millrace_leases.*",
-    ...["LOGS", LEASES].flatMap((stream) =>
+    "millrace.leases.*.*",
+    ...["LOGS", LEASES, ...SERVER_LEASES].flatMap((stream) =>
       ["CREATE", "UPDATE", "INFO"].map((verb) => `$JS.API.STREAM.${verb}.${stream}`),
     ),
     `$JS.API.STREAM.PURGE.${LEASES}`,
-    `$JS.API.DIRECT.GET.${LEASES}`,
+    ...[LEASES, ...SERVER_LEASES].map((stream) => `$JS.API.DIRECT.GET.${stream}`),
     "$JS.API.CONSUMER.CREATE.LOGS.>",
     "$JS.API.CONSUMER.DURABLE.CREATE.LOGS.*",
     "$JS.API.CONSUMER.INFO.LOGS.*",
