@@ -74,13 +74,26 @@ export function differs(name: string, body: DraftBody, version: VersionBody | un
   if (version === undefined) return true;
   try {
     const { definitionJson, sources, modules } = toDeploy(name, body);
-    const definition = encodeWorkflowDefinition(parseWorkflowDefinition(JSON.parse(definitionJson)));
-    const now = [JSON.parse(definition), sortedEntries(sources), sortedEntries(modules)];
+    const now = [definitionOf(definitionJson), sortedEntries(sources), sortedEntries(modules)];
     const before = [version.definition, sortedEntries(version.sources), sortedEntries(version.modules)];
     return JSON.stringify(now) !== JSON.stringify(before);
   } catch {
     // It is no definition that could be a version.
     return true;
+  }
+}
+
+/** A definition as a version keeps it, with defaults filled in. Throws where it is none. */
+function definitionOf(definitionJson: string): unknown {
+  return JSON.parse(encodeWorkflowDefinition(parseWorkflowDefinition(JSON.parse(definitionJson))));
+}
+
+/** A draft's definition as people compare it with a version's: as a version would keep it, or as it is where it could be none. */
+export function comparableDefinition(definitionJson: string): unknown {
+  try {
+    return definitionOf(definitionJson);
+  } catch {
+    return JSON.parse(definitionJson);
   }
 }
 

@@ -5,7 +5,7 @@ import type { ApiCaller, ApiContext } from "../api/api-caller.ts";
 import { pageSizeOf } from "../api/paging.ts";
 import { parseWorkflowName } from "../api/resource-names.ts";
 import type { Deployed, Deployer } from "../deploy/deployer.ts";
-import { toDeploy } from "./draft-body.ts";
+import { comparableDefinition, toDeploy } from "./draft-body.ts";
 import type { DraftDesk } from "./draft-desk.ts";
 import { parseVersionName } from "./draft-names.ts";
 
@@ -67,7 +67,7 @@ export class VersionService {
     if (request.to === 0) {
       const { draft } = await this.#options.desk.open(principal, workflow.id);
       const { definitionJson, sources, modules } = toDeploy(workflow.name, draft.body);
-      const files = filesOf({ definition: JSON.parse(definitionJson), sources, modules });
+      const files = filesOf({ definition: comparableDefinition(definitionJson), sources, modules });
       return { files: changesOf(old, files), packageChanges: [] };
     }
     const after = await this.#options.workflows.getVersionByNumber(workflow.id, request.to);

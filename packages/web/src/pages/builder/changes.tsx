@@ -1,14 +1,18 @@
 import type { FileChange, PackageChange } from "../../api/generated/types.ts";
 import { Compare } from "./compare.tsx";
 
+const SETTINGS_FILE = "workflow.json";
+/** More at once nobody reads: then each is opened by hand. */
+const OPEN_FILES = 4;
+
 /** Files that differ, each with what it was and what it is. */
 export function FileChanges({ files }: { readonly files: readonly FileChange[] }) {
   return (
     <div className="changes">
       {files.map(({ file = "", oldText, newText }) => (
-        <details key={file} open={files.length <= 4}>
+        <details key={file} open={files.length <= OPEN_FILES && (file !== SETTINGS_FILE || oldText !== undefined)}>
           <summary>
-            <span className="mono">{file === "workflow.json" ? "settings" : file}</span>
+            <span className="mono">{file === SETTINGS_FILE ? "settings" : file}</span>
             {oldText === undefined && <span className="badge good">new</span>}
             {newText === undefined && <span className="badge bad">removed</span>}
           </summary>

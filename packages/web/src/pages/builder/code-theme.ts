@@ -49,7 +49,7 @@ export const codeTheme = EditorView.theme({
     color: "var(--text)",
   },
   ".cm-completionIcon": { display: "none" },
-  ".cm-completionDetail": { color: "var(--text-faint)", fontStyle: "normal", marginLeft: "12px" },
+  ".cm-completionDetail": { color: "var(--text-soft)", fontStyle: "normal", marginLeft: "12px" },
   ".cm-completionInfo": { padding: "8px 10px", font: "13px/1.4 var(--font)" },
   ".cm-diagnostic": { padding: "6px 10px", font: "13px/1.4 var(--font)", borderLeftWidth: "3px" },
   ".cm-panels": { backgroundColor: "var(--sunken)", color: "var(--text)", borderColor: "var(--line)" },
@@ -67,5 +67,7 @@ export const codeTheme = EditorView.theme({
     borderRadius: "var(--radius-small)",
     fontSize: "13px",
   },
-  ".cm-lint-marker": { width: "0.9em", height: "0.9em" },
+  ".cm-gutter-lint": { width: "16px" },
+  ".cm-gutter-lint .cm-gutterElement": { padding: "0 2px", display: "grid", alignItems: "center" },
+  ".cm-lint-marker": { width: "11px", height: "11px" },
 });

@@ -32,7 +32,8 @@ export function StepInputs({ step }: { readonly step: DraftStep }) {
   return (
     <div className="part">
       <p className="muted">
-        Data stores and accounts of the project, as <code>pd.inputs["key"]</code>. Tests use the real ones.
+        Data stores and accounts of the project, as <code>pd.inputs["key"]</code>. A store is made when it is first
+        used. Tests use the real ones.
       </p>
       {entries.map(([key, input], index) => (
         <InputLine
@@ -106,9 +107,7 @@ function InputLine({ name, input, taken, onChange, onRemove }: InputLineProps) {
         />
       </div>
       <div className="field">
-        <label htmlFor={`${id}-value`}>
-          {isStore ? "Data store (a new one is made when it is first used)" : "Account"}
-        </label>
+        <label htmlFor={`${id}-value`}>{isStore ? "Data store" : "Account"}</label>
         <input
           id={`${id}-value`}
           className="input mono"

@@ -20,6 +20,8 @@ const PARTS = [
   ["inputs", "Inputs"],
   ["configure", "Configure"],
 ] as const;
+/** More at once nobody reads; the editor marks them all. */
+const SHOWN_PROBLEMS = 3;
 type Part = (typeof PARTS)[number][0];
 
 /** One step: its name, code, inputs and settings, and beneath what its test came to. */
@@ -72,15 +74,17 @@ function StepCode({ step }: { readonly step: DraftStep }) {
     // oxlint-disable-next-line react-hooks/exhaustive-deps
     [check],
   );
-  const others = problemsOf(check, step, index).filter(({ line: at = 0 }) => at === 0);
+  const problems = problemsOf(check, step, index).slice(0, SHOWN_PROBLEMS);
   return (
     <div className="step-code">
       <PackageChips step={step} check={check} />
-      {others.map(({ message }) => (
-        <p key={message} className="problem-line" role="alert">
-          {message}
-        </p>
-      ))}
+      <div role="status">
+        {problems.map(({ message, line: at = 0 }) => (
+          <p key={`${at} ${message}`} className="problem-line">
+            {at > 0 ? `Line ${at}: ${message}` : message}
+          </p>
+        ))}
+      </div>
       <Editor
         id={step.name ?? id}
         label={`Python code of ${step.displayName}`}

@@ -12,6 +12,8 @@ export interface StepState {
   readonly problems: number;
 }
 
+const NOTHING: CheckDraftResponse = {};
+
 /** What the house objects to in the draft as it is saved, and which packages it wants; what was known before until it says. */
 export function useCheck(): CheckDraftResponse {
   const { workflow, view } = useBuilder();
@@ -21,7 +23,7 @@ export function useCheck(): CheckDraftResponse {
     placeholderData: (before: CheckDraftResponse | undefined) => before,
     retry: 1,
   });
-  return query.data ?? {};
+  return query.data ?? NOTHING;
 }
 
 /** Mistakes of one step: those in its file, and those at its place in the definition. */

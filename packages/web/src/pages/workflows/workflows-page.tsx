@@ -137,7 +137,7 @@ function NameCell({ workflow }: { readonly workflow: Workflow }) {
   );
 }
 
-function StartsBy({ workflow: { triggers = [], state } }: { readonly workflow: Workflow }) {
+function StartsBy({ workflow: { triggers = [], state, version = 0 } }: { readonly workflow: Workflow }) {
   return (
     <span className="badges">
       {state === "WORKFLOW_STATE_DISABLED" && <span className="badge warn">paused</span>}
@@ -146,7 +146,9 @@ function StartsBy({ workflow: { triggers = [], state } }: { readonly workflow: W
           {kind}
         </span>
       ))}
-      {triggers.length === 0 && state !== "WORKFLOW_STATE_DISABLED" && <span className="faint">calls only</span>}
+      {triggers.length === 0 && state !== "WORKFLOW_STATE_DISABLED" && (
+        <span className="faint">{version === 0 ? "–" : "calls only"}</span>
+      )}
     </span>
   );
 }
