@@ -14,6 +14,7 @@ let workflow: workflowApi.Workflow;
 before(async () => {
   house = await startTestGateways(1, {
     MILLRACE_SUBMIT_TIMEOUT_MS: "300",
+    MILLRACE_CUT_OFF_AFTER_MS: "600",
     MILLRACE_DEFINITIONS_CHECK_MS: "200",
     MILLRACE_DATABASE_TIMEOUT_MS: "1000",
   });
@@ -31,9 +32,13 @@ before(async () => {
 
 after(() => house.close());
 
-async function trigger(): Promise<number> {
+function request(): Promise<Response> {
   const { pathname } = new URL(workflow.triggers[0]!.url);
-  return (await fetch(`http://127.0.0.1:${house.gateways[0]!.httpPort}${pathname}`)).status;
+  return fetch(`http://127.0.0.1:${house.gateways[0]!.httpPort}${pathname}`);
+}
+
+async function trigger(): Promise<number> {
+  return (await request()).status;
 }
 
 const houseNow = () => house.client(houseApi.HouseServiceService).getHouse({});
@@ -50,6 +55,8 @@ test("without NATS requests get 503, and with it again they are served", async (
   await house.nats.stop("SIGKILL");
   await until(async () => !(await houseNow()).brokerConnected);
   assert.equal(await trigger(), 503);
+  // After a while nobody is kept waiting for nothing.
+  await until(async () => (await (await request()).text()).includes("GATEWAY_CUT_OFF"));
   await house.nats.restart();
   await until(() => house.bus.connected);
   await until(async () => (await trigger()) === 200);

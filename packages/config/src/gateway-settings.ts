@@ -47,7 +47,8 @@ export const gatewaySettings = {
   }),
   webDir: optionalText({
     env: "MILLRACE_WEB_DIR",
-    description: "Folder of the built web app, served at `/`. Without it the gateway serves the API and triggers alone.",
+    description:
+      "Folder of the built web app, served at `/`. Without it the gateway serves the API and triggers alone.",
   }),
   tlsCertFile: optionalText({
     env: "MILLRACE_TLS_CERT_FILE",
@@ -176,6 +177,15 @@ export const gatewaySettings = {
     default: 60_000,
     min: 1_000,
     max: 600_000,
+    unit: "ms",
+  }),
+  cutOffAfterMs: integer({
+    env: "MILLRACE_CUT_OFF_AFTER_MS",
+    description:
+      "Without a connection to NATS for so long, a gateway answers submits, cancels and resumes with 503 at once, until it has one.",
+    default: 3_000,
+    min: 100,
+    max: 120_000,
     unit: "ms",
   }),
   submitTimeoutMs: integer({

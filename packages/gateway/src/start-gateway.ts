@@ -196,7 +196,9 @@ class Gateway {
     });
     this.#desk = new RunDesk({
       gateway: name,
+      bus,
       channels: this.#channels,
+      cutOffAfterMs: settings.cutOffAfterMs,
       runs: store.runs,
       mac,
       log,

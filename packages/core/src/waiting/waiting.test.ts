@@ -83,6 +83,17 @@ describe("Waiting for what becomes of a pause", () => {
     assert.deepEqual([told, waiting.size], [["DONE", "TIMEOUT"], 0]);
   });
 
+  it("tells everybody at once that nothing can be acknowledged, and waits on for what was accepted", () => {
+    const waiting = desk();
+    waiting.resume(resume("r1"), 10_000, (outcome) => void told.push(`resume ${String(outcome)}`));
+    waiting.submit(submit("a", { end: true }), 10_000, listener("x"));
+    waiting.submit(submit("b"), 10_000, listener("y"));
+    waiting.onAccepted(accepted("a"));
+    waiting.expire();
+    assert.deepEqual(told, ["x accepted a", "y turned away TIMEOUT", "resume TIMEOUT"]);
+    assert.equal(waiting.size, 1);
+  });
+
   it("does not keep what cannot be sent at all", () => {
     let tooLarge = true;
     const send = (): void => {

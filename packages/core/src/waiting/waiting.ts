@@ -197,6 +197,15 @@ export class Waiting {
     }
   }
 
+  /** Nothing can be acknowledged any more: whoever waits for that is told TIMEOUT now. Accepted runs go on being waited for. */
+  expire(): void {
+    for (const runId of [...this.entries.keys()]) {
+      this.each(runId, (entry) => entry.submit && this.tickSubmit(runId, entry, Infinity));
+    }
+    this.cancels.onTick(Infinity);
+    this.resumes.onTick(Infinity);
+  }
+
   // From owners
 
   onAccepted({ owner, runId, actualRunId, outcome }: Accepted): void {

@@ -1,4 +1,4 @@
-import { wire, type BusSubscription, type Channels } from "@millrace/bus";
+import { wire, type Bus, type BusSubscription, type Channels } from "@millrace/bus";
 import {
   coerceError,
   isSealedFor,
@@ -25,6 +25,7 @@ const NOT_ACCEPTED: ReadonlySet<string> = new Set([
   "PROJECT_QUEUE_FULL",
   "OWNER_UNAVAILABLE",
   "GATEWAY_BUSY",
+  "GATEWAY_CUT_OFF",
 ]);
 
 /** What became of a run that somebody waited for. Neither answer nor state: the wait was over first. */
@@ -46,7 +47,10 @@ export interface Patience {
 
 export interface RunDeskOptions {
   readonly gateway: string;
+  readonly bus: Pick<Bus, "onStatus">;
   readonly channels: Channels;
+  /** Without a connection to NATS for so long, nothing is tried any more until there is one. */
+  readonly cutOffAfterMs: number;
   /** Of run tokens and seals. */
   readonly mac: RunTokenMac;
   readonly runs: Runs;
@@ -62,6 +66,9 @@ export class RunDesk {
   readonly #options: RunDeskOptions;
   readonly #waiting: Waiting;
   #subscriptions: BusSubscription[] = [];
+  #forgetStatus: (() => void) | undefined;
+  #cutOffTimer: NodeJS.Timeout | undefined;
+  #isCutOff = false;
   #ticker: NodeJS.Timeout | undefined;
 
   constructor(options: RunDeskOptions) {
@@ -86,6 +93,7 @@ export class RunDesk {
   start(): void {
     const { channels, gateway, mac, log } = this.#options;
     const waiting = this.#waiting;
+    this.#forgetStatus = this.#options.bus.onStatus(({ connected }) => this.#onConnection(connected));
     this.#subscriptions = [
       channels.ownersMoved().listen((message) => waiting.onOwnersMoved(message)),
       channels.accepted(gateway).listen((message) => waiting.onAccepted(wire.acceptedFromWire(message))),
@@ -102,6 +110,17 @@ export class RunDesk {
     ];
   }
 
+  /** A client that is refused at once can go to another gateway; one that is kept waiting cannot. */
+  #onConnection(connected: boolean): void {
+    clearTimeout(this.#cutOffTimer);
+    this.#isCutOff = false;
+    if (connected) return;
+    this.#cutOffTimer = setTimeout(() => {
+      this.#isCutOff = true;
+      this.#waiting.expire();
+    }, this.#options.cutOffAfterMs);
+  }
+
   /** Runs and cancels that somebody waits for now. */
   get waitingCount(): number {
     return this.#waiting.size;
@@ -109,6 +128,8 @@ export class RunDesk {
 
   stop(): void {
     clearInterval(this.#ticker);
+    clearTimeout(this.#cutOffTimer);
+    this.#forgetStatus?.();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
@@ -116,9 +137,11 @@ export class RunDesk {
    * Hands a run in and resolves when it is in the record, or, when the submit wants an answer or the end, when that is
    * there, the patience is over or the caller has gone. The run goes on in any case.
    *
-   * @throws PlatformError `QUEUE_FULL`, `PROJECT_QUEUE_FULL`, `OWNER_UNAVAILABLE`, `SUBMIT_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `EVENT_TOO_LARGE`
+   * @throws PlatformError `QUEUE_FULL`, `PROJECT_QUEUE_FULL`, `OWNER_UNAVAILABLE`, `SUBMIT_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `GATEWAY_CUT_OFF`,
+   *   `EVENT_TOO_LARGE`
    */
   submit(submit: messages.Submit, patience?: Patience): Promise<RunOutcome> {
+    if (this.#isCutOff) return Promise.reject(cutOffError());
     return this.#options.payloads.concerns(submit)
       ? this.#submitLarge(submit, patience)
       : this.#submit(submit, patience);
@@ -159,10 +182,11 @@ export class RunDesk {
   /**
    * Cancels a run and resolves to the state in which it has ended; undefined when there is no such run.
    *
-   * @throws PlatformError `CANCEL_UNACKNOWLEDGED`, `GATEWAY_BUSY`
+   * @throws PlatformError `CANCEL_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `GATEWAY_CUT_OFF`
    */
   cancel(partition: number, runId: string, reason: string): Promise<RunState | undefined> {
     const { gateway, submitTimeoutMs } = this.#options;
+    if (this.#isCutOff) return Promise.reject(cutOffError());
     return new Promise((resolve, reject) => {
       this.#waiting.cancel({ partition, runId, gateway, reason }, submitTimeoutMs, (state) => {
         if (state !== "TIMEOUT") resolve(state);
@@ -176,10 +200,11 @@ export class RunDesk {
    * Ends a run's pause, or cancels the run in it, and resolves to what became of that. The same request again is told what
    * the first copy has done.
    *
-   * @throws PlatformError `RESUME_UNACKNOWLEDGED`, `GATEWAY_BUSY`
+   * @throws PlatformError `RESUME_UNACKNOWLEDGED`, `GATEWAY_BUSY`, `GATEWAY_CUT_OFF`
    */
   resume(request: Omit<messages.Resume, "gateway">): Promise<messages.Resumed> {
     const { gateway, submitTimeoutMs } = this.#options;
+    if (this.#isCutOff) return Promise.reject(cutOffError());
     return new Promise((resolve, reject) => {
       this.#waiting.resume({ ...request, gateway }, submitTimeoutMs, (outcome) => {
         if (outcome !== "TIMEOUT") resolve(outcome);
@@ -295,6 +320,10 @@ function turnedAwayError(why: messages.SubmitRefusal | "TIMEOUT"): PlatformError
     "SUBMIT_UNACKNOWLEDGED",
     "no scheduler has acknowledged the run in time; it may still be accepted",
   );
+}
+
+function cutOffError(): PlatformError {
+  return unacknowledged("GATEWAY_CUT_OFF", "this gateway does not reach the schedulers at the moment; try again");
 }
 
 function unacknowledged(reason: string, message: string): PlatformError {
