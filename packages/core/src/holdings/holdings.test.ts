@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Assign, Owner, Refused } from "../messages.ts";
+import type { Answer, Assign, Owner, Refused } from "../messages.ts";
 import { TIMING_DEFAULT } from "../timing.ts";
 import { Holdings } from "./holdings.ts";
 import type { HoldingsPort } from "./holdings-port.ts";
@@ -11,11 +11,13 @@ const AFTER: Owner = { scheduler: "b", partition: 0, epoch: 2 };
 /** A runner with so many slots, and what it has refused. */
 function world(slotsTotal: number) {
   const refused: Refused[] = [];
+  const answers: Answer[] = [];
   const clock = { ms: 1 };
   const told: Partial<HoldingsPort> = {
     nowMs: () => clock.ms,
     describe: () => ({ slotsTotal, pythonMinors: [], warmVersions: [], ready: true }),
     refuse: (message) => void refused.push(message),
+    answer: (_gateway, message) => void answers.push(message),
   };
   const port = new Proxy(told as HoldingsPort, {
     get: (all, name) => (all as unknown as Record<string | symbol, unknown>)[name] ?? (() => undefined),
@@ -25,7 +27,7 @@ function world(slotsTotal: number) {
     port,
   );
   holdings.onTick();
-  return { holdings, refused, clock };
+  return { holdings, refused, answers, clock };
 }
 
 function assign(runnerIncarnation: string): Assign {
@@ -59,5 +61,38 @@ describe("a refused assignment", () => {
     other.holdings.onOwnersMoved({ owners: [AFTER] });
     assert.equal(other.refused.length, 1);
     assert.equal(clock.ms, 1);
+  });
+});
+
+describe("an immediate answer", () => {
+  const handing = { partition: 0, runId: "x", assignment: 1 };
+  const response = { status: 200, headers: [], body: Buffer.from("hello"), immediate: true };
+
+  function begun() {
+    const all = world(1);
+    const { scheduler } = BEFORE;
+    const about = { scheduler, owners: [BEFORE], runnerIncarnation: "1", kill: [], demand: [] };
+    all.holdings.onRenew({ ...about, stampMs: 1, renew: [] });
+    all.holdings.onAssign({ ...assign("1"), gateway: "g" });
+    const renew = (stampMs: number) => all.holdings.onRenew({ ...about, stampMs, renew: [handing] });
+    return { ...all, renew };
+  }
+
+  it("goes out at once while its assignment lives", () => {
+    const { holdings, answers } = begun();
+    holdings.onRespond(handing, "steps/0", response);
+    assert.equal(answers.length, 1);
+  });
+
+  it("waits for a renewal after that life: the run may be another runner's by now", () => {
+    const { holdings, answers, clock, renew } = begun();
+    clock.ms += TIMING_DEFAULT.lifeMs + 1;
+    holdings.onRespond(handing, "steps/0", response);
+    assert.deepEqual(answers, []);
+    renew(clock.ms - TIMING_DEFAULT.lifeMs - 1);
+    assert.deepEqual(answers, [], "a renewal that is as old as that says nothing new");
+    renew(clock.ms);
+    renew(clock.ms);
+    assert.equal(answers.length, 1);
   });
 });

@@ -10,6 +10,7 @@
  * the old one, and owners make further assignments for what it no longer lists.
  */
 import type {
+  Answer,
   Assign,
   Checkpoint,
   Committed,
@@ -46,6 +47,8 @@ interface Held {
   /** The checkpoint that no owner has acknowledged yet, and when it was last sent. */
   pending: Checkpoint | undefined;
   sentAtMs: number;
+  /** An immediate answer of an assignment that was not renewed in time: another may have been made since. */
+  answer: Answer | undefined;
   /** Set when its environment has died with a finished step still to report: the run goes on elsewhere after that. */
   lost: GoneCause | undefined;
 }
@@ -189,7 +192,7 @@ export class Holdings {
     this.seen.set(key, nowMs);
     this.held.set(runId, {
       ...{ handing, limited, untilMs, gateway: assign.gateway, projectId, scheduler: owner.scheduler },
-      ...{ path: "", lastLogSequence: 0, pending: undefined, sentAtMs: 0, lost: undefined },
+      ...{ path: "", lastLogSequence: 0, pending: undefined, answer: undefined, sentAtMs: 0, lost: undefined },
     });
     this.port.start(assign, untilMs - nowMs, limited);
     this.settleOffers();
@@ -242,6 +245,8 @@ export class Holdings {
       if (!held || !current.has(handing.partition) || (held.limited && nowMs >= held.untilMs)) continue;
       held.untilMs = Math.max(held.untilMs, renew.stampMs + this.lifeMs(held.limited));
       lives.push({ handing, lifeMs: held.untilMs - nowMs });
+      if (held.answer && nowMs < held.untilMs) this.port.answer(held.gateway, held.answer);
+      if (nowMs < held.untilMs) held.answer = undefined;
     }
     if (lives.length > 0) this.port.renew(lives);
     this.settleOffers();
@@ -303,10 +308,16 @@ export class Holdings {
     return true;
   }
 
-  /** `pd.respond` with `immediate`: straight to the waiting gateway. */
+  /**
+   * `pd.respond` with `immediate`: straight to the waiting gateway. After the end of a life (this process was stopped, say) it
+   * waits for the next one: the gateway may not have heard that the run was given to another runner.
+   */
   onRespond(handing: Handing, path: string, response: StepResponse): void {
     const held = this.heldAs(handing);
-    if (held && held.gateway !== "") this.port.answer(held.gateway, { handing: held.handing, path, response });
+    if (!held || held.gateway === "") return;
+    const answer = { handing: held.handing, path, response };
+    if (this.port.nowMs() < held.untilMs) this.port.answer(held.gateway, answer);
+    else held.answer = answer;
   }
 
   onLogSequence(handing: Handing, sequence: number): void {
