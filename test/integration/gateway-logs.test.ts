@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { runApi } from "@millrace/protocol";
+import { runApi } from "@millrace/protocol";
 import {
   house,
   owner,
@@ -40,6 +40,46 @@ describe("a run's log", () => {
     const listing = runs().listRunLogs({ ...page, parent: name });
     await house.store.logs.insert([record(submit, 2)]);
     assert.deepEqual(shown((await listing).entries), ["line 1", "line 2"]);
+  });
+
+  test("is read from its end, a page at a time and back again, with the same gaps", async () => {
+    const { submit, name } = await startRun();
+    await house.store.logs.insert([1, 2, 4, 5, 6].map((sequence) => record(submit, sequence)));
+    const ask = (given: object) => runs().listRunLogs({ ...page, parent: name, pageSize: 2, ...given });
+    const newest = await ask({ fromEnd: true });
+    assert.deepEqual([shown(newest.entries), newest.nextPageToken], [["line 5", "line 6"], ""]);
+    const middle = await ask({ pageToken: newest.previousPageToken });
+    assert.deepEqual(shown(middle.entries), ["line 2", "1 line lost", "line 4"]);
+    const first = await ask({ pageToken: middle.previousPageToken });
+    assert.deepEqual([shown(first.entries), first.previousPageToken], [["line 1"], ""]);
+    const again = await ask({ pageToken: middle.nextPageToken });
+    assert.deepEqual([shown(again.entries), again.nextPageToken], [["line 5", "line 6"], ""]);
+    assert.deepEqual(shown((await ask({ pageToken: again.previousPageToken })).entries), shown(middle.entries));
+  });
+
+  test("is searched by text, stream and step, both ways, and sent as text", async () => {
+    const { submit, name } = await startRun();
+    const lines = [1, 2, 3, 4].map((sequence) => record(submit, sequence));
+    await house.store.logs.insert([
+      ...lines,
+      { ...record(submit, 5), stream: "stderr", text: "Größe: LINE 2?" },
+      { ...record(submit, 6), path: "steps/1/runs/2", text: "100% _of_ it" },
+    ]);
+    const ask = async (given: object) => shown((await runs().listRunLogs({ ...page, parent: name, ...given })).entries);
+    assert.deepEqual(await ask({ text: "LINE 2" }), ["line 2", "Größe: LINE 2?"]);
+    assert.deepEqual(await ask({ text: "line", fromEnd: true, pageSize: 2 }), ["line 4", "Größe: LINE 2?"]);
+    assert.deepEqual(await ask({ text: "% _" }), ["100% _of_ it"], "nothing of it is a pattern");
+    assert.deepEqual(await ask({ streams: [runApi.LogStream.STDERR] }), ["Größe: LINE 2?"]);
+    assert.deepEqual(await ask({ streams: [99] }), []);
+    assert.deepEqual(await ask({ step: "second" }), ["100% _of_ it"]);
+    assert.equal(await reasonOf(runs().listRunLogs({ ...page, parent: name, step: "third" })), "STEP_UNKNOWN");
+    assert.equal(await reasonOf(runs().listRunLogs({ ...page, parent: name, text: "x".repeat(201) })), "TEXT_TOO_LONG");
+    const pieces: Buffer[] = [];
+    const request = { parent: name, text: "", streams: [], step: "" };
+    for await (const { content } of runs().downloadRunLogs(request)) pieces.push(content);
+    const text = Buffer.concat(pieces).toString();
+    assert.match(text, /^\S+T\S+Z stdout first line 1\n/);
+    assert.equal(text.split("\n").length, 7);
   });
 
   test("comes in pages without losing or doubling a line", async () => {

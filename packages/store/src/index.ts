@@ -43,7 +43,9 @@ export type {
   VariableSet,
 } from "./definitions/project-records.ts";
 export type {
+  LogFilter,
   LogPosition,
+  LogQuery,
   LogRecord,
   Logs,
   LogStreamName,

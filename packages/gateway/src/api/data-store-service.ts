@@ -7,16 +7,14 @@ import {
   type DataStoreRecord,
   type DataStores,
 } from "@millrace/store";
-import { DATA_STORE_NAME } from "../data-store-name.ts";
 import type { ApiContext } from "./api-caller.ts";
 import { pageSizeOf } from "./paging.ts";
+import { importStore } from "./store-import.ts";
+import { checkKey, invalidRecord, parseStoreName, shownKey, STORE_PREFIX, toOperation } from "./store-operations.ts";
+import { encodeStoreLine } from "./store-lines.ts";
 
 const PAGE = { fallback: 100, max: BOUNDS.page };
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-const PREFIX = "dataStores/";
-const SHOWN_MAX = 120;
-/** Longer than anybody will wait, and far from what Postgres' clock can hold. */
-const TTL_MAX_S = 100 * 366 * 86_400;
 
 export interface DataStoreServiceOptions {
   readonly dataStores: DataStores;
@@ -94,18 +92,30 @@ export class DataStoreService {
     return {};
   }
 
-  exportDataStore(
-    _request: dataStoreApi.ExportDataStoreRequest,
-    _context: ApiContext,
+  async *exportDataStore(
+    { name, prefix }: dataStoreApi.ExportDataStoreRequest,
+    { principal, signal }: ApiContext,
   ): AsyncIterable<dataStoreApi.ExportDataStoreResponse> {
-    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+    const store = parseStoreName(name);
+    let after = "";
+    while (!signal.aborted) {
+      const scan = { prefix, after, limit: BOUNDS.page };
+      const { items, more } = await this.#dataStores.entries(principal.projectId, store, scan);
+      yield { content: Buffer.concat(items.map(encodeStoreLine)) };
+      if (!more) return;
+      after = items.at(-1)!.key;
+    }
   }
 
-  importDataStore(
-    _requests: AsyncIterable<dataStoreApi.ImportDataStoreRequest>,
-    _context: ApiContext,
+  async importDataStore(
+    requests: AsyncIterable<dataStoreApi.ImportDataStoreRequest>,
+    { principal }: ApiContext,
   ): Promise<dataStoreApi.ImportDataStoreResponse> {
-    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+    const write = async (store: string, operations: readonly DataStoreOperation[]): Promise<void> => {
+      await this.#dataStores.write(principal.projectId, store, operations, { bytesMax: this.#bytesMax });
+    };
+    const { imported, expired } = await importStore(requests, write);
+    return { importedCount: imported, expiredCount: expired };
   }
 
   async deleteDataStoreRecord(
@@ -121,21 +131,12 @@ export class DataStoreService {
   }
 }
 
-/** `dataStores/<store>` → the store's name. Throws `INVALID_NAME`. */
-function parseStoreName(name: string): string {
-  const store = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : "";
-  if (DATA_STORE_NAME.test(store)) return store;
-  const form = "dataStores/<store>, the store's name letters, digits, dots, underscores and hyphens, at most 64";
-  const shown = JSON.stringify(name.slice(0, SHOWN_MAX));
-  throw new PlatformError("InvalidArgument", "INVALID_NAME", `${shown} is not a name of the form ${form}`);
-}
-
 function tokenOf(key: string): string {
   return Buffer.from(key).toString("base64url");
 }
 
 function toDataStore({ name, records, bytes, createTimeMs }: DataStoreRecord): dataStoreApi.DataStore {
-  return { name: PREFIX + name, recordCount: records, sizeBytes: bytes, createTime: new Date(createTimeMs) };
+  return { name: STORE_PREFIX + name, recordCount: records, sizeBytes: bytes, createTime: new Date(createTimeMs) };
 }
 
 function toRecord({ key, value, expireTimeMs }: DataStoreEntry): dataStoreApi.DataStoreRecord {
@@ -143,40 +144,6 @@ function toRecord({ key, value, expireTimeMs }: DataStoreEntry): dataStoreApi.Da
   return { key, valueJson: Buffer.from(value).toString(), expireTime, ttl: undefined };
 }
 
-function toOperation({ key, valueJson, ttl }: dataStoreApi.DataStoreRecord): DataStoreOperation {
-  const value = Buffer.from(valueJson.trim());
-  if (value.byteLength > BOUNDS.valueBytes) {
-    throw invalidRecord(
-      `a value has at most ${BOUNDS.valueBytes} bytes, that of ${shown(key)} has ${value.byteLength}`,
-    );
-  }
-  try {
-    JSON.parse(valueJson);
-  } catch {
-    throw invalidRecord(`the value of ${shown(key)} is not JSON`);
-  }
-  const seconds = ttl === undefined ? null : ttl.seconds + ttl.nanos / 1e9;
-  if (seconds !== null && seconds <= 0) throw invalidRecord(`the time to live of ${shown(key)} is over already`);
-  if (seconds !== null && seconds > TTL_MAX_S) {
-    throw invalidRecord(`the time to live of ${shown(key)} is longer than ${TTL_MAX_S} s`);
-  }
-  return { kind: "set", key: checkKey(key), value, amount: null, ttl: seconds };
-}
-
-function checkKey(key: string): string {
-  if (key === "") throw invalidRecord("a key must not be empty");
-  if (Buffer.byteLength(key) <= BOUNDS.keyBytes) return key;
-  throw invalidRecord(`a key has at most ${BOUNDS.keyBytes} bytes, ${shown(key)} has ${Buffer.byteLength(key)}`);
-}
-
-function shown(key: string): string {
-  return JSON.stringify(key.slice(0, SHOWN_MAX));
-}
-
 function noRecord(key: string): PlatformError {
-  return new PlatformError("NotFound", "RECORD_NOT_FOUND", `There is no record ${shown(key)}`);
-}
-
-function invalidRecord(message: string): PlatformError {
-  return new PlatformError("InvalidArgument", "INVALID_RECORD", message);
+  return new PlatformError("NotFound", "RECORD_NOT_FOUND", `There is no record ${shownKey(key)}`);
 }

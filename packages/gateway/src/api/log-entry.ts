@@ -18,6 +18,16 @@ const STORED: Readonly<Record<LogStreamName, runApi.LogStream>> = {
   system: runApi.LogStream.SYSTEM,
 };
 
+/** The stream that a request names; undefined for none that there is. */
+export function streamNameOf(stream: runApi.LogStream): LogStreamName | undefined {
+  return (Object.keys(STORED) as LogStreamName[]).find((name) => STORED[name] === stream);
+}
+
+/** A stream as text; what the platform says for one that is not known. */
+export function streamOf(stream: runApi.LogStream): LogStreamName {
+  return streamNameOf(stream) ?? "system";
+}
+
 const LIVE: Readonly<Partial<Record<step.LogStream, runApi.LogStream>>> = {
   [step.LogStream.STDOUT]: runApi.LogStream.STDOUT,
   [step.LogStream.STDERR]: runApi.LogStream.STDERR,

@@ -1,24 +1,19 @@
 import type { LogStream } from "@millrace/bus";
 import { isEndState, partitionOf, PlatformError } from "@millrace/core";
 import type { control, runApi } from "@millrace/protocol";
-import type { LogPosition, LogRecord, Logs, RunRecord, Runs } from "@millrace/store";
+import type { LogPosition, Logs, RunRecord, Runs } from "@millrace/store";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
 import { EntryQueue } from "./entry-queue.ts";
-import { gapAtEnd, gapBetween, lastLinesOf } from "./log-gaps.ts";
-import { liveEntry, lostEntry, storedEntry, type LoggedRun } from "./log-entry.ts";
-import { Poll, type PollPace } from "./poll.ts";
+import { lastLinesOf } from "./log-gaps.ts";
+import { liveEntry, lostEntry, type LoggedRun } from "./log-entry.ts";
+import { loggedRun, LogPages, parsePosition, WHOLE_LOG } from "./log-pages.ts";
 import { parseTailName } from "./resource-names.ts";
 
 /** How long a reader waits for the last line of a run that has ended. */
 const LAST_LINE_MS = 2_000;
-/** Lines of a run that ended longer ago are there or lost. */
-const SETTLED_MS = 10_000;
 const LOOK_MS = 250;
 const ENTRIES_MAX = 10_000;
 const RUNS_MAX = 1_000;
-/** Most text of a page: what is around each line comes on top, and a message may have 8 MiB. */
-const PAGE_BYTES_MAX = 3 * 1024 * 1024;
-const PACE: PollPace = { firstMs: 25, maxMs: 200 };
 
 export interface RunLogsOptions {
   readonly runs: Runs;
@@ -30,32 +25,13 @@ export interface RunLogsOptions {
 
 /** What runs have logged: from the record, and live from the log stream. */
 export class RunLogs {
+  /** What the record has of them. */
+  readonly pages: LogPages;
   readonly #options: RunLogsOptions;
 
   constructor(options: RunLogsOptions) {
     this.#options = options;
-  }
-
-  /** One page of a run's log; the token names the last line of the page before. */
-  async list(
-    run: RunRecord,
-    pageSize: number,
-    pageToken: string,
-    signal: AbortSignal,
-  ): Promise<runApi.ListRunLogsResponse> {
-    const lastLines = lastLinesOf(run);
-    if (isEndState(run.state)) await this.#untilStored(run, lastLines, signal);
-    const after = parsePosition(pageToken);
-    const limit = pageSize + 1;
-    const lines = await this.#options.logs.list(run.id, after === undefined ? { limit } : { after, limit });
-    const page = cutPage(lines, pageSize);
-    const isLast = page.length === lines.length;
-    const last = page.at(-1);
-    return {
-      entries: withGaps(loggedRun(run), page, after, isLast && isEndState(run.state) ? lastLines : undefined),
-      nextPageToken: isLast || last === undefined ? "" : `${last.assignment}.${last.sequence}`,
-      previousPageToken: "",
-    };
+    this.pages = new LogPages(options.logs);
   }
 
   /** Lines as they are written; those of one run from the first on, until the run has ended. */
@@ -132,7 +108,12 @@ export class RunLogs {
     }
     let pageToken = "";
     do {
-      const page = await this.list(record, ENTRIES_MAX, pageToken, new AbortController().signal);
+      const page = await this.pages.list(
+        record,
+        ENTRIES_MAX,
+        { ...WHOLE_LOG, pageToken },
+        new AbortController().signal,
+      );
       yield page.entries;
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
@@ -173,19 +154,6 @@ export class RunLogs {
     const { entries, dropped } = queue.take();
     return dropped === 0 ? entries : [...entries, lostEntry(run, { assignment: 0, sequence: 0, count: dropped })];
   }
-
-  /** Waits until the record has the last line of each assignment, or until that cannot be hoped for any more. */
-  async #untilStored(run: RunRecord, lastLines: ReadonlyMap<number, number>, signal: AbortSignal): Promise<void> {
-    if (lastLines.size === 0 || Date.now() - (run.endTimeMs ?? 0) > SETTLED_MS) return;
-    const poll = new Poll(PACE);
-    const deadline = performance.now() + LAST_LINE_MS;
-    while (!signal.aborted) {
-      const stored = new Map((await this.#options.logs.last(run.id)).map((last) => [last.assignment, last.sequence]));
-      const isComplete = [...lastLines].every(([assignment, sequence]) => (stored.get(assignment) ?? 0) >= sequence);
-      if (isComplete || performance.now() >= deadline) return;
-      await poll.pause(signal);
-    }
-  }
 }
 
 /** Names of the steps of runs that are being followed, asked once for each run. */
@@ -215,10 +183,6 @@ class KnownRuns {
   }
 }
 
-function loggedRun(record: RunRecord): LoggedRun {
-  return { workflowId: record.workflowId, id: record.id, stepNames: record.spec.stepNames };
-}
-
 function entriesOf(run: LoggedRun, { handing, lines }: control.LogBatch): runApi.LogEntry[] {
   return handing === undefined ? [] : lines.map((line) => liveEntry(run, handing, line));
 }
@@ -231,50 +195,6 @@ function missingLines(record: RunRecord, seen: ReadonlyMap<number, number>) {
   });
 }
 
-/** Lines with a note wherever some are missing; what is missing at the end is known only of a run that has ended. */
-/** As many lines as a page may have, at least one. */
-function cutPage(lines: readonly LogRecord[], pageSize: number): readonly LogRecord[] {
-  let bytes = 0;
-  const end = lines.findIndex(({ text }, index) => {
-    bytes += Buffer.byteLength(text);
-    return index >= pageSize || (index > 0 && bytes > PAGE_BYTES_MAX);
-  });
-  return end < 0 ? lines : lines.slice(0, end);
-}
-
-function withGaps(
-  run: LoggedRun,
-  lines: readonly LogRecord[],
-  after: LogPosition | undefined,
-  lastLines: ReadonlyMap<number, number> | undefined,
-): runApi.LogEntry[] {
-  const entries: runApi.LogEntry[] = [];
-  const note = (gap: ReturnType<typeof gapBetween>): void => {
-    if (gap !== undefined) entries.push(lostEntry(run, gap));
-  };
-  let before = after;
-  for (const line of lines) {
-    if (before !== undefined && before.assignment !== line.assignment && lastLines) note(gapAtEnd(before, lastLines));
-    note(gapBetween(before, line));
-    entries.push(storedEntry(run, line));
-    before = line;
-  }
-  if (lastLines === undefined) return entries;
-  if (before !== undefined) note(gapAtEnd(before, lastLines));
-  for (const [assignment] of lastLines) {
-    if (assignment > (before?.assignment ?? 0)) note(gapAtEnd({ assignment, sequence: 0 }, lastLines));
-  }
-  return entries;
-}
-
 function isBehind({ assignment, sequence }: LogPosition, after: LogPosition): boolean {
   return assignment > after.assignment || (assignment === after.assignment && sequence > after.sequence);
-}
-
-function parsePosition(pageToken: string): LogPosition | undefined {
-  if (pageToken === "") return undefined;
-  const match = /^(\d{1,9})\.(\d{1,15})$/.exec(pageToken);
-  if (match === null)
-    throw new PlatformError("InvalidArgument", "INVALID_PAGE_TOKEN", "page_token is not one of this list");
-  return { assignment: Number(match[1]), sequence: Number(match[2]) };
 }

@@ -14,6 +14,7 @@ import type { ApiCaller, ApiContext } from "./api-caller.ts";
 import { waitMsOf } from "./durations.ts";
 import { pageSizeOf } from "./paging.ts";
 import { Poll, type PollPace } from "./poll.ts";
+import { WHOLE_LOG } from "./log-pages.ts";
 import type { ReaderGate } from "./reader-gate.ts";
 import { parseRunName, parseWorkflowName } from "./resource-names.ts";
 import { toRunFilter } from "./run-filter.ts";
@@ -137,11 +138,13 @@ export class RunService {
     if (stop.aborted) gate.assertOpen();
   }
 
-  downloadRunLogs(
-    _request: runApi.DownloadRunLogsRequest,
-    _context: ApiContext,
+  async *downloadRunLogs(
+    request: runApi.DownloadRunLogsRequest,
+    { principal, signal }: ApiContext,
   ): AsyncIterable<runApi.DownloadRunLogsResponse> {
-    throw new PlatformError("Unavailable", "NOT_THERE_YET", "this method is not there yet");
+    const record = await this.#find(principal, request.parent);
+    const asked = { ...WHOLE_LOG, text: request.text, streams: request.streams, step: request.step };
+    for await (const content of this.#options.logs.pages.download(record, asked, signal)) yield { content };
   }
 
   async listRunLogs(
@@ -149,7 +152,7 @@ export class RunService {
     { principal, signal }: ApiContext,
   ): Promise<runApi.ListRunLogsResponse> {
     const record = await this.#find(principal, request.parent);
-    return this.#options.logs.list(record, pageSizeOf(request.pageSize, LOG_PAGE), request.pageToken, signal);
+    return this.#options.logs.pages.list(record, pageSizeOf(request.pageSize, LOG_PAGE), request, signal);
   }
 
   async *tailRunLogs(

@@ -12,21 +12,33 @@ interface ContentMessage {
 
 const TYPE_DEFAULT = "application/octet-stream";
 
-/** The messages of an upload: the file, then the bytes as they arrive, then the end. */
+/** One message of an upload; the first says what it is of: a file, or whatever has that name. */
+interface UploadMessage {
+  readonly file: object | undefined;
+  readonly name: string;
+  readonly data: Uint8Array;
+  readonly last: boolean;
+}
+
+const NO_DATA = new Uint8Array(0);
+
+/** The messages of an upload: what it is of, then the bytes as they arrive, then the end. */
 export async function* uploadMessages(
   request: IncomingMessage,
-  name: string,
-): AsyncGenerator<{ file: object | undefined; data: Uint8Array; last: boolean }> {
+  fields: ReadonlyMap<string, string>,
+): AsyncGenerator<UploadMessage> {
   const contentType = request.headers["content-type"] ?? TYPE_DEFAULT;
-  yield { file: { name, contentType, size: 0, directory: false }, data: new Uint8Array(0), last: false };
+  const path = fields.get("file.name");
+  const file = path === undefined ? undefined : { name: path, contentType, size: 0, directory: false };
+  yield { file, name: fields.get("name") ?? "", data: NO_DATA, last: false };
   try {
-    for await (const data of request) yield { file: undefined, data: data as Buffer, last: false };
+    for await (const data of request) yield { file: undefined, name: "", data: data as Buffer, last: false };
   } catch (cause) {
     throw new PlatformError("Cancelled", "REQUEST_ABORTED", "the client left before its upload was complete", {
       cause,
     });
   }
-  yield { file: undefined, data: new Uint8Array(0), last: true };
+  yield { file: undefined, name: "", data: NO_DATA, last: true };
 }
 
 /** Sends the bytes of a stream of pieces as they come, as something to keep: never as a page of this house. */

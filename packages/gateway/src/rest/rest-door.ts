@@ -171,8 +171,7 @@ export class RestDoor {
   }
 
   async #upload(call: Call): Promise<void> {
-    const name = call.fields.get("file.name") ?? "";
-    const messages = uploadMessages(call.request, name);
+    const messages = uploadMessages(call.request, call.fields);
     this.#answer(call, await (call.method.handler(messages as never, call.context as never) as Promise<unknown>));
   }
 

@@ -1,7 +1,7 @@
 import { isRunId, PlatformError, runIdDay } from "@millrace/core";
 import { encodeArray, type ElementName, type ElementValue } from "../commit/binary.ts";
 import type { Database } from "../database.ts";
-import type { LogPosition, LogRecord, Logs, LogStreamName } from "./run-records.ts";
+import type { LogFilter, LogPosition, LogQuery, LogRecord, Logs, LogStreamName } from "./run-records.ts";
 
 const LIMIT_DEFAULT = 1_000;
 /** One more than the largest page of the API, which tells by it whether a page is the last. */
@@ -61,21 +61,37 @@ interface LineRow {
   readonly text: string;
 }
 
-async function listLines(
-  database: Database,
-  runId: string,
-  { after = { assignment: 0, sequence: 0 }, limit = LIMIT_DEFAULT }: { after?: LogPosition; limit?: number },
-): Promise<readonly LogRecord[]> {
+async function listLines(database: Database, runId: string, query: LogQuery): Promise<readonly LogRecord[]> {
   if (!isRunId(runId)) return [];
+  const { after, before, limit = LIMIT_DEFAULT, backward = false } = query;
   if (!Number.isInteger(limit) || limit < 1) {
     throw new PlatformError("InvalidArgument", "INVALID_PAGE_SIZE", "A limit is a whole number from 1 on");
   }
+  const values: unknown[] = [runIdDay(runId), runId, Math.min(limit, LIMIT_MAX)];
+  const value = (given: unknown): string => `$${values.push(given)}`;
+  const conditions = [
+    ...(after ? [`(assignment, sequence) > (${value(after.assignment)}, ${value(after.sequence)})`] : []),
+    ...(before ? [`(assignment, sequence) < (${value(before.assignment)}, ${value(before.sequence)})`] : []),
+    ...conditionsOf(query, value),
+  ];
+  const order = backward ? "assignment DESC, sequence DESC" : "assignment, sequence";
   const rows = await database.query<LineRow>(
     `SELECT assignment, sequence, time, stream, path, text FROM log_lines
-     WHERE day = $1 AND run_id = $2 AND (assignment, sequence) > ($3, $4) ORDER BY assignment, sequence LIMIT $5`,
-    [runIdDay(runId), runId, after.assignment, after.sequence, Math.min(limit, LIMIT_MAX)],
+     WHERE ${["day = $1 AND run_id = $2", ...conditions].join(" AND ")} ORDER BY ${order} LIMIT $3`,
+    values,
   );
   return rows.map(({ time, ...line }) => ({ runId, timeMs: time, ...line }));
+}
+
+function conditionsOf({ text, streams, path }: LogFilter, value: (given: unknown) => string): string[] {
+  const place = path === undefined ? undefined : value(path);
+  return [
+    ...(text === undefined
+      ? []
+      : [`position(${value(text.replaceAll("\0", "\u2400").toLowerCase())} IN lower(text)) > 0`]),
+    ...(streams === undefined ? [] : [`stream = ANY (${value(streams)}::text[])`]),
+    ...(place === undefined ? [] : [`(path = ${place} OR starts_with(path, ${place} || '/'))`]),
+  ];
 }
 
 async function lastLines(database: Database, runId: string): Promise<readonly LogPosition[]> {

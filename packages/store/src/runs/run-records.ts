@@ -135,6 +135,24 @@ export interface Runs {
 /** Where a line came from. */
 export type LogStreamName = "stdout" | "stderr" | "error" | "system";
 
+/** Which lines; what is left out chooses nothing. */
+export interface LogFilter {
+  /** Part of the text, in any case of letters. */
+  readonly text?: string;
+  readonly streams?: readonly LogStreamName[];
+  /** Of the step that wrote it, in any of its executions. */
+  readonly path?: string;
+}
+
+/** Lines to read. */
+export interface LogQuery extends LogFilter {
+  readonly after?: LogPosition;
+  readonly before?: LogPosition;
+  readonly limit?: number;
+  /** From the last line on to the first. */
+  readonly backward?: boolean;
+}
+
 /** One line of a run's log. */
 export interface LogRecord {
   readonly runId: string;
@@ -159,8 +177,8 @@ export interface LogPosition {
 export interface Logs {
   /** Keeps lines; those that are there already stay as they are. Returns how many were left out as no run's. */
   insert(lines: readonly LogRecord[]): Promise<number>;
-  /** Lines of a run behind a place, in order. */
-  list(runId: string, options?: { after?: LogPosition; limit?: number }): Promise<readonly LogRecord[]>;
+  /** Lines of a run behind a place, in order; or those before a place, the last one first. */
+  list(runId: string, options?: LogQuery): Promise<readonly LogRecord[]>;
   /** The last line of each assignment that is kept. */
   last(runId: string): Promise<readonly LogPosition[]>;
 }
