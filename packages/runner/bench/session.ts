@@ -2,7 +2,7 @@
  * How many one-step runs a second a runner's host, a real Python worker and its sandboxed environments carry, and what a
  * run costs in each process. Nothing else of the house takes part.
  *
- *     node packages/runner/bench/session.ts [--runs 5000] [--concurrency 16] [--workers 1]
+ *     node packages/runner/bench/session.ts [--runs 5000] [--concurrency 16] [--workers 1] [--commit-ms 0]
  */
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,10 +23,13 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5000" },
     concurrency: { type: "string", default: "16" },
     workers: { type: "string", default: "1" },
+    /** How long after a step's end its commit is known. */
+    "commit-ms": { type: "string", default: "0" },
   },
 });
 const runs = Number(values.runs);
 const concurrency = Number(values.concurrency);
+const commitMs = Number(values["commit-ms"]);
 const folder = scratchFolder();
 // An environment is shown the folder of package sets, which a runner makes at its start.
 mkdirSync(join(folder, "packages/sets"), { recursive: true });
@@ -113,7 +116,8 @@ const host = new WorkerHost(
     stepStarted: () => undefined,
     stepFinished: ({ assignment, result }) => {
       if (result!.failure !== undefined) failed++;
-      host.endRun(assignment!);
+      if (commitMs === 0) host.endRun(assignment!);
+      else setTimeout(() => host.endRun(assignment!), commitMs);
     },
     responded: () => undefined,
     logLines: () => undefined,
