@@ -166,9 +166,18 @@ export const suites = [
     timeoutMs: 8 * minute,
   },
   {
+    name: "web-load",
+    about:
+      "the web app with a million runs: pages within a second, no blank frames, bounded memory behind 20,000 live runs",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/web-load"], ["--test-timeout=900000"]),
+    timeoutMs: 30 * minute,
+  },
+  {
     name: "chaos",
     about:
-      "kill -9 of every process in the middle of 200 runs, once each, and the checker of the great chaos by itself",
+      "kill -9 of every process in the middle of 200 runs, once each, a runner that is frozen and wakes up too late, and the checker of the great chaos by itself",
     kind: "node",
     commands: ({ node }) => nodeTests(node, ["test/chaos"], ["--test-concurrency=1"]),
     timeoutMs: 8 * minute,
@@ -302,6 +311,24 @@ export const suites = [
     kind: "check",
     commands: ({ node }) => [[node, "test/chaos/stores.ts"]],
     timeoutMs: 60 * minute,
+  },
+  {
+    name: "fences-all",
+    about:
+      "a runner, a worker and a scheduler that are frozen in the middle of steps and wake up too late; a runner killed",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/chaos/fences.test.ts"]),
+    env: { MILLRACE_FENCES: "all" },
+    timeoutMs: 10 * minute,
+  },
+  {
+    name: "idle",
+    about: "what a house takes that has nothing to do: memory and processor time",
+    heavy: true,
+    kind: "node",
+    commands: ({ node }) => nodeTests(node, ["test/idle"]),
+    timeoutMs: 5 * minute,
   },
   {
     name: "placement",

@@ -167,7 +167,8 @@ export async function awaitEnd(house: TestHouse, id: string): Promise<RunDocumen
   }
 }
 
-function checkRuns(ended: readonly RunDocument[], executions: readonly Execution[]): void {
+/** Every run has succeeded, and no step began again behind its checkpoint. */
+export function checkRuns(ended: readonly RunDocument[], executions: readonly Execution[]): void {
   const ofRun = Map.groupBy(executions, ({ run }) => run);
   for (const run of ended) {
     assert.equal(run.state, "SUCCEEDED", `run ${run.id}: ${JSON.stringify(run.failure)}`);

@@ -26,9 +26,10 @@ const values = parseOptions(
 const SLOTS = 4;
 const SLEEP_MS = 100;
 const SLEEPER = `import time\n\n\ndef handler(pd):\n    time.sleep(${SLEEP_MS / 1000})\n`;
-/** Simulated: as many slots as runs are open, so that runners are no bound. */
+/** Simulated: more slots than runs are open, so that runners are no bound. */
 const FLEET = { runners: 8, slots: 64, partitions: 256 };
-const OPEN = 256;
+/** For each scheduler: what a run costs it depends on how many others share its commits. */
+const OPEN = 240;
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -43,8 +44,8 @@ async function scaleRunners(house: TestHouse, db: pg.Client): Promise<void> {
       extras.use(await ExtraProcess.start(house, "runner", `more-${have}`));
     }
     const most = (runners * SLOTS * 1000) / SLEEP_MS;
-    // A second of it first: environments become warm.
-    await timeRuns(house, db, ["workflows/sleeper"], most);
+    // Two seconds of it first: environments become warm.
+    await timeRuns(house, db, ["workflows/sleeper"], 2 * most);
     const runs = most * Number(values.seconds);
     const perSecond = runs / (await timeRuns(house, db, ["workflows/sleeper"], runs));
     const growth = before === 0 ? "" : `, ${(perSecond / before).toFixed(2)} times as many as with half of them`;
@@ -81,12 +82,13 @@ async function place(
   extras: readonly ExtraProcess[],
 ): Promise<void> {
   const runs = Number(values.runs);
-  await fleet.play({ specs, runs: runs / 4, open: OPEN });
+  const open = OPEN * (1 + extras.length);
+  await fleet.play({ specs, runs: runs / 2, open });
   const processes: { role: string; pid: number | null }[] = [...(await house.processes())];
   processes.push({ role: "fleet", pid: fleet.pid });
   for (const { pid } of extras) processes.push({ role: "scheduler", pid });
   const before = cpuByRole(processes as HouseProcess[]);
-  const seconds = await fleet.play({ specs, runs, open: OPEN });
+  const seconds = await fleet.play({ specs, runs, open });
   const spent = new Map(
     [...cpuByRole(processes as HouseProcess[])].map(([role, cpu]) => [role, cpu - before.get(role)!]),
   );
