@@ -320,7 +320,7 @@ describe("runs in the web app", () => {
         await other.goto(new URL(path, house.url).href);
         await other.locator(".card").first().waitFor();
         if (look.width === 1024) assert.deepEqual(await seriousFindings(other), [], `axe on ${path} in the dark`);
-        const overflow = await other.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const overflow = await other.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
         assert.ok(overflow <= 0, `${path} is wider than ${look.width} pixels`);
       }
       await browser.close(other);

@@ -80,9 +80,21 @@ export function runsPath({ workflow }: RunFilter): string {
   return `workflows/${workflow === "" ? "-" : segment(workflow)}/runs`;
 }
 
-/** One page of the runs of a filter, newest first. `before` leaves out those that were accepted at that time or later. */
-export function listRuns(filter: RunFilter, pageSize: number, signal: AbortSignal, before?: string) {
-  const query = { ...runFilterQuery(filter), pageSize, ...(before !== undefined && { createdBefore: before }) };
+/** Where a page of a list begins: behind a page before, or with runs that were accepted earlier than a time. */
+export interface RunPageStart {
+  readonly pageToken?: string;
+  readonly before?: string;
+}
+
+/** One page of the runs of a filter, newest first. */
+export function listRuns(filter: RunFilter, pageSize: number, signal: AbortSignal, start: RunPageStart = {}) {
+  const { pageToken, before } = start;
+  const query = {
+    ...runFilterQuery(filter),
+    pageSize,
+    pageToken,
+    ...(before !== undefined && { createdBefore: before }),
+  };
   return call<ListRunsResponse>("GET", runsPath(filter), { query, signal });
 }
 

@@ -175,10 +175,11 @@ function Preview({ value, open }: { readonly value: JsonValue; readonly open: bo
     const count = partCount(value);
     const [left, right] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
     if (count === 0) return <span className="json-mark">{left + right}</span>;
+    const parts = `${count.toLocaleString("en")} ${Array.isArray(value) ? "item" : "key"}${count === 1 ? "" : "s"}`;
     return (
       <span className="json-mark">
-        {left} {open ? "" : "… "}
-        {open ? "" : right} <span className="json-count">{count.toLocaleString("en")}</span>
+        {!open && `${left} … ${right} `}
+        <span className="json-count">{parts}</span>
       </span>
     );
   }

@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { RotateCcw, Trash2, X } from "lucide-react";
-import { useCallback, useMemo, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { Page } from "../../app/page.tsx";
 import { discardDeadLetter, listDeadLetters, replayDeadLetter } from "../../api/dead-letters.ts";
@@ -22,6 +22,8 @@ import { useSettleAll, type SettleProgress } from "./use-settle-all.ts";
 import "../runs/runs-page.css";
 
 const PAGE_RUNS = 200;
+/** A search goes on until so many are found. */
+const LEAST_FOUND = 40;
 const NEWS_EVERY_MS = 5_000;
 const NONE: ReadonlySet<string> = new Set();
 
@@ -68,11 +70,17 @@ function useDeadLetters(filter: RunFilter) {
   });
   const runs = useMemo(() => list.data?.pages.flatMap((page) => page.runs ?? []) ?? [], [list.data]);
   const newestId = newest.data?.runs?.[0]?.id ?? "";
-  return { list, runs, hasNews: list.isSuccess && newestId > (runs[0]?.id ?? "") };
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  // A search that was ended for its time has found little: it goes on by itself.
+  const searching = hasNextPage && runs.length < LEAST_FOUND;
+  useEffect(() => {
+    if (searching && !isFetchingNextPage) void fetchNextPage();
+  }, [searching, isFetchingNextPage, fetchNextPage]);
+  return { list, runs, searching, hasNews: list.isSuccess && newestId > (runs[0]?.id ?? "") };
 }
 
 function DeadLetterList({ filter, onClear }: { readonly filter: RunFilter; readonly onClear: () => void }) {
-  const { list, runs, hasNews } = useDeadLetters(filter);
+  const { list, runs, searching, hasNews } = useDeadLetters(filter);
   const client = useQueryClient();
   const refresh = () => client.resetQueries({ queryKey: ["dead-letters", filter] });
   const bulk = useBulk();
@@ -83,8 +91,8 @@ function DeadLetterList({ filter, onClear }: { readonly filter: RunFilter; reado
       {list.isError && <ErrorNote error={list.error} onRetry={() => void list.refetch()} />}
       <BulkStatus bulk={bulk} />
       <SettleStatus all={all} />
-      {list.isPending && <Skeleton rows={10} label="Loading the dead letters" />}
-      {list.isSuccess && runs.length === 0 && <NoDeadLetters filter={filter} onClear={onClear} />}
+      {(list.isPending || (searching && runs.length === 0)) && <Skeleton rows={10} label="Loading the dead letters" />}
+      {list.isSuccess && !searching && runs.length === 0 && <NoDeadLetters filter={filter} onClear={onClear} />}
       {runs.length > 0 && (
         <DeadLetterRows
           {...{ runs, filter, loadMore }}

@@ -9,10 +9,7 @@ const run = (number: number, state: Run["state"] = "RUN_STATE_RUNNING"): Run => 
 });
 const ids = (runs: readonly Run[]): number[] => runs.map(({ id }) => Number(id));
 const window = (...numbers: number[]): RunWindow =>
-  openWindow(
-    numbers.map((number) => run(number)),
-    true,
-  );
+  openWindow({ runs: numbers.map((number) => run(number)), nextPageToken: "older" });
 
 describe("RunWindow", () => {
   test("shows new runs at once, newest first, and changes of known ones in place", () => {
@@ -51,28 +48,40 @@ describe("RunWindow", () => {
       open = withChanges(open, { runs: [run(number)], left: [] }, false);
       if (number <= 1_000) held = withChanges(held, { runs: [run(number)], left: [] }, true);
     }
-    assert.equal(open.rows.length, 500);
+    assert.equal(open.rows.length, 250);
     assert.equal(open.rows[0]?.id, "00005000");
-    assert.equal(open.hasMore, true);
+    assert.deepEqual([open.hasMore, open.nextPage], [true, undefined]);
     assert.equal(held.arrived.length, 200);
     assert.equal(held.overflowed, true);
   });
 
   test("adds older pages behind the last row, up to a bound", () => {
-    const next = withOlder(window(9, 8), [run(8), run(7)], false);
+    const next = withOlder(window(9, 8), { runs: [run(8), run(7)] });
     assert.deepEqual(ids(next.rows), [9, 8, 7]);
     assert.equal(next.hasMore, false);
     const many = Array.from({ length: 12_000 }, (_, index) => run(20_000 - index));
-    assert.equal(withOlder(openWindow([], true), many, false).rows.length, 10_000);
-    assert.equal(withOlder(openWindow([], true), many, false).hasMore, true);
+    const full = withOlder(openWindow({}), { runs: many });
+    assert.deepEqual([full.rows.length, full.hasMore, full.nextPage], [10_000, true, undefined]);
+  });
+
+  test("a search that was ended for its time goes on where it was", () => {
+    const searching = withOlder(openWindow({ nextPageToken: "far" }), { nextPageToken: "farther" });
+    assert.deepEqual([searching.rows.length, searching.hasMore, searching.nextPage], [0, true, "farther"]);
   });
 
   test("behind a time without news begins anew, or says that something may be missing", () => {
-    assert.deepEqual(ids(withRelisted(window(2, 1), [run(9), run(8)], true, false).rows), [9, 8]);
-    const apart = withRelisted(window(2, 1), [run(9), run(8)], true, true);
+    assert.deepEqual(
+      ids(withRelisted(window(2, 1), { runs: [run(9), run(8)], nextPageToken: "older" }, false).rows),
+      [9, 8],
+    );
+    const apart = withRelisted(window(2, 1), { runs: [run(9), run(8)], nextPageToken: "older" }, true);
     assert.deepEqual(ids(apart.rows), [2, 1]);
     assert.equal(apart.overflowed, true);
-    const meets = withRelisted(window(2, 1), [run(3), run(2, "RUN_STATE_FAILED")], true, true);
+    const meets = withRelisted(
+      window(2, 1),
+      { runs: [run(3), run(2, "RUN_STATE_FAILED")], nextPageToken: "older" },
+      true,
+    );
     assert.deepEqual([ids(meets.arrived), meets.overflowed, meets.rows[0]?.state], [[3], false, "RUN_STATE_FAILED"]);
   });
 });

@@ -1,7 +1,7 @@
 import type { Run } from "../../api/generated/types.ts";
 
 /** Rows kept while new ones arrive at the top; older ones are read again when somebody scrolls to them. */
-const KEPT_LIVE = 500;
+const KEPT_LIVE = 250;
 /** Rows that are kept at most; who wants older ones names a time. */
 export const KEPT_ROWS = 10_000;
 /** Arrivals kept while somebody reads; beyond that the newest page is read anew. */
@@ -12,6 +12,8 @@ export interface RunWindow {
   readonly rows: readonly Run[];
   /** True when there are older runs than the last row. */
   readonly hasMore: boolean;
+  /** Asks for the page behind the last row, or goes on with a search that has not got so far; undefined when a time does that. */
+  readonly nextPage: string | undefined;
   /** Runs that are not shown yet, so that nothing moves under whoever reads. */
   readonly arrived: readonly Run[];
   /** True when there are more of those than are kept. */
@@ -28,9 +30,16 @@ export interface RunChanges {
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-/** A window on one page of the list. */
-export function openWindow(rows: readonly Run[], hasMore: boolean): RunWindow {
-  return { rows, hasMore, arrived: [], overflowed: false, gone: NOBODY };
+/** A page of the list, as the API answers. */
+export interface RunListPage {
+  readonly runs?: readonly Run[];
+  readonly nextPageToken?: string;
+}
+
+/** A window on the first page of the list. */
+export function openWindow({ runs = [], nextPageToken = "" }: RunListPage): RunWindow {
+  const nextPage = nextPageToken || undefined;
+  return { rows: runs, hasMore: nextPage !== undefined, nextPage, arrived: [], overflowed: false, gone: NOBODY };
 }
 
 /** Both lists in one, newest first; of a run that is in both, what the first one says. Ids begin with the time. */
@@ -41,7 +50,8 @@ function merge(first: readonly Run[], second: readonly Run[]): readonly Run[] {
 
 /** Keeps the newest rows only. */
 function trimmed(window: RunWindow, most: number): RunWindow {
-  return window.rows.length <= most ? window : { ...window, rows: window.rows.slice(0, most), hasMore: true };
+  if (window.rows.length <= most) return window;
+  return { ...window, rows: window.rows.slice(0, most), hasMore: true, nextPage: undefined };
 }
 
 /**
@@ -84,16 +94,18 @@ export function release(window: RunWindow): RunWindow {
 }
 
 /** With the page behind the last row. */
-export function withOlder(window: RunWindow, page: readonly Run[], hasMore: boolean): RunWindow {
-  return trimmed({ ...window, rows: merge(window.rows, page), hasMore }, KEPT_ROWS);
+export function withOlder(window: RunWindow, { runs = [], nextPageToken = "" }: RunListPage): RunWindow {
+  const nextPage = nextPageToken || undefined;
+  return trimmed({ ...window, rows: merge(window.rows, runs), hasMore: nextPage !== undefined, nextPage }, KEPT_ROWS);
 }
 
 /** Behind a time without news: what a new look at the list says, shown at once or, while `held`, only where rows are known. */
-export function withRelisted(window: RunWindow, page: readonly Run[], hasMore: boolean, held: boolean): RunWindow {
-  if (!held) return openWindow(page, hasMore);
+export function withRelisted(window: RunWindow, page: RunListPage, held: boolean): RunWindow {
+  if (!held) return openWindow(page);
+  const { runs = [], nextPageToken = "" } = page;
   const known = new Set(window.rows.map(({ id }) => id));
   // Whether the page reaches down to the rows decides if something is missing between the two.
-  const meets = !hasMore || page.some(({ id }) => known.has(id));
-  const next = withChanges(window, { runs: page, left: [] }, true);
+  const meets = nextPageToken === "" || runs.some(({ id }) => known.has(id));
+  const next = withChanges(window, { runs, left: [] }, true);
   return meets ? next : { ...next, overflowed: true };
 }

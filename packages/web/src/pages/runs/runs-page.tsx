@@ -51,8 +51,9 @@ interface RunListProps {
 function RunList({ filter, onFilter }: RunListProps) {
   const held = useRef(false);
   const feed = useRunFeed(filter, held);
-  const { window, error, retry } = feed;
-  if (window === undefined && error === undefined) return <Skeleton rows={10} label="Loading the runs" />;
+  const { window, error, retry, searching } = feed;
+  const foundNothingYet = window === undefined || (searching && window.rows.length === 0);
+  if (foundNothingYet && error === undefined) return <Skeleton rows={10} label="Loading the runs" />;
   const isEmpty = window !== undefined && window.rows.length === 0 && window.arrived.length === 0;
   return (
     <>
@@ -115,7 +116,7 @@ function ShownRuns({ feed, held, filter, onFilter }: ShownRunsProps) {
           {chosen.size > 0 ? (
             <ChosenRuns runs={rows} chosen={chosen} bulk={bulk} onClear={() => setChosen(NONE)} />
           ) : (
-            <ListState live={feed.live} shown={rows.length} hasMore={hasMore} />
+            <ListState live={feed.live} searching={feed.searching} shown={rows.length} hasMore={hasMore} />
           )}
         </div>
         {(arrived.length > 0 || overflowed) && (
@@ -142,15 +143,14 @@ function ShownRuns({ feed, held, filter, onFilter }: ShownRunsProps) {
   );
 }
 
-function ListState({
-  live,
-  shown,
-  hasMore,
-}: {
+interface ListStateProps {
   readonly live: boolean;
+  readonly searching: boolean;
   readonly shown: number;
   readonly hasMore: boolean;
-}) {
+}
+
+function ListState({ live, searching, shown, hasMore }: ListStateProps) {
   return (
     <>
       <span className={live ? "live-dot on" : "live-dot"} aria-hidden />
@@ -158,6 +158,7 @@ function ListState({
       <span className="faint">
         {shown.toLocaleString("en")}
         {hasMore ? "+" : ""} {shown === 1 ? "run" : "runs"}
+        {searching && ", searching further…"}
       </span>
       <span className="key-hints faint" aria-hidden>
         <kbd>j</kbd> <kbd>k</kbd> move · <kbd>Enter</kbd> open · <kbd>x</kbd> choose

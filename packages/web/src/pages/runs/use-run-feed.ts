@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState, type RefObject } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
 import { follow } from "../../api/event-stream.ts";
 import { listRuns, runFilterQuery, runsPath, type RunFilter } from "../../api/queries.ts";
 import type { Run, WatchRunsResponse } from "../../api/generated/types.ts";
@@ -14,6 +14,8 @@ import {
 } from "./run-window.ts";
 
 const PAGE_RUNS = 100;
+/** A search goes on until so many runs are found. */
+const LEAST_FOUND = 40;
 /** Changes are shown so often at most: faster than that nobody reads. */
 const FLUSH_MS = 250;
 /** Changes that wait to be shown, in a tab that sleeps; beyond that the list is read anew. */
@@ -24,6 +26,8 @@ export interface RunFeed {
   readonly error: unknown;
   /** True while changes arrive by themselves. */
   readonly live: boolean;
+  /** True while a search goes on that has found little so far. */
+  readonly searching: boolean;
   /** True when the list ends although there are older runs. */
   readonly full: boolean;
   readonly loadMore: () => void;
@@ -33,7 +37,9 @@ export interface RunFeed {
 }
 
 /** The runs of a filter: the newest as they come, older ones on demand. While `held` says so, no row moves. */
-export function useRunFeed(filter: RunFilter, held: RefObject<boolean>): RunFeed {
+export function useRunFeed(wanted: RunFilter, held: RefObject<boolean>): RunFeed {
+  // "The last hour" begins at one time for all pages of the list and for what is watched.
+  const filter = useMemo(() => fixed(wanted), [wanted]);
   const [window, setWindow] = useState<RunWindow>();
   const [error, setError] = useState<unknown>();
   const [live, setLive] = useState(false);
@@ -48,13 +54,9 @@ export function useRunFeed(filter: RunFilter, held: RefObject<boolean>): RunFeed
     const fail = (thrown: unknown): void => void (!signal.aborted && setError(thrown));
     const list = (): void => {
       listRuns(filter, PAGE_RUNS, signal)
-        .then(({ runs = [], nextPageToken }) => {
+        .then((page) => {
           setError(undefined);
-          setWindow((before) =>
-            before === undefined
-              ? openWindow(runs, Boolean(nextPageToken))
-              : withRelisted(before, runs, Boolean(nextPageToken), held.current),
-          );
+          setWindow((before) => (before === undefined ? openWindow(page) : withRelisted(before, page, held.current)));
         })
         .catch(fail);
     };
@@ -85,17 +87,24 @@ export function useRunFeed(filter: RunFilter, held: RefObject<boolean>): RunFeed
   }, [filter, round, held]);
 
   const last = window?.rows.at(-1);
+  const nextPage = window?.nextPage;
   const loadMore = useCallback(() => {
-    if (loading.current || last?.createTime === undefined) return;
+    if (loading.current || (nextPage === undefined && last?.createTime === undefined)) return;
     loading.current = true;
     // One millisecond later, so that none of the same moment is left out; those that are there already are known by their ids.
-    const before = new Date(Date.parse(last.createTime) + 1).toISOString();
+    const before = nextPage === undefined ? new Date(Date.parse(last!.createTime!) + 1).toISOString() : undefined;
     const { signal } = stop.current;
-    listRuns(filter, PAGE_RUNS * 2, signal, before)
-      .then(({ runs = [], nextPageToken }) => setWindow((w) => w && withOlder(w, runs, Boolean(nextPageToken))))
-      .catch((thrown: unknown) => !signal.aborted && setError(thrown))
-      .finally(() => (loading.current = false));
-  }, [filter, last]);
+    listRuns(filter, PAGE_RUNS * 2, signal, nextPage === undefined ? { before: before! } : { pageToken: nextPage })
+      .finally(() => (loading.current = false))
+      .then((page) => setWindow((w) => w && withOlder(w, page)))
+      .catch((thrown: unknown) => !signal.aborted && setError(thrown));
+  }, [filter, last, nextPage]);
+
+  // A search that was ended for its time has found little: it goes on by itself.
+  const searching = error === undefined && window?.hasMore === true && window.rows.length < LEAST_FOUND;
+  useEffect(() => {
+    if (searching) loadMore();
+  }, [searching, loadMore]);
 
   const retry = useCallback(() => setRound((count) => count + 1), []);
   const overflowed = window?.overflowed === true;
@@ -105,7 +114,12 @@ export function useRunFeed(filter: RunFilter, held: RefObject<boolean>): RunFeed
     else setWindow((w) => w && release(w));
   }, [overflowed, retry]);
   const full = window !== undefined && window.rows.length >= KEPT_ROWS && window.hasMore;
-  return { window, error, live, full, loadMore, showArrived, retry };
+  return { window, error, live, searching, full, loadMore, showArrived, retry };
+}
+
+function fixed(filter: RunFilter): RunFilter {
+  if (filter.sinceS === 0) return filter;
+  return { ...filter, sinceS: 0, from: new Date(Date.now() - filter.sinceS * 1000).toISOString() };
 }
 
 /** Gathers changes and hands them on now and then, each run once. */
