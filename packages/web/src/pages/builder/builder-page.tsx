@@ -98,7 +98,7 @@ function useDesk(id: string, session: DraftSession): TestDesk {
       }));
       void client.invalidateQueries({ queryKey });
     };
-    return new TestDesk({ workflow: id, beforeTest: () => session.flush(), onResults });
+    return new TestDesk({ workflow: id, beforeTest: () => session.ready(), onResults });
   });
   useEffect(() => () => desk.close(), [desk]);
   return desk;

@@ -131,7 +131,7 @@ function extensionsOf(now: Props): Extension {
   const { language, label } = now.current;
   return [
     EditorView.cspNonce.of(nonce),
-    EditorView.contentAttributes.of({ "aria-label": label }),
+    EditorView.contentAttributes.of({ "aria-label": label, "aria-description": "Escape, then Tab leaves the editor" }),
     language === "python" ? [python(), indentUnit.of("    ")] : [json(), indentUnit.of("  ")],
     EditorState.tabSize.of(4),
     ...[lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), foldGutter(), drawSelection()],

@@ -2,7 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ArrowRight, CircleCheck } from "lucide-react";
 import { useState } from "react";
 import { Link } from "react-router";
-import { compareQuery, draftCheckQuery, draftDeployPath } from "../../api/drafts.ts";
+import { compareQuery, draftCheckQuery, draftDeployPath, getDraft } from "../../api/drafts.ts";
 import { stream } from "../../api/event-stream.ts";
 import { ApiError } from "../../api/http.ts";
 import type {
@@ -21,6 +21,7 @@ import { Skeleton } from "../../ui/skeleton.tsx";
 import { useBuilder } from "./builder-context.ts";
 import { FileChanges, PackageChanges } from "./changes.tsx";
 import { curlFor } from "./curl-for.ts";
+import type { DraftSession } from "./draft-session.ts";
 
 const STAGES: readonly (readonly [stage: DeployStage, text: string])[] = [
   ["DEPLOY_STAGE_CHECKING", "Check the code"],
@@ -54,17 +55,20 @@ export function DeployDialog({ onClose }: { readonly onClose: () => void }) {
     setError(undefined);
     setGoing({ stage: "DEPLOY_STAGE_CHECKING", done: 0, total: 0, notes: [] });
     try {
-      await session.flush();
-      const body = { overwrite: behind };
+      await session.ready();
+      const body = { overwrite: behind, etag: await seenEtag(session, workflow.id!) };
+      session.deploys("next");
       const signal = new AbortController().signal;
       for await (const message of stream<DeployProgress>("POST", draftDeployPath(workflow.id!), { body, signal })) {
         setGoing((before) => further(before, message));
-        if (message.workflow != null)
-          setEnded({ workflow: message.workflow, packageChanges: message.packageChanges ?? [] });
+        if (message.workflow == null) continue;
+        session.deploys(message.workflow.version ?? 0);
+        setEnded({ workflow: message.workflow, packageChanges: message.packageChanges ?? [] });
       }
       for (const key of ["workflow", "workflows", "versions", "compare"])
         void client.invalidateQueries({ queryKey: [key] });
     } catch (thrown) {
+      session.deploys(0);
       setError(thrown);
     }
     setGoing(undefined);
@@ -97,6 +101,15 @@ export function DeployDialog({ onClose }: { readonly onClose: () => void }) {
       </footer>
     </Dialog>
   );
+}
+
+/** The draft's newest etag, as long as it is what the person has seen. */
+async function seenEtag(session: DraftSession, workflow: string): Promise<string> {
+  const { news } = session.view();
+  const draft = await getDraft(workflow);
+  session.take(draft);
+  if (session.view().news === news) return draft.etag ?? "";
+  throw new ApiError(0, "Somebody has changed the draft just now: look at what differs, and deploy again.", "");
 }
 
 function further(before: Going | undefined, { stage, done, total, notes }: DeployProgress): Going {

@@ -11,6 +11,7 @@ import {
 } from "../../api/drafts.ts";
 import type { Draft, DraftStep } from "../../api/generated/types.ts";
 import { loadEdits, storeEdits, type Edit } from "./kept-edits.ts";
+import { newsOf } from "./news-of.ts";
 
 /** Typing is saved when it pauses for so long … */
 const PAUSE_MS = 500;
@@ -18,13 +19,18 @@ const PAUSE_MS = 500;
 const LATEST_MS = 3_000;
 const RETRY_MS = 2_000;
 const SETTINGS_TRIES = 5;
-const OWN_ETAGS = 200;
 
 /** The settings of a draft are edited like a step. */
 export const SETTINGS = "settings";
 
 /** How far what was typed has come. */
 export type SaveState = "saved" | "unsaved" | "saving" | "offline" | "conflict" | "refused";
+
+const UNREADY: Partial<Record<SaveState, string>> = {
+  offline: "What you have typed is not saved: the house does not answer. It is kept in this browser, and saved later.",
+  conflict: "Somebody else has changed the same: choose what holds first.",
+  refused: "What you have typed is not saved: the house refuses it. Beside “Not saved” it says why.",
+};
 
 /** Somebody else's change came first. */
 export interface Collision {
@@ -68,7 +74,8 @@ export class DraftSession {
   readonly #listeners = new Set<() => void>();
   readonly #edits = new Map<string, Edit>();
   readonly #collisions = new Map<string, Collision>();
-  readonly #ownEtags: string[] = [];
+  /** What own saves have made of each step, as long as the house has not told of the newest of them. */
+  readonly #ownEtags = new Map<string, Set<string>>();
   readonly #undo: Deed[] = [];
   readonly #redo: Deed[] = [];
   #draft: Draft;
@@ -80,6 +87,8 @@ export class DraftSession {
   #offline = false;
   #refusal: unknown;
   #news = "";
+  /** What this page deploys, or has deployed, is no news to it. */
+  #ownVersion: number | "next" = 0;
   #view: DraftView | undefined;
 
   constructor(workflow: string, draft: Draft) {
@@ -209,6 +218,14 @@ export class DraftSession {
     await this.#queue;
   }
 
+  /** Saves, for what runs what the house has. Throws when that is not what was typed. */
+  async ready(): Promise<void> {
+    await this.flush();
+    const { saveState } = this.view();
+    const why = UNREADY[saveState];
+    if (why !== undefined) throw new ApiError(0, why, "");
+  }
+
   /** Takes what the house says of the draft. */
   take(draft: Draft): void {
     if (this.#waiting > 0) this.#held = draft;
@@ -220,6 +237,11 @@ export class DraftSession {
     this.#edits.clear();
     this.#collisions.clear();
     this.#accept(draft, false);
+  }
+
+  /** Says that this page deploys; behind that, which version came of it, 0 for none. */
+  deploys(version: number | "next"): void {
+    this.#ownVersion = version;
   }
 
   dismissNews(): void {
@@ -321,14 +343,14 @@ export class DraftSession {
       else await this.#saveStep(key, edit);
       this.#offline = false;
     } catch (thrown) {
-      await this.#failed(key, thrown);
+      await this.#failed(thrown);
     }
     storeEdits(this.#workflow, this.#edits);
   }
 
   async #saveStep(id: string, edit: Edit): Promise<void> {
     const step = await updateStep(this.#workflow, id, edit.fields, edit.etag);
-    this.#own(step.etag ?? "");
+    this.#ownEtags.set(id, (this.#ownEtags.get(id) ?? new Set()).add(step.etag ?? ""));
     const steps = (this.#draft.steps ?? []).map((each) => (stepId(each) === id ? step : each));
     this.#draft = { ...this.#draft, steps, changed: true };
     this.#saved(id, edit, step.etag ?? "", {
@@ -365,9 +387,11 @@ export class DraftSession {
     }
   }
 
-  async #failed(key: string, thrown: unknown): Promise<void> {
+  async #failed(thrown: unknown): Promise<void> {
     if (isMismatch(thrown) || (thrown instanceof ApiError && thrown.status === 404)) {
       const draft = await getDraft(this.#workflow).catch(() => undefined);
+      // That is what there is now, however it looks.
+      this.#ownEtags.clear();
       if (draft !== undefined) this.#accept(draft, true);
     } else if (thrown instanceof ApiError && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 429) {
       this.#refusal = thrown;
@@ -375,20 +399,26 @@ export class DraftSession {
       this.#offline = true;
       this.#schedule(RETRY_MS);
     }
-    void key;
   }
 
-  #own(etag: string): void {
-    this.#ownEtags.push(etag);
-    if (this.#ownEtags.length > OWN_ETAGS) this.#ownEtags.shift();
-  }
-
-  #accept(draft: Draft, foreign: boolean): void {
-    if (revision(draft) < revision(this.#draft)) return;
-    if (foreign) this.#news = newsOf(this.#draft, draft, this.#ownEtags) || this.#news;
+  #accept(told: Draft, foreign: boolean): void {
+    if (revision(told) < revision(this.#draft)) return;
+    const draft = { ...told, steps: (told.steps ?? []).map((step) => this.#orNewer(step)) };
+    const isOwnVersion = this.#ownVersion === "next" || this.#ownVersion === draft.liveVersion;
+    const before = isOwnVersion ? { ...this.#draft, liveVersion: draft.liveVersion ?? 0 } : this.#draft;
+    if (foreign) this.#news = newsOf(before, draft) || this.#news;
     this.#draft = draft;
     this.#collide(draft);
     this.#changed();
+  }
+
+  /** What the house tells of a step may be older than what it has answered to the last save. */
+  #orNewer(step: DraftStep): DraftStep {
+    const id = stepId(step);
+    const known = this.#serverStep(id);
+    const own = this.#ownEtags.get(id);
+    if (known?.etag === step.etag) this.#ownEtags.delete(id);
+    return known !== undefined && known.etag !== step.etag && own?.has(step.etag ?? "") === true ? known : step;
   }
 
   /** Finds what was typed on something that is not there any more. */
@@ -397,7 +427,7 @@ export class DraftSession {
       const found = key === SETTINGS ? undefined : (draft.steps ?? []).find((step) => stepId(step) === key);
       const isGone = key !== SETTINGS && found === undefined;
       const etag = key === SETTINGS ? (draft.settingsJson ?? "") : (found?.etag ?? "");
-      if (!isGone && (etag === edit.etag || this.#ownEtags.includes(etag))) continue;
+      if (!isGone && etag === edit.etag) continue;
       const theirs = key === SETTINGS ? { settingsJson: draft.settingsJson ?? "" } : found && fieldsOf(found);
       const mine = { ...edit.base, ...edit.fields };
       if (theirs !== undefined && JSON.stringify({ ...theirs, ...mine }) === JSON.stringify(theirs)) {
@@ -449,25 +479,4 @@ function isMismatch(thrown: unknown): boolean {
 
 function revision({ etag = "" }: Draft): number {
   return Number(etag.replaceAll(/\D/g, ""));
-}
-
-/** What somebody else has done, for people; empty for nothing that shows. */
-function newsOf(before: Draft, after: Draft, own: readonly string[]): string {
-  const who = (after.author ?? "").replace(/^users\//, "").replace(/^apiKeys\/.*/, "A program with an API key");
-  const old = new Map((before.steps ?? []).map((step) => [stepId(step), step]));
-  const now = new Map((after.steps ?? []).map((step) => [stepId(step), step]));
-  const changed = [...now].filter(
-    ([id, { etag = "" }]) => old.has(id) && old.get(id)!.etag !== etag && !own.includes(etag),
-  );
-  const said = [
-    ...changed.map(([, { displayName }]) => `changed “${displayName}”`),
-    ...[...now].filter(([id]) => !old.has(id)).map(([, { displayName }]) => `added “${displayName}”`),
-    ...[...old].filter(([id]) => !now.has(id)).map(([, { displayName }]) => `removed “${displayName}”`),
-    ...(before.settingsJson === after.settingsJson ? [] : ["changed the settings"]),
-    ...([...old.keys()].filter((id) => now.has(id)).join() === [...now.keys()].filter((id) => old.has(id)).join()
-      ? []
-      : ["moved steps"]),
-    ...(before.liveVersion === after.liveVersion ? [] : [`deployed version ${after.liveVersion}`]),
-  ];
-  return said.length === 0 ? "" : `${who} ${said.join(", ")}.`;
 }

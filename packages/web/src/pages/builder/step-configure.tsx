@@ -17,7 +17,7 @@ const SETTINGS: readonly Setting[] = [
     usual: "30s",
     kind: "duration",
   },
-  { name: "runTimeout", label: "Time limit of a run", hint: "Pauses do not count", usual: "5m", kind: "duration" },
+  { name: "runTimeout", label: "Time limit of a run", hint: "Such as 5m or 2h", usual: "5m", kind: "duration" },
   { name: "memory", label: "Memory", hint: "From 32MiB to 64GiB", usual: "256MiB", kind: "size" },
   { name: "tmp", label: "Size of /tmp", hint: "From 1MiB to 64GiB", usual: "the pool’s", kind: "size" },
   { name: "cpu", label: "Processors", hint: "Such as 0.5", usual: "no limit", kind: "number" },

@@ -131,7 +131,11 @@ function StepCard({ step, number, onDrag }: StepCardProps) {
             </span>
           )}
           {state !== undefined && !stale && <StateBadge state={state} />}
-          {stale && <span className="badge warn">changed since its test</span>}
+          {stale && (
+            <span className="badge warn" title="Changed since its test, or a step above it">
+              stale
+            </span>
+          )}
           {state === undefined && problems === 0 && "not tested"}
         </span>
       </span>
