@@ -20,7 +20,7 @@ const CHECKS = [
   "ignored_auth",
 ];
 /** Streams that stay open as long as their reader does, and what would take the key away that all requests are made with. */
-const EXCLUDED = "^(WatchDraft|WatchDraftEvents|WatchRun|TailRunLogs|RevokeApiKey)$";
+const EXCLUDED = "^(WatchDraft|WatchDraftEvents|WatchRuns?|TailRunLogs|RevokeApiKey)$";
 
 const { seconds } = parseOptions(
   "npm run test:fuzz",

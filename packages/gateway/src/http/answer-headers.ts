@@ -15,18 +15,25 @@ const CONNECTION_HEADERS = new Set([
 
 /** Headers whose effect reaches beyond the answer to everything else on the host, which all workflows share. */
 const HOST_HEADERS = new Set([
+  "accept-ch",
   "alt-svc",
   "clear-site-data",
+  "critical-ch",
   "expect-ct",
   "nel",
+  "origin-agent-cluster",
   "public-key-pins",
   "public-key-pins-report-only",
   "report-to",
   "reporting-endpoints",
+  "sec-session-registration",
+  "secure-session-registration",
   "service-worker-allowed",
   "set-cookie",
   "set-cookie2",
+  "set-login",
   "strict-transport-security",
+  "use-as-dictionary",
 ]);
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}$/;

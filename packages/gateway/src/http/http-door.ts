@@ -12,6 +12,7 @@ import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
 import type { TriggerHandler } from "./trigger-handler.ts";
 import type { WebApp } from "./web-app.ts";
+import { isForeignWorkerScript } from "./worker-scripts.ts";
 import { writeAnswer } from "./write-answer.ts";
 
 /** Most headers of one request; more are not read. */
@@ -119,6 +120,7 @@ export class HttpDoor {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = parseTarget(request.url ?? "/");
+    if (isForeignWorkerScript(request, target.path)) return refuseWorker(request, response);
     const place = parseTriggerPath(target.path);
     if (place !== undefined) return this.#options.triggers.handle(request, response, target, place);
     if (this.#options.rest.takes(target.path)) return this.#options.rest.handle(request, response, target);
@@ -134,6 +136,11 @@ export class HttpDoor {
     const answer = await this.#options.web.answer(request, path);
     return answer ?? errorAnswer(404, "NOT_FOUND", "there is nothing here; triggers are below /t/");
   }
+}
+
+function refuseWorker(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  writeAnswer(request, response, errorAnswer(403, "WORKER_REFUSED", "nothing here may become a worker of the house"));
 }
 
 /** What never became a request: too large, too slow or not HTTP. */
