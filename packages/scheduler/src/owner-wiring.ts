@@ -72,6 +72,8 @@ export class OwnerWiring implements OwnerPort {
   private readonly subscriptions = new Map<number, BusSubscription[]>();
   private readonly tickTimer: NodeJS.Timeout;
   private readonly unlisten: (() => void)[] = [];
+  /** Of the brain's partitions, as far as is listened for them. */
+  private syncedChanges = 0;
   private flushDue = false;
   /** The renewal that is under way. */
   private leasing: Promise<void> | undefined;
@@ -143,6 +145,8 @@ export class OwnerWiring implements OwnerPort {
 
   /** Listens on the subjects of exactly the partitions that are owned. */
   private syncSubscriptions(): void {
+    if (this.syncedChanges === this.brain.partitionChanges) return;
+    this.syncedChanges = this.brain.partitionChanges;
     const owned = this.brain.partitions();
     for (const [partition, subscriptions] of this.subscriptions) {
       if (owned.has(partition)) continue;

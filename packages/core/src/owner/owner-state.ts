@@ -40,6 +40,8 @@ export class OwnerState {
   readonly port: OwnerPort;
   readonly timing: Timing;
   readonly owned = new Map<number, PartitionState>();
+  /** Grows whenever a partition comes or goes. */
+  ownedChanges = 0;
   /** Partitions that are being taken; false: the claim was given up since, and another may have owned it meanwhile. */
   readonly taking = new Map<number, boolean>();
   readonly ownership: Ownership;
@@ -242,6 +244,7 @@ export class OwnerState {
     if (this.taking.has(partition)) this.taking.set(partition, false);
     if (!part) return;
     this.owned.delete(partition);
+    this.ownedChanges += 1;
     for (const queue of part.workflows.values()) {
       this.ready.delete(queue);
       this.pageDue.delete(queue);

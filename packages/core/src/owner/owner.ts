@@ -99,6 +99,11 @@ export class Owner {
     return new Map([...this.state.owned].map(([partition, part]) => [partition, part.stamp.epoch]));
   }
 
+  /** Grows whenever a partition comes or goes. */
+  get partitionChanges(): number {
+    return this.state.ownedChanges;
+  }
+
   /** Unfinished runs in memory, waiting runs that are in the record alone, and changes waiting for a commit. */
   counts(): { runs: number; parked: number; commitQueue: number } {
     let [runs, parked] = [0, 0];
@@ -156,6 +161,7 @@ export class Owner {
       const stamp = { scheduler: state.settings.scheduler, partition, epoch: result.epoch };
       const part = new PartitionState(stamp, state.port.nowMs(), state.headBounds);
       state.owned.set(partition, part);
+      state.ownedChanges += 1;
       for (const row of result.found.rows) state.insert(part, loadRun(row));
       for (const queue of result.found.queues) state.inherit(part, queue);
       for (const { projectId, share } of result.found.shares) part.projectOf(projectId).share = share;

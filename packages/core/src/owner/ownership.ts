@@ -22,6 +22,8 @@ export class Ownership {
   /** Claimed partitions and since when, on our clock. */
   private readonly claims = new Map<number, number>();
   private leaseUntilMs = 0;
+  /** Which partitions would be ours among these schedulers: it seldom changes, and is asked for all the time. */
+  private preference: { readonly names: string; readonly mine: readonly boolean[] } = { names: "", mine: [] };
   private retired = false;
 
   constructor(self: string, partitionCount: number, timing: Timing) {
@@ -71,8 +73,9 @@ export class Ownership {
     const names = new Set([...living.keys(), this.self]);
     const others = [...living].filter(([name]) => name !== this.self).map(([, held]) => held);
     const steps: OwnershipSteps & { claimed: boolean } = { drop: [], take: [], claimed: false };
+    const preferred = this.preferredAmong(names);
     for (let partition = 0; partition < this.partitionCount; partition++) {
-      const mine = preferredOwner(partition, names) === this.self;
+      const mine = preferred[partition]!;
       const since = this.claims.get(partition);
       const taken = others.some((held) => held.has(partition));
       if (!mine) {
@@ -87,5 +90,15 @@ export class Ownership {
       }
     }
     return steps;
+  }
+
+  private preferredAmong(schedulers: ReadonlySet<string>): readonly boolean[] {
+    const names = [...schedulers].sort().join(" ");
+    if (names !== this.preference.names) {
+      const partitions = Array.from({ length: this.partitionCount }, (_, partition) => partition);
+      const mine = partitions.map((partition) => preferredOwner(partition, schedulers) === this.self);
+      this.preference = { names, mine };
+    }
+    return this.preference.mine;
   }
 }
