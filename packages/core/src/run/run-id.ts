@@ -1,6 +1,7 @@
 import { PlatformError } from "../errors.ts";
 
 const PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
 /**
  * Makes a run id: a UUIDv7 (RFC 9562).
@@ -9,17 +10,12 @@ const PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f
  * @param random 10 random bytes
  */
 export function createRunId(timeMs: number, random: Uint8Array): string {
-  const bytes = new Uint8Array(16);
-  let rest = timeMs;
-  for (let i = 5; i >= 0; i--) {
-    bytes[i] = rest % 256;
-    rest = Math.floor(rest / 256);
-  }
-  bytes.set(random.subarray(0, 10), 6);
-  bytes[6] = 0x70 | (bytes[6]! & 0x0f);
-  bytes[8] = 0x80 | (bytes[8]! & 0x3f);
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const time = Math.floor(timeMs).toString(16).padStart(12, "0");
+  const version = HEX[0x70 | (random[0]! & 0x0f)]! + HEX[random[1]!]!;
+  const variant = HEX[0x80 | (random[2]! & 0x3f)]! + HEX[random[3]!]!;
+  let rest = "";
+  for (let index = 4; index < 10; index++) rest += HEX[random[index]!]!;
+  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}-${rest}`;
 }
 
 /** True when the text is a run id in its only accepted form, lower-case. */
