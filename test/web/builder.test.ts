@@ -152,7 +152,7 @@ test("what people and events contain is text: names of steps, log lines, exports
   const results = page.getByRole("region", { name: "Results" });
   await results.getByText(HOSTILE).waitFor();
   await results.getByRole("button", { name: "Exports" }).click();
-  await results.getByText(`"${HOSTILE}"`).waitFor();
+  await results.getByText(JSON.stringify(HOSTILE)).waitFor();
   assert.equal(await page.locator("main img, main script").count(), 0);
   assert.doesNotMatch(await page.title(), /broken/);
   assert.deepEqual(browser.troubles(page), []);

@@ -29,7 +29,8 @@ export function AddStep({ place, last }: AddStepProps) {
       ...(options && { optionsJson: JSON.stringify(options) }),
     };
     try {
-      select(await session.add(step, place));
+      // Its first line: whoever adds a step wants to write.
+      select(await session.add(step, place), 1);
     } catch (thrown) {
       toast(thrown instanceof Error ? thrown.message : String(thrown), "bad");
     }

@@ -7,6 +7,7 @@ import { newestRunsQuery } from "../../api/queries.ts";
 import type { DraftEvent, Run } from "../../api/generated/types.ts";
 import { Button } from "../../ui/button.tsx";
 import { CopyButton } from "../../ui/copy-button.tsx";
+import { formatJson } from "../../ui/json-text.ts";
 import { ErrorNote } from "../../ui/note.tsx";
 import { StateBadge } from "../../ui/run-state.tsx";
 import { Ago } from "../../ui/time.tsx";
@@ -77,9 +78,7 @@ function edited(title: string): string {
 }
 
 function pretty(json: string): string {
-  const value = parseJson(json);
-  // Numbers that a browser would round stay as they are.
-  return value === undefined || /\d{16}/.test(json) ? json : JSON.stringify(value, undefined, 2);
+  return parseJson(json) === undefined ? json : formatJson(json);
 }
 
 /** The requests to the test address, as they come; the first one that comes while one waits is chosen. */

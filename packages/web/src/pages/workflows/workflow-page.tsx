@@ -57,7 +57,7 @@ function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
             <h2 id="runs-heading">Newest runs</h2>
             <Link to={`/runs?workflow=${encodeURIComponent(id)}`}>All runs</Link>
           </header>
-          <NewestRuns id={id} name={displayName} />
+          {version > 0 ? <NewestRuns id={id} name={displayName} /> : <NotDeployed id={id} />}
         </section>
         <div className="workflow-facts">
           <Triggers workflow={workflow} />
@@ -114,13 +114,29 @@ function NewestRuns({ id, name }: { readonly id: string; readonly name: string }
   return <RunTable runs={runs.data.runs!} withWorkflow={false} />;
 }
 
-function Triggers({ workflow: { triggers = [] } }: { readonly workflow: Workflow }) {
+function NotDeployed({ id }: { readonly id: string }) {
+  return (
+    <EmptyState
+      title="It is not deployed yet"
+      command="npx millrace deploy"
+      action={<Link to={`/workflows/${segment(id)}/build`}>Open the builder</Link>}
+    >
+      Its draft can be tested in the builder. The first deploy gives it an address.
+    </EmptyState>
+  );
+}
+
+function Triggers({ workflow: { triggers = [], version = 0 } }: { readonly workflow: Workflow }) {
   return (
     <section className="card" aria-labelledby="triggers-heading">
       <header>
         <h2 id="triggers-heading">Triggers</h2>
       </header>
-      {triggers.length === 0 && <p className="fact muted">None: it is started by calls of the API and by hand.</p>}
+      {triggers.length === 0 && (
+        <p className="fact muted">
+          {version === 0 ? "Made by the first deploy." : "None: it is started by calls of the API and by hand."}
+        </p>
+      )}
       {triggers.map(({ kind, url = "" }) => (
         <div key={`${kind} ${url}`} className="fact">
           <span className="badge">{kind}</span>
