@@ -13,8 +13,14 @@ export { silentLog, type BusLog } from "./bus-errors.ts";
 export * from "./identity/index.ts";
 export { revokeKeys } from "./identity/revoke.ts";
 export type { TlsFiles } from "./tls.ts";
-export { isSealed, openLeases, readLeases, type LeaseOptions, type Leases, type LeaseView } from "./leases/leases.ts";
-export { leaseTag } from "./leases/server-bucket.ts";
+export {
+  areLeasesInOnePlace,
+  openLeases,
+  readLeases,
+  type LeaseOptions,
+  type Leases,
+  type LeaseView,
+} from "./leases/leases.ts";
 export { openLogSink, openLogStream, type LogSink, type LogStream } from "./log-stream.ts";
 export type { LogFilter, LogLosses, LogReader, LogStreamLimits, LogWriter } from "./log-types.ts";
 export type { Channel, ChannelHandler, ChannelMeta, Service } from "./channel.ts";

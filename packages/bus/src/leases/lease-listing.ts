@@ -56,8 +56,12 @@ async function listOnce(
   });
   if (complete) return whole ? listed : undefined;
   if (!bus.connected) throw disconnectedError("reading the leases");
-  if (performance.now() - askedMs < timeoutMs) return [];
+  if (performance.now() - askedMs < timeoutMs) throw noBucketError(stream);
   throw new PlatformError("DeadlineExceeded", "BUS_TIMEOUT", "reading the leases: no answer in time");
+}
+
+function noBucketError(stream: string): PlatformError {
+  return new PlatformError("Unavailable", "BUS_NO_RESPONDERS", `reading the leases: nobody has ${stream}`);
 }
 
 function messageOf(data: Uint8Array, headers: BusHeaders, prefix: string): ListedMessage {

@@ -49,8 +49,8 @@ export function openLeases(bus: Bus, options: LeaseOptions): Leases {
  */
 export async function readLeases(bus: Bus, timeoutMs = 1_000): Promise<Map<string, readonly number[]>> {
   const streams = await streamsOf(bus, "reading the leases", timeoutMs);
-  const spread = streams.clustered ? await readServerBuckets(bus, timeoutMs) : new Map<string, readonly number[]>();
-  return spread.size > 0 ? spread : readSingleBucket(bus, timeoutMs);
+  const spread = streams.clustered ? await readServerBuckets(bus, timeoutMs) : undefined;
+  return spread ?? readSingleBucket(bus, timeoutMs);
 }
 
 /**
@@ -185,8 +185,15 @@ class HouseLeases implements Leases {
   }
 }
 
+/** Whether leases are in one bucket although there is a cluster: its leader's death stops the house until another is elected. */
+export async function areLeasesInOnePlace(bus: Bus, timeoutMs = 1_000): Promise<boolean> {
+  const { clustered } = await streamsOf(bus, "looking where leases are", timeoutMs);
+  if (!clustered || (await readServerBuckets(bus, timeoutMs)) !== undefined) return false;
+  return (await readSingleBucket(bus, timeoutMs)).size > 0;
+}
+
 /** Whether leases have left the one bucket for good. */
-export async function isSealed(bus: Bus, timeoutMs = 1_000): Promise<boolean> {
+async function isSealed(bus: Bus, timeoutMs: number): Promise<boolean> {
   const { manager } = await streamsOf(bus, "looking where leases are", timeoutMs);
   try {
     return (await manager.streams.info(SINGLE_STREAM)).config.sealed;

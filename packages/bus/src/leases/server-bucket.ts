@@ -9,7 +9,7 @@ import type { LeaseBucket, LeaseEntry, ListedEntry } from "./lease-register.ts";
 export const SERVER_BUCKETS = [0, 1, 2] as const;
 
 /** The tag in a NATS server's configuration (`server_tags`) that gives it one of the buckets. */
-export function leaseTag(index: number): string {
+function leaseTag(index: number): string {
   return `millrace-leases-${index}`;
 }
 
@@ -61,36 +61,37 @@ export class ServerBucket implements LeaseBucket {
 /** Makes the buckets, or finds them made. Throws when servers lack the tags, or an election is under way. */
 export async function makeServerBuckets(bus: Bus, ttlMs: number, timeoutMs: number): Promise<void> {
   const streams = await streamsOf(bus, "making the leases' buckets", timeoutMs);
-  const makings = SERVER_BUCKETS.map((index) =>
-    ensureStream(
-      streams,
-      {
-        name: streamOf(index),
-        subjects: [`${prefixOf(index)}*`],
-        storage: StorageType.Memory,
-        retention: RetentionPolicy.Limits,
-        discard: DiscardPolicy.New,
-        max_msgs_per_subject: 1,
-        max_age: DROP_AFTER_LIVES * ttlMs * 1_000_000,
-        duplicate_window: 1_000_000_000,
-        allow_direct: true,
-        placement: { cluster: "", tags: [leaseTag(index)] },
-      },
-      1,
-      (there) => ({ max_age: Math.max(there.max_age, DROP_AFTER_LIVES * ttlMs * 1_000_000) }),
-    ),
-  );
-  await Promise.all(makings);
+  const max_age = DROP_AFTER_LIVES * ttlMs * 1_000_000;
+  // The last one first: where fewer servers have tags, none is made.
+  for (const index of SERVER_BUCKETS.toReversed()) {
+    const config = {
+      name: streamOf(index),
+      subjects: [`${prefixOf(index)}*`],
+      storage: StorageType.Memory,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_msgs_per_subject: 1,
+      max_age,
+      duplicate_window: 1_000_000_000,
+      allow_direct: true,
+      placement: { cluster: "", tags: [leaseTag(index)] },
+    };
+    await ensureStream(streams, config, 1, (there) => ({ max_age: Math.max(there.max_age, max_age) }));
+  }
 }
 
 /**
- * What the buckets show, for people to look at: of each scheduler the newest entry, as far as its server has heard of it within
+ * What the buckets show, for people to look at; undefined when no server has one. Of each scheduler the newest entry, as far as its server has heard of it within
  * the life of a lease before it last heard of anybody.
  */
-export async function readServerBuckets(bus: Bus, timeoutMs: number): Promise<Map<string, readonly number[]>> {
+export async function readServerBuckets(
+  bus: Bus,
+  timeoutMs: number,
+): Promise<Map<string, readonly number[]> | undefined> {
   const listings = await Promise.allSettled(
     SERVER_BUCKETS.map((index) => listBucket(bus, streamOf(index), prefixOf(index), timeoutMs)),
   );
+  if (listings.every(({ status }) => status === "rejected")) return undefined;
   const newest = new Map<string, LeaseEntry>();
   for (const listing of listings) {
     if (listing.status === "rejected") continue;

@@ -138,7 +138,12 @@ export class SingleBucket {
 
 /** What the one bucket says; empty while nobody has it. */
 export async function readSingleBucket(bus: Bus, timeoutMs: number): Promise<Map<string, readonly number[]>> {
-  return holdsOf(await listBucket(bus, SINGLE_STREAM, PREFIX, timeoutMs));
+  try {
+    return holdsOf(await listBucket(bus, SINGLE_STREAM, PREFIX, timeoutMs));
+  } catch (thrown) {
+    if (thrown instanceof PlatformError && thrown.reason === "BUS_NO_RESPONDERS") return new Map();
+    throw thrown;
+  }
 }
 
 function holdsOf(entries: readonly ListedMessage[]): Map<string, readonly number[]> {

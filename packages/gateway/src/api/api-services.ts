@@ -58,6 +58,7 @@ import type { RunDesk } from "../runs/run-desk.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 import type { RunnerDirectory } from "../services/runner-directory.ts";
 import { checkEncryption } from "../services/encryption-check.ts";
+import { checkLeases } from "../services/lease-check.ts";
 import type { SubmitOrigin } from "../runs/build-submit.ts";
 
 /** What the services of the API rest on. */
@@ -240,6 +241,7 @@ export class ApiServices {
         ...(await store.housekeeping.checkDurability()),
         ...(await store.secrets.check()),
         ...checkEncryption(settings),
+        ...(await checkLeases(bus)),
       ],
     });
   }
