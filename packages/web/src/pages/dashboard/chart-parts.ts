@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type uPlot from "uplot";
 import { useTheme } from "../../app/theme.ts";
 import { formatValue, type Line, type Unit } from "./series-data.ts";
@@ -11,9 +11,16 @@ export interface ChartStyle {
   readonly font: string;
 }
 
-function readStyle(): ChartStyle {
+const TOKENS = ["good", "bad", "text-faint", "line", "font", ...[1, 2, 3, 4, 5, 6].map((n) => `chart-${n}`)] as const;
+
+function readTokens(): string {
   const tokens = getComputedStyle(document.documentElement);
-  const token = (name: string): string => tokens.getPropertyValue(`--${name}`).trim();
+  return JSON.stringify(TOKENS.map((name) => [name, tokens.getPropertyValue(`--${name}`).trim()]));
+}
+
+function styleOf(tokens: string): ChartStyle {
+  const values = new Map(JSON.parse(tokens) as [string, string][]);
+  const token = (name: string): string => values.get(name) ?? "";
   const named = { good: token("good"), bad: token("bad"), faint: token("text-faint") };
   return {
     colour: (name) => (typeof name === "number" ? token(`chart-${name}`) : named[name]),
@@ -26,15 +33,15 @@ function readStyle(): ChartStyle {
 /** The colours of charts, anew when the theme changes, also that of the computer. */
 export function useChartStyle(): ChartStyle {
   const theme = useTheme();
-  const [style, setStyle] = useState(readStyle);
+  const [tokens, setTokens] = useState(readTokens);
   useEffect(() => {
-    const change = (): void => setStyle(readStyle());
+    const change = (): void => setTokens(readTokens());
     change();
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", change);
     return () => dark.removeEventListener("change", change);
   }, [theme]);
-  return style;
+  return useMemo(() => styleOf(tokens), [tokens]);
 }
 
 export function lineStyles(lines: readonly Line[], style: ChartStyle): uPlot.Series[] {

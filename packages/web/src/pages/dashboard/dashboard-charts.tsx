@@ -78,7 +78,11 @@ function poolCharts(series: ReadSeriesResponse): Described[] {
     },
     {
       ...{ title: "Age of the queue", about: "how long the oldest run has waited", unit: "seconds" as const },
-      data: byPool(series, intervals, ({ waitingMax, oldestWaitMax }) => secondsOf(oldestWaitMax) ?? number(waitingMax && "0")),
+      data: byPool(
+        series,
+        intervals,
+        ({ waitingMax, oldestWaitMax }) => secondsOf(oldestWaitMax) ?? number(waitingMax && "0"),
+      ),
     },
     {
       ...{ title: "Environments", about: "at work, idle and warm, and room for all", unit: "count" as const },
