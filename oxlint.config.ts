@@ -110,7 +110,7 @@ function roomOverrides(): OxlintOverride[] {
 export default defineConfig({
   plugins: ["typescript", "unicorn", "oxc", "import", "promise", "node"],
   categories: { correctness: "error" },
-  ignorePatterns: ["**/generated/**", "node_modules/**", "packages/web/dist/**", "**/.venv/**", ".millrace/**"],
+  ignorePatterns: ["**/generated/**", "node_modules/**", "packages/web/dist*/**", "**/.venv/**", ".millrace/**"],
   rules: {
     eqeqeq: ["error", "always", { null: "ignore" }],
     "no-var": "error",
