@@ -1,5 +1,5 @@
 import { CloudCheck, CloudOff, CloudUpload, CircleAlert, MoreHorizontal, Redo2, Rocket, Undo2 } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { discardDraft, resetDraftTests, draftTestsQuery } from "../../api/drafts.ts";
 import { MOD_KEY } from "../../app/platform.ts";
@@ -16,13 +16,21 @@ export function BuilderHeader({ onDeploy }: { readonly onDeploy: () => void }) {
   const { workflow, view, session } = useBuilder();
   const { undoLabel, redoLabel, draft } = view;
   const live = draft.liveVersion ?? 0;
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // Who comes from another page stands at the heading; the router numbers the pages on the way.
+    const { idx = 0 } = (history.state ?? {}) as { idx?: number };
+    if (idx > 0 && document.activeElement === document.body) heading.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <header className="builder-head">
       <div className="builder-title">
         <nav className="trail" aria-label="Breadcrumbs">
           <Link to="/">Workflows</Link>
         </nav>
-        <h1 tabIndex={-1}>{workflow.displayName}</h1>
+        <h1 ref={heading} tabIndex={-1}>
+          {workflow.displayName}
+        </h1>
         {live > 0 ? <span className="badge mono">v{live}</span> : <span className="badge">not deployed</span>}
         {live > 0 && draft.changed === true && <span className="badge warn">undeployed changes</span>}
       </div>

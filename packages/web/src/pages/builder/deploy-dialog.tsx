@@ -89,7 +89,7 @@ export function DeployDialog({ onClose }: { readonly onClose: () => void }) {
         {ended === undefined ? (
           <>
             <Button onClick={onClose}>{busy ? "Close: it goes on" : "Not now"}</Button>
-            <Button kind="primary" busy={busy} onClick={() => void deploy()}>
+            <Button kind="primary" busy={busy} autoFocus onClick={() => void deploy()}>
               {behind ? `Deploy over version ${view.draft.liveVersion}` : "Deploy now"}
             </Button>
           </>
