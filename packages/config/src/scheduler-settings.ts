@@ -26,7 +26,7 @@ export const schedulerSettings = {
   natsReplicas: choice({
     env: "MILLRACE_NATS_REPLICAS",
     description:
-      "Copies of leases and log lines in a NATS cluster; `auto` is 3 where there are three servers, else 1, and more are made when the cluster grows.",
+      "Copies of log lines in a NATS cluster; `auto` is 3 where there are three servers, else 1, and more are made when the cluster grows. With `auto` and 3 leases are held by three servers that have tags for it, else by one bucket with as many copies; the same in all schedulers.",
     words: ["auto", "1", "3", "5"],
     default: "auto",
   }),

@@ -257,14 +257,15 @@ describe("a lease on a majority of buckets", () => {
     );
   });
 
-  const mistakes: [string, Mistakes][] = [
-    ["one bucket is enough", { quorum: 1 }],
-    ["a bucket that came back empty is believed", { seasonMs: 0 }],
-    ["writes do not name what they replace", { blindWrites: true }],
+  /** With the seed to begin at: a little before the first one that shows the mistake. */
+  const mistakes: [string, Mistakes, number][] = [
+    ["one bucket is enough", { quorum: 1 }, 1],
+    ["a bucket that came back empty is believed", { seasonMs: 0 }, 20],
+    ["writes do not name what they replace", { blindWrites: true }, 73],
   ];
-  for (const [what, mistake] of mistakes) {
+  for (const [what, mistake, from] of mistakes) {
     test(`would be held by two if ${what}`, async () => {
-      for (let seed = 1; seed <= 25 * SEEDS; seed++) if ((await tell(seed, mistake)).broken !== undefined) return;
+      for (let seed = from; seed < from + 500; seed++) if ((await tell(seed, mistake)).broken !== undefined) return;
       assert.fail("the mistake was not found");
     });
   }
