@@ -48,7 +48,7 @@ describe("RunWindow", () => {
       open = withChanges(open, { runs: [run(number)], left: [] }, false);
       if (number <= 1_000) held = withChanges(held, { runs: [run(number)], left: [] }, true);
     }
-    assert.equal(open.rows.length, 250);
+    assert.equal(open.rows.length, 150);
     assert.equal(open.rows[0]?.id, "00005000");
     assert.deepEqual([open.hasMore, open.nextPage], [true, undefined]);
     assert.equal(held.arrived.length, 200);

@@ -1,7 +1,7 @@
 import type { Run } from "../../api/generated/types.ts";
 
 /** Rows kept while new ones arrive at the top; older ones are read again when somebody scrolls to them. */
-const KEPT_LIVE = 250;
+const KEPT_LIVE = 150;
 /** Rows that are kept at most; who wants older ones names a time. */
 export const KEPT_ROWS = 10_000;
 /** Arrivals kept while somebody reads; beyond that the newest page is read anew. */
