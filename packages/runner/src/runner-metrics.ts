@@ -35,6 +35,12 @@ export function runnerMetrics(runner: Runner, bus: Bus, settings: RunnerSettings
     () => Object.entries(runner.steps).map(([environment, count]) => [{ environment }, count]),
     "counter",
   );
+  metrics.observeEach(
+    "millrace_runner_log_lines_lost_total",
+    "Log lines that the log stream could not take: they show as gaps.",
+    () => [[{}, runner.lostLogLines]],
+    "counter",
+  );
   metrics.observe("millrace_nats_connected", "1 while connected to NATS.", () => (bus.connected ? 1 : 0));
   return metrics;
 }

@@ -93,6 +93,11 @@ export class Runner {
     });
   }
 
+  /** Log lines that were lost on their way. */
+  get lostLogLines(): number {
+    return this.#parts.logs.lostLines;
+  }
+
   /** Runs held now. */
   get size(): number {
     return this.#holdings.size;

@@ -10,9 +10,10 @@ const STREAM_NAMES: ReadonlyMap<number, LogStreamName> = new Map([
 ]);
 
 /** Moves log lines from the stream to the record; what could not be written comes again. */
-export function archiveLogs(stream: LogStream, logs: Store["logs"]): LogReader {
+export function archiveLogs(stream: LogStream, logs: Store["logs"], onRefused: (lines: number) => void): LogReader {
   return stream.consume(async (batches) => {
-    await logs.insert(batches.flatMap(toRecords));
+    const refused = await logs.insert(batches.flatMap(toRecords));
+    if (refused > 0) onRefused(refused);
   });
 }
 

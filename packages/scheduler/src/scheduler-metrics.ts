@@ -16,6 +16,8 @@ export interface SchedulerMetrics {
   readonly all: Metrics;
   /** A submit has its answer. */
   settled(outcome: messages.SubmitOutcome): void;
+  /** Log lines that no run can have written were left out of the record. */
+  refused(lines: number): void;
   /** The same committer, with its commits measured. */
   measured(committer: Committer): Committer;
 }
@@ -56,8 +58,10 @@ export function schedulerMetrics(parts: SchedulerParts): SchedulerMetrics {
   const submits = all.counter("millrace_scheduler_submits_total", "Answers to submits, by outcome.");
   const commits = all.histogram("millrace_scheduler_commit_seconds", "Time of a commit of a group of changes.");
   const failures = all.counter("millrace_scheduler_commit_failures_total", "Commits whose outcome was unknown.");
+  const refused = all.counter("millrace_scheduler_log_lines_refused_total", "Log lines that no run can have written.");
   return {
     all,
+    refused: (lines) => refused.add(lines),
     settled: (outcome) => submits.add(1, { outcome }),
     measured: (committer) => ({
       commit: async (batch) => {

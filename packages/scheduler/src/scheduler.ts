@@ -60,7 +60,7 @@ export async function startScheduler(settings: SchedulerSettings, log: Logger): 
   const housekeeper = new Housekeeper(store, log, settings);
   housekeeper.start();
   // The stream itself is made by whoever consumes it, again and again while JetStream elects a leader, say: runs do not wait for it.
-  const archive = archiveLogs(openLogs(bus, mac, settings), store.logs);
+  const archive = archiveLogs(openLogs(bus, mac, settings), store.logs, (lines) => metrics.refused(lines));
   const owner = new OwnerWiring(
     {
       scheduler: name,

@@ -31,7 +31,7 @@ function lines(...texts: string[]): step.LogLine[] {
 
 function scene(limits = { flushAfterMs: 5, batchBytesMax: 1000 }) {
   const batches: control.LogBatch[] = [];
-  const shipper = new LogShipper({ publish: (batch) => batches.push(batch) > 0 }, limits);
+  const shipper = new LogShipper({ publish: (batch) => batches.push(batch) > 0, losses: { lines: 0 } }, limits);
   return { batches, shipper };
 }
 

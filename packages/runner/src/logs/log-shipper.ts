@@ -7,6 +7,8 @@ import { maskLine, SplitLines } from "./split-lines.ts";
 export interface LogSink {
   /** False when the batch is lost already. */
   publish(batch: control.LogBatch): boolean;
+  /** What was lost so far. */
+  readonly losses: { readonly lines: number };
 }
 
 /** When lines leave. */
@@ -44,6 +46,11 @@ export class LogShipper {
   constructor(sink: LogSink, limits: LogShipperLimits) {
     this.#sink = sink;
     this.#limits = limits;
+  }
+
+  /** Lines that the log stream could not take. */
+  get lostLines(): number {
+    return this.#sink.losses.lines;
   }
 
   /** Takes lines of a run; masks their texts in place. */
