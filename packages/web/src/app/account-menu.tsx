@@ -19,9 +19,10 @@ export function useSignOut(): () => void {
   const client = useQueryClient();
   const signOut = useMutation({
     mutationFn: () => call("POST", "sessions:signOut", { body: {} }),
-    onSuccess: () => {
-      client.clear();
-      void client.resetQueries({ queryKey: callerQuery.queryKey });
+    onSuccess: async () => {
+      await client.resetQueries({ queryKey: callerQuery.queryKey });
+      // Nothing that was read stays behind for whoever comes next.
+      client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== callerQuery.queryKey[0] });
     },
     onError: (error) => toast(`Not signed out: ${error.message}`, "bad"),
   });

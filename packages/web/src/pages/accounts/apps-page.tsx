@@ -56,7 +56,7 @@ const WAYS: Readonly<Record<AppAuth, string>> = {
 
 function AppTable({ apps, onOpen }: { readonly apps: readonly App[]; readonly onOpen: (open: Open) => void }) {
   return (
-    <table className="table">
+    <table className="table apps-known">
       <thead>
         <tr>
           <th scope="col">App</th>

@@ -11,7 +11,10 @@ const WINDOW = "popup,width=560,height=720";
 
 /** Opens the window while the click still counts: browsers block one that comes later. */
 export function openProviderWindow(): Window | null {
-  return window.open("", "_blank", WINDOW);
+  const opened = window.open("", "_blank", WINDOW);
+  // The provider's pages get no hold of this one.
+  if (opened !== null) opened.opener = null;
+  return opened;
 }
 
 /** Sends a window on to where the account is allowed; returns the address for the case that there is no window. */
@@ -69,7 +72,10 @@ export function Authorizing({ name, url, before, onDone }: AuthorizingProps) {
         <LoaderCircle size={18} className="spin" aria-hidden /> Waiting until you have allowed it in the other window…
       </p>
       {problem !== "" && <Note kind="warn">{problem}</Note>}
-      <Button icon={<ExternalLink size={15} aria-hidden />} onClick={() => window.open(url, "_blank", WINDOW)}>
+      <Button
+        icon={<ExternalLink size={15} aria-hidden />}
+        onClick={() => window.open(url, "_blank", `${WINDOW},noopener`)}
+      >
         Open the window again
       </Button>
     </div>
