@@ -49,6 +49,7 @@ _OFTEN_IMPORTED = (
 
 
 _TMP = "/tmp"
+_decode_json = json.JSONDecoder().decode
 
 
 class CurrentRun:
@@ -75,10 +76,10 @@ class CurrentRun:
     def fill(self, steps: Steps) -> None:
         """Makes `pd.steps`, anew for each step: what one step changes in it is not seen by another, here or elsewhere."""
         steps.clear()
-        event = json.loads(self.event_json) if self.event_json else None
+        event = _decode_json(str(self.event_json, "utf-8", "surrogatepass")) if self.event_json else None
         if isinstance(event, dict):
             event = Event(event) if self.header["fallback"] else Attributes(event)
-        context = json.loads(self.context_json) if self.context_json else {}
+        context = _decode_json(str(self.context_json, "utf-8", "surrogatepass")) if self.context_json else {}
         steps["trigger"] = Attributes(event=event, context=context)
         for name, exports, returned in self.done:
             made = Attributes(json.loads(exports)) if exports else Attributes()

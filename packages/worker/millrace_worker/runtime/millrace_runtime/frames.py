@@ -49,6 +49,8 @@ EXIT_CHANNEL_LOST = 97
 _HEAD = struct.Struct("<BI")
 _SIZE = struct.Struct("<I")
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
+# Without the guess at an encoding that `json.loads` makes for bytes.
+_decode_json = json.JSONDecoder().decode
 
 
 class FrameError(Exception):
@@ -74,7 +76,7 @@ def decode(body: bytes, header_max: int = 1 << 32) -> tuple[dict[str, Any], list
         size = _SIZE.unpack_from(body)[0]
         if size > header_max:
             raise ValueError(f"it has {size} bytes, at most {header_max} are read")
-        header = json.loads(body[4 : 4 + size])
+        header = _decode_json(str(body[4 : 4 + size], "utf-8", "surrogatepass"))
         sizes = header.get("sizes", ())
         position = 4 + size
         segments = []

@@ -34,6 +34,8 @@ class Baseline:
         self._keep_originals()
         self._environ = os.environ
         self._variables = dict(os.environ)
+        self._set: dict[str, str] | None = None
+        self._encoded: dict[Any, Any] = {}
         self._directory = os.getcwd()
         self._signals = {number: signal.getsignal(number) for number in _SIGNALS}
         self._recursion_limit = sys.getrecursionlimit()
@@ -46,10 +48,14 @@ class Baseline:
 
     def begin(self, variables: dict[str, str]) -> None:
         """Sets a run's environment variables."""
+        # Most runs follow one with the same variables that changed none: their encoded form is compared, without a copy.
+        if variables == self._set and self._environ._data == self._encoded:  # type: ignore[attr-defined]
+            return
         wanted = {**self._variables, **variables}
         if dict(self._environ) != wanted:
             self._environ.clear()
             self._environ.update(wanted)
+        self._set, self._encoded = variables, dict(self._environ._data)  # type: ignore[attr-defined]
 
     def flush(self) -> None:
         """Writes out what the streams hold back, the author's own replacements included."""
