@@ -73,4 +73,15 @@ describe("leases of a release that knows one bucket only", () => {
     assert.deepEqual([...(await readLeases(buses[1]!)).keys()], ["new"]);
     assert.equal(await areLeasesInOnePlace(buses[1]!), false);
   });
+
+  test("are given again when all servers have lost their disks", async () => {
+    const leases = openLeases(buses[1]!, { scheduler: "stays", ttlMs: TTL_MS });
+    await putSoon(leases, [2]);
+    await Promise.all(cluster.nodes.map((node) => node.stop("SIGKILL")));
+    await until(() => !buses[1]!.connected);
+    await Promise.all(cluster.nodes.map((node) => node.restart({ emptyDisk: true })));
+    await until(() => buses[1]!.connected, 20_000);
+    const { living } = await putSoon(leases, [2]);
+    assert.deepEqual(living.get("stays"), [2]);
+  });
 });

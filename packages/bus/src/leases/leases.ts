@@ -37,6 +37,8 @@ const STREAM_NOT_FOUND = 10059;
 const NO_SUITABLE_SERVERS = 10005;
 /** While leases are in one bucket, whether servers have got tags is looked at again after this. */
 const LOOK_AGAIN_MS = 30_000;
+/** While no majority answers, it is seen to the buckets this often. */
+const REMAKE_AFTER_MS = 3_000;
 
 /** Opens the leases. */
 export function openLeases(bus: Bus, options: LeaseOptions): Leases {
@@ -65,6 +67,7 @@ class HouseLeases implements Leases {
   #register: LeaseRegister | undefined;
   /** Until when leases are taken to be in the one bucket. */
   #singleUntilMs = -Infinity;
+  #nextRemakeMs = -Infinity;
   /** That leases stay in one bucket is said once. */
   #warned = false;
   /** What the others were last told to look at. */
@@ -119,6 +122,7 @@ class HouseLeases implements Leases {
     } catch (thrown) {
       // The next try finds out where leases are by now.
       this.#singleUntilMs = -Infinity;
+      if (this.#register !== undefined) this.#remakeSoon();
       throw thrown;
     }
   }
@@ -149,13 +153,12 @@ class HouseLeases implements Leases {
 
   /** Whether leases are on several servers; spreads them where that can be done and is wanted. */
   async #isSpread(): Promise<boolean> {
-    const { timeoutMs, replicas, ttlMs } = this.#options;
+    const { timeoutMs, replicas } = this.#options;
     try {
       const { clustered } = await streamsOf(this.#bus, "opening the leases", timeoutMs);
       if (!clustered || (replicas !== "auto" && replicas !== 3)) return false;
       if (await isSealed(this.#bus, timeoutMs)) return true;
-      await makeServerBuckets(this.#bus, ttlMs, timeoutMs);
-      await this.#single.seal();
+      await this.#spread();
       this.#bus.log.info("lease.spread", { buckets: SERVER_BUCKETS.length });
       return true;
     } catch (thrown) {
@@ -165,6 +168,21 @@ class HouseLeases implements Leases {
       this.#warned = true;
       return false;
     }
+  }
+
+  async #spread(): Promise<void> {
+    const { ttlMs, timeoutMs } = this.#options;
+    await makeServerBuckets(this.#bus, ttlMs, timeoutMs);
+    if (!(await isSealed(this.#bus, timeoutMs))) await this.#single.seal();
+  }
+
+  /** Servers that have all lost their disks know nothing of buckets any more. What they gave is watched for before it counts. */
+  #remakeSoon(): void {
+    if (performance.now() < this.#nextRemakeMs) return;
+    this.#nextRemakeMs = performance.now() + REMAKE_AFTER_MS;
+    this.#spread().catch((thrown: unknown) => {
+      this.#bus.log.warn("lease.not_spread", { error: translateNatsError(thrown, "making the leases' buckets") });
+    });
   }
 
   #nudge(): void {
