@@ -2,7 +2,18 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronDown, ChevronRight, Copy, Route } from "lucide-react";
 import { useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { IconButton } from "./button.tsx";
-import { ExactNumber, isContainer, partCount, treeRows, writeJson, type JsonValue, type TreeRow } from "./json-tree.ts";
+import {
+  ExactNumber,
+  isContainer,
+  partCount,
+  pathOf,
+  toggleOf,
+  treeRows,
+  writeJson,
+  type JsonValue,
+  type Toggled,
+  type TreeRow,
+} from "./json-tree.ts";
 import { toast } from "./toast.tsx";
 import "./json-tree.css";
 
@@ -20,33 +31,33 @@ export interface JsonTreeProps {
 
 /** A JSON value as a tree, however large: only the lines that can be seen are drawn. Copies values, and the paths to them. */
 export function JsonTree({ value, label, path }: JsonTreeProps) {
-  const [toggled, setToggled] = useState<ReadonlySet<string>>(new Set());
-  const [activeId, setActive] = useState("");
+  const [toggled, setToggled] = useState<Toggled>(new Set());
+  const [active, setActive] = useState(0);
   const scroller = useRef<HTMLDivElement>(null);
   const prefix = useId();
-  const rows = useMemo(() => treeRows(value, path, toggled), [value, path, toggled]);
+  const rows = useMemo(() => treeRows(value, toggled), [value, toggled]);
+  const activeIndex = Math.min(active, rows.length - 1);
   const lines = useVirtualizer({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
     overscan: 20,
-    getItemKey: (index) => rows[index]!.id,
+    // Only an open text is higher than a line, so only its height has to be remembered with it.
+    getItemKey: (index) => (isOpenText(rows[index]!) ? pathOf(rows[index]!, path) : index),
   });
-  const toggle = (row: TreeRow): void => {
-    setActive(row.id);
+  const toggle = (index: number): void => {
+    const row = rows[index]!;
+    setActive(index);
     scroller.current?.focus({ preventScroll: true });
     if (!row.opens) return;
     const next = new Set(toggled);
-    if (!next.delete(row.id)) next.add(row.id);
+    const mark = toggleOf(row);
+    if (!next.delete(mark)) next.add(mark);
     setToggled(next);
   };
-  const activeIndex = Math.max(
-    0,
-    rows.findIndex(({ id }) => id === activeId),
-  );
   const go = (index: number): void => {
     const goal = Math.min(rows.length - 1, Math.max(0, index));
-    setActive(rows[goal]!.id);
+    setActive(goal);
     lines.scrollToIndex(goal);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
@@ -58,9 +69,9 @@ export function JsonTree({ value, label, path }: JsonTreeProps) {
     else if (event.key === "End") go(rows.length - 1);
     else if (event.key === "ArrowRight" && row.open) go(activeIndex + 1);
     else if (event.key === "ArrowLeft" && !row.open) go(parentOf(rows, activeIndex));
-    else if (event.key === "ArrowRight" || event.key === "ArrowLeft") toggle(row);
-    else if (event.key === "Enter" || event.key === " ") toggle(row);
-    else if (event.key === "c") copyPath(row);
+    else if (event.key === "ArrowRight" || event.key === "ArrowLeft") toggle(activeIndex);
+    else if (event.key === "Enter" || event.key === " ") toggle(activeIndex);
+    else if (event.key === "c") copyPath(row, path);
     else if (event.key === "v") copyValue(row);
     else return;
     event.preventDefault();
@@ -93,14 +104,18 @@ export function JsonTree({ value, label, path }: JsonTreeProps) {
             aria-expanded={rows[index]!.opens ? rows[index]!.open : undefined}
             className={index === activeIndex ? "json-row active" : "json-row"}
             style={{ transform: `translateY(${start}px)`, paddingLeft: 6 + rows[index]!.depth * 16 }}
-            onClick={() => toggle(rows[index]!)}
+            onClick={() => toggle(index)}
           >
-            <TreeLine row={rows[index]!} />
+            <TreeLine row={rows[index]!} path={path} />
           </div>
         ))}
       </div>
     </div>
   );
+}
+
+function isOpenText({ open, value }: TreeRow): boolean {
+  return open && typeof value === "string";
 }
 
 function parentOf(rows: readonly TreeRow[], index: number): number {
@@ -117,7 +132,8 @@ function copyText(text: string, what: string): void {
   );
 }
 
-function copyPath({ path }: TreeRow): void {
+function copyPath(row: TreeRow, root: string): void {
+  const path = pathOf(row, root);
   copyText(path, path.length > 80 ? "the path" : path);
 }
 
@@ -125,7 +141,7 @@ function copyValue({ value }: TreeRow): void {
   copyText(typeof value === "string" ? value : writeJson(value, 2), "the value");
 }
 
-function TreeLine({ row }: { readonly row: TreeRow }) {
+function TreeLine({ row, path }: { readonly row: TreeRow; readonly path: string }) {
   const { name, value, opens, open } = row;
   const Chevron = open ? ChevronDown : ChevronRight;
   return (
@@ -144,7 +160,7 @@ function TreeLine({ row }: { readonly row: TreeRow }) {
             icon={<Route size={13} aria-hidden />}
             onClick={(event) => {
               event.stopPropagation();
-              copyPath(row);
+              copyPath(row, path);
             }}
           />
           <IconButton

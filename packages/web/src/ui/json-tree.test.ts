@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ExactNumber, readJson, treeRows, writeJson } from "./json-tree.ts";
+import { ExactNumber, pathOf, readJson, toggleOf, treeRows, writeJson, type JsonValue } from "./json-tree.ts";
 
 describe("readJson", () => {
   test("keeps digits that a JavaScript number would lose", () => {
@@ -15,12 +15,12 @@ describe("readJson", () => {
 });
 
 describe("treeRows", () => {
-  const value = readJson('{"a":{"b":[1,{"c":"d"}]},"e":null}');
+  const value = readJson('{"a":{"b":[1,{"c":"d"}]},"e":null}') as { a: { b: JsonValue } };
 
   test("opens the upper lines, and says how to read each in Python", () => {
-    const rows = treeRows(value, 'pd.steps["x"]', new Set());
+    const rows = treeRows(value, new Set());
     assert.deepEqual(
-      rows.map(({ path, open }) => [path, open]),
+      rows.map((row) => [pathOf(row, 'pd.steps["x"]'), row.open]),
       [
         ['pd.steps["x"]', true],
         ['pd.steps["x"]["a"]', true],
@@ -31,14 +31,23 @@ describe("treeRows", () => {
   });
 
   test("shows and hides what was toggled", () => {
-    const opened = treeRows(value, "r", new Set(['/"a"/"b"']));
+    const opened = treeRows(value, new Set([value.a.b]));
     assert.deepEqual(
       opened.map(({ name }) => name),
       [undefined, "a", "b", 0, 1, "e"],
     );
     assert.deepEqual(
-      treeRows(value, "r", new Set([""])).map(({ name }) => name),
+      treeRows(value, new Set([value])).map(({ name }) => name),
       [undefined],
+    );
+  });
+
+  test("opens a long text of its own, not another with the same words", () => {
+    const long = "line\n".repeat(100);
+    const rows = treeRows([long, long], new Set([toggleOf(treeRows([long, long], new Set())[2]!)]));
+    assert.deepEqual(
+      rows.map(({ open }) => open),
+      [true, false, true],
     );
   });
 });

@@ -40,18 +40,19 @@ export function writeJson(value: JsonValue, indent?: number): string {
 
 /** One line of a tree. */
 export interface TreeRow {
-  /** Unique in the tree: the keys on the way, as JSON. */
-  readonly id: string;
   readonly depth: number;
   /** Undefined for the root. */
   readonly name: string | number | undefined;
   readonly value: JsonValue;
-  /** How to read it in Python. */
-  readonly path: string;
+  /** The line that it is a part of. */
+  readonly parent: TreeRow | undefined;
   /** True when it can be opened: it has parts, or is too long for a line. */
   readonly opens: boolean;
   readonly open: boolean;
 }
+
+/** Lines that are not as they are by themselves: containers as what they are, long texts by their paths. */
+export type Toggled = ReadonlySet<JsonValue>;
 
 const LINE_CHARACTERS = 120;
 /** Containers of so few parts, so high up, are open from the beginning. */
@@ -67,6 +68,13 @@ export function partCount(value: readonly JsonValue[] | JsonObject): number {
   return Array.isArray(value) ? value.length : Object.keys(value).length;
 }
 
+function hasParts(value: readonly JsonValue[] | JsonObject): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  // Not by a list of all keys: some objects have hundreds of thousands.
+  for (const key in value as JsonObject) if (Object.hasOwn(value, key)) return true;
+  return false;
+}
+
 function isLong(value: JsonValue): boolean {
   return typeof value === "string" && (value.length > LINE_CHARACTERS || value.includes("\n"));
 }
@@ -76,25 +84,32 @@ function opensItself(value: JsonValue, depth: number): boolean {
   return isContainer(value) && (depth === 0 || (depth < OPEN_DEPTH && partCount(value) <= OPEN_PARTS));
 }
 
-/** The lines of a tree that can be seen. `toggled` names the lines that are not as they are by themselves. */
-export function treeRows(root: JsonValue, rootPath: string, toggled: ReadonlySet<string>): TreeRow[] {
+/** How Python reads a line, from the root's own path on. */
+export function pathOf({ name, parent }: TreeRow, root: string): string {
+  return parent === undefined ? root : `${pathOf(parent, root)}[${JSON.stringify(name)}]`;
+}
+
+/** What tells that a line was toggled. */
+export function toggleOf(row: TreeRow): JsonValue {
+  return isContainer(row.value) ? row.value : pathOf(row, "");
+}
+
+/** The lines of a tree that can be seen: made for hundreds of thousands, so nothing is done here that only a drawn line needs. */
+export function treeRows(root: JsonValue, toggled: Toggled): TreeRow[] {
   const rows: TreeRow[] = [];
-  const visit = (value: JsonValue, name: TreeRow["name"], id: string, path: string, depth: number): void => {
-    const opens = isContainer(value) ? partCount(value) > 0 : isLong(value);
-    const open = opens && opensItself(value, depth) !== toggled.has(id);
-    rows.push({ id, depth, name, value, path, opens, open });
-    if (!open || !isContainer(value)) return;
+  const visit = (value: JsonValue, name: TreeRow["name"], parent: TreeRow | undefined, depth: number): void => {
+    const hasInside = isContainer(value);
+    const opens = hasInside ? hasParts(value) : isLong(value);
+    const row = { depth, name, value, parent, opens, open: false };
+    row.open = opens && opensItself(value, depth) !== toggled.has(hasInside ? value : toggleOf(row));
+    rows.push(row);
+    if (!row.open || !hasInside) return;
     if (Array.isArray(value)) {
-      for (const [index, part] of (value as readonly JsonValue[]).entries()) {
-        visit(part, index, `${id}/${index}`, `${path}[${index}]`, depth + 1);
-      }
+      for (let index = 0; index < value.length; index += 1) visit(value[index] as JsonValue, index, row, depth + 1);
       return;
     }
-    for (const [key, part] of Object.entries(value as JsonObject)) {
-      const quoted = JSON.stringify(key);
-      visit(part, key, `${id}/${quoted}`, `${path}[${quoted}]`, depth + 1);
-    }
+    for (const [key, part] of Object.entries(value as JsonObject)) visit(part, key, row, depth + 1);
   };
-  visit(root, undefined, "", rootPath, 0);
+  visit(root, undefined, undefined, 0);
   return rows;
 }
