@@ -211,3 +211,47 @@ test("what a deploy objects to is marked while one types, and steps are moved, r
   await until(async () => (await names()).join() === "trigger,count,answer");
   await browser.close(page);
 });
+
+test("a request to the test address becomes the event, and an earlier version is live again by two clicks", async () => {
+  const page = await browser.signedIn(house, "/", { width: 1024, theme: "dark" });
+  await createWorkflow(page, "answers", "HTTP answer");
+  await page.getByRole("button", { name: /^trigger/ }).click();
+  const address = await page
+    .getByRole("region", { name: "Trigger" })
+    .locator("code", { hasText: "/t/test-" })
+    .first()
+    .innerText();
+  await page.getByText("Waiting for a request.").waitFor();
+  const sent = await fetch(address, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: '{"name":"Katherine"}',
+  });
+  assert.ok(sent.ok);
+  await page.getByText("A request to the test address").waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("button", { name: "Test all steps" }).click();
+  await page.getByRole("listitem").getByText("Succeeded").waitFor({ timeout: 60_000 });
+  await page.getByRole("navigation", { name: "Steps" }).getByText("answer", { exact: true }).click();
+  await page.getByText('"Katherine"').waitFor();
+
+  const url = await deploy(page);
+  await page.getByRole("button", { name: "Done" }).click();
+  await replaceCode(page, "def handler(pd):\n    pd.respond({'status': 410, 'body': 'gone'})\n");
+  await saved(page);
+  await deploy(page);
+  await page.getByRole("button", { name: "Done" }).click();
+  assert.equal((await fetch(url)).status, 410);
+  await page.getByRole("link", { name: "Versions" }).click();
+  await page.getByRole("heading", { name: "Version 2" }).waitFor();
+  await page.getByText("'gone'").waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  await page.getByRole("navigation", { name: "Versions" }).getByRole("button", { name: /^v1/ }).click();
+  await page.getByRole("button", { name: "Roll back to this" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Roll back" }).click();
+  await page.getByRole("heading", { name: "Version 1" }).waitFor();
+  await page.getByRole("navigation", { name: "Versions" }).getByText("v3").waitFor();
+  assert.equal((await fetch(url)).status, 200);
+  assert.deepEqual(browser.troubles(page), []);
+  await browser.close(page);
+});

@@ -131,7 +131,11 @@ function extensionsOf(now: Props): Extension {
   const { language, label } = now.current;
   return [
     EditorView.cspNonce.of(nonce),
-    EditorView.contentAttributes.of({ "aria-label": label, "aria-description": "Escape, then Tab leaves the editor" }),
+    EditorView.contentAttributes.of({
+      "aria-label": label,
+      tabindex: "0",
+      "aria-description": "Escape, then Tab leaves the editor",
+    }),
     language === "python" ? [python(), indentUnit.of("    ")] : [json(), indentUnit.of("  ")],
     EditorState.tabSize.of(4),
     ...[lineNumbers(), highlightActiveLineGutter(), highlightSpecialChars(), history(), foldGutter(), drawSelection()],

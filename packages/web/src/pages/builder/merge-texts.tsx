@@ -20,7 +20,7 @@ export function MergeTexts({ before, after }: MergeTextsProps) {
   useEffect(() => {
     const extensions = (label: string) => [
       EditorView.cspNonce.of(nonce),
-      EditorView.contentAttributes.of({ "aria-label": label }),
+      EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
       ...[EditorState.readOnly.of(true), EditorView.lineWrapping, lineNumbers(), python()],
       ...[syntaxHighlighting(codeColours), codeTheme],
     ];

@@ -30,8 +30,9 @@ export function Results({ step }: { readonly step: DraftStep }) {
   const log = useResultLog(step, live, test);
   const running = live?.running === true;
   const failed = test?.failure !== undefined;
+  const printed = log.entries.some(({ stream }) => stream !== "LOG_STREAM_SYSTEM");
   // Nobody has chosen: what is most likely looked for is shown.
-  const tab = chosen ?? (running || failed || log.entries.length > 0 || isEmpty(test) ? "logs" : "exports");
+  const tab = chosen ?? (running || failed || printed || isEmpty(test) ? "logs" : "exports");
   return (
     <section className="results" aria-label="Results">
       <header className="results-head">
