@@ -34,10 +34,9 @@ export interface StandbyOptions {
 const replicationRole = "millrace_replication";
 
 /** What a base backup leaves out: other processes' state, and the log, which the standby fetches itself. */
-const COPY_TRIES = 5;
 const skipped = /^(pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)\//;
 const skippedFiles =
-  /^(postmaster\.(pid|opts)|backup_label(\.old)?|tablespace_map|standby\.signal|postgresql\.auto\.conf)$/;
+  /^(postmaster\.(pid|opts)|\.s\.PGSQL\..*|backup_label(\.old)?|tablespace_map|standby\.signal|postgresql\.auto\.conf)$/;
 const skippedAnywhere = /(^|\/)(pgsql_tmp[^/]*|pg_internal\.init[^/]*)(\/|$)/;
 
 /**
@@ -95,21 +94,7 @@ async function allowReplication(options: StandbyOptions): Promise<void> {
   await session("SELECT pg_reload_conf()");
 }
 
-/** A file that goes away between the look at it and its copy ends the copying; that is rare, and begun anew. */
 function copyCluster(from: string, to: string): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      copyFiles(from, to);
-      break;
-    } catch (thrown) {
-      if (attempt === COPY_TRIES) throw thrown;
-      rmSync(to, { recursive: true, force: true });
-    }
-  }
-  for (const folder of ["pg_wal/archive_status", "pg_wal/summaries"]) mkdirSync(join(to, folder), { recursive: true });
-}
-
-function copyFiles(from: string, to: string): void {
   cpSync(from, to, {
     recursive: true,
     filter: (source) => {
@@ -118,4 +103,5 @@ function copyFiles(from: string, to: string): void {
       return !skipped.test(path) && !skippedFiles.test(path) && !skippedAnywhere.test(path) && existsSync(source);
     },
   });
+  for (const folder of ["pg_wal/archive_status", "pg_wal/summaries"]) mkdirSync(join(to, folder), { recursive: true });
 }
