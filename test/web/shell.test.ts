@@ -15,7 +15,7 @@ describe("around every page of the web app", () => {
 
   before(async () => {
     browser = await WebBrowser.start();
-    house = await TestHouse.start();
+    house = await TestHouse.start({ environment: { MILLRACE_SIGN_IN_FAILURES_MAX: "3" } });
     await house.deploy({
       name: "Order import",
       trigger: { http: {} },

@@ -3,6 +3,7 @@ import { Dialog as Radix } from "radix-ui";
 import type { FormEvent, ReactNode } from "react";
 import { Button, IconButton } from "./button.tsx";
 import { ErrorNote } from "./note.tsx";
+import { useOpener } from "./use-opener.ts";
 import "./dialog.css";
 
 export interface DialogProps {
@@ -16,33 +17,41 @@ export interface DialogProps {
 }
 
 /** A window in front of the page: Escape and its cross close it; a click beside it does not, since that would lose what was typed. */
-export function Dialog({ open, onOpenChange, title, about, size = "small", children }: DialogProps) {
+export function Dialog({ open, onOpenChange, ...front }: DialogProps) {
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
-      <Radix.Portal>
-        <Radix.Overlay className="overlay" />
-        <Radix.Content
-          className={`dialog ${size}`}
-          onInteractOutside={(event) => event.preventDefault()}
-          {...(about === undefined ? { "aria-describedby": undefined } : {})}
-        >
-          <header className="dialog-head">
-            <Radix.Title asChild>
-              <h2>{title}</h2>
-            </Radix.Title>
-            <Radix.Close asChild>
-              <IconButton kind="plain" label="Close" icon={<X size={16} aria-hidden />} />
-            </Radix.Close>
-          </header>
-          {about !== undefined && (
-            <Radix.Description asChild>
-              <div className="muted">{about}</div>
-            </Radix.Description>
-          )}
-          {children}
-        </Radix.Content>
-      </Radix.Portal>
+      <Radix.Portal>{open && <Front {...front} />}</Radix.Portal>
     </Radix.Root>
+  );
+}
+
+function Front({ title, about, size = "small", children }: Omit<DialogProps, "open" | "onOpenChange">) {
+  const returnFocus = useOpener();
+  return (
+    <>
+      <Radix.Overlay className="overlay" />
+      <Radix.Content
+        className={`dialog ${size}`}
+        onInteractOutside={(event) => event.preventDefault()}
+        onCloseAutoFocus={returnFocus}
+        {...(about === undefined ? { "aria-describedby": undefined } : {})}
+      >
+        <header className="dialog-head">
+          <Radix.Title asChild>
+            <h2>{title}</h2>
+          </Radix.Title>
+          <Radix.Close asChild>
+            <IconButton kind="plain" label="Close" icon={<X size={16} aria-hidden />} />
+          </Radix.Close>
+        </header>
+        {about !== undefined && (
+          <Radix.Description asChild>
+            <div className="muted">{about}</div>
+          </Radix.Description>
+        )}
+        {children}
+      </Radix.Content>
+    </>
   );
 }
 

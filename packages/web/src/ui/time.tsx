@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from "react";
 
 const TICK_MS = 1_000;
+const SKEW_S = 2;
 const listeners = new Set<() => void>();
 let now = Date.now();
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -38,7 +39,9 @@ export function Ago({ time }: { readonly time: string | undefined }) {
   const current = useNow();
   if (time === undefined) return <span className="faint">never</span>;
   const at = new Date(time);
-  const seconds = Math.round((at.getTime() - Math.max(current, Date.now() - TICK_MS)) / 1000);
+  const exact = Math.round((at.getTime() - Math.max(current, Date.now() - TICK_MS)) / 1000);
+  // What has just happened is not yet to come, whatever the clocks of two computers say.
+  const seconds = exact > 0 && exact <= SKEW_S ? 0 : exact;
   const [unit, size] = UNITS.find(([, each]) => Math.abs(seconds) >= each) ?? UNITS[3];
   return (
     <time dateTime={time} title={absolute.format(at)}>
