@@ -51,7 +51,7 @@ interface View {
  */
 export async function createCluster(cluster: PostgresCluster, content: ClusterContent): Promise<void> {
   if (existsSync(join(cluster.folder, "PG_VERSION"))) {
-    writeAccess(cluster, content);
+    openSocket(cluster, content);
     return;
   }
   const fresh = { ...cluster, folder: `${cluster.folder}.new` };
@@ -64,15 +64,18 @@ export async function createCluster(cluster: PostgresCluster, content: ClusterCo
     launch(fresh, namedUid, "postgres", (view) => ["--single", "-D", view.data, "template1"]),
     roleSql(content),
   );
-  writeAccess(fresh, content);
+  writeFileSync(join(fresh.folder, "pg_hba.conf"), `host all ${content.role} 127.0.0.1/32 scram-sha-256\n`);
+  openSocket(fresh, content);
   giveTo(fresh.folder, serverUid);
   renameSync(fresh.folder, cluster.folder);
 }
 
-/** Who may come in, and by what: passwords on the socket too, so that nobody gets in by being some user of the machine. */
-function writeAccess({ folder }: PostgresCluster, { role }: ClusterContent): void {
-  const lines = [`local all ${role} scram-sha-256`, `host all ${role} 127.0.0.1/32 scram-sha-256`];
-  writeFileSync(join(folder, "pg_hba.conf"), `${lines.join("\n")}\n`);
+/** Lets the role in by the socket, too, with its password: nobody gets in by being some user of the machine. */
+function openSocket({ folder }: PostgresCluster, { role }: ClusterContent): void {
+  const file = join(folder, "pg_hba.conf");
+  const line = `local all ${role} scram-sha-256\n`;
+  const lines = readFileSync(file, "utf8");
+  if (!lines.includes(line)) writeFileSync(file, line + lines);
 }
 
 // Single-user mode takes one statement a line.
