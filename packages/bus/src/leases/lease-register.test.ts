@@ -243,7 +243,52 @@ async function tell(seed: number, mistakes: Mistakes = {}, spanMs = 60_000): Pro
 
 const SEEDS = Number(process.env["LEASE_SEEDS"] ?? 20);
 
+/** Without faults: servers that answer at once. */
+function calmHouse(): { world: World; open: (scheduler: string) => LeaseRegister } {
+  const world = new World(1);
+  const kept = [0, 1, 2].map(() => new Map<string, ListedEntry>());
+  const bucketOf = (scheduler: string, entries: Map<string, ListedEntry>): LeaseBucket => ({
+    write: async (entry, expected) => {
+      if ((entries.get(scheduler)?.sequence ?? 0) !== expected) return undefined;
+      entries.set(scheduler, { sequence: entry.n, entry });
+      return entry.n;
+    },
+    list: async () => new Map(entries),
+  });
+  const open = (scheduler: string): LeaseRegister =>
+    new LeaseRegister({
+      ...{ scheduler, ttlMs: TTL_MS, buckets: kept.map((entries) => bucketOf(scheduler, entries)) },
+      nowMs: () => world.nowMs,
+      pause: async (ms) => void (world.nowMs += ms),
+    });
+  return { world, open };
+}
+
 describe("a lease on a majority of buckets", () => {
+  test("ends at its time for the others, who look once and then no more", async () => {
+    const { world, open } = calmHouse();
+    const [one, two] = [open("one"), open("two")];
+    await two.put([2]);
+    await one.put([1]);
+    assert.deepEqual([...(await two.put([2])).living.keys()], ["two", "one"]);
+    const endsMs = two.nextLapseMs();
+    assert.ok(endsMs <= world.nowMs + TTL_MS);
+    world.nowMs = endsMs;
+    assert.deepEqual([...(await two.put([2])).living.keys()], ["two"]);
+    assert.equal(two.nextLapseMs(), Infinity);
+  });
+
+  test("is over for the others at once when it is given back", async () => {
+    const { open } = calmHouse();
+    const [one, two] = [open("one"), open("two")];
+    await two.put([2]);
+    await one.put([1]);
+    assert.equal((await two.put([2])).living.size, 2);
+    await one.leave();
+    assert.deepEqual([...(await two.put([2])).living], [["two", [2]]]);
+    assert.equal(two.nextLapseMs(), Infinity);
+  });
+
   test("is never held by two, whatever gets lost, is late, freezes or comes back empty", async () => {
     let held = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {

@@ -104,11 +104,14 @@ export class LeaseRegister {
     await this.#write(null, () => true);
   }
 
-  /** When the first of the others' leases ends if it is not renewed. */
+  /** When the next of the others' leases ends if it is not renewed. */
   nextLapseMs(): number {
+    const nowMs = this.#options.nowMs();
     let next = Infinity;
-    for (const { entry, sinceMs } of this.#seen.values())
-      if (entry.holds !== null) next = Math.min(next, sinceMs + entry.ttlMs);
+    for (const { entry, sinceMs } of this.#seen.values()) {
+      const lapseMs = sinceMs + entry.ttlMs;
+      if (entry.holds !== null && lapseMs > nowMs) next = Math.min(next, lapseMs);
+    }
     return next;
   }
 
