@@ -11,24 +11,27 @@ const OVERLAP_MS = 2 * SERIES_STEP_MS;
 const RECOUNT_MS = 900_000;
 /** The intervals since the last time are counted; of longer ones nobody knows whether somebody was there. */
 const BRIDGED_MS = 6 * SERIES_STEP_MS;
-/** Most that is counted in one statement. */
-const PIECE_MS = 3_600_000;
+/** Most that is counted in one statement: some hundred thousand runs at the most. */
+const PIECE_MS = 60_000;
+/** So far back the first time counts. */
+const FIRST_MS = 600_000;
 /** Behind an absence nothing can have ended but what ended around its two edges. */
-const ABSENCE_MS = 6 * 3_600_000;
+const ABSENCE_MS = 3_600_000;
+/** So much of each. */
+const EDGE_MS = 900_000;
 /** What runners and schedulers that are gone have said. */
 const SAID_KEPT = "1 day";
 
 /** Counts up to the last multiple of the step, unless somebody else does or has done so. */
 export async function keepSeries(client: pg.ClientBase, nowMs: number, sample: HouseSample): Promise<boolean> {
   const untilMs = Math.floor(nowMs / SERIES_STEP_MS) * SERIES_STEP_MS;
-  await client.query("BEGIN");
+  // The session's: it is free again when the process or its connection has died.
+  const { rows } = await client.query<{ had: boolean }>("SELECT pg_try_advisory_lock($1) AS had", [KEEP_LOCK]);
+  if (rows[0]?.had !== true) return false;
   try {
-    const kept = (await lock(client)) && (await keep(client, untilMs, sample));
-    await client.query("COMMIT");
-    return kept;
-  } catch (thrown) {
-    await client.query("ROLLBACK");
-    throw thrown;
+    return await keep(client, untilMs, sample);
+  } finally {
+    await client.query("SELECT pg_advisory_unlock($1)", [KEEP_LOCK]);
   }
 }
 
@@ -41,23 +44,35 @@ export async function readProgress(client: pg.ClientBase, resolution: number): P
   return rows[0]?.counted_until;
 }
 
-async function lock(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ had: boolean }>("SELECT pg_try_advisory_xact_lock($1) AS had", [KEEP_LOCK]);
-  return rows[0]?.had === true;
-}
-
 async function keep(client: pg.ClientBase, untilMs: number, sample: HouseSample): Promise<boolean> {
-  const last = (await readProgress(client, SERIES_LEVELS[0].resolution)) ?? untilMs - PIECE_MS;
+  const last = (await readProgress(client, SERIES_LEVELS[0].resolution)) ?? untilMs - FIRST_MS;
   if (last >= untilMs) return false;
   const recounts = Math.floor(last / RECOUNT_MS) < Math.floor(untilMs / RECOUNT_MS);
   const fromMs = last - (recounts ? RECOUNT_MS : OVERLAP_MS);
-  for (const [from, until] of piecesOf(fromMs, untilMs)) await writeRuns(client, await countRuns(client, from, until));
-  await markIntervals(client, untilMs - last <= BRIDGED_MS ? last : untilMs - SERIES_STEP_MS, untilMs);
-  await writeSample(client, untilMs - SERIES_STEP_MS, sample);
-  await advance(client, 0, untilMs);
+  for (const [from, until] of piecesOf(fromMs, untilMs)) {
+    await writeRuns(client, await countRuns(client, from, until));
+    // Whoever goes on behind a failure does not begin anew. The last piece stands with the sample.
+    if (until > last && until < untilMs) await advance(client, 0, until);
+  }
+  await inTransaction(client, async () => {
+    await markIntervals(client, untilMs - last <= BRIDGED_MS ? last : untilMs - SERIES_STEP_MS, untilMs);
+    await writeSample(client, untilMs - SERIES_STEP_MS, sample);
+    await advance(client, 0, untilMs);
+  });
   await rollUpAll(client, fromMs, untilMs, recounts);
   if (recounts) await prune(client, untilMs);
   return true;
+}
+
+async function inTransaction(client: pg.ClientBase, work: () => Promise<void>): Promise<void> {
+  await client.query("BEGIN");
+  try {
+    await work();
+    await client.query("COMMIT");
+  } catch (thrown) {
+    await client.query("ROLLBACK");
+    throw thrown;
+  }
 }
 
 /** What is to be counted, in pieces; the middle of a long absence, in which nobody can have ended a run, is left out. */
@@ -65,8 +80,8 @@ function* piecesOf(fromMs: number, untilMs: number): Generator<readonly [number,
   const long = untilMs - fromMs > ABSENCE_MS;
   const spans: [number, number][] = long
     ? [
-        [fromMs, fromMs + PIECE_MS],
-        [untilMs - PIECE_MS, untilMs],
+        [fromMs, fromMs + EDGE_MS],
+        [untilMs - EDGE_MS, untilMs],
       ]
     : [[fromMs, untilMs]];
   for (const [from, until] of spans) {
