@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { ArrowRight, Search, X } from "lucide-react";
 import { useEffect, useState } from "react";
-import { Link } from "react-router";
+import { Link, useNavigation } from "react-router";
 import { workflowsQuery, type RunFilter } from "../../api/queries.ts";
 import { Button } from "../../ui/button.tsx";
 import { Select } from "../../ui/select.tsx";
@@ -216,11 +216,13 @@ function TypedInput({ label, hint, value, onChange }: TypedInputProps) {
 /** What is being typed; told when the person has stopped. */
 function useTyped(value: string, onChange: (value: string) => void) {
   const [typed, setTyped] = useState(value);
+  // Whoever has gone on to another page meanwhile is not called back to this one.
+  const isLeaving = useNavigation().state !== "idle";
   useEffect(() => setTyped(value), [value]);
   useEffect(() => {
-    if (typed === value) return;
+    if (typed === value || isLeaving || RUN_ID.test(typed.trim())) return;
     const timer = setTimeout(() => onChange(typed), TYPING_MS);
     return () => clearTimeout(timer);
-  }, [typed, value, onChange]);
+  }, [typed, value, onChange, isLeaving]);
   return [typed, setTyped] as const;
 }
