@@ -153,6 +153,9 @@ test("what people and events contain is text: names of steps, log lines, exports
   await results.getByText(HOSTILE).waitFor();
   await results.getByRole("button", { name: "Exports" }).click();
   await results.getByText(JSON.stringify(HOSTILE)).waitFor();
+  await results.getByRole("button", { name: "Details" }).click();
+  await results.getByRole("link", { name: "Open the test’s run" }).click();
+  await page.getByRole("log").getByText(HOSTILE).waitFor();
   assert.equal(await page.locator("main img, main script").count(), 0);
   assert.doesNotMatch(await page.title(), /broken/);
   assert.deepEqual(browser.troubles(page), []);

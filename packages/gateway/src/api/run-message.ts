@@ -15,7 +15,8 @@ export function toRunSummary(run: RunSummary): runApi.Run {
     steps: [],
     workflow: `workflows/${run.workflowId}`,
     workflowDisplayName: run.workflowName,
-    version: run.versionNumber,
+    // Those that tests of drafts are made of have numbers below 0, which are nobody's.
+    version: Math.max(0, run.versionNumber),
     versionId: run.versionId,
     triggerKind: run.triggerKind,
     traceId: run.traceId,
