@@ -32,17 +32,18 @@ const { seconds } = parseOptions(
 const checkout = join(import.meta.dirname, "../..");
 const tools = process.env["MILLRACE_TOOLS"] ?? join(checkout, ".millrace-tools");
 
-function installed(): string {
+/** With its Python named: what a virtual environment's scripts say of it does not survive a move. */
+function installed(): readonly [string, string] {
   const folder = join(tools, `schemathesis-${VERSION}`);
-  const command = join(folder, "bin/schemathesis");
-  if (existsSync(command)) return command;
+  const command = [join(folder, "bin/python"), join(folder, "bin/schemathesis")] as const;
+  if (existsSync(command[1])) return command;
   const python = process.env["MILLRACE_DEV_PYTHON"] ?? join(tools, "python/bin/python");
   execFileSync(python, ["-m", "venv", folder], { stdio: "inherit" });
   execFileSync(join(folder, "bin/pip"), ["install", "-q", `schemathesis==${VERSION}`], { stdio: "inherit" });
   return command;
 }
 
-const command = installed();
+const [python, script] = installed();
 const house = await TestHouse.start();
 try {
   await house.deploy({ name: "fuzzed", trigger: { http: {} }, steps: { code: "def handler(pd):\n    return 1\n" } });
@@ -53,7 +54,9 @@ try {
     ...["--continue-on-failure", "--warnings", "off", "--generation-database", ":memory:"],
     ...["--suppress-health-check", "all"],
   ];
-  const outcome = spawnSync(command, ["run", ...options, `${house.url}/api/v1/openapi.json`], { stdio: "inherit" });
+  const outcome = spawnSync(python, [script, "run", ...options, `${house.url}/api/v1/openapi.json`], {
+    stdio: "inherit",
+  });
   process.exitCode = outcome.status ?? 1;
 } finally {
   await house.stop();

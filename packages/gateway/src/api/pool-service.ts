@@ -60,10 +60,18 @@ export class PoolService {
     } catch (thrown) {
       const error = coerceError(thrown);
       if (!error.reason.startsWith("BUS_")) throw error;
+      // One that drains already may have ended meanwhile.
+      if (this.#isDraining(runner, incarnation)) return { ...toRunner(found), state: poolApi.RunnerState.DRAINING };
       throw new PlatformError("Unavailable", "RUNNER_SILENT", `the runner "${runner}" does not answer`, {
         cause: error,
       });
     }
+  }
+
+  #isDraining(runner: string, incarnation: string): boolean {
+    const heard = this.#options.runners.living().map(({ heartbeat }) => heartbeat);
+    const known = heard.find((beat) => beat.runner === runner && beat.incarnation === incarnation);
+    return known === undefined || (known.draining && !known.starting);
   }
 }
 

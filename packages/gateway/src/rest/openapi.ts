@@ -159,7 +159,7 @@ function answerOf(method: RestMethod, rule: HttpRule, schemas: JsonSchemas): Jso
   const message = schemas.ofMessage(output);
   if (isEventStream(method, rule)) {
     const description = `Server-sent events; the data of each is JSON of the schema ${output.name}.`;
-    return { 200: { description, content: { "text/event-stream": { schema: { type: "string" } } } } };
+    return { 200: { description, content: { "text/event-stream": { schema: {} } } } };
   }
   if (rule.responseBody !== "") return { 200: { description: "The content.", content: { "*/*": { schema: {} } } } };
   const hasEtag = output.fields.some(({ name }) => name === "etag");
