@@ -12,7 +12,7 @@ export interface DialogProps {
   readonly title: string;
   /** One sentence below the title. */
   readonly about?: ReactNode;
-  readonly size?: "small" | "large" | "side";
+  readonly size?: "small" | "large" | "sheet";
   readonly children: ReactNode;
 }
 

@@ -31,7 +31,7 @@ function LoadedRecord({ store, recordKey, onClose }: Required<RecordDialogProps>
   const record = useQuery({ ...recordQuery(store, recordKey), refetchOnWindowFocus: false });
   if (record.data !== undefined) return <RecordForm store={store} record={record.data} onClose={onClose} />;
   return (
-    <Dialog open size="side" onOpenChange={(open) => !open && onClose()} title={recordKey}>
+    <Dialog open size="sheet" onOpenChange={(open) => !open && onClose()} title={recordKey}>
       {record.isPending && <Skeleton rows={6} label="Loading the record" />}
       {record.isError && <ErrorNote error={record.error} onRetry={() => void record.refetch()} />}
     </Dialog>
@@ -55,7 +55,7 @@ function RecordForm({ store, record, onClose }: RecordFormProps) {
   return (
     <FormDialog
       open
-      size="side"
+      size="sheet"
       onOpenChange={(open) => !open && onClose()}
       title={record === undefined ? "Add record" : key}
       submit={conflict === undefined ? "Save" : "Save mine all the same"}

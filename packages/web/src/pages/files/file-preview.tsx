@@ -23,7 +23,7 @@ const IMAGE_BYTES_MAX = 32 * 1024 * 1024;
 export function FilePreview({ file, onClose }: { readonly file: HouseFile; readonly onClose: () => void }) {
   const path = idOf(file.name);
   return (
-    <Dialog open size="side" onOpenChange={(open) => !open && onClose()} title={baseName(path)}>
+    <Dialog open size="sheet" onOpenChange={(open) => !open && onClose()} title={baseName(path)}>
       <dl className="file-facts">
         <dt>Path</dt>
         <dd className="copy-line">
