@@ -306,7 +306,7 @@ describe("a lease on a majority of buckets", () => {
   const mistakes: [string, Mistakes, number][] = [
     ["one bucket is enough", { quorum: 1 }, 1],
     ["a bucket that came back empty is believed", { seasonMs: 0 }, 20],
-    ["writes do not name what they replace", { blindWrites: true }, 73],
+    ["writes do not name what they replace", { blindWrites: true }, 137],
   ];
   for (const [what, mistake, from] of mistakes) {
     test(`would be held by two if ${what}`, async () => {

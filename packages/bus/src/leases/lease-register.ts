@@ -143,20 +143,29 @@ export class LeaseRegister {
     let counted = 0;
     let answered = 0;
     let open = this.#places.length;
+    let failure: unknown;
     return new Promise((resolve, reject) => {
-      const settle = (failure: unknown): void => {
+      const settle = (): void => {
         open--;
-        if (counted >= this.#quorum) return resolve(sentAtMs);
-        if (counted + open >= this.#quorum) return;
-        reject(answered >= this.#quorum ? staleError() : noMajorityError(answered, this.#places.length, failure));
+        if (counted >= this.#quorum) resolve(sentAtMs);
+        else if (counted + open < this.#quorum) {
+          const mayPass = answered + open >= this.#quorum;
+          reject(mayPass ? staleError(failure) : noMajorityError(answered, this.#places.length, failure));
+        }
       };
       for (const place of this.#places) {
-        place.exchange(entry).then((answer) => {
-          this.#look(answer.entries);
-          answered++;
-          if (counts(answer)) counted++;
-          settle(undefined);
-        }, settle);
+        place.exchange(entry).then(
+          (answer) => {
+            this.#look(answer.entries);
+            answered++;
+            if (counts(answer)) counted++;
+            settle();
+          },
+          (thrown: unknown) => {
+            failure = thrown;
+            settle();
+          },
+        );
       }
     });
   }
@@ -260,11 +269,12 @@ function isStale(thrown: unknown): boolean {
   return thrown instanceof PlatformError && thrown.reason === "LEASES_STALE";
 }
 
-function staleError(): PlatformError {
+function staleError(cause?: unknown): PlatformError {
   return new PlatformError(
     "Unavailable",
     "LEASES_STALE",
     "the leases were read where some that still live may be missing; that passes within the life of a lease",
+    { cause },
   );
 }
 
