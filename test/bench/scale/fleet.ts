@@ -61,6 +61,7 @@ class Fleet {
       resume: nothing,
       read: nothing,
     });
+    channels.ended(GATEWAY).listen((message) => this.#gateway.onEnded(wire.endedFromWire(message)));
     channels.accepted(GATEWAY).listen((message) => this.#gateway.onAccepted(wire.acceptedFromWire(message)));
     setInterval(() => this.#gateway.onTick(), 10 * TICK_MS);
   }
@@ -84,6 +85,7 @@ class Fleet {
     const options = { ...natsOptions(settings), credentials, inboxPrefix: inboxes.runner(runner), name: runner };
     const bus = await connectBus({ ...options, log: silentLog });
     const channels = openChannels(bus, { runner, pool: this.#plan.pool });
+    identity.keep(bus, channels);
     const incarnation = Date.now().toString(36).padStart(10, "0");
     const about = { runner, incarnation, pool: this.#plan.pool, labels: [], timing: TIMING_DEFAULT };
     const holdings: Holdings = new Holdings(
@@ -106,11 +108,8 @@ class Fleet {
       offer: (scheduler, message) => void channels.offer(scheduler).send(message),
       refuse: (message) => void channels.refused(message.handing.partition).send(message),
       start: (assign) => setImmediate(() => finish(holdings(), assign)),
-      end: () => {
-        this.ended += 1;
-        this.onEnd();
-      },
-      ...{ answer: nothing, proceed: nothing, kill: nothing, renew: nothing },
+      kill: (handing) => setImmediate(() => holdings().onRunGone(handing, "KILLED")),
+      ...{ answer: nothing, proceed: nothing, end: nothing, renew: nothing },
     };
   }
 
@@ -137,13 +136,17 @@ class Fleet {
     const partition = partitionOf(spec.workflowId, this.#plan.partitions);
     const submit: messages.Submit = {
       ...{ partition, runId, spec, priority: 0, idempotencyKey: "", gateway: GATEWAY },
-      ...{ wantsAnswer: false, wantsEnd: false },
+      ...{ wantsAnswer: false, wantsEnd: true },
       input: {
         ...{ eventJson: Buffer.from("{}"), contextJson: Buffer.from("{}"), eventFallsBackToBody: false },
         ...{ triggerKind: "api", traceParent: "", traceId: runId.replaceAll("-", ""), createTimeMs: Date.now() },
       },
     };
-    this.#gateway.submit(submit, SLOW_MS, {});
+    const ended = (): void => {
+      this.ended += 1;
+      this.onEnd();
+    };
+    this.#gateway.submit(submit, SLOW_MS, { ended });
   }
 }
 
