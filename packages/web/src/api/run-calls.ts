@@ -1,5 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
-import type { Run, RunValueKind, Version } from "./generated/types.ts";
+import type { Run, RunValueKind } from "./generated/types.ts";
 import { apiUrl, call, segment, send } from "./http.ts";
 
 function runPath(id: string): string {
@@ -53,13 +52,4 @@ export async function readRunValue(
 /** The address of a run's log as a text to keep. */
 export function logDownloadUrl(id: string): string {
   return apiUrl(`${runPath(id)}/logs:download`);
-}
-
-/** A version with its code. It never changes. */
-export function versionQuery(workflowId: string, number: number) {
-  return queryOptions({
-    queryKey: ["version", workflowId, number],
-    queryFn: () => call<Version>("GET", `workflows/${segment(workflowId)}/versions/${number}`),
-    staleTime: Number.POSITIVE_INFINITY,
-  });
 }

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { CircleX } from "lucide-react";
 import { Link } from "react-router";
-import { versionQuery } from "../../api/run-calls.ts";
+import { versionQuery } from "../../api/drafts.ts";
 import type { Run, RunFailure } from "../../api/generated/types.ts";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { Note } from "../../ui/note.tsx";

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "react-router";
-import { readRunValue, versionQuery } from "../../api/run-calls.ts";
+import { versionQuery } from "../../api/drafts.ts";
+import { readRunValue } from "../../api/run-calls.ts";
 import type { Run, StepAnswer, StepRun } from "../../api/generated/types.ts";
 import { ErrorNote, Note } from "../../ui/note.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
