@@ -37,7 +37,7 @@ class Holder {
   readonly #heardMs = new Map<string, number>();
   #renewedMs = performance.now();
   #ended = false;
-  #leaseUntilMs = Infinity;
+  #leaseUntilMs: number | undefined;
   #renewing = false;
   longestStallMs = 0;
   /** Longest time in which it had no lease. */
@@ -87,15 +87,16 @@ class Holder {
   #note({ sentAtMs, living }: LeaseView): void {
     const nowMs = performance.now();
     this.longestStallMs = Math.max(this.longestStallMs, nowMs - this.#renewedMs);
-    this.longestGapMs = Math.max(this.longestGapMs, nowMs - this.#leaseUntilMs);
+    this.longestGapMs = Math.max(this.longestGapMs, nowMs - (this.#leaseUntilMs ?? nowMs));
     this.#leaseUntilMs = sentAtMs + LEASE_MS;
     this.#renewedMs = nowMs;
     for (const [name, held] of living)
       if (name !== this.name) this.contested += held.filter((each) => this.#holds.includes(each)).length;
   }
 
+  /** Infinite before the first one. */
   get sinceRenewalMs(): number {
-    return performance.now() - this.#renewedMs;
+    return this.#leaseUntilMs === undefined ? Infinity : performance.now() - this.#renewedMs;
   }
 
   async stop(): Promise<void> {
