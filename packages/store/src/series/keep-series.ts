@@ -93,8 +93,10 @@ function* piecesOf(fromMs: number, untilMs: number): Generator<readonly [number,
 async function rollUpAll(client: pg.ClientBase, fromMs: number, untilMs: number, all: boolean): Promise<void> {
   for (const [index, { resolution, everyMs }] of SERIES_LEVELS.entries()) {
     if (index === 0) continue;
-    const last = (await readProgress(client, resolution)) ?? fromMs;
-    const due = Math.floor(last / everyMs) < Math.floor(untilMs / everyMs);
+    const progress = await readProgress(client, resolution);
+    const last = progress ?? fromMs;
+    // A new house shows every range from its first count on.
+    const due = progress === undefined || Math.floor(last / everyMs) < Math.floor(untilMs / everyMs);
     if (!due && !all) continue;
     await rollUp(client, index, Math.min(last - OVERLAP_MS, fromMs), untilMs);
     await advance(client, index, untilMs);

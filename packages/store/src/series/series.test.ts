@@ -111,6 +111,14 @@ describe("series of runs", () => {
     );
   });
 
+  it("are there for every length of time from the first count on", async () => {
+    await using house = await createScratchHouse();
+    await house.store.series.keep(HOUR + 7 * MINUTE_MS, NOBODY);
+    for (const level of SERIES_LEVELS.keys()) {
+      assert.equal((await read(house, level)).countedUntilMs, HOUR + 7 * MINUTE_MS, `level ${level}`);
+    }
+  });
+
   it("leave out the time in which nobody counted, and add up in longer intervals", async () => {
     await using house = await createScratchHouse();
     const writer = await house.createWriter([3]);
