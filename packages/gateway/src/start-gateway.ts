@@ -198,14 +198,12 @@ class Gateway {
       gateway: name,
       bus,
       channels: this.#channels,
-      cutOffAfterMs: settings.cutOffAfterMs,
       runs: store.runs,
       mac,
       log,
       payloads: this.#payloads,
-      submitTimeoutMs: settings.submitTimeoutMs,
-      submitResendMs: settings.submitResendMs,
-      waitingMax: settings.waitingRequestsMax,
+      ...{ submitTimeoutMs: settings.submitTimeoutMs, submitResendMs: settings.submitResendMs },
+      ...{ waitingMax: settings.waitingRequestsMax, cutOffAfterMs: settings.cutOffAfterMs },
     });
     const fence = new RunFence((key) => store.assignments.find(key));
     this.#services = new RunnerServices({
