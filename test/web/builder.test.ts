@@ -14,10 +14,8 @@ before(async () => {
   index = await PackageIndex.start();
   // In place of the real one: this machine may know no other index.
   index.add({ name: "requests", version: "2.99.0", files: { "requests/__init__.py": '__version__ = "2.99.0"\n' } });
-  [house, browser] = await Promise.all([
-    TestHouse.start({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } }),
-    WebBrowser.start(),
-  ]);
+  browser = await WebBrowser.start();
+  house = await TestHouse.start({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } });
 });
 after(async () => {
   await browser?.[Symbol.asyncDispose]();

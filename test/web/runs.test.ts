@@ -52,7 +52,8 @@ describe("runs in the web app", () => {
   let page: Page;
 
   before(async () => {
-    [house, browser] = await Promise.all([TestHouse.start(), WebBrowser.start()]);
+    browser = await WebBrowser.start();
+    house = await TestHouse.start();
     const workflows = { order: ORDER, paused: PAUSED, long: LONG, loud: LOUD, evil: EVIL };
     for (const [name, steps] of Object.entries(workflows)) {
       await house.deploy({ name, trigger: { http: { respond: "workflow" } }, steps });

@@ -49,7 +49,8 @@ describe("HTML and script in a workflow's answer, opened from the house's own ho
   let address: string;
 
   before(async () => {
-    [house, browser] = await Promise.all([TestHouse.start(), WebBrowser.start()]);
+    browser = await WebBrowser.start();
+    house = await TestHouse.start();
     const deployed = await house.deploy({
       ...{ name: "hostile", trigger: { http: { respond: "workflow" } }, steps: { attack: SOURCE } },
     });
