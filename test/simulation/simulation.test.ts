@@ -5,7 +5,7 @@ import { search, simulate } from "./search.ts";
 
 /** A sample; `npm run simulate -- --runs 100000` plays the whole. */
 const RUNS = Number(process.env["MILLRACE_SIMULATION_RUNS"] ?? 5000);
-const MUTATION_RUNS = 1000;
+const MUTATION_RUNS = 4000;
 
 describe("the protocol under faults", () => {
   it(`breaks no rule in ${RUNS} random schedules of crashes, losses, copies and delays`, () => {
