@@ -16,11 +16,20 @@ const GROUPS = [
     ],
   },
   {
+    heading: "In a list of runs",
+    keys: [
+      [["j", "k"], "The next run, the one before"],
+      [["Enter"], "Open it"],
+      [["x"], "Choose it"],
+    ],
+  },
+  {
     heading: "In the builder",
     keys: [
       [[MOD, "S"], "Save the draft now"],
       [[MOD, "Enter"], "Test the step"],
       [[MOD, "D"], "Deploy"],
+      [["Esc", "Tab"], "Leave the code editor"],
     ],
   },
 ] as const;

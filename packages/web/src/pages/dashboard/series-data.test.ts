@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { failures, formatValue, intervalsOf, quantiles, runRates, summaryOf } from "./series-data.ts";
+import { failures, formatRate, formatValue, intervalsOf, quantiles, runRates, summaryOf } from "./series-data.ts";
 
 const at = (second: number): string => new Date(second * 1000).toISOString();
 
@@ -51,5 +51,17 @@ describe("formatValue", () => {
     assert.equal(formatValue(1_572_864, "bytes"), "1.5 MiB");
     assert.equal(formatValue(123_456, "count"), "123 k");
     assert.equal(formatValue(1_234, "count"), "1,234");
+  });
+
+  test("a rate has the unit in which it is at least one", () => {
+    const cases = [12.5, 1, 0.0178, 0.000278, 0.00001, 0];
+    assert.deepEqual(cases.map(formatRate), [
+      "12.5 a second",
+      "1 a second",
+      "1.07 a minute",
+      "1 an hour",
+      "0.864 a day",
+      "0 a day",
+    ]);
   });
 });

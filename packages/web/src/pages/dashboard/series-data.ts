@@ -185,6 +185,19 @@ export function formatValue(value: number, unit: Unit): string {
   return value >= 100 ? Math.round(value).toLocaleString("en") : trim(value);
 }
 
+const RATES = [
+  ["a second", 1],
+  ["a minute", 60],
+  ["an hour", 3_600],
+  ["a day", 86_400],
+] as const;
+
+/** How often something happens, in the unit in which it is a number that people can imagine: `4.2 a second`, `3 an hour`. */
+export function formatRate(perSecond: number): string {
+  const [unit, seconds] = RATES.find(([, each]) => perSecond * each >= 1) ?? RATES[3];
+  return `${formatValue(perSecond * seconds, "count")} ${unit}`;
+}
+
 function trim(value: number): string {
   return String(Number(value.toPrecision(3)));
 }

@@ -2,7 +2,7 @@ import type { ReactNode } from "react";
 import { Link } from "react-router";
 import type { ReadSeriesResponse } from "../../api/generated/types.ts";
 import type { SeriesFilter } from "../../api/series.ts";
-import { formatValue, secondsOf } from "./series-data.ts";
+import { formatRate, formatValue, secondsOf } from "./series-data.ts";
 
 /** The whole of the time that is shown, in a few numbers. */
 export function Totals({ series, filter }: { readonly series: ReadSeriesResponse; readonly filter: SeriesFilter }) {
@@ -17,7 +17,7 @@ export function Totals({ series, filter }: { readonly series: ReadSeriesResponse
   return (
     <dl className="totals">
       <Total name="Runs accepted" value={Number(acceptedCount).toLocaleString("en")}>
-        {lengthS > 0 && `${formatValue(Number(acceptedCount) / lengthS, "per second")} a second`}
+        {lengthS > 0 && formatRate(Number(acceptedCount) / lengthS)}
       </Total>
       <Total name="Failed" value={Number(failedCount).toLocaleString("en")} tone={Number(failedCount) > 0 ? "bad" : ""}>
         {Number(failedCount) > 0 ? (

@@ -46,8 +46,22 @@ export function ComparePage() {
         <ErrorNote error={error} onRetry={() => void Promise.all([left.refetch(), right.refetch()])} />
       )}
       <div className="compare-heads">
-        <Side name="A" id={a} run={left.data} workflow={right.data?.workflow} onChoose={(id) => choose("a", id)} />
-        <Side name="B" id={b} run={right.data} workflow={left.data?.workflow} onChoose={(id) => choose("b", id)} />
+        <Side
+          name="A"
+          id={a}
+          run={left.data}
+          workflow={right.data?.workflow}
+          other={b}
+          onChoose={(id) => choose("a", id)}
+        />
+        <Side
+          name="B"
+          id={b}
+          run={right.data}
+          workflow={left.data?.workflow}
+          other={a}
+          onChoose={(id) => choose("b", id)}
+        />
       </div>
       {left.data !== undefined && right.data !== undefined && <Comparison left={left.data} right={right.data} />}
     </Page>
@@ -60,10 +74,12 @@ interface SideProps {
   readonly run: Run | undefined;
   /** The other run's: the runs of it are offered. */
   readonly workflow: string | undefined;
+  /** Id of the other run: it is not offered. */
+  readonly other: string;
   readonly onChoose: (id: string) => void;
 }
 
-function Side({ name, id, run, workflow, onChoose }: SideProps) {
+function Side({ name, id, run, workflow, other, onChoose }: SideProps) {
   return (
     <section className={`card compare-side ${name === "A" ? "left" : "right"}`} aria-label={`Run ${name}`}>
       <header>
@@ -78,11 +94,11 @@ function Side({ name, id, run, workflow, onChoose }: SideProps) {
         {run !== undefined && <StateBadge state={run.state} />}
         {id !== "" && (
           <Button kind="plain" className="side-change" onClick={() => onChoose("")}>
-            Another
+            Another run
           </Button>
         )}
       </header>
-      {id === "" && <RunPicker workflow={workflow?.split("/")[1] ?? ""} onChoose={onChoose} />}
+      {id === "" && <RunPicker workflow={workflow?.split("/")[1] ?? ""} without={other} onChoose={onChoose} />}
       {id !== "" && run === undefined && <Skeleton rows={2} label={`Loading the run ${name}`} />}
       {run !== undefined && <SideFacts run={run} />}
     </section>

@@ -68,6 +68,7 @@ const accepted: RunColumn = {
 const took: RunColumn = {
   title: "Took",
   width: "84px",
+  end: true,
   cell: (run) => (
     <span className="mono">
       <RunDuration run={run} />

@@ -18,6 +18,8 @@ export interface RunColumn {
   readonly cell: (run: Run) => ReactNode;
   /** Left out on narrow screens. */
   readonly optional?: boolean;
+  /** Numbers stand on the right. */
+  readonly end?: boolean;
 }
 
 export interface RunGridProps {
@@ -106,9 +108,9 @@ export function RunGrid(props: RunGridProps) {
         <span role="columnheader">
           <span className="visually-hidden">Chosen</span>
         </span>
-        {columns.map(({ title, optional }) => (
-          <span key={title} role="columnheader" className={optional === true ? "optional" : ""}>
-            {title}
+        {columns.map((column) => (
+          <span key={column.title} role="columnheader" className={classOf(column)}>
+            {column.title}
           </span>
         ))}
       </div>
@@ -130,6 +132,10 @@ export function RunGrid(props: RunGridProps) {
       {end}
     </div>
   );
+}
+
+function classOf({ optional, end }: RunColumn): string {
+  return [optional === true && "optional", end === true && "end"].filter(Boolean).join(" ");
 }
 
 /** Where a key leads to from a row; -1 for none yet. */
@@ -207,9 +213,9 @@ const RunRow = memo(function RunRow(props: RunRowProps) {
           onChange={(event) => onChoose(run.id!, event.target.checked)}
         />
       </span>
-      {columns.map(({ title, cell, optional }) => (
-        <span key={title} role="gridcell" className={optional === true ? "truncate optional" : "truncate"}>
-          {cell(run)}
+      {columns.map((column) => (
+        <span key={column.title} role="gridcell" className={`truncate ${classOf(column)}`}>
+          {column.cell(run)}
         </span>
       ))}
     </div>

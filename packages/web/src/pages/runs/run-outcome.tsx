@@ -27,7 +27,7 @@ export function RunOutcome({ run }: { readonly run: Run }) {
             until <Link to={`/runs/${child}`}>{shortId(child)}</Link> has ended
           </>
         )}
-        ; it {cancels === true ? "is cancelled" : "goes on"} by itself <Ago time={wakeTime} />.
+        ; it {cancels === true ? "is cancelled" : "goes on"} by itself <Ago time={wakeTime} />
       </Note>
     );
   }

@@ -14,13 +14,16 @@ const OFFERED = 30;
 export interface RunPickerProps {
   /** Id of the workflow whose runs are offered; empty for all. */
   readonly workflow: string;
+  /** Id of a run that is not offered. */
+  readonly without: string;
   readonly onChoose: (id: string) => void;
 }
 
 /** Chooses a run: one of the newest, or any by its id. */
-export function RunPicker({ workflow, onChoose }: RunPickerProps) {
+export function RunPicker({ workflow, without, onChoose }: RunPickerProps) {
   const [typed, setTyped] = useState("");
   const runs = useQuery(newestRunsQuery({ ...NO_FILTER, workflow }, OFFERED));
+  const offered = runs.data?.runs?.filter(({ id }) => id !== without);
   return (
     <div className="run-picker">
       <form
@@ -44,7 +47,7 @@ export function RunPicker({ workflow, onChoose }: RunPickerProps) {
       {runs.isPending && <Skeleton rows={4} label="Loading runs" />}
       {runs.isError && <ErrorNote error={runs.error} onRetry={() => void runs.refetch()} />}
       <ul>
-        {runs.data?.runs?.map((run) => (
+        {offered?.map((run) => (
           <li key={run.id}>
             <button type="button" onClick={() => onChoose(run.id!)}>
               <StateBadge state={run.state} />

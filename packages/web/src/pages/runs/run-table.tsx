@@ -26,7 +26,9 @@ export function RunTable({ runs, withWorkflow }: { readonly runs: readonly Run[]
           {withWorkflow && <th scope="col">Workflow</th>}
           <th scope="col">Run</th>
           <th scope="col">Started</th>
-          <th scope="col">Took</th>
+          <th scope="col" className="number">
+            Took
+          </th>
         </tr>
       </thead>
       <tbody>
@@ -47,7 +49,7 @@ export function RunTable({ runs, withWorkflow }: { readonly runs: readonly Run[]
             <td className="muted">
               <Ago time={run.createTime} />
             </td>
-            <td className="mono">
+            <td className="mono number">
               <RunDuration run={run} />
             </td>
           </tr>

@@ -48,7 +48,7 @@ function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
           {isOff && <span className="badge warn">paused</span>}
         </>
       }
-      actions={<Actions id={id} isOff={isOff} mayRun={version > 0 && !isOff} />}
+      actions={version > 0 && <Actions id={id} isOff={isOff} />}
     >
       <WorkflowTabs id={id} />
       <div className="workflow-columns">
@@ -69,7 +69,7 @@ function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
   );
 }
 
-function Actions({ id, isOff, mayRun }: { readonly id: string; readonly isOff: boolean; readonly mayRun: boolean }) {
+function Actions({ id, isOff }: { readonly id: string; readonly isOff: boolean }) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const toggle = useMutation({
@@ -89,7 +89,7 @@ function Actions({ id, isOff, mayRun }: { readonly id: string; readonly isOff: b
       <Button
         kind="primary"
         busy={start.isPending}
-        disabled={!mayRun}
+        disabled={isOff}
         icon={<Play size={15} aria-hidden />}
         onClick={() => start.mutate()}
       >
@@ -182,6 +182,7 @@ function Versions({ id }: { readonly id: string }) {
       </header>
       {versions.isPending && <Skeleton rows={3} label="Loading the versions" />}
       {versions.isError && <ErrorNote error={versions.error} />}
+      {versions.isSuccess && !versions.data.versions?.length && <p className="fact muted">Each deploy makes one.</p>}
       <ul className="versions">
         {versions.data?.versions?.map(({ number, createTime, live }) => (
           <li key={number} className="fact">

@@ -1,9 +1,12 @@
+import { useParams } from "react-router";
 import { segment } from "../../api/http.ts";
 import { TabLinks } from "../../ui/tabs.tsx";
 
 /** The pages of one workflow. */
 export function WorkflowTabs({ id }: { readonly id: string }) {
-  const base = `/workflows/${segment(id)}`;
+  // Pages are found by id and by name: the tabs stay with what the address has.
+  const { workflow = id } = useParams();
+  const base = `/workflows/${segment(workflow)}`;
   return (
     <TabLinks
       label="Workflow"
