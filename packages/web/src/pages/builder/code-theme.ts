@@ -20,7 +20,7 @@ export const codeColours = HighlightStyle.define([
 
 export const codeTheme = EditorView.theme({
   "&": { height: "100%", color: "var(--text)", backgroundColor: "var(--surface)", fontSize: "13px" },
-  "&.cm-focused": { outline: "1px solid var(--focus)", outlineOffset: "-1px" },
+  "&.cm-focused, &:focus-within": { outline: "1px solid var(--focus)", outlineOffset: "-1px" },
   // The room above the first line is the scroller's, so that line numbers and lines begin at the same height.
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6", padding: "10px 0" },
   ".cm-content": { padding: "0", caretColor: "var(--text)" },

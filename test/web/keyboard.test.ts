@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+
+import type { Page } from "playwright-core";
+import { TestHouse } from "../harness/test-house.ts";
+import { WebBrowser } from "../harness/web-browser.ts";
+import { fillShowcase } from "./fill-showcase.ts";
+import { allLooks, readShowIds } from "./looks.ts";
+
+/** More stops than any page has. */
+const STOPS_MAX = 250;
+
+describe("the web app by keyboard alone", () => {
+  let house: TestHouse;
+  let browser: WebBrowser;
+  let page: Page;
+
+  before(async () => {
+    browser = await WebBrowser.start();
+    house = await TestHouse.start();
+    await fillShowcase(house.url, house.apiKey, 8);
+    page = await browser.signedIn(house, "/");
+  });
+  after(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await house?.stop();
+  });
+
+  const go = async (path: string): Promise<void> => {
+    await page.goto(new URL(path, house.url).href);
+    await page.locator("main h1").first().waitFor();
+    await page.waitForFunction("document.querySelector('.skeleton') === null");
+  };
+  /** Tab, or out of the code editor as it says. */
+  const next = async (): Promise<void> => {
+    if (await page.evaluate("document.activeElement.matches('.cm-content')")) await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+  };
+  /** Goes on by Tab until something of that name has the focus. */
+  const tabTo = async (name: string | RegExp): Promise<void> => {
+    for (let stop = 0; stop < STOPS_MAX; stop += 1) {
+      await next();
+      const found = await page.evaluate(() => {
+        const { activeElement: at } = document;
+        return at === null || at === document.body ? "" : (at.getAttribute("aria-label") ?? at.textContent ?? "");
+      });
+      if (typeof name === "string" ? found.trim() === name : name.test(found)) return;
+    }
+    assert.fail(`Tab never comes to ${String(name)}`);
+  };
+  const isInDialog = () => page.evaluate<boolean>("document.activeElement.closest('[role=dialog]') !== null");
+
+  test("Tab reaches all there is on each page, shows where it is, and is caught nowhere", async () => {
+    const looks = allLooks(await readShowIds(page));
+    for (const { name, path } of looks.filter(({ open, signedOut }) => open === undefined && signedOut !== true)) {
+      await go(path);
+      await page.evaluate(watchFocus);
+      const hasEditor = (await page.locator(".cm-content").count()) > 0;
+      let round = { missed: ["not begun"], faint: [] as string[], over: false };
+      for (let stop = 0; stop < STOPS_MAX && !round.over; stop += 5) {
+        for (let each = 0; each < 5; each += 1) await (hasEditor ? next() : page.keyboard.press("Tab"));
+        round = await page.evaluate(readFocus);
+      }
+      assert.ok(round.over, `Tab leads around ${name}`);
+      assert.deepEqual(round.missed, [], `Tab reaches everything on ${name}`);
+      assert.deepEqual(round.faint, [], `the focus is seen on ${name}`);
+      assert.deepEqual(browser.troubles(page), [], `the console on ${name}`);
+    }
+  });
+
+  test("what opens takes the focus, keeps it, and gives it back", async () => {
+    const openers = [
+      ["/", "New workflow"],
+      ["/environment", "Add variable"],
+      ["/accounts", "Connect account"],
+      ["/data-stores", "New data store"],
+      ["/workflows/order-intake/build", "Add a step"],
+      ["/workflows/order-intake/build", "Deploy"],
+    ] as const;
+    for (const [path, name] of openers) {
+      await go(path);
+      await tabTo(name);
+      await page.keyboard.press("Enter");
+      const dialog = page.getByRole("dialog");
+      await dialog.waitFor();
+      for (let stop = 0; stop < 25; stop += 1) {
+        assert.ok(await isInDialog(), `the focus stays in what ${name} opens`);
+        await page.keyboard.press("Tab");
+      }
+      await page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      const back = await page.evaluate(() => document.activeElement?.ariaLabel ?? document.activeElement?.textContent);
+      assert.equal(back?.trim(), name);
+    }
+    await go("/");
+    await tabTo(/^Actions for order-intake$|^More/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("menu").waitFor();
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await page.evaluate("document.activeElement.getAttribute('role')"), "menuitem");
+    await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate("document.activeElement.tagName"), "BUTTON");
+  });
+
+  test("rows of lists are opened", async () => {
+    await go("/");
+    await tabTo(/^order-intake/);
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/workflows/**");
+    await go("/runs");
+    await tabTo("Runs");
+    for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
+    await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);
+    await go("/data-stores/customers");
+    await tabTo("customer:0002");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "customer:0002" }).waitFor();
+  });
+
+  test("a workflow is made, tested and deployed", async () => {
+    await go("/");
+    await tabTo("New workflow");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog", { name: "New workflow" }).waitFor();
+    await page.keyboard.type("by keys");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "by keys", level: 1 }).waitFor();
+    await tabTo("Add a step");
+    await page.keyboard.press("Enter");
+    await tabTo("Add code");
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: /^Python code of/ }).waitFor();
+    await tabTo(/^Python code of/);
+    const hint = await page.evaluate("getComputedStyle(document.querySelector('.code-editor'), '::after').content");
+    assert.equal(hint, '"Esc, then Tab leaves the editor"');
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type('def handler(pd):\nprint("by keys alone")');
+    await page.keyboard.press("ControlOrMeta+Enter");
+    await page.locator(".result-lines").getByText("by keys alone").waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate("document.activeElement.closest('.cm-editor')"), null, "Escape and Tab lead out");
+    await page.keyboard.press("ControlOrMeta+d");
+    await page.getByRole("button", { name: "Deploy now" }).waitFor();
+    await tabTo("Deploy now");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Version 1 is live" }).waitFor();
+    assert.deepEqual(browser.troubles(page), []);
+  });
+});
+
+interface FocusWatch {
+  readonly seen: Set<Element>;
+  readonly faint: Set<string>;
+  over: boolean;
+}
+
+/** Notes in the page what gets the focus, and whether that can be seen. */
+function watchFocus(): void {
+  const watch: FocusWatch = { seen: new Set(), faint: new Set(), over: false };
+  Object.assign(globalThis, { watch });
+  (document.activeElement as HTMLElement).blur();
+  addEventListener("focusin", ({ target }) => {
+    const element = target as Element;
+    // What hands the focus on at once, as a row of tabs does to the chosen one, never has it.
+    if (document.activeElement !== element) {
+      watch.seen.add(element);
+      return;
+    }
+    if (watch.seen.has(element)) {
+      if (element === [...watch.seen][0]) watch.over = true;
+      return;
+    }
+    watch.seen.add(element);
+    const around = [element, element.parentElement, element.parentElement?.parentElement].filter(
+      (each) => each != null,
+    );
+    const isSeen = around.some((each) => {
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(each);
+      return (outlineStyle !== "none" && outlineWidth !== "0px") || boxShadow.includes("inset");
+    });
+    if (!isSeen) watch.faint.add(element.outerHTML.slice(0, 160));
+  });
+}
+
+/** What of the page's controls had no focus so far, and whose focus cannot be seen. */
+function readFocus(): { missed: string[]; faint: string[]; over: boolean } {
+  const { seen, faint, over } = (globalThis as unknown as { watch: FocusWatch }).watch;
+  const all = [
+    ...document.querySelectorAll<HTMLElement>("a[href], button, input, select, textarea, [tabindex], .cm-content"),
+  ];
+  const missed = all.filter((each) => {
+    const isOff =
+      each.tabIndex < 0 || (each as HTMLButtonElement).disabled || !each.checkVisibility({ checkVisibilityCSS: true });
+    const isOther = each instanceof HTMLInputElement && each.type === "radio" && !each.checked;
+    return !isOff && !isOther && !seen.has(each);
+  });
+  return { missed: missed.map((each) => each.outerHTML.slice(0, 160)), faint: [...faint], over };
+}
