@@ -18,7 +18,7 @@ describe("the web app by keyboard alone", () => {
   before(async () => {
     browser = await WebBrowser.start();
     house = await TestHouse.start();
-    await fillShowcase(house.url, house.apiKey, 8);
+    await fillShowcase(house.url, house.apiKey, 4);
     page = await browser.signedIn(house, "/");
   });
   after(async () => {
@@ -52,10 +52,12 @@ describe("the web app by keyboard alone", () => {
 
   test("Tab reaches all there is on each page, shows where it is, and is caught nowhere", async () => {
     const looks = allLooks(await readShowIds(page));
-    for (const { name, path } of looks.filter(({ open, signedOut }) => open === undefined && signedOut !== true)) {
+    const pages = looks.filter(({ open, signedOut, again }) => open === undefined && !signedOut && !again);
+    for (const { name, path } of pages) {
       await go(path);
+      const hasEditor = path.includes("/build");
+      if (hasEditor) await page.locator(".cm-content").first().waitFor();
       await page.evaluate(watchFocus);
-      const hasEditor = (await page.locator(".cm-content").count()) > 0;
       let round = { missed: ["not begun"], faint: [] as string[], over: false };
       for (let stop = 0; stop < STOPS_MAX && !round.over; stop += 5) {
         for (let each = 0; each < 5; each += 1) await (hasEditor ? next() : page.keyboard.press("Tab"));
@@ -83,7 +85,7 @@ describe("the web app by keyboard alone", () => {
       await page.keyboard.press("Enter");
       const dialog = page.getByRole("dialog");
       await dialog.waitFor();
-      for (let stop = 0; stop < 25; stop += 1) {
+      for (let stop = 0; stop < 15; stop += 1) {
         assert.ok(await isInDialog(), `the focus stays in what ${name} opens`);
         await page.keyboard.press("Tab");
       }
@@ -134,7 +136,7 @@ describe("the web app by keyboard alone", () => {
     await tabTo(/^Python code of/);
     const hint = await page.evaluate("getComputedStyle(document.querySelector('.code-editor'), '::after').content");
     assert.equal(hint, '"Esc, then Tab leaves the editor"');
-    await page.keyboard.press("ControlOrMeta+a");
+    for (const key of ["ControlOrMeta+a", "Delete"]) await page.keyboard.press(key);
     await page.keyboard.type('def handler(pd):\nprint("by keys alone")');
     await page.keyboard.press("ControlOrMeta+Enter");
     await page.locator(".result-lines").getByText("by keys alone").waitFor();

@@ -15,6 +15,8 @@ export interface LookedAt {
   readonly path: string;
   /** What is opened on it. */
   readonly open?: (page: Page) => Promise<unknown>;
+  /** Another state of a page that the list has already. */
+  readonly again?: boolean;
   /** Without a session. */
   readonly signedOut?: boolean;
 }
@@ -30,27 +32,27 @@ export function allLooks({ failed, good, paused, step }: ShowIds): readonly Look
     { name: "palette", path: "/", open: (page) => page.keyboard.press("ControlOrMeta+k") },
     { name: "shortcuts", path: "/", open: (page) => page.keyboard.press("?") },
     { name: "workflow", path: "/workflows/order-intake" },
-    { name: "workflow-empty", path: "/workflows/price-alerts" },
+    { name: "workflow-empty", path: "/workflows/price-alerts", again: true },
     { name: "versions", path: "/workflows/order-intake/versions" },
     { name: "builder", path: `/workflows/order-intake/build?at=${step}` },
     { name: "builder-trigger", path: "/workflows/order-intake/build?at=trigger" },
     { name: "builder-add", path: "/workflows/price-alerts/build", open: press("Add a step") },
     { name: "deploy", path: "/workflows/order-intake/build", open: press(/^Deploy/) },
     { name: "runs", path: "/runs" },
-    { name: "runs-none", path: "/runs?workflow=price-alerts" },
+    { name: "runs-none", path: "/runs?workflow=price-alerts", again: true },
     { name: "run-failed", path: `/runs/${failed}` },
-    { name: "run", path: `/runs/${good}` },
-    { name: "run-paused", path: `/runs/${paused}` },
+    { name: "run", path: `/runs/${good}`, again: true },
+    { name: "run-paused", path: `/runs/${paused}`, again: true },
     { name: "replay", path: `/runs/${failed}`, open: press("Replay") },
     { name: "compare", path: `/runs/compare?a=${good}&b=${failed}` },
-    { name: "compare-begin", path: `/runs/compare?a=${good}` },
+    { name: "compare-begin", path: `/runs/compare?a=${good}`, again: true },
     { name: "dead-letters", path: "/dead-letters" },
     { name: "dashboard", path: "/dashboard" },
     { name: "data-stores", path: "/data-stores" },
     { name: "data-store", path: "/data-stores/customers" },
     { name: "record", path: "/data-stores/customers", open: press("customer:0001") },
     { name: "files", path: "/files" },
-    { name: "folder", path: "/files?in=reports" },
+    { name: "folder", path: "/files?in=reports", again: true },
     { name: "environment", path: "/environment" },
     { name: "variable", path: "/environment", open: press("Add variable") },
     { name: "accounts", path: "/accounts" },
