@@ -23,12 +23,13 @@ export function YouPage() {
   return (
     <Page title="Settings">
       <SettingsTabs />
-      {caller?.passwordInitial === true && (
-        <Note kind="warn">
-          You still have the password that this house was started with. It lies in a file of the data folder: change it.
-        </Note>
-      )}
       <div className="settings">
+        {caller?.passwordInitial === true && (
+          <Note kind="warn">
+            You still have the password that this house was started with. It lies in a file of the data folder: change
+            it.
+          </Note>
+        )}
         {caller !== undefined && <Who caller={caller} />}
         {(caller?.user ?? "") !== "" && <Password />}
         <Sessions />
