@@ -62,9 +62,8 @@ export class PoolService {
       if (!error.reason.startsWith("BUS_")) throw error;
       // One that drains already may have ended meanwhile.
       if (this.#isDraining(runner, incarnation)) return { ...toRunner(found), state: poolApi.RunnerState.DRAINING };
-      throw new PlatformError("Unavailable", "RUNNER_SILENT", `the runner "${runner}" does not answer`, {
-        cause: error,
-      });
+      const message = `the runner "${runner}" does not answer: it starts, ends or is cut off; what it is shows in the list soon`;
+      throw new PlatformError("FailedPrecondition", "RUNNER_SILENT", message, { cause: error });
     }
   }
 

@@ -830,7 +830,7 @@ export const PoolServiceService = {
   },
   /**
    * Tells a runner to take no further runs and to end once those that it has are over or handed back. Returns at once;
-   * repeating it changes nothing. Fails with NOT_FOUND (`RUNNER_NOT_FOUND`) and UNAVAILABLE (`RUNNER_SILENT`).
+   * repeating it changes nothing. Fails with NOT_FOUND (`RUNNER_NOT_FOUND`) and FAILED_PRECONDITION (`RUNNER_SILENT`).
    */
   drainRunner: {
     path: "/millrace.api.v1.PoolService/DrainRunner" as const,
@@ -858,7 +858,7 @@ export interface PoolServiceServer extends UntypedServiceImplementation {
   listRunners: handleUnaryCall<ListRunnersRequest, ListRunnersResponse>;
   /**
    * Tells a runner to take no further runs and to end once those that it has are over or handed back. Returns at once;
-   * repeating it changes nothing. Fails with NOT_FOUND (`RUNNER_NOT_FOUND`) and UNAVAILABLE (`RUNNER_SILENT`).
+   * repeating it changes nothing. Fails with NOT_FOUND (`RUNNER_NOT_FOUND`) and FAILED_PRECONDITION (`RUNNER_SILENT`).
    */
   drainRunner: handleUnaryCall<DrainRunnerRequest, Runner>;
 }
@@ -917,7 +917,7 @@ export interface PoolServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Tells a runner to take no further runs and to end once those that it has are over or handed back. Returns at once;
-   * repeating it changes nothing. Fails with NOT_FOUND (`RUNNER_NOT_FOUND`) and UNAVAILABLE (`RUNNER_SILENT`).
+   * repeating it changes nothing. Fails with NOT_FOUND (`RUNNER_NOT_FOUND`) and FAILED_PRECONDITION (`RUNNER_SILENT`).
    */
   drainRunner(
     request: DrainRunnerRequest,
