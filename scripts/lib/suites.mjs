@@ -155,7 +155,7 @@ export const suites = [
     name: "pipedream",
     about: "what steps written for Pipedream rely on, case by case, in a whole house",
     kind: "node",
-    commands: ({ node }) => nodeTests(node, ["test/e2e/pipedream"], ["--test-concurrency=1"]),
+    commands: ({ node }) => nodeTests(node, ["test/e2e/pipedream"], ["--test-concurrency=2"]),
     timeoutMs: 10 * minute,
   },
   {
