@@ -177,7 +177,13 @@ test("of two people who edit one step, the second is told at once, sees both, an
   await replaceCode(one, "def handler(pd):\n    return 'mine'\n");
   await one.getByRole("status").filter({ hasText: "Offline, kept in this browser" }).waitFor();
   await replaceCode(other, "def handler(pd):\n    return 'theirs'\n");
-  await saved(other);
+  // What is shown as saved may still be what stood there before: the house itself says when it has the new text.
+  await until(async () => {
+    const answer = await fetch(`${house.url}/api/v1/workflows/together/draft`, {
+      headers: { authorization: `Bearer ${house.apiKey}` },
+    });
+    return (await answer.text()).includes("'theirs'");
+  });
   await one.context().setOffline(false);
   const dialog = one.getByRole("dialog");
   await dialog.getByText("admin has changed “code” first").waitFor();
