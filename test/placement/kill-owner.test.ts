@@ -11,13 +11,13 @@ const PER_SECOND = 500;
 /** Few enough that each of them has warm environments. */
 const WORKFLOWS = 8;
 const SOURCE = "def handler(pd):\n    return 1\n";
-/** The load is steady when no submit of so long a time has waited for longer; on a machine that cannot do it, the kill comes anyway. */
+/** The load is steady when no submit of so long a time has waited for longer; a machine that cannot do it shows nothing. */
 const BEFORE_MS = 3_000;
 const STEADY_MS = 1_000;
 const STRETCHES_MAX = 8;
 /** How long the load runs after a kill. */
 const AFTER_MS = 10_000;
-/** No submit waits longer than this for what was killed, beside what it waits anyway. */
+/** No submit waits longer than this for what was killed. */
 const WAIT_MAX_MS = 5_000;
 
 /** Kills a scheduler under load; returns what submits saw of it. */
@@ -29,6 +29,7 @@ async function killUnderLoad(context: TestContext, prefix: string, kill: () => P
     await sleep(BEFORE_MS);
     before = load.mark();
   } while (before.slowestMs > STEADY_MS && ++stretches < STRETCHES_MAX);
+  assert.ok(before.slowestMs <= STEADY_MS, `too busy a machine: a submit waited ${before.slowestMs} ms before any kill`);
   await kill();
   await sleep(AFTER_MS);
   const after = load.mark();
@@ -39,7 +40,7 @@ async function killUnderLoad(context: TestContext, prefix: string, kill: () => P
   context.diagnostic(`${total} runs acknowledged, none lost, none ended twice`);
   const offered = (after.submitted / AFTER_MS) * 1000;
   assert.ok(offered > PER_SECOND * 0.9, `only ${offered} runs/s were offered`);
-  assert.ok(after.slowestMs - before.slowestMs < WAIT_MAX_MS, `a submit waited ${after.slowestMs} ms`);
+  assert.ok(after.slowestMs < WAIT_MAX_MS, `a submit waited ${after.slowestMs} ms`);
 }
 
 function tell(context: TestContext, when: string, stretch: LoadStretch, spanMs: number): void {

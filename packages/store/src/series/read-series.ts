@@ -1,5 +1,6 @@
 import type pg from "pg";
 import { readProgress } from "./keep-series.ts";
+import type { PoolColumns } from "./pool-columns.ts";
 import type {
   PoolInterval,
   PoolIntervals,
@@ -19,22 +20,7 @@ interface RunRow {
   readonly waits: number[];
 }
 
-interface PoolRow {
-  readonly pool: string;
-  readonly runner: string;
-  readonly time: number;
-  readonly samples: number;
-  readonly slots: number;
-  readonly busy: number;
-  readonly warm: number;
-  readonly runners: number;
-  readonly memory_max: number;
-  readonly cold_starts: number;
-  readonly waiting_samples: number;
-  readonly waiting: number;
-  readonly waiting_max: number;
-  readonly oldest_wait_ms_max: number;
-}
+type PoolRow = PoolColumns & { readonly time: number };
 
 const NOTHING = { accepted: 0, succeeded: 0, failed: 0, cancelled: 0, durations: [], waits: [] };
 

@@ -1,6 +1,7 @@
 import type pg from "pg";
 import type { CountedRuns } from "./count-runs.ts";
 import { mergeHistograms } from "./histogram.ts";
+import type { PoolColumns } from "./pool-columns.ts";
 import {
   SERIES_LEVELS,
   SERIES_STEP_MS,
@@ -27,23 +28,6 @@ interface RunRow {
   readonly cancelled: number;
   readonly durations: readonly number[];
   readonly waits: readonly number[];
-}
-
-/** A row of `series_pools` as JSON, but for its time. */
-interface PoolRow {
-  readonly pool: string;
-  readonly runner: string;
-  readonly samples: number;
-  readonly slots: number;
-  readonly busy: number;
-  readonly warm: number;
-  readonly runners: number;
-  readonly memory_max: number;
-  readonly cold_starts: number;
-  readonly waiting_samples: number;
-  readonly waiting: number;
-  readonly waiting_max: number;
-  readonly oldest_wait_ms_max: number;
 }
 
 /**
@@ -226,8 +210,8 @@ function poolRows(
   runners: readonly RunnerSample[],
   waiting: readonly WaitingSample[] | undefined,
   coldStarts: ReadonlyMap<string, number>,
-): PoolRow[] {
-  const ofRunners = runners.map((one): PoolRow => ({
+): PoolColumns[] {
+  const ofRunners = runners.map((one): PoolColumns => ({
     ...{ pool: one.pool, runner: one.runner, samples: 1, slots: one.slots, busy: one.busy, warm: one.warm, runners: 1 },
     ...{ memory_max: one.memoryBytes, cold_starts: coldStarts.get(one.runner) ?? 0, ...NOTHING_WAITS },
   }));
@@ -236,7 +220,7 @@ function poolRows(
   const ofPools = [...names]
     .sort()
     .slice(0, POOLS_MAX)
-    .map((pool): PoolRow => {
+    .map((pool): PoolColumns => {
       const members = byPool.get(pool) ?? [];
       const sum = (name: "slots" | "busy" | "warm" | "memory_max" | "cold_starts"): number =>
         members.reduce((total, row) => total + row[name], 0);

@@ -11,6 +11,7 @@ import { EmptyState } from "../../ui/empty-state.tsx";
 import { ListCard } from "../../ui/list-card.tsx";
 import { MenuItem, MenuSeparator } from "../../ui/menu.tsx";
 import { RowMenu } from "../../ui/row-menu.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { TabLinks } from "../../ui/tabs.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { toast } from "../../ui/toast.tsx";
@@ -80,18 +81,7 @@ interface AccountTableProps {
 function AccountTable({ accounts, apps, onOpen }: AccountTableProps) {
   return (
     <table className="table accounts">
-      <thead>
-        <tr>
-          <th scope="col">Account</th>
-          <th scope="col">App</th>
-          <th scope="col">State</th>
-          <th scope="col">Token ends</th>
-          <th scope="col">Renewed</th>
-          <th scope="col" className="row-menu">
-            <span className="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["Account", "App", "State", "Token ends", "Renewed"]} actions />
       <tbody>
         {accounts.map((account) => (
           <AccountRow

@@ -14,6 +14,7 @@ import { jsonProblem } from "../../ui/json-text.ts";
 import { ListCard } from "../../ui/list-card.tsx";
 import { MenuItem } from "../../ui/menu.tsx";
 import { RowMenu } from "../../ui/row-menu.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { TabLinks } from "../../ui/tabs.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { ACCOUNT_TABS } from "./accounts-page.tsx";
@@ -57,17 +58,7 @@ const WAYS: Readonly<Record<AppAuth, string>> = {
 function AppTable({ apps, onOpen }: { readonly apps: readonly App[]; readonly onOpen: (open: Open) => void }) {
   return (
     <table className="table apps-known">
-      <thead>
-        <tr>
-          <th scope="col">App</th>
-          <th scope="col">Connected with</th>
-          <th scope="col">OAuth client</th>
-          <th scope="col">Whose</th>
-          <th scope="col" className="row-menu">
-            <span className="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["App", "Connected with", "OAuth client", "Whose"]} actions />
       <tbody>
         {apps.map((app) => (
           <AppRow key={app.name} app={app} onOpen={onOpen} />

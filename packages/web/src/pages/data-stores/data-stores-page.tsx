@@ -14,6 +14,7 @@ import { ListCard } from "../../ui/list-card.tsx";
 import { MenuItem } from "../../ui/menu.tsx";
 import { RowMenu } from "../../ui/row-menu.tsx";
 import { SearchField } from "../../ui/search-field.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { downloadExport } from "./download-export.ts";
 import { NewStoreDialog } from "./new-store-dialog.tsx";
@@ -66,21 +67,10 @@ function StoreList({ stores }: { readonly stores: readonly DataStore[] }) {
       {shown.length === 0 && <p className="no-match muted">No data store has “{text}” in its name.</p>}
       {shown.length > 0 && (
         <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col" className="end">
-                Records
-              </th>
-              <th scope="col" className="end">
-                Size
-              </th>
-              <th scope="col">Made</th>
-              <th scope="col" className="row-menu">
-                <span className="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={["Name", { text: "Records", className: "end" }, { text: "Size", className: "end" }, "Made"]}
+            actions
+          />
           <tbody>
             {shown.map((store) => (
               <StoreRow key={store.name} store={store} onDelete={() => setDeleted(store)} />

@@ -13,6 +13,7 @@ import { ListCard } from "../../ui/list-card.tsx";
 import { MenuItem } from "../../ui/menu.tsx";
 import { RowMenu } from "../../ui/row-menu.tsx";
 import { SearchField } from "../../ui/search-field.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { PasteDialog } from "./paste-dialog.tsx";
 import { VariableDialog } from "./variable-dialog.tsx";
@@ -80,16 +81,7 @@ function VariableList({ variables, onOpen }: VariableListProps) {
         <p className="no-match muted">No variable has “{text}” in its name.</p>
       ) : (
         <table className="table variables">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Value</th>
-              <th scope="col">Changed</th>
-              <th scope="col" className="row-menu">
-                <span className="visually-hidden">Actions</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={["Name", "Value", "Changed"]} actions />
           <tbody>
             {shown.map((variable) => (
               <VariableRow key={variable.name} variable={variable} onOpen={onOpen} />

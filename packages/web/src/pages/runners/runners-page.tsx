@@ -11,6 +11,7 @@ import { EmptyState } from "../../ui/empty-state.tsx";
 import { formatBytes, formatCount } from "../../ui/format.ts";
 import { ErrorNote, Note } from "../../ui/note.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { Ago, formatDuration } from "../../ui/time.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { WarmEnvironmentsBadge } from "./warm-environments-badge.tsx";
@@ -119,21 +120,7 @@ function RunnerTable({ runners }: { readonly runners: readonly Runner[] }) {
   return (
     <>
       <table className="table runners">
-        <thead>
-          <tr>
-            <th scope="col">Runner</th>
-            <th scope="col">State</th>
-            <th scope="col">Runs</th>
-            <th scope="col">Slots free</th>
-            <th scope="col">Warm</th>
-            <th scope="col">Memory</th>
-            <th scope="col">Python</th>
-            <th scope="col">Heard</th>
-            <th scope="col" className="row-menu">
-              <span className="visually-hidden">Actions</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead columns={["Runner", "State", "Runs", "Slots free", "Warm", "Memory", "Python", "Heard"]} actions />
         <tbody>
           {runners.map((runner) => (
             <RunnerRow key={runner.name} runner={runner} onDrain={() => setDrained(runner)} />

@@ -1,5 +1,6 @@
 import type { Run, StepRun } from "../../api/generated/types.ts";
 import { StateBadge } from "../../ui/run-state.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { durationMs, formatDuration } from "../../ui/time.tsx";
 
 export interface CompareTimesProps {
@@ -25,20 +26,14 @@ export function CompareTimes({ left, right, names }: CompareTimesProps) {
         <h2 id="times-heading">Times</h2>
       </header>
       <table className="table compare-times">
-        <thead>
-          <tr>
-            <th scope="col">Part</th>
-            <th scope="col" className="time-column">
-              A
-            </th>
-            <th scope="col" className="time-column">
-              B
-            </th>
-            <th scope="col" className="number">
-              B against A
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            "Part",
+            { text: "A", className: "time-column" },
+            { text: "B", className: "time-column" },
+            { text: "B against A", className: "number" },
+          ]}
+        />
         <tbody>
           {rows.map((row) => (
             <tr key={row.name}>

@@ -13,6 +13,7 @@ import { EmptyState } from "../../ui/empty-state.tsx";
 import { Field } from "../../ui/field.tsx";
 import { ListCard } from "../../ui/list-card.tsx";
 import { Note } from "../../ui/note.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { SettingsTabs } from "./settings-tabs.tsx";
@@ -70,16 +71,7 @@ interface KeyTableProps {
 function KeyTable({ keys, onRevoke }: KeyTableProps) {
   return (
     <table className="table">
-      <thead>
-        <tr>
-          <th scope="col">What it is for</th>
-          <th scope="col">Used</th>
-          <th scope="col">Made</th>
-          <th scope="col" className="row-menu">
-            <span className="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["What it is for", "Used", "Made"]} actions />
       <tbody>
         {keys.map((key) => (
           <tr key={key.name}>

@@ -6,6 +6,7 @@ import type { House } from "../../api/generated/types.ts";
 import { CopyButton } from "../../ui/copy-button.tsx";
 import { ErrorNote, Note } from "../../ui/note.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { SettingsTabs } from "./settings-tabs.tsx";
 import "./settings.css";
@@ -88,14 +89,7 @@ function Processes({ house }: { readonly house: House }) {
         <Link to="/runners">Runners</Link>
       </header>
       <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Process</th>
-            <th scope="col">Kind</th>
-            <th scope="col">What it has</th>
-            <th scope="col">Heard</th>
-          </tr>
-        </thead>
+        <TableHead columns={["Process", "Kind", "What it has", "Heard"]} />
         <tbody>
           {gateways.map(({ gateway, seenTime, generation = "0" }) => (
             <tr key={`gateway ${gateway}`}>

@@ -15,6 +15,7 @@ import { MenuItem } from "../../ui/menu.tsx";
 import { RowMenu } from "../../ui/row-menu.tsx";
 import { PasswordField } from "../../ui/password-field.tsx";
 import { Switch } from "../../ui/switch.tsx";
+import { TableHead } from "../../ui/table-head.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { SettingsTabs } from "./settings-tabs.tsx";
@@ -62,17 +63,7 @@ function UserTable({ users, onOpen }: { readonly users: readonly User[]; readonl
   const { data: caller } = useQuery(callerQuery);
   return (
     <table className="table">
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Role</th>
-          <th scope="col">Signed in</th>
-          <th scope="col">Added</th>
-          <th scope="col" className="row-menu">
-            <span className="visually-hidden">Actions</span>
-          </th>
-        </tr>
-      </thead>
+      <TableHead columns={["Name", "Role", "Signed in", "Added"]} actions />
       <tbody>
         {users.map(({ name, administrator, signInTime, createTime }) => {
           const user = idOf(name);
