@@ -29,7 +29,10 @@ async function killUnderLoad(context: TestContext, prefix: string, kill: () => P
     await sleep(BEFORE_MS);
     before = load.mark();
   } while (before.slowestMs > STEADY_MS && ++stretches < STRETCHES_MAX);
-  assert.ok(before.slowestMs <= STEADY_MS, `too busy a machine: a submit waited ${before.slowestMs} ms before any kill`);
+  assert.ok(
+    before.slowestMs <= STEADY_MS,
+    `too busy a machine: a submit waited ${before.slowestMs} ms before any kill`,
+  );
   await kill();
   await sleep(AFTER_MS);
   const after = load.mark();
