@@ -5,12 +5,13 @@
 import { cpus } from "node:os";
 import type { RunSpec } from "@millrace/core";
 import type pg from "pg";
-import { ExtraProcess } from "../../harness/extra-process.ts";
+import { ExtraProcess, pidOf } from "../../harness/extra-process.ts";
 import { parseOptions } from "../../harness/parse-options.ts";
 import { TestHouse, type HouseProcess } from "../../harness/test-house.ts";
 import { spreadOver } from "../../harness/spread-over.ts";
 import { cpuByRole } from "../process-usage.ts";
 import { deployMany, timeRuns } from "../throughput.ts";
+import { CpuQuota } from "./cpu-quota.ts";
 import { FleetProcess, POOL } from "./fleet-process.ts";
 
 const values = parseOptions(
@@ -19,7 +20,13 @@ const values = parseOptions(
   {
     seconds: { type: "string", value: "N", default: "8", about: "length of each measurement with real runners" },
     runs: { type: "string", value: "N", default: "10000", about: "runs of each measurement with simulated runners" },
-    only: { type: "string", value: "PART", about: "`runners` or `schedulers`" },
+    quota: {
+      type: "string",
+      value: "PERCENT",
+      default: "15",
+      about: "of a core, for schedulers that are to be at their limit",
+    },
+    only: { type: "string", value: "PART", about: "`runners`, `schedulers` or `saturated`" },
   },
 );
 
@@ -64,6 +71,20 @@ async function scaleSchedulers(house: TestHouse, db: pg.Client): Promise<void> {
   await place("2 schedulers, 200 workflows", house, fleet, specs, [second]);
 }
 
+/** One and two schedulers that get no more than a part of a core each, so that they are what bounds, and not this machine. */
+async function scaleSaturated(house: TestHouse, db: pg.Client): Promise<void> {
+  const specs = await deploySpecs(house, db);
+  await using fleet = await FleetProcess.start(house, FLEET);
+  await using quota = new CpuQuota(Number(values.quota));
+  await quota.bind(await pidOf(house, "scheduler"));
+  const one = await place(`1 scheduler with ${values.quota} % of a core`, house, fleet, specs, []);
+  await using second = await ExtraProcess.start(house, "scheduler", "second");
+  await spreadOver(house, 2);
+  await quota.bind(second.pid);
+  const two = await place(`2 schedulers with ${values.quota} % of a core each`, house, fleet, specs, [second]);
+  say(`two place ${(two / one).toFixed(2)} times as much as one`);
+}
+
 /** What owners know of 200 workflows, but that their runs go to the simulated runners. */
 async function deploySpecs(house: TestHouse, db: pg.Client): Promise<RunSpec[]> {
   await deployMany(house, 200, 1);
@@ -80,7 +101,7 @@ async function place(
   fleet: FleetProcess,
   specs: readonly RunSpec[],
   extras: readonly ExtraProcess[],
-): Promise<void> {
+): Promise<number> {
   const runs = Number(values.runs);
   const open = OPEN * (1 + extras.length);
   await fleet.play({ specs, runs: runs / 2, open });
@@ -101,15 +122,20 @@ async function place(
       `  CPU a run: schedulers ${micros("scheduler")} µs (one core places ${Math.round(1e6 / micros("scheduler"))} runs/s), ` +
       `nats ${micros("nats")}, postgres ${micros("postgres")}, simulated runners and gateway ${micros("fleet")}`,
   );
+  return runs / seconds;
 }
 
-const house = await TestHouse.start({ environment: { MILLRACE_SLOTS: String(SLOTS) } });
-try {
-  const db = await house.connectDatabase();
-  db.on("error", () => undefined);
-  if (values.only !== "schedulers") await scaleRunners(house, db);
-  if (values.only !== "runners") await scaleSchedulers(house, db);
-  await db.end();
-} finally {
-  await house.stop();
+const PARTS = { runners: scaleRunners, schedulers: scaleSchedulers, saturated: scaleSaturated };
+
+for (const [name, measure] of Object.entries(PARTS)) {
+  if (values.only !== undefined && values.only !== name) continue;
+  const house = await TestHouse.start({ environment: { MILLRACE_SLOTS: String(SLOTS) } });
+  try {
+    const db = await house.connectDatabase();
+    db.on("error", () => undefined);
+    await measure(house, db);
+    await db.end();
+  } finally {
+    await house.stop();
+  }
 }
