@@ -256,7 +256,7 @@ describe("what runners ask for", () => {
     const { version } = await channels.version().request({ runToken }, { timeoutMs: 5_000 });
     assert.deepEqual(version, {
       versionId: workflow.versionId,
-      steps: [{ path: "steps/0", name: "one", fileName: "one.py", source: "print(1)", inputs: [] }],
+      steps: [{ path: "steps/0", name: "one", fileName: "one.py", source: "print(1)", inputs: [], timeout: undefined }],
       memoryBytes: 128 * 1024 ** 2,
       stepTimeout: { seconds: 1, nanos: 500_000_000 },
       limits: { tmpBytes: 0, cpuMillis: 0, processesMax: 0, logBytesMax: 0 },

@@ -56,6 +56,7 @@ const version: session.LoadVersion = {
       fileName: "greet.py",
       source: "def handler(pd):\n    return {'name': pd.steps['trigger']['event']['name']}\n",
       inputs: [],
+      timeout: undefined,
     },
   ],
 };

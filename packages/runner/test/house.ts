@@ -218,6 +218,7 @@ export function plainVersion(versionId: string, ...sources: string[]): session.L
     name: `s${index}`,
     fileName: `s${index}.py`,
     inputs: [],
+    timeout: undefined,
     source,
   }));
   return {

@@ -163,7 +163,7 @@ test("a worker's death is told, and the next worker takes runs", async () => {
 test("sources are checked by a worker, also over the bus", async () => {
   house.startRunner(nats);
   await house.ready();
-  const steps = [{ path: "steps/0", name: "bad", fileName: "bad.py", source: "!", inputs: [] }];
+  const steps = [{ path: "steps/0", name: "bad", fileName: "bad.py", source: "!", inputs: [], timeout: undefined }];
   const { problems } = await house.channels.check("r1").request({ steps, modules: [] }, { timeoutMs: 5000 });
   assert.deepEqual(problems, [{ fileName: "bad.py", line: 1, column: 2, message: "SyntaxError: no" }]);
 });

@@ -134,6 +134,7 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
         version_id: str = "",
         memory_bytes: int = 0,
         step_timeout: float = 0,
+        own_timeouts: dict[int, float] | None = None,
         limits: dict[str, int] | None = None,
     ) -> str:
         """Makes a version known; its steps are called one, two, …"""
@@ -143,6 +144,8 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             pb.StepCode(path=f"steps/{index}", name=names[index], file_name=f"{names[index]}.py", source=source)
             for index, source in enumerate(sources)
         ]
+        for index, own in (own_timeouts or {}).items():
+            steps[index].timeout.CopyFrom(duration(own))
         version = pb.LoadVersion(version_id=version_id, steps=steps, memory_bytes=memory_bytes)
         if limits:
             version.limits.CopyFrom(pb.EnvironmentLimits(**limits))

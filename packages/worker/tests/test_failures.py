@@ -101,6 +101,20 @@ def test_a_step_that_takes_too_long_says_where_it_was(runner: ScriptedRunner, bo
     assert outcome.lines[-1].text == f"{failure.traceback}\nStepTimeout: timed out after 0.5 s"
 
 
+def test_a_step_has_the_time_that_it_says_itself(runner: ScriptedRunner) -> None:
+    wait = "import time\ndef handler(pd):\n    time.sleep({})\n    return True"
+    sources = (wait.format(0.8), wait.format(60))
+    version = runner.load(*sources, step_timeout=0.4, own_timeouts={0: 30.0})
+    runner._step_counts[version] = 2
+    outcome = runner.finish(version)
+    assert outcome.results[0].return_value_json == b"true", "the first has more time than the others"
+    assert (outcome.failure.type, outcome.failure.message) == ("StepTimeout", "timed out after 0.4 s")
+    hasty = runner.load(wait.format(0), wait.format(60), step_timeout=30.0, own_timeouts={1: 0.3})
+    runner._step_counts[hasty] = 2
+    failure = runner.finish(hasty).failure
+    assert (failure.type, failure.message) == ("StepTimeout", "timed out after 0.3 s")
+
+
 def test_a_coroutine_that_waits_too_long_says_where_it_was(runner: ScriptedRunner) -> None:
     source = "import asyncio\nasync def inner():\n    await asyncio.sleep(60)\nasync def handler(pd):\n    await inner()"
     failure = run(runner, source, step_timeout=0.5).failure
@@ -116,9 +130,9 @@ def test_a_run_that_takes_too_long_ends_too(runner: ScriptedRunner) -> None:
 
 def test_a_run_whose_time_is_over_between_steps_fails_in_the_next(runner: ScriptedRunner) -> None:
     version = runner.load("print(1)", "print(2)")
-    assignment = runner.start(version, run_time_left=duration(0.3))
+    assignment = runner.start(version, run_time_left=duration(1))
     runner.wait_for("step_finished", assignment.run_id)
-    time.sleep(0.4)
+    time.sleep(1.1)
     runner.say(proceed=pb.Proceed(assignment=assignment, path="steps/0"))
     result = runner.wait_for("step_finished", assignment.run_id, 2).result
     assert (result.path, result.failure.type) == ("steps/1", "RunTimeout")

@@ -21,9 +21,13 @@ export function encodeWorkflowDefinition(definition: WorkflowDefinition): string
   });
 }
 
-function encodeStep({ name, python, inputs }: StepDefinition): object {
+function encodeStep({ name, python, inputs, timeoutMs }: StepDefinition): object {
   const byName = Object.fromEntries(inputs.map(({ name: input, kind, target }) => [input, { [kind]: target }]));
-  return { name, python, ...(inputs.length > 0 && { inputs: byName }) };
+  return {
+    ...{ name, python },
+    ...(inputs.length > 0 && { inputs: byName }),
+    ...(timeoutMs > 0 && { timeout: formatDuration(timeoutMs) }),
+  };
 }
 
 function encodeTrigger({ event, respond, response }: HttpTriggerDefinition): object {

@@ -29,7 +29,7 @@ describe("parseWorkflowDefinition", () => {
   it("fills in the defaults of the smallest workflow", () => {
     assert.deepEqual(parseWorkflowDefinition(smallest), {
       name: "pokemon",
-      steps: [{ name: "one", python: "one.py", inputs: [] }],
+      steps: [{ name: "one", python: "one.py", inputs: [], timeoutMs: 0 }],
       triggers: [],
       settings: WORKFLOW_SETTINGS_DEFAULT,
       modules: [],
@@ -55,6 +55,19 @@ describe("parseWorkflowDefinition", () => {
     assert.equal(settings.memoryBytes, 512_000_000);
     assert.equal(settings.concurrency, 1);
     assert.equal(settings.pool, "gpu");
+  });
+
+  it("gives a step a time limit of its own, longer or shorter than the others'", () => {
+    const steps = [
+      { name: "quick", python: "a.py", timeout: 0.25 },
+      { name: "usual", python: "a.py" },
+      { name: "patient", python: "a.py", timeout: "5m" },
+    ];
+    const definition = parseWorkflowDefinition({ name: "w", steps, settings: { stepTimeout: "10s" } });
+    assert.deepEqual(
+      definition.steps.map(({ timeoutMs }) => timeoutMs),
+      [250, 0, 300_000],
+    );
   });
 
   it("sends a static body that is not text as JSON", () => {
@@ -124,6 +137,13 @@ describe("parseWorkflowDefinition", () => {
     ["more log than is kept", withSettings({ logs: "1GiB" }), "settings.logs"],
     ["a negative time-out", withSettings({ stepTimeout: -1 }), "settings.stepTimeout"],
     ["an infinite time-out", withSettings({ stepTimeout: Infinity }), "settings.stepTimeout"],
+    ["a step's time-out in words", withStep({ name: "a", python: "a.py", timeout: "soon" }), "steps[0].timeout"],
+    ["a step that never has time", withStep({ name: "a", python: "a.py", timeout: 0 }), "steps[0].timeout"],
+    [
+      "a step that may take longer than its run",
+      { ...withStep({ name: "a", python: "a.py", timeout: "301s" }), settings: { stepTimeout: "1s" } },
+      "steps[0].timeout: must be at most 5m, the time limit of the run (settings.runTimeout), got 301s",
+    ],
     ["a broken number", withSettings({ concurrency: 1.5 }), "settings.concurrency"],
     ["both spellings of triggers", { ...smallest, trigger: { http: {} }, triggers: [] }, "trigger"],
     ["a response nobody sends", withTrigger({ response: { status: 200 } }), "triggers[0].http.response"],
@@ -160,7 +180,7 @@ describe("encodeWorkflowDefinition", () => {
     const definition = parseWorkflowDefinition({
       name: "Über work.flow",
       triggers: [{ http: { respond: "static", response: { body: [1], headers: { "X-A": "b" } } } }, { http: null }],
-      steps: [{ name: "größer als", python: "sub/a.py" }],
+      steps: [{ name: "größer als", python: "sub/a.py", timeout: "1m30s" }],
       settings: {
         stepTimeout: 0.25,
         runTimeout: "2h",

@@ -1,9 +1,9 @@
 import { PlatformError } from "../errors.ts";
 import { describe, FieldReader, type DefinitionProblem, type QuantityRule, type TextRule } from "./field-reader.ts";
-import { formatBytes, parseInteger } from "./quantity.ts";
+import { formatBytes, formatDuration, parseInteger } from "./quantity.ts";
 import { readInputs } from "./read-inputs.ts";
 import { readModuleFolders, readRequirements } from "./read-dependencies.ts";
-import { readSettings } from "./read-settings.ts";
+import { readSettings, timeout } from "./read-settings.ts";
 import {
   WORKFLOW_BOUNDS as BOUNDS,
   WORKFLOW_PATTERNS as PATTERNS,
@@ -11,6 +11,7 @@ import {
   type StaticResponse,
   type StepDefinition,
   type WorkflowDefinition,
+  type WorkflowSettings,
 } from "./workflow-definition.ts";
 
 const NAME: TextRule = {
@@ -71,6 +72,7 @@ function readWorkflow(value: unknown, problems: DefinitionProblem[]): WorkflowDe
   const requirements = readRequirements(fields, problems);
   const modules = readModuleFolders(fields, problems);
   const settings = readSettings(fields, problems);
+  checkTimeouts(steps, settings, problems);
   // Editors find the schema through this key; it means nothing to the house.
   fields.value("$schema");
   fields.finish();
@@ -168,7 +170,23 @@ function readSteps(workflow: FieldReader, problems: DefinitionProblem[]): StepDe
     else if (name !== "" && twin !== undefined) fields.problem("name", `taken by steps[${twin}]`);
     firstUse.set(name, twin ?? index);
     const inputs = readInputs(fields, problems);
+    const timeoutMs = fields.quantity("timeout", STEP_TIMEOUT);
     fields.finish();
-    return [{ name, python, inputs }];
+    return [{ name, python, inputs, timeoutMs }];
   });
+}
+
+const STEP_TIMEOUT = timeout(0);
+
+/** A step's own limit behind the run's would never be reached: its author would wait for something that cannot be. */
+function checkTimeouts(
+  steps: readonly StepDefinition[],
+  { runTimeoutMs }: WorkflowSettings,
+  problems: DefinitionProblem[],
+): void {
+  for (const [index, { timeoutMs }] of steps.entries()) {
+    if (timeoutMs <= runTimeoutMs) continue;
+    const most = `at most ${formatDuration(runTimeoutMs)}, the time limit of the run (settings.runTimeout)`;
+    problems.push({ path: `steps[${index}].timeout`, message: `must be ${most}, got ${formatDuration(timeoutMs)}` });
+  }
 }

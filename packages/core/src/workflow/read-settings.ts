@@ -19,7 +19,8 @@ const LABEL: TextRule = {
   expected: "a label of letters, digits and . _ = / -",
 };
 
-function timeout(fallback: number): QuantityRule {
+/** A time limit; `fallback` is what it is when it is not said. */
+export function timeout(fallback: number): QuantityRule {
   return {
     parse: parseDurationMs,
     format: formatDuration,

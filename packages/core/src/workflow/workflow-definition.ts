@@ -43,6 +43,8 @@ export interface StepDefinition {
   readonly python: string;
   /** What the step finds in `pd.inputs`. */
   readonly inputs: readonly StepInput[];
+  /** Its own time limit; 0 means the workflow's `stepTimeoutMs`. */
+  readonly timeoutMs: number;
 }
 
 /** What a step may be given beside its event. */

@@ -5,9 +5,9 @@ import {
 } from "./workflow-definition.ts";
 import { formatBytes, formatDuration } from "./quantity.ts";
 
-const duration = (description: string, fallbackMs: number) => ({
+const duration = (description: string, fallbackMs?: number) => ({
   description: `${description} A duration such as "30s", "5m" or "1h30m", or a number of seconds.`,
-  default: formatDuration(fallbackMs),
+  ...(fallbackMs !== undefined && { default: formatDuration(fallbackMs) }),
   anyOf: [
     { type: "string", pattern: "^(\\d{1,9}(\\.\\d{1,3})?(ms|s|m|h))+$" },
     { type: "number", minimum: 0 },
@@ -99,6 +99,7 @@ const step = {
       description: "File with the step's Python code, relative to this folder.",
     },
     inputs,
+    timeout: duration("Time limit of this step, in place of the workflow's `stepTimeout`; at most its `runTimeout`."),
   },
 };
 
@@ -106,7 +107,7 @@ const settings = {
   type: "object",
   additionalProperties: false,
   properties: {
-    stepTimeout: duration("Time limit of one step.", DEFAULTS.stepTimeoutMs),
+    stepTimeout: duration("Time limit of each step that says none of its own.", DEFAULTS.stepTimeoutMs),
     runTimeout: duration("Time limit of a run.", DEFAULTS.runTimeoutMs),
     memory: {
       ...size("Memory limit of an environment", BOUNDS.memoryMinBytes, BOUNDS.memoryMaxBytes),

@@ -65,13 +65,19 @@ export function stepCodes(
   definition: WorkflowDefinition,
   sources: Readonly<Record<string, string>>,
 ): session.StepCode[] {
-  return definition.steps.map(({ name, python, inputs }, index) => ({
+  return definition.steps.map(({ name, python, inputs, timeoutMs }, index) => ({
     path: `steps/${index}`,
     name,
     fileName: python,
     source: sources[python] ?? "",
     inputs: [...inputs],
+    timeout: timeoutMs === 0 ? undefined : durationOf(timeoutMs),
   }));
+}
+
+/** A time as the contract carries it. */
+export function durationOf(milliseconds: number): session.LoadVersion["stepTimeout"] {
+  return { seconds: Math.floor(milliseconds / 1000), nanos: (milliseconds % 1000) * 1e6 };
 }
 
 /** The modules of a version as a worker loads them. */

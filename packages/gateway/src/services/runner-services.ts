@@ -9,7 +9,7 @@ import {
 import type { control, session } from "@millrace/protocol";
 import type { VariableSet, Variables, VersionBody } from "@millrace/store";
 import type { Logger } from "@millrace/telemetry";
-import { sourceModules, stepCodes } from "../deploy/read-deploy.ts";
+import { durationOf, sourceModules, stepCodes } from "../deploy/read-deploy.ts";
 import type { VersionCache } from "../runs/version-cache.ts";
 import type { RunFence } from "./run-fence.ts";
 
@@ -105,7 +105,7 @@ function toLoadVersion({ id, definition: stored, sources, modules, packages }: V
     versionId: id,
     steps: stepCodes(definition, sources),
     memoryBytes,
-    stepTimeout: { seconds: Math.floor(stepTimeoutMs / 1000), nanos: (stepTimeoutMs % 1000) * 1e6 },
+    stepTimeout: durationOf(stepTimeoutMs),
     modules: sourceModules(modules),
     packages: packages === null ? undefined : { ...packages, folder: "" },
     limits: { tmpBytes, cpuMillis, processesMax: processes, logBytesMax: logBytes },

@@ -9,7 +9,7 @@ function version(versionId: string, sourceLength = 10): session.LoadVersion {
   const source = "x".repeat(sourceLength);
   return {
     versionId,
-    steps: [{ path: "steps/0", name: "a", fileName: "a.py", source, inputs: [] }],
+    steps: [{ path: "steps/0", name: "a", fileName: "a.py", source, inputs: [], timeout: undefined }],
     memoryBytes: 0,
     limits: undefined,
     stepTimeout: undefined,

@@ -82,6 +82,7 @@ function version(versionId: string, steps = 2): session.LoadVersion {
     fileName: `s${index}.py`,
     source: "x = 1",
     inputs: [],
+    timeout: undefined,
   });
   return {
     versionId,
@@ -207,7 +208,7 @@ test("checks sources, and says so when the worker dies over it", async () => {
   await until(() => host.ready, "a session");
   const steps = [
     ...version("v", 1).steps,
-    { path: "steps/1", name: "bad", fileName: "bad.py", source: "!", inputs: [] },
+    { path: "steps/1", name: "bad", fileName: "bad.py", source: "!", inputs: [], timeout: undefined },
   ];
   const { problems } = await host.checkSources({ steps, modules: [] });
   assert.deepEqual(

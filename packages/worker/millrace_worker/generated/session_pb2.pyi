@@ -201,18 +201,20 @@ class PackageSet(_message.Message):
     def __init__(self, hash: _Optional[str] = ..., python_minor: _Optional[str] = ..., lock: _Optional[str] = ..., folder: _Optional[str] = ...) -> None: ...
 
 class StepCode(_message.Message):
-    __slots__ = ("path", "name", "file_name", "source", "inputs")
+    __slots__ = ("path", "name", "file_name", "source", "inputs", "timeout")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     file_name: str
     source: str
     inputs: _containers.RepeatedCompositeFieldContainer[StepInput]
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., file_name: _Optional[str] = ..., source: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[StepInput, _Mapping]]] = ...) -> None: ...
+    timeout: _duration_pb2.Duration
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., file_name: _Optional[str] = ..., source: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[StepInput, _Mapping]]] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StepInput(_message.Message):
     __slots__ = ("name", "kind", "target")

@@ -183,7 +183,7 @@ class Run:
                 self.environment.send(frames.END, {})
             self._finish(self._timeout_failure("", []))
             return
-        self._step_end = now + self.version.step_seconds
+        self._step_end = now + self.version.step_seconds[self._index]
         if self._timer is None or min(self._step_end, self._run_end) < self._timer.when():
             self._arm()
         self._send_step(min(self._step_end, self._run_end))
@@ -380,7 +380,7 @@ class Run:
 
     def _timeout_failure(self, text: str, stack: list[Frame]) -> step_pb.StepFailure:
         if self._timed_out == step_pb.FAILURE_CAUSE_STEP_TIMEOUT:
-            name, message = "StepTimeout", f"timed out after {self.version.step_seconds:g} s"
+            name, message = "StepTimeout", f"timed out after {self.version.step_seconds[self._index]:g} s"
         else:
             name, message = "RunTimeout", "the run as a whole used up its time limit"
         line = line_in(stack, self._file_name())

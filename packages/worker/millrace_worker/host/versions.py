@@ -17,7 +17,8 @@ class Version:
     version_id: str
     steps: tuple[pb.StepCode, ...]
     memory_bytes: int
-    step_seconds: float
+    #: Time limit of each step.
+    step_seconds: tuple[float, ...]
     index_by_path: dict[str, int]
     #: Its own limits; 0 is the pool's.
     tmp_bytes: int = 0
@@ -65,11 +66,12 @@ def modules(sources: Any) -> list[dict[str, str]]:
 def version_from(message: pb.LoadVersion) -> Version:
     """Reads the runner's message."""
     steps = tuple(message.steps)
+    usual = seconds(message.step_timeout) or STEP_SECONDS
     return Version(
         version_id=message.version_id,
         steps=steps,
         memory_bytes=message.memory_bytes or MEMORY_BYTES,
-        step_seconds=seconds(message.step_timeout) or STEP_SECONDS,
+        step_seconds=tuple(seconds(step.timeout) or usual for step in steps),
         index_by_path={step.path: index for index, step in enumerate(steps)},
         tmp_bytes=message.limits.tmp_bytes,
         cpu_millis=message.limits.cpu_millis,

@@ -36,6 +36,8 @@ export function useBuilder(): Builder {
 /** What else a definition says of a step. */
 export interface StepOptions {
   readonly inputs?: Readonly<Record<string, StepInput>>;
+  /** Its own time limit: a duration, or a number of seconds. */
+  readonly timeout?: unknown;
   readonly [name: string]: unknown;
 }
 

@@ -1,5 +1,9 @@
+import { useId } from "react";
+import { stepId } from "../../api/drafts.ts";
+import type { DraftStep } from "../../api/generated/types.ts";
 import { Field } from "../../ui/field.tsx";
-import { settingsOf, useBuilder } from "./builder-context.ts";
+import { optionsOf, settingsOf, useBuilder } from "./builder-context.ts";
+import { problemsOf, useCheck } from "./step-state.ts";
 
 interface Setting {
   readonly name: string;
@@ -12,13 +16,19 @@ interface Setting {
 const SETTINGS: readonly Setting[] = [
   {
     name: "stepTimeout",
-    label: "Time limit of a step",
-    hint: "Such as 30s, 5m or 1h30m",
+    label: "Time limit of each step",
+    hint: "Of steps that have none of their own",
     usual: "30s",
     kind: "duration",
   },
   { name: "runTimeout", label: "Time limit of a run", hint: "Such as 5m or 2h", usual: "5m", kind: "duration" },
-  { name: "memory", label: "Memory", hint: "From 32MiB to 64GiB", usual: "256MiB", kind: "size" },
+  {
+    name: "memory",
+    label: "Memory of the workflow",
+    hint: "From 32MiB to 64GiB, for all steps of a run together",
+    usual: "256MiB",
+    kind: "size",
+  },
   { name: "tmp", label: "Size of /tmp", hint: "From 1MiB to 64GiB", usual: "the pool’s", kind: "size" },
   { name: "cpu", label: "Processors", hint: "Such as 0.5", usual: "no limit", kind: "number" },
   {
@@ -45,8 +55,67 @@ const PATTERNS = {
   text: /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
 } as const;
 
-/** Limits, which hold for all steps of the workflow. */
-export function StepConfigure() {
+/** The step's own time limit, and the limits that hold for the whole workflow. */
+export function StepConfigure({ step }: { readonly step: DraftStep }) {
+  const own = useId();
+  const whole = useId();
+  return (
+    <div className="part">
+      <section aria-labelledby={own}>
+        <h3 id={own}>This step</h3>
+        <StepTimeout step={step} />
+      </section>
+      <section aria-labelledby={whole}>
+        <h3 id={whole}>The whole workflow</h3>
+        <p className="muted part-intro">
+          All steps of a run share one environment: its memory, its processors and its <code>/tmp</code>. What you
+          change here holds for every step, from the next deploy on; tests follow it at once.
+        </p>
+        <WorkflowSettings />
+      </section>
+    </div>
+  );
+}
+
+function StepTimeout({ step }: { readonly step: DraftStep }) {
+  const { view, session } = useBuilder();
+  const check = useCheck();
+  const { timeout, ...rest } = optionsOf(step);
+  const settings = settingsOf(view.settingsJson).settings ?? {};
+  const usual = shown(settings["stepTimeout"] ?? "30s");
+  const index = view.steps.findIndex((each) => stepId(each) === stepId(step));
+  const [problem] = problemsOf(check, step, index).filter(({ path }) => path === `steps[${index}].timeout`);
+  const setting: Setting = {
+    name: "timeout",
+    label: "Time limit of this step",
+    hint: `Such as 10s or 2m, at most the run’s ${shown(settings["runTimeout"] ?? "5m")}; without it ${usual}, as for every step`,
+    usual,
+    kind: "duration",
+  };
+  return (
+    <div className="setting-grid">
+      <SettingField
+        key={shown(timeout)}
+        setting={setting}
+        value={shown(timeout)}
+        problem={problem?.message}
+        onChange={(text) =>
+          session.change(stepId(step), "changing the time limit of a step", {
+            optionsJson: JSON.stringify(text === "" ? rest : { ...rest, timeout: text }),
+          })
+        }
+      />
+    </div>
+  );
+}
+
+/** A value as files have it too: a plain number of a time limit is seconds. */
+function shown(value: unknown): string {
+  if (typeof value === "number") return `${value}s`;
+  return typeof value === "string" ? value : "";
+}
+
+function WorkflowSettings() {
   const { view, session } = useBuilder();
   const all = settingsOf(view.settingsJson);
   const settings = all.settings ?? {};
@@ -57,20 +126,15 @@ export function StepConfigure() {
     session.changeSettings(`changing “${label}”`, JSON.stringify({ ...all, settings: next }));
   };
   return (
-    <div className="part">
-      <p className="muted">
-        These hold for every step of the workflow, from the next deploy on; tests follow them at once.
-      </p>
-      <div className="setting-grid">
-        {SETTINGS.map((setting) => (
-          <SettingField
-            key={`${setting.name} ${String(settings[setting.name] ?? "")}`}
-            setting={setting}
-            value={String(settings[setting.name] ?? "")}
-            onChange={(text) => change(setting, text)}
-          />
-        ))}
-      </div>
+    <div className="setting-grid">
+      {SETTINGS.map((setting) => (
+        <SettingField
+          key={`${setting.name} ${String(settings[setting.name] ?? "")}`}
+          setting={setting}
+          value={String(settings[setting.name] ?? "")}
+          onChange={(text) => change(setting, text)}
+        />
+      ))}
     </div>
   );
 }
@@ -78,13 +142,15 @@ export function StepConfigure() {
 interface SettingFieldProps {
   readonly setting: Setting;
   readonly value: string;
+  /** What a deploy would object to. */
+  readonly problem?: string | undefined;
   readonly onChange: (text: string) => void;
 }
 
-function SettingField({ setting, value, onChange }: SettingFieldProps) {
+function SettingField({ setting, value, problem, onChange }: SettingFieldProps) {
   const { label, hint, usual, kind } = setting;
   return (
-    <Field label={label} hint={hint}>
+    <Field label={label} hint={hint} error={problem}>
       {(control) => (
         <input
           {...control}

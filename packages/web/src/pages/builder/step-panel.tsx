@@ -51,7 +51,7 @@ export function StepPanel({ step }: { readonly step: DraftStep }) {
           <>
             {part === "code" && <StepCode step={step} />}
             {part === "inputs" && <StepInputs step={step} />}
-            {part === "configure" && <StepConfigure />}
+            {part === "configure" && <StepConfigure step={step} />}
           </>
         }
         bottom={<Results step={step} />}

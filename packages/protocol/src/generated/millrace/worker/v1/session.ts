@@ -225,7 +225,7 @@ export interface LoadVersion {
   steps: StepCode[];
   /** Memory limit of an environment in bytes. Default 256 MiB. */
   memoryBytes: number;
-  /** Time limit of one step. Default 30 s. */
+  /** Time limit of each step that has none of its own. Default 30 s. */
   stepTimeout:
     | Duration
     | undefined;
@@ -283,6 +283,8 @@ export interface StepCode {
   source: string;
   /** What the step finds in `pd.inputs`. */
   inputs: StepInput[];
+  /** Time limit of this step; absent for that of the version. */
+  timeout: Duration | undefined;
 }
 
 /** One entry of `pd.inputs`; what is in it is asked for by a `HostCall` when it is used. */
@@ -1675,7 +1677,7 @@ export const PackageSet: MessageFns<PackageSet> = {
 };
 
 function createBaseStepCode(): StepCode {
-  return { path: "", name: "", fileName: "", source: "", inputs: [] };
+  return { path: "", name: "", fileName: "", source: "", inputs: [], timeout: undefined };
 }
 
 export const StepCode: MessageFns<StepCode> = {
@@ -1694,6 +1696,9 @@ export const StepCode: MessageFns<StepCode> = {
     }
     for (const v of message.inputs) {
       StepInput.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.timeout !== undefined) {
+      Duration.encode(message.timeout, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1749,6 +1754,14 @@ export const StepCode: MessageFns<StepCode> = {
             }
 
             message.inputs.push(StepInput.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
         }
