@@ -32,8 +32,8 @@ export let otherKey: string;
 export function useGateways(settings: Readonly<Record<string, string>> = {}): void {
   before(async () => {
     house = await startTestGateways(2, {
-      MILLRACE_HTTP_WAIT_MS: "400",
-      MILLRACE_SUBMIT_TIMEOUT_MS: "500",
+      MILLRACE_HTTP_WAIT_MS: "1000",
+      MILLRACE_SUBMIT_TIMEOUT_MS: "1500",
       MILLRACE_SUBMIT_RESEND_MS: "100",
       MILLRACE_BODY_LIMIT_BYTES: String(BODY_LIMIT),
       MILLRACE_WAITING_REQUESTS_MAX: "5",

@@ -18,7 +18,7 @@ export function useScriptedOwner(): void {
   before(async () => {
     house = await startTestGateways(1, {
       MILLRACE_HTTP_WAIT_MS: "5000",
-      MILLRACE_SUBMIT_TIMEOUT_MS: "500",
+      MILLRACE_SUBMIT_TIMEOUT_MS: "5000",
       MILLRACE_SUBMIT_RESEND_MS: "100",
       MILLRACE_TAIL_READERS_MAX: "3",
     });

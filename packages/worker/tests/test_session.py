@@ -43,12 +43,11 @@ def test_a_killed_run_is_gone_and_the_next_one_works(runner: ScriptedRunner) -> 
 
 def test_a_run_without_renewal_is_killed_when_its_workflow_is_limited(runner: ScriptedRunner) -> None:
     version = runner.load("import time\ntime.sleep(60)")
-    assignment = runner.start(version, life=duration(0.6), kill_at_end_of_life=True)
-    time.sleep(0.3)
-    runner.say(renew=pb.Renew(lives=[pb.Life(assignment=assignment, life=duration(0.8))]))
-    time.sleep(0.5)
-    assert not runner.all("run_gone", assignment.run_id)
-    assert runner.wait_for("run_gone", assignment.run_id, seconds=1.5).cause == pb.GONE_CAUSE_EXPIRED
+    assignment = runner.start(version, life=duration(1), kill_at_end_of_life=True)
+    runner.say(renew=pb.Renew(lives=[pb.Life(assignment=assignment, life=duration(2.5))]))
+    time.sleep(1.3)
+    assert not runner.all("run_gone", assignment.run_id), "it outlives what it was given first"
+    assert runner.wait_for("run_gone", assignment.run_id).cause == pb.GONE_CAUSE_EXPIRED
 
 
 def test_a_start_whose_life_is_over_is_refused_when_limited(runner: ScriptedRunner) -> None:
@@ -63,11 +62,11 @@ def test_a_start_whose_life_is_over_is_refused_when_limited(runner: ScriptedRunn
 def test_a_run_without_renewal_starts_no_further_step_until_renewed(runner: ScriptedRunner, first: int) -> None:
     """In its first step too: the start may have waited for an environment or in a stopped process."""
     version = runner.load("print('one')", "print('two')")
-    life = 0.3 if first else 0.0000001
+    life = 1 if first else 0.0000001
     assignment = runner.start(version, life=duration(life))
     if first:
         runner.wait_for("step_finished", assignment.run_id)
-        time.sleep(0.4)
+        time.sleep(1.1)
         runner.say(proceed=pb.Proceed(assignment=assignment, path="steps/0"))
     time.sleep(0.3)
     assert len(runner.all("step_started", assignment.run_id)) == first
