@@ -6,9 +6,11 @@ export {
   type NatsCluster,
   type NatsOptions,
   type NatsRights,
+  type NatsState,
   type NatsTls,
   type NatsTrustConfig,
   type NatsUser,
+  readNatsState,
 } from "./nats-server.ts";
 export {
   clusterLaunch,

@@ -73,6 +73,8 @@ export interface NatsCluster {
 
 const mebibyte = 1024 * 1024;
 const loopback = "127.0.0.1";
+/** More than any greeting has, however many servers it names. */
+const greetingMax = 64 * 1024;
 
 /** Writes the server's configuration, readable by its owner only, and says how to start it. It opens no monitoring port. */
 export function natsLaunch(options: NatsOptions): Launch {
@@ -142,17 +144,34 @@ function clusterPart(
   };
 }
 
-/** Whether a NATS server greets who connects to the port. It does so only when JetStream is ready too. */
-export function isNatsReady(port: number, host = loopback, timeoutMs = 1_000): Promise<boolean> {
+/**
+ * What a NATS server says when it is called: nothing; that it works, but not JetStream, which it switches off for good when its
+ * disk is full, until it is started again; or that all is well.
+ */
+export type NatsState = "away" | "without-jetstream" | "ready";
+
+/** Calls a NATS server and reads its greeting. One that starts greets nobody until JetStream is ready. */
+export function readNatsState(port: number, host = loopback, timeoutMs = 1_000): Promise<NatsState> {
   return new Promise((resolve) => {
     const socket = connect({ port, host });
-    const end = (ready: boolean): void => {
+    const end = (state: NatsState): void => {
       socket.destroy();
-      resolve(ready);
+      resolve(state);
     };
-    socket.setTimeout(timeoutMs, () => end(false));
-    socket.once("data", (data) => end(data.toString("latin1").startsWith("INFO ")));
-    socket.once("error", () => end(false));
-    socket.once("close", () => end(false));
+    let greeting = "";
+    socket.setTimeout(timeoutMs, () => end("away"));
+    socket.on("data", (data) => {
+      greeting += data.toString("latin1");
+      if (!greeting.includes("\n") && greeting.length < greetingMax) return;
+      const isServer = greeting.startsWith("INFO ");
+      end(!isServer ? "away" : greeting.includes('"jetstream":true') ? "ready" : "without-jetstream");
+    });
+    socket.once("error", () => end("away"));
+    socket.once("close", () => end("away"));
   });
+}
+
+/** Whether a NATS server answers, JetStream included. */
+export async function isNatsReady(port: number, host = loopback, timeoutMs = 1_000): Promise<boolean> {
+  return (await readNatsState(port, host, timeoutMs)) === "ready";
 }

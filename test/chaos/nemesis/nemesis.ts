@@ -19,6 +19,8 @@ const run = promisify(execFile);
 type Heal = () => Promise<void>;
 
 const HEAL_MS = 60_000;
+/** What the charts' liveness probe gives a NATS server without JetStream. */
+const LIVENESS_MS = 15_000;
 /** How long an old primary is back before it is ended. */
 const OLD_PRIMARY_MS = 2_000;
 
@@ -170,8 +172,17 @@ export class Nemesis {
     return async () => {
       rmSync(file);
       rmSync(`${file}.rest`);
-      await this.#house.member(name).ready(HEAL_MS);
+      await this.#reviveAfterFullDisk(this.#house.member(name));
     };
+  }
+
+  /** A NATS server that found its disk full keeps JetStream off until its liveness probe has it started again. */
+  async #reviveAfterFullDisk(member: Member): Promise<void> {
+    if (member.plan.role !== "nats") return member.ready(HEAL_MS);
+    await member.ready(LIVENESS_MS).catch(async () => {
+      await member.stop();
+      await member.start(HEAL_MS);
+    });
   }
 
   #moveClock(name: string, jumpMs: number): Promise<Heal> {

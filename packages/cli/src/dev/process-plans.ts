@@ -7,6 +7,7 @@ import {
   isClusterReady,
   isNatsReady,
   natsLaunch,
+  readNatsState,
   toolsFolder,
   type Launch,
   type PostgresCluster,
@@ -81,6 +82,8 @@ export function natsPlan(settings: HouseSettings): ProcessPlan {
       trust: trustOf(settings.state.natsKeys),
     }),
     isReady: () => isNatsReady(nats),
+    // After its disk was full.
+    broken: { isSo: async () => (await readNatsState(nats)) === "without-jetstream", everyMs: 3_000 },
     stopSignal: "SIGTERM",
     stopTimeoutMs: 10_000,
     hardSignal: "SIGKILL",

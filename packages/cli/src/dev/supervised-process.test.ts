@@ -77,6 +77,25 @@ test("a process that does not end when asked is killed", async () => {
   assert.equal(isAlive(pid), false);
 });
 
+test("a process that lives on without being of use is started again", async () => {
+  let isBroken = false;
+  const deaths: string[] = [];
+  const plan = {
+    broken: { isSo: () => Promise.resolve(isBroken), everyMs: 50 },
+    onDeath: (how: string) => void deaths.push(how),
+  };
+  const supervised = supervise("of-no-use", ready, plan);
+  await supervised.start(10_000);
+  const first = supervised.pid;
+  isBroken = true;
+  await waitUntil(() => deaths.length > 0, { what: "end", timeoutMs: 30_000 });
+  isBroken = false;
+  await waitUntil(() => supervised.isReady(), { what: "restart", timeoutMs: 10_000 });
+  assert.notEqual(supervised.pid, first);
+  await supervised.stop();
+  assert.deepEqual(deaths, ["was killed by SIGTERM"]);
+});
+
 test("a start after the wish to stop is given up", async () => {
   const supervised = supervise("late", ready);
   await supervised.stop();

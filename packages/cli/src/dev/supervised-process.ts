@@ -12,12 +12,16 @@ const restartMaxMs = 5_000;
 const stableMs = 10_000;
 const firstTriesMax = 3;
 const killTimeoutMs = 5_000;
+/** Three times in a row, so that one bad moment restarts nothing. */
+const brokenTimes = 3;
 
 /** What the supervisor has to know about a process to keep it running. */
 export interface ProcessPlan {
   readonly role: Exclude<Role, "worker">;
   readonly launch: Launch;
   readonly isReady: (pid: number) => boolean | Promise<boolean>;
+  /** Whether it runs on without being of use until it is started again; asked so often, and restarted after three times in a row. */
+  readonly broken?: { readonly isSo: () => Promise<boolean>; readonly everyMs: number };
   readonly log: LogFile;
   /** Asks it to end in its own time; `stopTimeoutMs` later `hardSignal` follows, and then SIGKILL. */
   readonly stopSignal: NodeJS.Signals;
@@ -43,6 +47,7 @@ export class SupervisedProcess {
   #wasReady = false;
   #logStart = 0;
   #timer: NodeJS.Timeout | undefined;
+  #watch: NodeJS.Timeout | undefined;
   #stopping = false;
 
   constructor(plan: ProcessPlan) {
@@ -71,6 +76,7 @@ export class SupervisedProcess {
       check: () => this.#checkFirstTries(),
     });
     this.#wasReady = true;
+    this.#watchFor(0);
   }
 
   async isReady(): Promise<boolean> {
@@ -82,6 +88,7 @@ export class SupervisedProcess {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#watch);
     const pid = this.pid;
     if (pid === undefined) {
       return;
@@ -97,6 +104,7 @@ export class SupervisedProcess {
   async kill(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#watch);
     const pid = this.pid;
     if (pid === undefined) {
       return;
@@ -106,6 +114,25 @@ export class SupervisedProcess {
       signal(-pid, "SIGKILL");
       await this.#endsWithin(pid, killTimeoutMs);
     }
+  }
+
+  /** Looks from time to time whether it is broken, having found so this many times in a row. */
+  #watchFor(found: number): void {
+    const { broken } = this.#plan;
+    if (broken === undefined || this.#stopping) return;
+    this.#watch = setTimeout(async () => {
+      const times = (await broken.isSo()) ? found + 1 : 0;
+      if (times === brokenTimes) await this.#restart();
+      this.#watchFor(times % brokenTimes);
+    }, broken.everyMs).unref();
+  }
+
+  /** Ends it, so that it is started again. */
+  async #restart(): Promise<void> {
+    const pid = this.pid;
+    if (pid === undefined || this.#stopping) return;
+    signal(pid, this.#plan.stopSignal);
+    if (!(await this.#endsWithin(pid, this.#plan.stopTimeoutMs))) signal(-pid, "SIGKILL");
   }
 
   #endsWithin(pid: number, timeoutMs: number): Promise<boolean> {
