@@ -87,6 +87,10 @@ export function natsLaunch(options: NatsOptions): Launch {
     max_payload: 8 * mebibyte,
     // A reader that cannot keep up is cut off instead of holding more than this in the server.
     max_pending: 64 * mebibyte,
+    // A client that is frozen or cut off gets nothing more after 3 s. Until then a part of what is asked of gateways goes to one that
+    // never answers; by default that would take minutes. Clients say something more often, so nobody is ever pinged for it.
+    ping_interval: "1s",
+    ping_max: 2,
     jetstream: {
       store_dir: join(options.folder, "jetstream"),
       max_memory_store: 256 * mebibyte,

@@ -26,9 +26,8 @@ const LAST_MESSAGES_MS = 1500;
 /** A worker that does not answer a ping for so long is taken for dead. */
 const KEEPALIVE_MS = 10_000;
 const CHECK_TIMEOUT_MS = 20_000;
-const REQUEST_TIMEOUT_MS = 1000;
 /** A piece of an object is written durably before it is acknowledged. */
-const OBJECT_REQUEST_TIMEOUT_MS = 5000;
+const OBJECT_REQUEST_TIMEOUT_MS = 3000;
 const LOG_BATCH_BYTES_MAX = 64 * 1024;
 const VERSION_BYTES_MAX = 256 * 1024 * 1024;
 const PROJECTS_MAX = 10_000;
@@ -62,7 +61,6 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
   const source = new DefinitionSource({
     version: channels.version(),
     environment: channels.environment(),
-    requestTimeoutMs: REQUEST_TIMEOUT_MS,
     timeoutMs: settings.definitionTimeoutMs,
   });
   const environments = new EnvironmentCache((token, known) => source.fetchEnvironment(token, known), {

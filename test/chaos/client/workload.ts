@@ -127,12 +127,18 @@ export class Workload {
     }
   }
 
-  /** One run after another: a gap between two answers is time in which this workflow stood still. */
+  /**
+   * One run after another: a gap between two answers is time in which this workflow stood still. Like every client that knows two
+   * addresses it stays with the one that answers, and turns to the other when it does not.
+   */
   async #probe(workflow: string, index: number): Promise<void> {
+    const { doors } = this.#options;
+    let at = index;
     await sleep((index * PROBE_EVERY_MS) / PROBES.length);
     for (let n = 1; this.#isOpen; n++) {
       const begunAt = performance.now();
-      const operation = await this.#http("sync", workflow, `${workflow}.${n}`);
+      const operation = await this.#http("sync", workflow, `${workflow}.${n}`, doors[at % doors.length] as Door);
+      if (operation.outcome !== "ok") at++;
       const pauseMs = operation.outcome === "ok" ? PROBE_EVERY_MS - (performance.now() - begunAt) : 100;
       await sleep(Math.max(0, pauseMs));
     }
@@ -141,7 +147,7 @@ export class Workload {
   async #operate(kind: Kind, mark: string, dice: Random): Promise<void> {
     switch (kind) {
       case "at-once":
-        await this.#follow((await this.#http("at-once", kind, mark)).run, kind, mark);
+        await this.#follow((await this.#http("at-once", kind, mark, this.#nextDoor())).run, kind, mark);
         return;
       case "replay":
         await this.#replay(dice);
@@ -171,10 +177,10 @@ export class Workload {
   }
 
   /** One request, never repeated: without an answer nobody knows whether it has begun a run. */
-  async #http(kind: "sync" | "at-once", workflow: string, mark: string): Promise<Operation> {
+  async #http(kind: "sync" | "at-once", workflow: string, mark: string, door: Door): Promise<Operation> {
     const operation = this.#history.invoke(kind, workflow, mark);
     const address = new URL(this.#options.triggers.get(workflow) ?? "");
-    const url = new URL(address.pathname, this.#nextDoor().url);
+    const url = new URL(address.pathname, door.url);
     try {
       const response = await fetch(url, {
         method: "POST",

@@ -16,7 +16,7 @@ function scene(answers: (() => control.GetVersionResponse)[], timeoutMs = 2000) 
     },
   };
   const environment = { request: () => Promise.reject(new Error("not asked here")) };
-  return { asked, source: new DefinitionSource({ version, environment, requestTimeoutMs: 100, timeoutMs }) };
+  return { asked, source: new DefinitionSource({ version, environment, timeoutMs }) };
 }
 
 const body: session.LoadVersion = {
@@ -43,6 +43,18 @@ test("asks again while nobody answers", async () => {
   ]);
   assert.equal(await source.fetchVersion("t"), body);
   assert.deepEqual(asked, ["t", "t", "t"]);
+});
+
+test("has little patience with the first gateway, which may be frozen, and more with each further one", async () => {
+  const patience: number[] = [];
+  const request = (_: unknown, { timeoutMs }: { timeoutMs: number }) => {
+    patience.push(timeoutMs);
+    return Promise.reject(new PlatformError("DeadlineExceeded", "BUS_TIMEOUT", "no answer in time"));
+  };
+  const source = new DefinitionSource({ version: { request }, environment: { request }, timeoutMs: 500 });
+  await assert.rejects(source.fetchEnvironment("t", 1), { reason: "BUS_TIMEOUT" });
+  assert.equal(patience[0], 250);
+  assert.ok(patience[1]! > 250 && patience[1]! <= 500, `then ${patience[1]} ms`);
 });
 
 test("gives up when its time is over, with the last cause", async () => {

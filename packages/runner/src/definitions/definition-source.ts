@@ -10,8 +10,6 @@ interface Question<Request, Response> {
 export interface DefinitionSourceOptions {
   readonly version: Question<control.GetVersionRequest, control.GetVersionResponse>;
   readonly environment: Question<control.GetEnvironmentRequest, control.GetEnvironmentResponse>;
-  /** One request waits this long for a gateway. */
-  readonly requestTimeoutMs: number;
   /** All tries together end after this; then the run goes back to its owner. */
   readonly timeoutMs: number;
 }
@@ -26,6 +24,9 @@ export interface FetchedEnvironment {
 
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1000;
+/** The first try is short: it may have gone to a gateway that is frozen, and copies cost next to nothing. */
+const TRY_FIRST_MS = 250;
+const TRY_MAX_MS = 2000;
 
 /** Reasons that another try cannot cure. */
 const PERMANENT: ReadonlySet<string> = new Set([
@@ -46,9 +47,9 @@ export class DefinitionSource {
 
   /** The body of the version that the token's assignment runs. */
   async fetchVersion(runToken: string): Promise<session.LoadVersion> {
-    const { version, requestTimeoutMs } = this.#options;
-    return await this.#retry(async () => {
-      const response = await version.request({ runToken }, { timeoutMs: requestTimeoutMs });
+    const { version } = this.#options;
+    return await this.#retry(async (timeoutMs) => {
+      const response = await version.request({ runToken }, { timeoutMs });
       if (response.version !== undefined) return response.version;
       throw new PlatformError("Unavailable", "INVALID_DEFINITION", "a gateway answered without the version");
     });
@@ -56,23 +57,25 @@ export class DefinitionSource {
 
   /** The environment variables of the token's project, unless the known generation is still right. */
   async fetchEnvironment(runToken: string, knownGeneration: number): Promise<FetchedEnvironment> {
-    const { environment, requestTimeoutMs } = this.#options;
-    return await this.#retry(async () => {
-      const response = await environment.request({ runToken, knownGeneration }, { timeoutMs: requestTimeoutMs });
+    const { environment } = this.#options;
+    return await this.#retry(async (timeoutMs) => {
+      const response = await environment.request({ runToken, knownGeneration }, { timeoutMs });
       const { generation, changed, variables, secretNames } = response;
       return { generation, variables: changed ? variables : undefined, secretNames };
     });
   }
 
-  async #retry<T>(attempt: () => Promise<T>): Promise<T> {
+  async #retry<T>(attempt: (timeoutMs: number) => Promise<T>): Promise<T> {
     const end = performance.now() + this.#options.timeoutMs;
+    let tryMs = TRY_FIRST_MS;
     for (let pauseMs = RETRY_FIRST_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_MAX_MS)) {
       try {
-        return await attempt();
+        return await attempt(Math.max(1, Math.min(tryMs, end - performance.now())));
       } catch (error) {
         const permanent = error instanceof PlatformError && PERMANENT.has(error.reason);
         if (permanent || performance.now() + pauseMs >= end) throw error;
       }
+      tryMs = Math.min(tryMs * 2, TRY_MAX_MS);
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
