@@ -243,17 +243,28 @@ async function tell(seed: number, mistakes: Mistakes = {}, spanMs = 60_000): Pro
 
 const SEEDS = Number(process.env["LEASE_SEEDS"] ?? 20);
 
-/** Without faults: servers that answer at once. */
-function calmHouse(): { world: World; open: (scheduler: string) => LeaseRegister } {
+/** Without faults: servers that answer at once, or after a while that a test gives them. */
+function calmHouse(): {
+  world: World;
+  open: (scheduler: string) => LeaseRegister;
+  /** What a listing has by now arrives so much later. */
+  late: (ms: number) => void;
+} {
   const world = new World(1);
   const kept = [0, 1, 2].map(() => new Map<string, ListedEntry>());
+  let lateMs = 0;
   const bucketOf = (scheduler: string, entries: Map<string, ListedEntry>): LeaseBucket => ({
     write: async (entry, expected) => {
       if ((entries.get(scheduler)?.sequence ?? 0) !== expected) return undefined;
       entries.set(scheduler, { sequence: entry.n, entry });
       return entry.n;
     },
-    list: async () => new Map(entries),
+    list: async () => {
+      await Promise.resolve();
+      const listed = new Map(entries);
+      if (lateMs > 0) await world.pause(lateMs);
+      return listed;
+    },
   });
   const open = (scheduler: string): LeaseRegister =>
     new LeaseRegister({
@@ -261,7 +272,7 @@ function calmHouse(): { world: World; open: (scheduler: string) => LeaseRegister
       nowMs: () => world.nowMs,
       pause: async (ms) => void (world.nowMs += ms),
     });
-  return { world, open };
+  return { world, open, late: (ms) => (lateMs = ms) };
 }
 
 describe("a lease on a majority of buckets", () => {
@@ -276,6 +287,28 @@ describe("a lease on a majority of buckets", () => {
     world.nowMs = endsMs;
     assert.deepEqual([...(await two.put([2])).living.keys()], ["two"]);
     assert.equal(two.nextLapseMs(), Infinity);
+  });
+
+  test("has not ended for whoever has asked before its end and reads the answer after it", async () => {
+    const { world, open, late } = calmHouse();
+    const [one, two] = [open("one"), open("two")];
+    await two.put([2]);
+    await one.put([1]);
+    assert.equal((await two.put([2])).living.size, 2);
+    const endsMs = two.nextLapseMs();
+    world.nowMs = endsMs - 100;
+    late(300);
+    const asking = two.put([2, 1]);
+    await new Promise(setImmediate);
+    late(0);
+    // A renewal that the listing on its way does not have: the lease goes on.
+    await one.put([1]);
+    world.after(301, () => {});
+    await world.run(endsMs + 201, () => {});
+    const view = await asking;
+    assert.ok(world.nowMs > endsMs);
+    assert.deepEqual(view.living.get("one"), [1]);
+    assert.ok(two.nextLapseMs() <= world.nowMs, "it is worth a look at once");
   });
 
   test("is over for the others at once when it is given back", async () => {

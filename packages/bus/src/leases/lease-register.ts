@@ -83,6 +83,11 @@ export class LeaseRegister {
   #written = 0;
   /** Whether others may count on this scheduler: not before it can take what they let go. */
   #entered = false;
+  /**
+   * The time at which others are looked at: when the newest renewal was sent. What it lists may be older than its arrival, and
+   * lack a renewal that somebody has made since; whoever was dead before the asking would have had to make it before, too.
+   */
+  #asOfMs = -Infinity;
 
   constructor(options: LeaseRegisterOptions) {
     const { buckets, scheduler, nowMs, ttlMs, seasonMs = ttlMs } = options;
@@ -95,6 +100,7 @@ export class LeaseRegister {
   async put(holds: readonly number[]): Promise<LeaseView> {
     if (!this.#entered) await this.#enter();
     const sentAtMs = await this.#write(holds, ({ seasoned }) => seasoned);
+    this.#asOfMs = sentAtMs;
     const living = new Map([[this.#options.scheduler, holds], ...this.#livingOthers()]);
     return { sentAtMs, living };
   }
@@ -104,13 +110,12 @@ export class LeaseRegister {
     await this.#write(null, () => true);
   }
 
-  /** When the next of the others' leases ends if it is not renewed. */
+  /** When the next of the others' leases ends that lived when they were looked at, if it is not renewed. */
   nextLapseMs(): number {
-    const nowMs = this.#options.nowMs();
     let next = Infinity;
     for (const { entry, sinceMs } of this.#seen.values()) {
       const lapseMs = sinceMs + entry.ttlMs;
-      if (entry.holds !== null && lapseMs > nowMs) next = Math.min(next, lapseMs);
+      if (entry.holds !== null && lapseMs > this.#asOfMs) next = Math.min(next, lapseMs);
     }
     return next;
   }
@@ -179,12 +184,11 @@ export class LeaseRegister {
   }
 
   #livingOthers(): [string, readonly number[]][] {
-    const nowMs = this.#options.nowMs();
     const living: [string, readonly number[]][] = [];
     for (const [name, { entry, sinceMs }] of this.#seen) {
-      if (entry.holds !== null && nowMs < sinceMs + entry.ttlMs) living.push([name, entry.holds]);
+      if (entry.holds !== null && this.#asOfMs < sinceMs + entry.ttlMs) living.push([name, entry.holds]);
       // Remembered while a bucket that comes back may still show something older of it.
-      else if (nowMs >= sinceMs + FORGET_AFTER_LIVES * entry.ttlMs) this.#seen.delete(name);
+      else if (this.#asOfMs >= sinceMs + FORGET_AFTER_LIVES * entry.ttlMs) this.#seen.delete(name);
     }
     return living;
   }
