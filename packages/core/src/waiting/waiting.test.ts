@@ -280,8 +280,9 @@ describe("Waiting", () => {
 
   it("keeps whoever gets a streamed answer until it is over, and cuts it when nobody will send the rest", () => {
     const cut: string[] = [];
+    const streamOf = (runId: string) => ({ cut: () => void cut.push(runId) });
     const begin = (waiting: Waiting, runId: string, assignment = 1) =>
-      waiting.onStream({ runId, assignment }, { cut: () => void cut.push(runId) });
+      waiting.onStream({ runId, assignment }, streamOf(runId));
     const waiting = desk();
     for (const runId of ["a", "b", "c", "d"]) {
       const streaming = { ...listener(runId), stream: () => void told.push(`${runId} stream`) };
@@ -304,10 +305,34 @@ describe("Waiting", () => {
     waiting.onEnded({ owner, runId: "b", state: "SUCCEEDED", responsePath: "steps/0" });
     begin(waiting, "c");
     waiting.onRead("c", { state: "FAILED", response: undefined });
-    begin(waiting, "d");
-    waiting.forgetStream("d");
+    const last = streamOf("d");
+    waiting.onStream({ runId: "d", assignment: 1 }, last);
+    waiting.forgetStream("d", last);
     assert.deepEqual(cut, ["a", "b", "c"]);
     assert.equal(waiting.size, 0);
     assert.equal(begin(waiting, "x"), false);
+  });
+
+  it("cuts what an earlier assignment was sending when a later one begins, also when nobody has said that there is one", () => {
+    const cut: string[] = [];
+    const stream = (name: string) => ({ cut: () => void cut.push(name) });
+    const waiting = desk();
+    for (const name of ["x", "y", "z"]) waiting.submit(submit("a", { answer: true }), 10_000, listener(name));
+    const [first, second] = [stream("first"), stream("second")];
+    assert.equal(waiting.onStream({ runId: "a", assignment: 1 }, first), true);
+    assert.equal(waiting.onStream({ runId: "a", assignment: 2 }, second), true);
+    assert.deepEqual(cut, ["first"]);
+    waiting.forgetStream("a", first);
+    waiting.onAnswer({
+      ...{ handing: { partition: 1, runId: "a", assignment: 1, seal: Buffer.alloc(0) }, path: "steps/0" },
+      ...{ response: response("of the first") },
+    });
+    assert.deepEqual(
+      told.filter((said) => said.includes("answer")),
+      [],
+      "z waits for an assignment that counts",
+    );
+    waiting.onReassigned({ owner, runId: "a", assignment: 3 });
+    assert.deepEqual(cut, ["first", "second"]);
   });
 });

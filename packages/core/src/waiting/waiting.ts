@@ -147,8 +147,8 @@ export class Waiting {
   }
 
   /** An answer that was sent piece by piece is over, or its client is gone. */
-  forgetStream(runId: string): void {
-    this.each(runId, (entry) => entry.stream && this.remove(runId, entry));
+  forgetStream(runId: string, stream: StreamedAnswer): void {
+    this.each(runId, (entry) => entry.stream === stream && this.remove(runId, entry));
   }
 
   /** Cancels a run; `done` gets its end state, undefined when there is no such run, or TIMEOUT after `ackMs`. */
@@ -243,12 +243,7 @@ export class Waiting {
   }
 
   onReassigned({ owner, runId, assignment }: Reassigned): void {
-    if (!this.admit(owner)) return;
-    this.each(runId, (entry) => {
-      if (assignment <= entry.assignment) return;
-      entry.assignment = assignment;
-      if (entry.stream) this.cutStream(runId, entry, entry.stream);
-    });
+    if (this.admit(owner)) this.supersede(runId, assignment);
   }
 
   onEnded({ owner, runId, state, responsePath }: Ended): void {
@@ -282,12 +277,16 @@ export class Waiting {
    * An answer begins whose body its step sends piece by piece. True when somebody waits for it and the assignment is the
    * current one. From then on the entry stays until it is forgotten, to hear when nobody will send the rest. A body goes to
    * one client; another one gets what the record keeps of the answer.
+   *
+   * @param from an assignment that the record has just had as the current one: what earlier ones were sending is over, whether
+   *   or not their owner's word of it has come
    */
-  onStream({ runId, assignment }: { runId: string; assignment: number }, stream: StreamedAnswer): boolean {
+  onStream(from: { runId: string; assignment: number }, stream: StreamedAnswer): boolean {
+    const { runId, assignment } = from;
+    this.supersede(runId, assignment);
     let entry = this.entries.get(runId);
     while (entry && (!entry.wants.answer || assignment < entry.assignment)) entry = entry.next;
     if (!entry) return false;
-    entry.assignment = assignment;
     entry.wants.answer = false;
     entry.stream = stream;
     this.confirm(runId, entry);
@@ -382,9 +381,15 @@ export class Waiting {
     if (!entry.wants.end) this.remove(runId, entry);
   }
 
-  private cutStream(runId: string, entry: Entry, stream: StreamedAnswer): void {
-    this.remove(runId, entry);
-    stream.cut();
+  /** The run is in this assignment: nothing of earlier ones counts any more. */
+  private supersede(runId: string, assignment: number): void {
+    this.each(runId, (entry) => {
+      if (assignment <= entry.assignment) return;
+      entry.assignment = assignment;
+      if (!entry.stream) return;
+      this.remove(runId, entry);
+      entry.stream.cut();
+    });
   }
 
   private deliverEnd(runId: string, entry: Entry, state: RunState): void {

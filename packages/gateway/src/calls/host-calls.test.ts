@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
 import { encodeRunToken, PlatformError } from "@millrace/core";
+import type { RunFence } from "../services/run-fence.ts";
 import { HostCalls, type CallHandler } from "./host-calls.ts";
 
 const mac = (data: Uint8Array): Uint8Array => createHmac("sha256", "key").update(data).digest();
@@ -15,10 +16,12 @@ const claims = {
   expiresAtMs: Date.now() + 60_000,
 };
 
-function open(handlers: Record<string, CallHandler>, callsMax = 100): HostCalls {
+const noFence: Pick<RunFence, "assertCurrent"> = { assertCurrent: async () => {} };
+
+function open(handlers: Record<string, CallHandler>, callsMax = 100, fence = noFence): HostCalls {
   const calls = new HostCalls({
     mac,
-    fence: { assertCurrent: async () => {} },
+    fence,
     callsMax,
     channels: {
       call: () => assert.fail("nothing is listened to"),
@@ -107,6 +110,21 @@ describe("calls of user code", () => {
     assert.deepEqual(seen, [1, 2, 1]);
     await ask(calls);
     assert.deepEqual(seen, [1, 2, 1, 1], "behind the answer a copy is the handler's to recognise");
+  });
+
+  it("end an answer in pieces only when the record has their assignment as the current one at that very time", async () => {
+    const asked: [string, boolean][] = [];
+    let method = "";
+    const fence: typeof noFence = { assertCurrent: async (_, sure) => void asked.push([method, sure === true]) };
+    const methods = ["respond.open", "respond.write", "respond.end", "respond.cut"];
+    const calls = open(Object.fromEntries(methods.map((name) => [name, echo])), 100, fence);
+    for (method of methods) await ask(calls, { method });
+    assert.deepEqual(asked, [
+      ["respond.open", true],
+      ["respond.write", false],
+      ["respond.end", true],
+      ["respond.cut", false],
+    ]);
   });
 
   it("are bounded in each run and in all", async () => {

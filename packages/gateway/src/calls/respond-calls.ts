@@ -57,7 +57,7 @@ export class RespondCalls {
     if (!this.#desk.openStream({ runId, assignment }, stream)) return false;
     this.#streams.set(runId, { assignment, stream });
     stream.onOver = () => {
-      this.#desk.closeStream(runId);
+      this.#desk.closeStream(runId, stream);
       setTimeout(() => {
         if (this.#streams.get(runId)?.stream === stream) this.#streams.delete(runId);
       }, REMEMBERED_MS).unref();

@@ -31,9 +31,11 @@ export function beginAnswer(
   stream: AnswerStream,
 ): void {
   const wantsBody = request.method !== "HEAD" && !BODILESS.has(status);
-  if (!response.destroyed) {
-    response.writeHead(status, [...headers]);
-    response.flushHeaders();
+  try {
+    if (!response.destroyed) response.writeHead(status, [...headers]).flushHeaders();
+  } catch (thrown) {
+    stream.cut();
+    throw thrown;
   }
   stream.attach(response, wantsBody);
 }

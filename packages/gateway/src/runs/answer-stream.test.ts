@@ -54,6 +54,30 @@ describe("AnswerStream", () => {
     assert.equal(counted.bytes, 0);
   });
 
+  it("tells its step at once that there is no client when it is cut before the client has the headers", async () => {
+    const stream = new AnswerStream({ status: 200, headers: [] }, LIMITS, budget());
+    stream.cut();
+    assert.equal(await stream.wanted, false);
+    assert.equal(stream.gone, true);
+  });
+
+  for (const version of ["1.0", "1.1"]) {
+    it(`lets a client of HTTP/${version} see that a body that was cut is not whole`, async () => {
+      await using client = await connectClient(`GET /a HTTP/${version}\r\nhost: x\r\n\r\n`, 1);
+      const read: string[] = [];
+      client.socket.setEncoding("utf8").on("data", (text: string) => read.push(text));
+      const reset = once(client.socket, "error", { signal: AbortSignal.timeout(5_000) }).then(() => true);
+      const ended = once(client.socket, "end").then(() => false);
+      const stream = new AnswerStream({ status: 200, headers: [] }, LIMITS, budget());
+      stream.attach(client.responses[0]!, true);
+      await stream.write(0, Buffer.from("some"));
+      while (!read.join("").includes("some")) await once(client.socket, "data");
+      stream.cut();
+      const wasReset = await Promise.race([reset, ended]);
+      assert.ok(wasReset || (version === "1.1" && !read.join("").endsWith("0\r\n\r\n")), read.join(""));
+    });
+  }
+
   it("gives up a client that does not take the rest of a body that is complete", async () => {
     await using client = await connectClient("GET /a HTTP/1.1\r\nhost: x\r\n\r\n", 1);
     client.socket.pause();

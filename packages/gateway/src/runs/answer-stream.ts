@@ -58,7 +58,7 @@ export class AnswerStream implements StreamedAnswer {
     this.#budget = budget;
   }
 
-  /** Resolves once the client has the headers: to whether it wants a body. */
+  /** Resolves once the client has the headers, or never will: to whether it wants a body. */
   get wanted(): Promise<boolean> {
     return this.#attached.promise;
   }
@@ -70,15 +70,15 @@ export class AnswerStream implements StreamedAnswer {
 
   /** The door has written the headers; pieces go to this response, unless it has no body. */
   attach(response: ServerResponse, wantsBody: boolean): void {
+    if (this.#over) return breakOff(response);
     this.#response = response;
-    if (this.#over) response.destroy();
-    else if (!wantsBody) this.#finish(() => response.end());
+    if (!wantsBody) this.#finish(() => response.end());
     else {
       response.on("drain", () => this.#onDrain());
       response.once("close", () => this.#onClose());
       if (response.destroyed) this.#onClose();
     }
-    this.#attached.resolve(wantsBody && !this.#over);
+    this.#attached.resolve(!this.#over);
   }
 
   /**
@@ -118,7 +118,7 @@ export class AnswerStream implements StreamedAnswer {
   cut(): void {
     if (this.#over) return;
     this.#gone = true;
-    this.#finish(() => this.#response?.destroy());
+    this.#finish(() => this.#response && breakOff(this.#response));
   }
 
   /** Not taken by the client, or not even here for want of room. */
@@ -172,9 +172,20 @@ export class AnswerStream implements StreamedAnswer {
   #finish(last: () => void): void {
     this.#over = true;
     clearTimeout(this.#stall);
+    this.#attached.resolve(false);
     last();
     this.#response = undefined;
     for (const done of this.#wake) done();
     this.onOver();
   }
+}
+
+/**
+ * Ends a connection in the middle of a body. HTTP/1.0, which proxies speak too, knows no chunks: there the end of the connection is
+ * the end of the body, unless it is a reset. What is encrypted has an end of its own, which is then missing.
+ */
+function breakOff(response: ServerResponse): void {
+  const { socket, req } = response;
+  if (socket && req.httpVersion === "1.0" && !("encrypted" in socket)) socket.resetAndDestroy();
+  else response.destroy();
 }

@@ -175,8 +175,8 @@ export class RunDesk {
   }
 
   /** A streamed answer is over, or its client is gone. */
-  closeStream(runId: string): void {
-    this.#waiting.forgetStream(runId);
+  closeStream(runId: string, stream: AnswerStream): void {
+    this.#waiting.forgetStream(runId, stream);
   }
 
   /**
