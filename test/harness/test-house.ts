@@ -13,6 +13,7 @@ import { scratchFolder } from "@millrace/testkit";
 import pg from "pg";
 
 import type { OtherUser } from "./other-user.ts";
+import { FIRST_LINES } from "./requests.ts";
 
 const checkout = join(import.meta.dirname, "../..");
 const command = join(checkout, "packages/cli/bin/millrace.mjs");
@@ -149,6 +150,14 @@ export class TestHouse {
     }
   }
 
+  /** Calls the HTTP/JSON API with the house's key. */
+  ask(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set("authorization", `Bearer ${this.apiKey}`);
+    if (typeof init.body === "string" && !headers.has("content-type")) headers.set("content-type", "application/json");
+    return fetch(`${this.url}/api/v1/${path}`, { ...init, headers });
+  }
+
   /** Runs a command of the CLI against this house. */
   cli(args: readonly string[], options: CliOptions = {}): Promise<CommandOutcome> {
     return runCli(["--data", this.data, ...args], options);
@@ -203,15 +212,7 @@ export class TestHouse {
   async getRun(id: string): Promise<RunDocument> {
     const name = `workflows/-/runs/${id}`;
     const run = await this.client.runs.getRun({ name });
-    const logs = await this.client.runs.listRunLogs({
-      parent: name,
-      pageSize: 10_000,
-      pageToken: "",
-      text: "",
-      streams: [],
-      step: "",
-      fromEnd: false,
-    });
+    const logs = await this.client.runs.listRunLogs({ ...FIRST_LINES, parent: name, pageSize: 10_000 });
     return runDocument(run, logs.entries);
   }
 

@@ -5,6 +5,7 @@ import { wire } from "@millrace/bus";
 import { encodeRunToken, type messages } from "@millrace/core";
 import { control, fileApi } from "@millrace/protocol";
 import pg from "pg";
+import { WHOLE_REPLAY } from "../harness/requests.ts";
 import { deploy, house, owner, runs, startRun, useScriptedOwner } from "../harness/scripted-record.ts";
 import { TOKEN_KEY } from "../harness/scripted-runner.ts";
 import { accept, type ClientOptions } from "../harness/test-gateway.ts";
@@ -78,14 +79,7 @@ describe("an upload", () => {
   test("is kept by a replay too", async () => {
     const { run, file } = await upload(formOf("again"));
     await owner.end(run, "SUCCEEDED", null);
-    await runs().replayRun({
-      name: `workflows/-/runs/${run.runId}`,
-      requestId: "",
-      waitTimeout: undefined,
-      fromStep: "",
-      newestVersion: false,
-      eventJson: "",
-    });
+    await runs().replayRun({ ...WHOLE_REPLAY, name: `workflows/-/runs/${run.runId}` });
     await house.store.objects.release({ kind: "run", id: run.runId });
     await house.store.housekeeping.collectObjects(0);
     assert.equal(await (await fetch(file.url)).text(), "again");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runApi } from "@millrace/protocol";
+import { FIRST_LINES } from "../harness/requests.ts";
 import {
   house,
   owner,
@@ -18,18 +19,15 @@ import { until } from "../harness/until.ts";
 useScriptedOwner();
 
 describe("a run's log", () => {
-  const all = { text: "", streams: [], step: "", fromEnd: false };
-  const page = { pageSize: 0, pageToken: "", ...all };
-
   test("says in its place how many lines were lost", async () => {
     const { submit, name } = await startRun();
     await house.store.logs.insert([3, 4, 6].map((sequence) => record(submit, sequence)));
-    const { entries } = await runs().listRunLogs({ ...page, parent: name });
+    const { entries } = await runs().listRunLogs({ ...FIRST_LINES, parent: name });
     assert.deepEqual(shown(entries), ["2 lines lost", "line 3", "line 4", "1 line lost", "line 6"]);
     assert.equal(entries[1]!.step, "first");
     assert.equal(entries[0]!.lostLines, 2);
     await owner.end(submit, "SUCCEEDED", stepResult(0, { lastLogSequence: 9 }));
-    const ended = await runs().listRunLogs({ ...page, parent: name });
+    const ended = await runs().listRunLogs({ ...FIRST_LINES, parent: name });
     assert.deepEqual(shown(ended.entries).slice(-2), ["line 6", "3 lines lost"]);
   });
 
@@ -37,7 +35,7 @@ describe("a run's log", () => {
     const { submit, name } = await startRun();
     await house.store.logs.insert([record(submit, 1)]);
     await owner.end(submit, "SUCCEEDED", stepResult(0, { lastLogSequence: 2 }));
-    const listing = runs().listRunLogs({ ...page, parent: name });
+    const listing = runs().listRunLogs({ ...FIRST_LINES, parent: name });
     await house.store.logs.insert([record(submit, 2)]);
     assert.deepEqual(shown((await listing).entries), ["line 1", "line 2"]);
   });
@@ -45,7 +43,7 @@ describe("a run's log", () => {
   test("is read from its end, a page at a time and back again, with the same gaps", async () => {
     const { submit, name } = await startRun();
     await house.store.logs.insert([1, 2, 4, 5, 6].map((sequence) => record(submit, sequence)));
-    const ask = (given: object) => runs().listRunLogs({ ...page, parent: name, pageSize: 2, ...given });
+    const ask = (given: object) => runs().listRunLogs({ ...FIRST_LINES, parent: name, pageSize: 2, ...given });
     const newest = await ask({ fromEnd: true });
     assert.deepEqual([shown(newest.entries), newest.nextPageToken], [["line 5", "line 6"], ""]);
     const middle = await ask({ pageToken: newest.previousPageToken });
@@ -65,15 +63,19 @@ describe("a run's log", () => {
       { ...record(submit, 5), stream: "stderr", text: "Größe: LINE 2?" },
       { ...record(submit, 6), path: "steps/1/runs/2", text: "100% _of_ it" },
     ]);
-    const ask = async (given: object) => shown((await runs().listRunLogs({ ...page, parent: name, ...given })).entries);
+    const ask = async (given: object) =>
+      shown((await runs().listRunLogs({ ...FIRST_LINES, parent: name, ...given })).entries);
     assert.deepEqual(await ask({ text: "LINE 2" }), ["line 2", "Größe: LINE 2?"]);
     assert.deepEqual(await ask({ text: "line", fromEnd: true, pageSize: 2 }), ["line 4", "Größe: LINE 2?"]);
     assert.deepEqual(await ask({ text: "% _" }), ["100% _of_ it"], "nothing of it is a pattern");
     assert.deepEqual(await ask({ streams: [runApi.LogStream.STDERR] }), ["Größe: LINE 2?"]);
     assert.deepEqual(await ask({ streams: [99] }), []);
     assert.deepEqual(await ask({ step: "second" }), ["100% _of_ it"]);
-    assert.equal(await reasonOf(runs().listRunLogs({ ...page, parent: name, step: "third" })), "STEP_UNKNOWN");
-    assert.equal(await reasonOf(runs().listRunLogs({ ...page, parent: name, text: "x".repeat(201) })), "TEXT_TOO_LONG");
+    assert.equal(await reasonOf(runs().listRunLogs({ ...FIRST_LINES, parent: name, step: "third" })), "STEP_UNKNOWN");
+    assert.equal(
+      await reasonOf(runs().listRunLogs({ ...FIRST_LINES, parent: name, text: "x".repeat(201) })),
+      "TEXT_TOO_LONG",
+    );
     const pieces: Buffer[] = [];
     const request = { parent: name, text: "", streams: [], step: "" };
     for await (const { content } of runs().downloadRunLogs(request)) pieces.push(content);
@@ -88,23 +90,13 @@ describe("a run's log", () => {
     const texts: string[] = [];
     let pageToken = "";
     do {
-      const part = await runs().listRunLogs({ ...all, parent: name, pageSize: 2, pageToken });
+      const part = await runs().listRunLogs({ ...FIRST_LINES, parent: name, pageSize: 2, pageToken });
       texts.push(...shown(part.entries));
       pageToken = part.nextPageToken;
     } while (pageToken !== "");
     assert.deepEqual(texts, ["line 1", "line 2", "1 line lost", "line 4", "line 5"]);
     assert.equal(
-      await reasonOf(
-        runs().listRunLogs({
-          parent: name,
-          pageSize: 0,
-          pageToken: "x",
-          text: "",
-          streams: [],
-          step: "",
-          fromEnd: false,
-        }),
-      ),
+      await reasonOf(runs().listRunLogs({ ...FIRST_LINES, parent: name, pageToken: "x" })),
       "INVALID_PAGE_TOKEN",
     );
   });

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import pg from "pg";
 import { encodePayloadReference, encodeRunToken, parsePayloadReference, type messages } from "@millrace/core";
 import { control, runApi } from "@millrace/protocol";
+import { WHOLE_REPLAY } from "../harness/requests.ts";
 import {
   deploy,
   house,
@@ -130,19 +131,7 @@ describe("a large event", () => {
       replays.push(message);
       accept(house, message);
     };
-    assert.equal(
-      await reasonOf(
-        runs().replayRun({
-          name,
-          requestId: "",
-          waitTimeout: undefined,
-          fromStep: "",
-          newestVersion: false,
-          eventJson: "",
-        }),
-      ),
-      "RUN_NOT_FOUND",
-    );
+    assert.equal(await reasonOf(runs().replayRun({ ...WHOLE_REPLAY, name })), "RUN_NOT_FOUND");
     const [replay] = replays;
     assert.ok(replay?.input !== undefined);
     assert.deepEqual(Buffer.from(replay.input.eventJson), Buffer.from(submit.input.eventJson));

@@ -145,7 +145,7 @@ describe("a runner", () => {
     const startMs = performance.now();
     await until(() => performance.now() - startMs > 2 * LIFE_MS, 30_000);
     clearInterval(timer);
-    await until(() => seen.size === sent && heard.size === sent, 5_000);
+    await until(() => seen.size === sent && heard.size === sent);
     assert.notEqual(member.identity.credentials().jwt, first);
     assert.deepEqual(member.statuses, [], "the connection was never missed");
   });
@@ -176,9 +176,9 @@ describe("a runner", () => {
     await nats.stop("SIGKILL");
     await until(() => !member.bus.connected);
     await nats.restart();
-    await until(() => member.bus.connected, 5_000);
+    await until(() => member.bus.connected);
     // NATS itself ends the connection at that time.
-    await until(() => !member.bus.connected && performance.now() > runsOutMs, LIFE_MS + 4_000);
+    await until(() => !member.bus.connected && performance.now() > runsOutMs, LIFE_MS + 15_000);
     await assert.rejects(
       connectBus({
         url: nats.url,
@@ -200,7 +200,7 @@ describe("a runner", () => {
     const revoked = await store.runnerIdentities.revoke("outlaw");
     assert.deepEqual(revoked, [publicKeyOf(credentials.seed)]);
     await revokeKeys(nats.url, keys, revoked);
-    await until(() => !member.bus.connected, 3_000);
+    await until(() => !member.bus.connected);
     const again = () =>
       connectBus({
         url: nats.url,

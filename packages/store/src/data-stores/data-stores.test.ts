@@ -149,7 +149,7 @@ describe("a data store", () => {
     await using house = await createScratchHouse();
     const { dataStores, housekeeping } = house.store;
     const { write, all } = shelf(house);
-    await write(set("short", 1, 0.3), set("long", 2, 1000), set("n", 5, 0.3), set("kept", 1, 0.3));
+    await write(set("short", 1, 1), set("long", 2, 1000), set("n", 5, 1), set("kept", 1, 1));
     assert.deepEqual(await write(expire("kept", null), expire("none", 5)), [true, null]);
     await waitUntil("the end of the records", async () => {
       const { short, n } = await all();

@@ -202,13 +202,13 @@ describe("the retention of history", () => {
     const changing = Promise.all([keep(), housekeeping.ensureHistoryPartitions(20)]);
     const before = commits;
     await waitUntil("commits beside the reader", async () => commits >= before + 400);
-    assert.deepEqual([(await left(old))[0], longestMs < 1000], ["SUCCEEDED", true], `a commit took ${longestMs} ms`);
+    assert.deepEqual([(await left(old))[0], longestMs < 5_000], ["SUCCEEDED", true], `a commit took ${longestMs} ms`);
     await reader.query("COMMIT");
     await changing;
     stop = true;
     await committing;
     assert.deepEqual((await left(old))[0], undefined);
-    assert.ok(commits > 20 && longestMs < 1000, `${commits} commits, the longest took ${longestMs} ms`);
+    assert.ok(commits > 20 && longestMs < 5_000, `${commits} commits, the longest took ${longestMs} ms`);
     const { rows } = await (await house.connect()).query("SELECT FROM history_runs_other");
     assert.equal(rows.length, 0);
   });
