@@ -4,6 +4,7 @@ import { wire } from "@millrace/bus";
 import { ALL_RUNS } from "@millrace/cli";
 import type { messages } from "@millrace/core";
 import { control, runApi, workflowApi } from "@millrace/protocol";
+import { FIRST_LINES, WHOLE_REPLAY } from "../harness/requests.ts";
 import {
   deploy,
   house,
@@ -63,33 +64,8 @@ describe("a run", () => {
       assert.equal(await reasonOf(api.getRun({ name })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.waitRun({ name, timeout: undefined })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.cancelRun({ name, reason: "" })), "RUN_NOT_FOUND");
-      assert.equal(
-        await reasonOf(
-          api.replayRun({
-            name,
-            requestId: "",
-            waitTimeout: undefined,
-            fromStep: "",
-            newestVersion: false,
-            eventJson: "",
-          }),
-        ),
-        "RUN_NOT_FOUND",
-      );
-      assert.equal(
-        await reasonOf(
-          api.listRunLogs({
-            parent: name,
-            pageSize: 0,
-            pageToken: "",
-            text: "",
-            streams: [],
-            step: "",
-            fromEnd: false,
-          }),
-        ),
-        "RUN_NOT_FOUND",
-      );
+      assert.equal(await reasonOf(api.replayRun({ ...WHOLE_REPLAY, name })), "RUN_NOT_FOUND");
+      assert.equal(await reasonOf(api.listRunLogs({ ...FIRST_LINES, parent: name })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.watchRun({ name })), "RUN_NOT_FOUND");
       assert.equal(await reasonOf(api.tailRunLogs({ cursor: "", parent: name })), "RUN_NOT_FOUND");
     }
@@ -244,14 +220,7 @@ describe("a run", () => {
       submitted = wire.submitFromWire(message);
       void owner.accept(submitted).then(() => accept(house, message));
     };
-    const again = await runs().replayRun({
-      name,
-      requestId: "",
-      waitTimeout: undefined,
-      fromStep: "",
-      newestVersion: false,
-      eventJson: "",
-    });
+    const again = await runs().replayRun({ ...WHOLE_REPLAY, name });
     assert.notEqual(again.id, run.id);
     assert.equal(again.replayOf, run.name);
     assert.equal(again.versionId, run.versionId);
