@@ -6,6 +6,8 @@ import type { LogFilter, LogPosition, LogQuery, LogRecord, Logs, LogStreamName }
 const LIMIT_DEFAULT = 1_000;
 /** One more than the largest page of the API, which tells by it whether a page is the last. */
 const LIMIT_MAX = 10_001;
+/** Most text of what is listed, but for one line more that says so: a page has less. */
+const TEXT_BYTES_MAX = 4 * 1024 * 1024;
 /** Lines of one statement: some 160 MiB at the longest lines that a worker sends. */
 const INSERT_MAX = 10_000;
 const DAY_MS = 86_400_000;
@@ -76,8 +78,11 @@ async function listLines(database: Database, runId: string, query: LogQuery): Pr
   ];
   const order = backward ? "assignment DESC, sequence DESC" : "assignment, sequence";
   const rows = await database.query<LineRow>(
-    `SELECT assignment, sequence, time, stream, path, text FROM log_lines
-     WHERE ${["day = $1 AND run_id = $2", ...conditions].join(" AND ")} ORDER BY ${order} LIMIT $3`,
+    `SELECT assignment, sequence, time, stream, path, text FROM (
+       SELECT *, sum(octet_length(text)) OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING) AS bytes FROM (
+         SELECT assignment, sequence, time, stream, path, text FROM log_lines
+         WHERE ${["day = $1 AND run_id = $2", ...conditions].join(" AND ")} ORDER BY ${order} LIMIT $3) AS page
+     ) AS counted WHERE bytes - octet_length(text) <= ${TEXT_BYTES_MAX} ORDER BY ${order}`,
     values,
   );
   return rows.map(({ time, ...line }) => ({ runId, timeMs: time, ...line }));

@@ -186,6 +186,19 @@ describe("log lines", () => {
       { assignment: 2, sequence: 2 },
     ]);
     assert.deepEqual(await logs.list("nothing"), []);
+    const long = Array.from({ length: 6 }, (_, index) => ({
+      ...kept[0]!,
+      sequence: 100 + index,
+      text: "x".repeat(900_000),
+    }));
+    await logs.insert(long);
+    const listed = (await logs.list(runId, { after: { assignment: 1, sequence: 99 } })).map(({ sequence }) => sequence);
+    assert.deepEqual(listed, [100, 101, 102, 103, 104], "not more than a page can have");
+    const last = await logs.list(runId, { backward: true, before: { assignment: 1, sequence: 200 } });
+    assert.deepEqual(
+      last.map(({ sequence }) => sequence),
+      [105, 104, 103, 102, 101],
+    );
     assert.equal(await logs.insert([]), 0);
   });
 
