@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -162,8 +163,22 @@ def test_pings_and_settings_are_answered(tmp_path: Path) -> None:
         (frame(DATA, 0, 1, b"\0\x7f\0\0\0"), "bytes"),
         (frame(DATA, PADDED, 1, b"\x09a"), "padding"),
         (frame(CONTINUATION, END_HEADERS, 1, b""), "header block"),
-        (frame(HEADERS, 0, 1, b"") + frame(DATA, 0, 1, b""), "header block"),
+        (frame(HEADERS, END_STREAM, 1, b"") + frame(DATA, 0, 1, b""), "header block"),
         (b"\xff\xff\xff" + bytes(6), "16777215 bytes"),
+        (frame(HEADERS, END_HEADERS, 3, STATUS_200), "kind 1 for stream 3"),
+        (frame(RST_STREAM, 0, 3, bytes(4)), "kind 3 for stream 3"),
+        (frame(PING, 0, 1, bytes(8)), "kind 6 for stream 1"),
+        (frame(PING, 0, 0, bytes(1 << 20)), "kind 6 with 1048576 bytes"),
+        (frame(WINDOW_UPDATE, 0, 1, bytes(5)), "kind 8 with 5 bytes"),
+        (frame(WINDOW_UPDATE, 0, 1, bytes(4)), "grows by 0"),
+        (frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"), "grows by 2147483647"),
+        (frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 31)), "a window of 2147483648"),
+        (frame(SETTINGS, 0, 0, struct.pack(">HI", 5, 0)), "frames of 0 bytes"),
+        (frame(SETTINGS, 0, 0, struct.pack(">HI", 5, 1 << 24)), "frames of 16777216 bytes"),
+        (frame(SETTINGS, 0, 0, b"12345"), "session is broken"),
+        (frame(HEADERS, END_HEADERS, 1, STATUS_200), "a second time"),
+        (frame(HEADERS, END_STREAM, 1, b"") + frame(CONTINUATION, 0, 1, b"") * 100, "header block"),
+        (frame(HEADERS, END_HEADERS | END_STREAM, 1, encode_headers([("grpc-status", "9" * 5_000)])), "UNKNOWN: "),
         (b"", "connection was lost"),
     ],
 )  # fmt: skip
@@ -176,6 +191,64 @@ def test_an_end_says_why(tmp_path: Path, said: bytes, cause: str) -> None:
 
     with pytest.raises(CallFailed, match=cause):
         play(tmp_path, script)
+
+
+def test_a_peer_that_asks_and_never_reads_is_given_up(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        for _ in range(100):
+            peer.write(frame(PING, 0, 0, b"12345678") * 5_000)
+            await asyncio.sleep(0)
+
+    with pytest.raises(CallFailed, match="reads answers"):
+        play(tmp_path, script)
+
+
+def test_nothing_counts_behind_the_end(tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.greet()
+        end = frame(HEADERS, END_HEADERS | END_STREAM, 1, encode_headers([("grpc-status", "0")]))
+        peer.write(frame(DATA, 0, 1, message(b"one")) + end + frame(DATA, 0, 1, message(b"two")))
+
+    assert play(tmp_path, script) == [b"one"]
+
+
+def test_a_large_frame_that_comes_in_small_pieces_is_not_copied_for_each(tmp_path: Path) -> None:
+    data = frame(DATA, 0, 1, message(bytes(1_000_000)))
+    received: list[bytes] = []
+
+    async def feed() -> None:
+        call = GrpcCall("/a.B/C", [], 1 << 20, received.append)
+        call.data_received(frame(HEADERS, END_HEADERS, 1, STATUS_200))
+        for at in range(0, len(data), 10):
+            call.data_received(data[at : at + 10])
+
+    began = time.process_time()
+    asyncio.run(feed())
+    assert received == [bytes(1_000_000)]
+    assert time.process_time() - began < 2.0
+
+
+def test_the_end_of_what_is_sent_is_said_once(tmp_path: Path) -> None:
+    written: list[bytes] = []
+
+    class Socket(asyncio.Transport):
+        def write(self, data: bytes) -> None:  # type: ignore[override]
+            written.append(data)
+
+        def is_closing(self) -> bool:
+            return False
+
+    async def half_close() -> None:
+        call = GrpcCall("/a.B/C", [], 1 << 20, lambda data: None)
+        call.connection_made(Socket())
+        call.send(b"one")
+        call.half_close()
+        call.pause_writing()
+        call.resume_writing()
+
+    asyncio.run(half_close())
+    assert b"".join(written).count(frame(DATA, END_STREAM, 1, b"")) == 1
 
 
 def test_headers_are_read_in_every_form() -> None:

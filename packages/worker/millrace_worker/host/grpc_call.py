@@ -23,11 +23,18 @@ _HEAD = struct.Struct(">HBBBI")  # Length (16 + 8 bits), type, flags, stream.
 _PREFIX = struct.Struct(">BI")
 _SETTING = struct.Struct(">HI")
 _WINDOW_START, _WINDOW_MAX = 65_535, (1 << 31) - 1
-_FRAME_SIZE_START, _FRAME_SIZE = 16_384, 1 << 20
+_FRAME_SIZE_START, _FRAME_SIZE, _FRAME_SIZE_MAX = 16_384, 1 << 20, (1 << 24) - 1
 # The peer may send as much as fits into a window that is filled up long before it is used up: how much may be on its way is
 # bounded by the runner's own bounds.
 _REFILL_AT = 1 << 30
 _HEADERS_MAX = 1 << 16
+_CONTINUATIONS_MAX = 64
+# Answers that wait for a peer who asks and does not read.
+_REPLIES_MAX = 1_000
+#: Sizes of frames that have one.
+_SIZES = {_RST_STREAM: 4, _PING: 8, _WINDOW_UPDATE: 4}
+#: Frames that belong to the connection, and those that belong to the one stream.
+_OF_CONNECTION, _OF_STREAM = {_SETTINGS, _PING, _GOAWAY}, {_DATA, _HEADERS, _RST_STREAM, _CONTINUATION}
 #: Statuses by the numbers that people know less well.
 _CODES = (
     *("OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED"),
@@ -64,15 +71,19 @@ class GrpcCall(asyncio.Protocol):
         self._message_max = message_max
         self._on_message = on_message
         self._transport: asyncio.Transport | None = None
-        self._rest = b""
+        self._rest = bytearray()
+        self._needed = 9
         self._message = bytearray()
         self._block: bytearray | None = None
         self._block_ends_stream = False
+        self._continuations = 0
         self._answered = False
+        self._replies = 0
         self._received = 0
         self._unsent: deque[memoryview] = deque()
         self._blocked = False
         self._half_closed = False
+        self._said_end = False
         self._frame_size = _FRAME_SIZE_START
         self._stream_start = _WINDOW_START
         self._stream_window = self._connection_window = _WINDOW_START
@@ -106,8 +117,7 @@ class GrpcCall(asyncio.Protocol):
     def half_close(self) -> None:
         """Nothing more will be sent; the peer ends the call when it has read everything."""
         self._half_closed = True
-        if not self._unsent:
-            self._write(_frame(_DATA, _END_STREAM, _STREAM, b""))
+        self._end_stream()
 
     def close(self) -> None:
         """Ends the connection; without an end of its own the call has been cancelled."""
@@ -140,22 +150,27 @@ class GrpcCall(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes frames apart; what is incomplete waits for the rest."""
-        if self.ended.done():
-            return
-        if self._rest:
-            data = self._rest + data
+        rest = self._rest
+        if rest:
+            rest += data
+            if len(rest) < self._needed:
+                return
+            data = bytes(rest)
+            rest.clear()
         at, end = 0, len(data)
+        self._needed = 9
         try:
-            while end - at >= 9:
+            while end - at >= 9 and not self.ended.done():
                 high, low, kind, flags, stream = _HEAD.unpack_from(data, at)
                 size = high << 8 | low
                 if size > _FRAME_SIZE:
                     raise _ProtocolError(f"a frame of {size} bytes")
                 if end - at < 9 + size:
+                    self._needed = 9 + size
                     break
-                self._on_frame(kind, flags, stream, data[at + 9 : at + 9 + size])
+                self._on_frame(kind, flags, stream & _WINDOW_MAX, data[at + 9 : at + 9 + size])
                 at += 9 + size
-            self._rest = data[at:]
+            rest += data[at:]
         except (_ProtocolError, HeaderError, struct.error) as error:
             self._fail(f"INTERNAL: the runner's side of the session is broken: {error}")
 
@@ -170,6 +185,7 @@ class GrpcCall(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It does again."""
         self._blocked = False
+        self._replies = 0
         self._go_on()
 
     # Frames.
@@ -177,13 +193,17 @@ class GrpcCall(asyncio.Protocol):
     def _on_frame(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if self._block is not None and kind != _CONTINUATION:
             raise _ProtocolError("something in the middle of a header block")
+        if len(payload) != _SIZES.get(kind, len(payload)):
+            raise _ProtocolError(f"a frame of kind {kind} with {len(payload)} bytes")
+        if (stream and kind in _OF_CONNECTION) or (stream != _STREAM and kind in _OF_STREAM):
+            raise _ProtocolError(f"a frame of kind {kind} for stream {stream}")
         if kind == _DATA:
-            self._on_data(flags, stream, payload)
+            self._on_data(flags, payload)
         elif kind == _WINDOW_UPDATE:
-            self._on_window(stream & _WINDOW_MAX, int.from_bytes(payload, "big") & _WINDOW_MAX)
+            self._on_window(stream, int.from_bytes(payload, "big") & _WINDOW_MAX)
         elif kind == _PING:
             if not flags & _ACK:
-                self._write(_frame(_PING, _ACK, 0, payload))
+                self._reply(_frame(_PING, _ACK, 0, payload))
         elif kind == _SETTINGS:
             if not flags & _ACK:
                 self._on_settings(payload)
@@ -198,8 +218,8 @@ class GrpcCall(asyncio.Protocol):
         elif kind == _PUSH_PROMISE:
             raise _ProtocolError("a push that was not asked for")
 
-    def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream != _STREAM or not self._answered:
+    def _on_data(self, flags: int, payload: bytes) -> None:
+        if not self._answered:
             raise _ProtocolError("data before the headers")
         self._received += len(payload)
         if self._received >= _REFILL_AT:
@@ -236,17 +256,23 @@ class GrpcCall(asyncio.Protocol):
             self._connection_window += more
         elif stream == _STREAM:
             self._stream_window += more
+        if more == 0 or max(self._connection_window, self._stream_window) > _WINDOW_MAX:
+            raise _ProtocolError(f"a window that grows by {more}")
         if self._unsent:
             self._go_on()
 
     def _on_settings(self, payload: bytes) -> None:
         for name, value in _SETTING.iter_unpack(payload):
             if name == _INITIAL_WINDOW_SIZE:
+                if value > _WINDOW_MAX:
+                    raise _ProtocolError(f"a window of {value} bytes")
                 self._stream_window += value - self._stream_start
                 self._stream_start = value
             elif name == _MAX_FRAME_SIZE:
+                if not _FRAME_SIZE_START <= value <= _FRAME_SIZE_MAX:
+                    raise _ProtocolError(f"frames of {value} bytes")
                 self._frame_size = value
-        self._write(_frame(_SETTINGS, _ACK, 0, b""))
+        self._reply(_frame(_SETTINGS, _ACK, 0, b""))
         if self._unsent:
             self._go_on()
 
@@ -257,7 +283,12 @@ class GrpcCall(asyncio.Protocol):
             if flags & _PRIORITY:
                 payload = payload[5:]
             self._block, self._block_ends_stream = bytearray(), bool(flags & _END_STREAM)
-        if self._block is None or len(self._block) + len(payload) > _HEADERS_MAX:
+            self._continuations = 0
+            if self._answered and not self._block_ends_stream:
+                raise _ProtocolError("headers a second time")
+        self._continuations += 1
+        is_long = self._continuations > _CONTINUATIONS_MAX
+        if self._block is None or is_long or len(self._block) + len(payload) > _HEADERS_MAX:
             raise _ProtocolError("a header block without a beginning, or without an end")
         self._block += payload
         if flags & _END_HEADERS:
@@ -274,7 +305,8 @@ class GrpcCall(asyncio.Protocol):
         if number == "0":
             self._end(None)
             return
-        code = _CODES[int(number)] if number.isdecimal() and int(number) < len(_CODES) else "UNKNOWN"
+        is_known = number.isdecimal() and len(number) < 3 and int(number) < len(_CODES)
+        code = _CODES[int(number)] if is_known else "UNKNOWN"
         self._fail(f"{code}: {unquote(headers.get('grpc-message', ''))}")
 
     # Sending.
@@ -298,8 +330,20 @@ class GrpcCall(asyncio.Protocol):
                 self._unsent[0] = data[size:]
             else:
                 self._unsent.popleft()
-        if self._half_closed and not self._unsent:
+        self._end_stream()
+
+    def _end_stream(self) -> None:
+        """Says, once, that nothing more comes: when it has been decided and all is out."""
+        if self._half_closed and not self._unsent and not self._said_end:
+            self._said_end = True
             self._write(_frame(_DATA, _END_STREAM, _STREAM, b""))
+
+    def _reply(self, frame: bytes) -> None:
+        """Answers what the peer asks, as long as it reads the answers."""
+        self._replies += self._blocked
+        if self._replies > _REPLIES_MAX:
+            raise _ProtocolError("more questions than the runner reads answers to")
+        self._write(frame)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -6,6 +6,8 @@ itself. Of the static table only the statuses matter.
 
 from __future__ import annotations
 
+from functools import cache
+
 _STATUSES = {8: "200", 9: "204", 10: "206", 11: "304", 12: "400", 13: "404", 14: "500"}
 _STATIC_NAMES = 61
 #: Characters by the length of their Huffman codes; codes of one length follow one another in this order (RFC 7541, appendix B).
@@ -28,6 +30,7 @@ class HeaderError(Exception):
     """A block that no peer may send here."""
 
 
+@cache
 def _codes() -> dict[tuple[int, int], str]:
     codes, code, before = {}, 0, 5
     for length, characters in _BY_LENGTH.items():
