@@ -1,5 +1,14 @@
-import { isBefore, isBehind, nextStepPath, type messages, type QueueKey, type RunSpec } from "@millrace/core";
+import {
+  isBefore,
+  isBehind,
+  nextStepPath,
+  type LostAttempt,
+  type messages,
+  type QueueKey,
+  type RunSpec,
+} from "@millrace/core";
 import { pathOf, type Environment } from "./environment.ts";
+import type { Row } from "./postgres-model.ts";
 import { LIMITED } from "./run-plan.ts";
 import type { SimulatedRunner } from "./simulated-runner.ts";
 import { PARTITIONS, SLOTS, type Simulation } from "./simulation.ts";
@@ -18,6 +27,8 @@ export class Monitor {
   readonly places = new Map<string, QueueKey>();
   private readonly given = new Set<string>();
   private readonly begun = new Set<string>();
+  /** Assignments of which the record says that an attempt was lost. */
+  private readonly losses = new Set<string>();
   /** What waits in vain, and since when. */
   private readonly waiting = new Map<string, number>();
   private readonly simulation: Simulation;
@@ -96,6 +107,21 @@ export class Monitor {
       if (environment.runId !== runId || environment.assignment >= assignment || !alive || done || kills) continue;
       if (hurt.has(runner.name) || hurt.has(runner.worker.name)) continue;
       this.simulation.fail("run", runId, "is dispatched again although its runner was never away");
+    }
+  }
+
+  /** A lost attempt comes into the record: of the assignment that is over, once, and of the step that the run is at. */
+  lost({ accept: { spec }, runId, assignment, steps }: Row, lost: LostAttempt): void {
+    const { simulation } = this;
+    const key = `${runId}/${lost.assignment}`;
+    if (this.losses.has(key)) simulation.fail("assignment", lost.assignment, "of run", runId, "loses two attempts");
+    this.losses.add(key);
+    if (lost.assignment !== assignment || lost.path !== nextStepPath({ spec, steps })) {
+      const where = `${lost.path}, assignment ${lost.assignment}`;
+      simulation.fail("run", runId, "loses an attempt of", where, "but is elsewhere in assignment", assignment);
+    }
+    if (lost.startTimeMs !== null && lost.startTimeMs > lost.endTimeMs) {
+      simulation.fail("an attempt of run", runId, "ends before it begins");
     }
   }
 

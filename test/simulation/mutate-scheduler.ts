@@ -3,6 +3,7 @@ import type {
   CommitBatch,
   CommitOutcome,
   LoadedRun,
+  LostAttempt,
   messages,
   OwnerBrain,
   RunState,
@@ -61,6 +62,7 @@ interface InsideRun {
   stampMs: number;
   fresh: boolean;
   started: boolean;
+  lost?: LostAttempt | undefined;
 }
 
 const touched = new WeakSet<OwnerBrain>();
@@ -87,6 +89,7 @@ export function mutateBrain(brain: OwnerBrain, mutations: ReadonlySet<Mutation>)
   if (mutations.has("checkpoint_not_fenced")) believeCheckpoints(insides);
   if (mutations.has("answer_before_commit")) releaseEarly(insides);
   if (mutations.has("take_from_living")) takeFromLiving(insides);
+  if (mutations.has("loss_of_the_done")) keepLosses(insides);
   if (mutations.has("cancel_race")) acknowledgeInFlight(insides);
 }
 
@@ -145,6 +148,16 @@ function believeCheckpoints(insides: Insides): void {
     const run = insides.state.owned.get(message.handing.partition)?.runs.get(message.handing.runId);
     const assignment = run?.assignment ?? message.handing.assignment;
     real({ ...message, handing: { ...message.handing, assignment } });
+  };
+}
+
+function keepLosses(insides: Insides): void {
+  const real = insides.onCheckpoint.bind(insides);
+  insides.onCheckpoint = (message) => {
+    const run = insides.state.owned.get(message.handing.partition)?.runs.get(message.handing.runId);
+    const lost = run?.lost;
+    real(message);
+    if (run && lost) run.lost = lost;
   };
 }
 

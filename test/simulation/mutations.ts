@@ -55,6 +55,7 @@ export const MUTATIONS = {
   release_forgets: "an owner that lets a partition go says that none of its runs has a runner",
   take_from_living: "a partition is taken while the lease of its present owner still names it",
   taken_over_apart: "what a replay takes over is not committed with its acceptance",
+  loss_of_the_done: "an attempt that was given up is recorded as lost although it has come to an end after all",
   leave_untold: "a scheduler that stops lets its lease run out",
 } as const;
 
@@ -66,6 +67,7 @@ export const RARE: ReadonlySet<string> = new Set([
   "refusal_reuses_number",
   "takeover_starts_limited",
   "restart_means_dead",
+  "loss_of_the_done",
 ]);
 
 export type Mutation = keyof typeof MUTATIONS;

@@ -201,6 +201,7 @@ export class PostgresModel {
     if (change.kind === "delivered") return this.outbox.delete(change.id);
     const row = this.hot.get(change.runId);
     if (!row) return this.simulation.fail("run", change.runId, "has ended and gets a checkpoint or a second end");
+    if (change.lost) this.simulation.monitor.lost(row, change.lost);
     if (change.kind === "update") this.update(row, change);
     else this.end(row, change);
     for (const message of change.outbox ?? []) this.send(row, message);

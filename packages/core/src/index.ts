@@ -40,6 +40,7 @@ export type {
 export type {
   AcceptChange,
   AcceptOutcome,
+  AttemptLoss,
   Change,
   CommitBatch,
   CommitOutcome,
@@ -50,6 +51,7 @@ export type {
   LoadedPartition,
   LoadedQueue,
   LoadedRun,
+  LostAttempt,
   OutboxBody,
   OutboxMessage,
   OutboxPage,

@@ -56,9 +56,11 @@ export type {
   RunStatus,
   RunSummary,
   WorkflowActivity,
+  StepPause,
   StepRunRecord,
   StepStatus,
 } from "./runs/run-records.ts";
+export type { StepAttempt, StepAttempts } from "./runs/step-attempts.ts";
 export {
   OBJECT_PART_BYTES_MAX,
   type ByteRange,

@@ -114,6 +114,7 @@ function mergeChange(first: Change, second: Change): UpdateChange | EndChange {
   const step = second.step ?? first.step;
   const startTimeMs = second.startTimeMs ?? first.startTimeMs;
   const outbox = first.outbox && second.outbox ? [...first.outbox, ...second.outbox] : (second.outbox ?? first.outbox);
-  if (second.kind === "end") return { ...second, step, startTimeMs, outbox };
-  return { ...second, step, startTimeMs, outbox, parked: second.parked ?? first.parked };
+  const lost = second.lost ?? first.lost;
+  if (second.kind === "end") return { ...second, step, startTimeMs, outbox, lost };
+  return { ...second, step, startTimeMs, outbox, lost, parked: second.parked ?? first.parked };
 }

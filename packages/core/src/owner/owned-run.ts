@@ -3,7 +3,7 @@ import type { RunInput } from "../run/run-spec.ts";
 import type { RunState } from "../run/run-state.ts";
 import type { StepResult } from "../run/step-result.ts";
 import { takenSteps } from "../run/taken-over.ts";
-import type { DeathCause, LoadedRun } from "./record.ts";
+import type { DeathCause, LoadedRun, LostAttempt } from "./record.ts";
 
 /**
  * Where a run stands in its owner's memory.
@@ -82,6 +82,8 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
   started: boolean;
   /** True once the record says that it runs. */
   marked: boolean;
+  /** The attempt that was lost with its assignment, until a commit says so. */
+  lost?: LostAttempt | undefined;
 }
 
 /** A run just submitted. */

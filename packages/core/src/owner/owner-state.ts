@@ -3,6 +3,7 @@ import { decidePark, type Decision } from "../run/decide.ts";
 import { placeStep } from "../run/steps.ts";
 import type { Timing } from "../timing.ts";
 import { CommitQueue, type Effect } from "./commit-queue.ts";
+import { loseByCancel, withLoss } from "./lost-attempts.ts";
 import { holdsPlace, isWaiting, type OwnedRun, type Phase } from "./owned-run.ts";
 import type { OwnerPort } from "./owner-port.ts";
 import { Ownership } from "./ownership.ts";
@@ -103,7 +104,8 @@ export class OwnerState {
   /** Applies a decision to the memory and queues its change. */
   decide(part: PartitionState, run: OwnedRun, decision: Decision, phase: Phase, effect: Effect): void {
     const outbox = decision.change.outbox?.map((message) => ({ ...message, sequence: part.nextSequence() }));
-    const change = outbox ? { ...decision.change, outbox } : decision.change;
+    if (phase === "CANCELLING") loseByCancel(run, this.port);
+    const change = withLoss(run, outbox ? { ...decision.change, outbox } : decision.change);
     this.move(part, run, phase);
     run.state = change.state;
     run.assignment = change.assignment;
@@ -234,6 +236,7 @@ export class OwnerState {
     this.runners.vacate(run, false);
     run.fresh = false;
     run.started = false;
+    run.sentAtMs = 0;
     this.move(part, run, "PENDING");
   }
 

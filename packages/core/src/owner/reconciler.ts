@@ -2,6 +2,7 @@ import type { GoneCause, GoneRun, Handing, Heartbeat, Owner as OwnerStamp, Refus
 import { DEATHS_MAX, decidePoison } from "../run/decide.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { lingerKey } from "./handovers.ts";
+import { loseByWord, loseInSilence } from "./lost-attempts.ts";
 import { isInFlight, isLimited, type OwnedRun } from "./owned-run.ts";
 import { handingOf, type OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
@@ -65,6 +66,7 @@ export class Reconciler {
 
   private adopt(part: PartitionState, run: OwnedRun, beat: Heartbeat): void {
     run.fresh = false;
+    run.lost = undefined;
     run.runner = beat.runner;
     run.runnerIncarnation = beat.incarnation;
     const entry = this.state.runners.get(beat.runner);
@@ -81,6 +83,7 @@ export class Reconciler {
     if (run.phase !== "DOUBT" && !(run.phase === "RUNNING" && here)) return;
     const death = OWN_DEATHS.get(cause);
     if (death) run.deaths = [...run.deaths, death];
+    loseByWord(run, cause, this.state.port);
     if (run.deaths.length >= DEATHS_MAX) this.poison(part, run);
     else this.state.giveUp(part, run);
   }
@@ -161,7 +164,9 @@ export class Reconciler {
     const mayDeclare = state.connected && nowMs >= state.graceUntilMs;
     for (const part of state.owned.values()) {
       for (const run of part.runs.values()) {
-        if (mayDeclare && this.isSilent(part, run, nowMs)) state.giveUp(part, run);
+        if (!mayDeclare || !this.isSilent(part, run, nowMs)) continue;
+        loseInSilence(run, state.port);
+        state.giveUp(part, run);
       }
       part.sweep(nowMs);
       for (const queue of part.workflows.values()) state.wake(queue, part);

@@ -34,6 +34,26 @@ export interface AcceptChange {
 /** What died under a run; `UNKNOWN` for what a release has counted that did not say. */
 export type DeathCause = "ENVIRONMENT_DIED" | "WORKER_DIED" | "UNKNOWN";
 
+/**
+ * How an attempt of a step came to nothing: its environment or worker died, its runner was not heard of any more or let it go
+ * because it heard nothing itself, or the run was cancelled.
+ */
+export type AttemptLoss = "ENVIRONMENT_DIED" | "WORKER_DIED" | "RUNNER_LOST" | "EXPIRED" | "CANCELLED";
+
+/** An attempt of a step that came to nothing. */
+export interface LostAttempt {
+  /** Of the step run. */
+  readonly path: string;
+  readonly assignment: number;
+  /** Empty when it is not known. */
+  readonly runner: string;
+  /** When it was given to the runner, ms since 1970; null when that is not known. */
+  readonly startTimeMs: number | null;
+  /** When it was last known to be at work, ms since 1970. */
+  readonly endTimeMs: number;
+  readonly loss: AttemptLoss;
+}
+
 /** What has happened to a run that goes on. A commit carries at most one of these or an end for each run. */
 export interface UpdateChange {
   readonly kind: "update";
@@ -55,6 +75,8 @@ export interface UpdateChange {
   readonly parked?: boolean | undefined;
   /** For other runs; undefined for nearly all. */
   readonly outbox?: readonly OutboxMessage[] | undefined;
+  /** The attempt that was under way in the assignment that is over; undefined for nearly all. */
+  readonly lost?: LostAttempt | undefined;
 }
 
 /** The end of a run: it leaves the hot table for history, together with its steps. */
@@ -72,6 +94,8 @@ export interface EndChange {
   readonly exitReason: string;
   /** For other runs; undefined for nearly all. */
   readonly outbox?: readonly OutboxMessage[] | undefined;
+  /** The attempt that was under way in the assignment that is over; undefined for nearly all. */
+  readonly lost?: LostAttempt | undefined;
 }
 
 /** A message of a run to another run's owner is acknowledged: it is sent no more. */

@@ -1,6 +1,6 @@
 import { PlatformError, type ParentRun, type RunState, type StepRunState } from "@millrace/core";
 import { runApi } from "@millrace/protocol";
-import type { RunRecord, RunSummary, StepRunRecord, WorkflowRecord } from "@millrace/store";
+import type { RunRecord, RunSummary, StepAttempt, StepPause, StepRunRecord, WorkflowRecord } from "@millrace/store";
 import { runNameOf } from "./resource-names.ts";
 import type { ShownRun } from "./run-values.ts";
 
@@ -120,7 +120,8 @@ function toFailure(failure: NonNullable<RunSummary["failure"]>): runApi.RunFailu
   return { step, line, type, message, traceback, file: "" };
 }
 
-function toStep({ name, path, state, result, runs }: StepRunRecord, workflowId: string): runApi.StepRun {
+function toStep(step: StepRunRecord, workflowId: string): runApi.StepRun {
+  const { name, path, state, result, runs, attempts, leftOut, pause } = step;
   const exports = result === null ? "" : toText(result.exportsJson);
   return {
     name,
@@ -134,12 +135,25 @@ function toStep({ name, path, state, result, runs }: StepRunRecord, workflowId: 
     resumeJson: result?.resumption === undefined ? "" : toText(result.resumption.dataJson),
     takenOverFrom: result?.takenFrom === undefined ? "" : runNameOf(workflowId, result.takenFrom),
     peakMemoryBytes: result?.peakMemoryBytes ?? 0,
+    attempts: attempts.map(toAttempt),
+    attemptsLeftOut: leftOut,
+    pause: pause === null ? undefined : toStepPause(pause),
     answer: result?.response && {
       status: result.response.status,
       headers: result.response.headers.map(({ name: header, value }) => ({ name: header, value })),
       body: Buffer.from(result.response.body),
     },
   };
+}
+
+function toAttempt({ startTimeMs, endTimeMs, outcome, ...attempt }: StepAttempt): runApi.StepAttempt {
+  const times = { startTime: toTime(startTimeMs), endTime: toTime(endTimeMs) };
+  return { ...attempt, ...times, outcome: runApi.StepAttemptOutcome[outcome] };
+}
+
+function toStepPause({ kind, startTimeMs, wakeTimeMs, endTimeMs }: StepPause): runApi.StepPause {
+  const [startTime, wakeTime, endTime] = [startTimeMs, wakeTimeMs, endTimeMs].map(toTime);
+  return { kind: runApi.PauseKind[kind], startTime, wakeTime, endTime };
 }
 
 function toStepState(state: StepRunState): runApi.RunState {

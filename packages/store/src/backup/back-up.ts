@@ -5,6 +5,7 @@ import { PrimaryClient } from "../connection/primary-client.ts";
 import { Primary } from "../connection/primary.ts";
 import { attempt, toPlatformError } from "../database-error.ts";
 import { DAY_TABLES, listDays } from "../housekeeping/day-partitions.ts";
+import { RUN_TABLES } from "../housekeeping/trim-runs.ts";
 import { readApplied } from "../schema-check.ts";
 import { typeParsers } from "../type-parsers.ts";
 import { BackupWriter, SESSION, type BackupTable, type RowCounts } from "./backup-format.ts";
@@ -27,7 +28,7 @@ const PART_BYTES = 4 * 1024 * 1024;
  * primary, how far schedulers that will not come back have counted, and who was signed in.
  */
 const LEFT_OUT = new Set(["migrations", "primary_server", "committers", "sessions"]);
-const HISTORY = new Set<string>([...DAY_TABLES, "dead_letters_settled"]);
+const HISTORY = new Set<string>([...DAY_TABLES, ...RUN_TABLES]);
 
 /** What of the objects is kept when history is not: what files and unfinished runs retain. */
 const RETAINED = `(r.kind NOT IN ('run', 'tmp') OR EXISTS (SELECT FROM runs WHERE runs.id = r.owner_id::uuid))`;

@@ -4,6 +4,7 @@ import {
   type AcceptChange,
   type DeliveredChange,
   type EndChange,
+  type LostAttempt,
   type OutboxMessage,
   type StepResult,
   type UpdateChange,
@@ -167,6 +168,25 @@ export const outboxColumns: readonly Column<OutboxMessage>[] = [
   column("run_id", "uuid", (message) => message.runId),
   column("body", "json", (message) => JSON.stringify(message.body)),
   column("payload", "bytea", (message) => message.payload),
+];
+
+/** An attempt that was lost, as the row of its run. */
+export interface LossRow {
+  readonly partition: number;
+  readonly runId: string;
+  readonly lost: LostAttempt;
+}
+
+/** Columns of it. */
+export const lossColumns: readonly Column<LossRow>[] = [
+  column("partition", "int4", ({ partition }) => partition),
+  column("run_id", "uuid", ({ runId }) => runId),
+  column("path", "text", ({ lost }) => lost.path),
+  column("assignment", "int4", ({ lost }) => lost.assignment),
+  column("runner", "text", ({ lost }) => lost.runner),
+  column("start_time", "timestamptz", ({ lost }) => lost.startTimeMs),
+  column("end_time", "timestamptz", ({ lost }) => lost.endTimeMs),
+  column("loss", "text", ({ lost }) => lost.loss),
 ];
 
 /** Columns of a message that is acknowledged. */

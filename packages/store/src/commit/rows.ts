@@ -4,17 +4,21 @@ import {
   isRunId,
   type Change,
   type CommitBatch,
+  type EndChange,
   type OutboxMessage,
   type PlatformError,
+  type UpdateChange,
 } from "@millrace/core";
 import { ArrayWriter, encodeArray, type ElementName } from "./binary.ts";
 import {
   dayOf,
   deliveredColumns,
   endColumns,
+  lossColumns,
   outboxColumns,
   takenColumns,
   type Column,
+  type LossRow,
   type TakenRow,
 } from "./columns.ts";
 import { acceptColumnsOf, createStatement, updateColumnsOf, type Statement, type StatementParts } from "./statement.ts";
@@ -34,7 +38,7 @@ export interface CommitQuery {
 }
 
 /** What may be a row. */
-type Row = Change | OutboxMessage | TakenRow;
+type Row = Change | OutboxMessage | TakenRow | LossRow;
 
 /** The rows of one kind of change, as one array for each column. */
 class RowWriter {
@@ -99,6 +103,14 @@ function takenRows(change: Change): TakenRow[] {
   return change.takenOver.map((step, index) => ({ runId: change.runId, ordinal: index + 1, step }));
 }
 
+type Writers = Partial<Record<Change["kind"] | "outbox" | "taken" | "loss", RowWriter>>;
+
+/** What updates and ends bring with them, seldom. */
+function addBeside(writers: Writers, { partition, runId, outbox = [], lost }: UpdateChange | EndChange): void {
+  for (const message of outbox) (writers.outbox ??= new RowWriter(outboxColumns)).add(message);
+  if (lost) (writers.loss ??= new RowWriter(lossColumns)).add({ partition, runId, lost });
+}
+
 const statements = new Map<string, Statement>();
 
 function statementFor(parts: StatementParts): Statement {
@@ -121,7 +133,7 @@ function daySpan(changes: readonly Change[]): [string, string] {
  * @param again true inside a transaction that has taken its turn already
  */
 export function createCommitQuery(batch: CommitBatch, changes: readonly Change[], again: boolean): CommitQuery {
-  const writers: Partial<Record<Change["kind"] | "outbox" | "taken", RowWriter>> = {};
+  const writers: Writers = {};
   const failed = new Map<string, PlatformError>();
   const extras = extrasOf(changes);
   let keys = false;
@@ -132,19 +144,17 @@ export function createCommitQuery(batch: CommitBatch, changes: readonly Change[]
       for (const row of takenRows(change)) (writers.taken ??= new RowWriter(takenColumns)).add(row);
       (writers[change.kind] ??= new RowWriter(columnsOf(change.kind, extras))).add(change);
       if (change.kind === "accept") keys ||= change.idempotencyKey !== "";
-      else if (change.kind !== "delivered" && change.outbox) {
-        for (const message of change.outbox) (writers.outbox ??= new RowWriter(outboxColumns)).add(message);
-      }
+      else if (change.kind !== "delivered") addBeside(writers, change);
     } catch (thrown) {
       failed.set(change.runId, coerceError(thrown));
     }
   }
-  const { accept, taken, update, end, delivered, outbox } = writers;
+  const { accept, taken, update, end, delivered, outbox, loss } = writers;
   const has = (writer: RowWriter | undefined): boolean => writer !== undefined && writer.count > 0;
-  const sends = { delivered: has(delivered), outbox: has(outbox) };
-  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...extras, ...sends };
+  const beside = { delivered: has(delivered), outbox: has(outbox), losses: has(loss) };
+  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...extras, ...beside };
   const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
-  const rows = [accept, taken, update, end, delivered, outbox].flatMap((writer) => writer?.finish() ?? []);
+  const rows = [accept, taken, update, end, delivered, outbox, loss].flatMap((writer) => writer?.finish() ?? []);
   const days = parts.accepts ? daySpan(changes) : [];
   const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows];
   const written = failed.size === 0 ? changes : changes.filter(({ runId }) => !failed.has(runId));

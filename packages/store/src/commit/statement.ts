@@ -15,6 +15,7 @@ import {
   acceptColumns,
   deliveredColumns,
   endColumns,
+  lossColumns,
   outboxColumns,
   parkColumns,
   queueColumns,
@@ -41,6 +42,8 @@ export interface StatementParts {
   readonly delivered: boolean;
   /** Messages to other runs' owners that updates and ends send. */
   readonly outbox: boolean;
+  /** Attempts of steps that were lost. */
+  readonly losses: boolean;
 }
 
 /** One row: what the statement did. */
@@ -63,6 +66,10 @@ export interface Statement {
 const STEP = ["name", "execution_id"] as const;
 const STEP_TAIL = ["last_log_sequence", "exports", "return_value", "response_body", "detail"] as const;
 const STEP_COLUMNS = ["path", "ordinal", "assignment", ...STEP, "start_time", "end_time", ...STEP_TAIL].join(", ");
+
+/** Lost attempts of a step run that are kept: so many from its beginning, and so many of the newest. */
+const LOSSES_FIRST = 10;
+const LOSSES_NEWEST = 10;
 
 /** The columns of a run that history keeps as they were. */
 const KEPT =
@@ -104,12 +111,13 @@ export function createStatement(parts: StatementParts): Statement {
     ...(parts.ends ? [endPart(source(endColumns))] : []),
     ...(parts.delivered ? [deliveredPart(source(deliveredColumns))] : []),
     ...(parts.outbox ? [outboxPart(source(outboxColumns))] : []),
+    ...(parts.losses ? [lossPart(source(lossColumns))] : []),
   ];
   const count = (present: boolean, cte: string): string => (present ? `(SELECT count(*)::int4 FROM ${cte})` : "0");
-  const { accepts, keys, queues, takes, updates, parks, ends, delivered, outbox } = parts;
+  const { accepts, keys, queues, takes, updates, parks, ends, delivered, outbox, losses } = parts;
   const letters = [
     ...[accepts && "a", keys && "k", queues && "q", takes && "t", updates && "u", parks && "p"],
-    ...[ends && "e", delivered && "d", outbox && "o"],
+    ...[ends && "e", delivered && "d", outbox && "o", losses && "l"],
   ];
   return {
     name: `commit_${letters.filter(Boolean).join("")}`,
@@ -241,6 +249,24 @@ function outboxPart(source: string): string {
   INSERT INTO outbox (id, partition, target, sequence, run_id, body, payload)
   SELECT c.id, c.partition, c.target, c.sequence, c.run_id, c.body, c.payload FROM fence, ${source} WHERE c.partition = ANY (fence.held)
   ON CONFLICT (id) DO NOTHING
+)`;
+}
+
+/** Of a step's lost attempts the first and the newest are kept: what a run may lose for days has a bound. */
+function lossPart(source: string): string {
+  return `lost AS MATERIALIZED (
+  SELECT c.*, 1 + COALESCE((SELECT a.number FROM step_attempts a
+    WHERE a.run_id = c.run_id AND a.path = c.path ORDER BY a.number DESC LIMIT 1), 0) AS number
+  FROM fence, ${source} WHERE c.partition = ANY (fence.held)
+), noted AS (
+  INSERT INTO step_attempts (run_id, path, number, assignment, runner, start_time, end_time, loss)
+  SELECT run_id, path, number, assignment, runner, start_time, end_time, loss FROM lost
+), passed AS (
+  DELETE FROM step_attempts WHERE ctid IN (
+    SELECT a.place FROM lost l CROSS JOIN LATERAL (
+      SELECT ctid AS place FROM step_attempts
+      WHERE run_id = l.run_id AND path = l.path AND number = l.number - ${LOSSES_NEWEST} AND number > ${LOSSES_FIRST} LIMIT 1
+    ) a)
 )`;
 }
 

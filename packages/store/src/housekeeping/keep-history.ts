@@ -13,7 +13,7 @@ import {
   type Retention,
   type WorkflowRetention,
 } from "./retention.ts";
-import { trimRuns, type Pace } from "./trim-runs.ts";
+import { RUN_TABLES, trimRuns, type Pace } from "./trim-runs.ts";
 
 /** What a round of retention goes by. */
 export interface HistoryRound {
@@ -97,12 +97,14 @@ async function drop({ database }: Round, day: string): Promise<string[]> {
   const { first, next } = rangeOf(day);
   await releaseRange(database, first, next);
   const dropped = await database.withClient((client) => dropDay(client, day));
-  for (let count = BATCH; count === BATCH;) {
-    count = await database.change(
-      `DELETE FROM dead_letters_settled WHERE run_id IN (
-         SELECT run_id FROM dead_letters_settled WHERE run_id >= $1 AND run_id < $2 LIMIT ${BATCH})`,
-      [first, next],
-    );
+  for (const table of RUN_TABLES) {
+    for (let count = BATCH; count === BATCH;) {
+      count = await database.change(
+        `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM ${table} WHERE run_id >= $1 AND run_id < $2 LIMIT ${BATCH}))`,
+        [first, next],
+      );
+    }
   }
   return dropped;
 }

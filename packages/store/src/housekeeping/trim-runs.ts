@@ -20,6 +20,9 @@ export interface Expired {
   readonly upTo?: string;
 }
 
+/** Tables without days of their own whose rows go with the run that they are about. */
+export const RUN_TABLES = ["dead_letters_settled", "step_attempts"] as const;
+
 const RUNS_BATCH = 500;
 /** Rows of one statement: a run may have hundreds of thousands of lines. */
 const ROWS_BATCH = 5_000;
@@ -56,7 +59,7 @@ async function removeRuns(database: Database, day: string, ids: readonly string[
       );
     }
   }
-  await database.change("DELETE FROM dead_letters_settled WHERE run_id = ANY ($1::uuid[])", [ids]);
+  for (const table of RUN_TABLES) await database.change(`DELETE FROM ${table} WHERE run_id = ANY ($1::uuid[])`, [ids]);
   await database.change("DELETE FROM history_runs WHERE day = $1 AND id = ANY ($2::uuid[])", [day, ids]);
   await pause(pace);
 }

@@ -1,5 +1,6 @@
 import type {
   EndState,
+  PauseKind,
   RunInput,
   RunSpec,
   RunState,
@@ -9,9 +10,10 @@ import type {
   StepRunState,
 } from "@millrace/core";
 import type { Page, PageRequest } from "../definitions/workflow-records.ts";
+import type { StepAttempts } from "./step-attempts.ts";
 
 /** One step of a run as people see it; steps of the version that never ran are there too. */
-export interface StepRunRecord {
+export interface StepRunRecord extends StepAttempts {
   readonly path: string;
   readonly name: string;
   readonly state: StepRunState;
@@ -21,6 +23,18 @@ export interface StepRunRecord {
   readonly assignment: number;
   /** Which execution of the step this is, from 1; 0 as long as none has ended. */
   readonly runs: number;
+  /** How it has paused the run in its newest execution; null when it has not. */
+  readonly pause: StepPause | null;
+}
+
+/** A pause of a run behind a step. */
+export interface StepPause {
+  readonly kind: PauseKind;
+  readonly startTimeMs: number;
+  /** When the run was to go on by itself, or to be cancelled. */
+  readonly wakeTimeMs: number;
+  /** Null as long as it lasts. */
+  readonly endTimeMs: number | null;
 }
 
 /** The newest ended runs of a workflow, newest first. */

@@ -18,6 +18,7 @@ import { readRunRows, type RunRow } from "./run-rows.ts";
 import { summarizeRuns } from "./summarize-runs.ts";
 import { toSummary } from "./run-summary.ts";
 import type { StepDetail, StepRow } from "./step-detail.ts";
+import { readTries } from "./step-attempts.ts";
 import { newestSteps, toStepRuns } from "./step-runs.ts";
 
 /** Runs on Postgres. */
@@ -49,8 +50,9 @@ function getRun(database: Database, projectId: string | null, runId: string): Pr
     const [body, steps] = [await readBody(kysely, row), await readSteps(kysely, row)];
     const { versionId, workflowId } = toSummary(row, undefined);
     const spec: RunSpec = { projectId: row.project_id, workflowId, versionId, ...body.spec };
+    const tries = await readTries(kysely, row, steps);
     const failed = steps.find(({ detail }) => detail?.failure);
-    return { ...toSummary(row, failed), spec, input: toInput(row, body), steps: toStepRuns(row, spec, steps) };
+    return { ...toSummary(row, failed), spec, input: toInput(row, body), steps: toStepRuns(row, spec, steps, tries) };
   });
 }
 

@@ -64,6 +64,9 @@ function toTmp({ objectId, size, unsaved }: NonNullable<StepDetail["tmp"]>): Tmp
   return { content: saved ? encodePayloadReference({ objectId, size }) : new Uint8Array(), unsaved };
 }
 
+/** SQL: the address of a step's row, the same for all of the step's executions. */
+export const STEP_PLACE = "regexp_replace(path, '/runs/[0-9]+', '')";
+
 /** A step's row, in the hot table and in history. */
 export interface StepRow {
   readonly run_id: string;

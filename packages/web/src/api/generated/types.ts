@@ -299,6 +299,12 @@ export interface StepRun {
   readonly takenOverFrom?: string;
   /** The most memory that its environment has had until its end, in bytes; 0 when that was not asked for: tests of drafts ask. */
   readonly peakMemoryBytes?: string;
+  /** Its attempts that are over, in their order: the ten first and the ten newest of them. More than one when its environment, worker or runner was lost, and after `pd.flow.rerun`; none as long as its first one is under way. */
+  readonly attempts?: readonly StepAttempt[];
+  /** How many attempts between those are left out. */
+  readonly attemptsLeftOut?: number;
+  /** How it has paused the run, in its newest execution; absent when it has not. */
+  readonly pause?: StepPause;
 }
 
 /** An HTTP answer given by a step. */
@@ -318,6 +324,42 @@ export interface AnswerHeader {
   /** Value. */
   readonly value?: string;
 }
+
+/** One try of a step. */
+export interface StepAttempt {
+  /** From 1 within the step. */
+  readonly number?: number;
+  /** When it began: with its assignment to a runner, or behind the step before it; absent when nobody knows any more. */
+  readonly startTime?: string;
+  /** When it ended or, for one whose runner was lost, when that was last heard of. */
+  readonly endTime?: string;
+  /** What came of it. */
+  readonly outcome?: StepAttemptOutcome;
+  /** The runner that had it; known of attempts that came to nothing, and empty otherwise. */
+  readonly runner?: string;
+  /** The assignment of the run that it belonged to, as in `LogEntry.assignment`. */
+  readonly assignment?: number;
+  /** Which execution of the step it was a try of: more than 1 after `pd.flow.rerun`. */
+  readonly execution?: number;
+}
+
+/** What came of a try of a step. - `STEP_ATTEMPT_OUTCOME_UNSPECIFIED`: Not said. - `STEP_ATTEMPT_OUTCOME_SUCCEEDED`: The step has ended well; its exports are in the record. - `STEP_ATTEMPT_OUTCOME_FAILED`: The step has failed, and the run with it. - `STEP_ATTEMPT_OUTCOME_ENVIRONMENT_DIED`: Its environment died, for no reason that the step could be told of. - `STEP_ATTEMPT_OUTCOME_WORKER_DIED`: The worker that it ran under died. - `STEP_ATTEMPT_OUTCOME_RUNNER_LOST`: Its runner was not heard of any more. - `STEP_ATTEMPT_OUTCOME_EXPIRED`: Its runner heard of no scheduler any more and ended it, as a concurrency limit asks for. - `STEP_ATTEMPT_OUTCOME_CANCELLED`: The run was cancelled meanwhile. */
+export type StepAttemptOutcome = "STEP_ATTEMPT_OUTCOME_UNSPECIFIED" | "STEP_ATTEMPT_OUTCOME_SUCCEEDED" | "STEP_ATTEMPT_OUTCOME_FAILED" | "STEP_ATTEMPT_OUTCOME_ENVIRONMENT_DIED" | "STEP_ATTEMPT_OUTCOME_WORKER_DIED" | "STEP_ATTEMPT_OUTCOME_RUNNER_LOST" | "STEP_ATTEMPT_OUTCOME_EXPIRED" | "STEP_ATTEMPT_OUTCOME_CANCELLED";
+
+/** A pause of a run behind a step. */
+export interface StepPause {
+  /** What the step has asked for. */
+  readonly kind?: PauseKind;
+  /** When the step had ended. */
+  readonly startTime?: string;
+  /** When the run was to go on by itself or, for a suspend and a wait, to be cancelled or to go on. */
+  readonly wakeTime?: string;
+  /** When the pause was over; absent as long as it lasts. */
+  readonly endTime?: string;
+}
+
+/** Ways to pause a run. - `PAUSE_KIND_UNSPECIFIED`: Not said. - `PAUSE_KIND_DELAY`: `pd.flow.delay`. - `PAUSE_KIND_SUSPEND`: `pd.flow.suspend`. - `PAUSE_KIND_RERUN`: `pd.flow.rerun`. - `PAUSE_KIND_CHILD`: `pd.flow.trigger` with `wait`. */
+export type PauseKind = "PAUSE_KIND_UNSPECIFIED" | "PAUSE_KIND_DELAY" | "PAUSE_KIND_SUSPEND" | "PAUSE_KIND_RERUN" | "PAUSE_KIND_CHILD";
 
 /** A value that is too large to be part of a run. */
 export interface LargeValue {
@@ -345,9 +387,6 @@ export interface RunPause {
   /** The run that it waits for, as `workflows/<workflow id>/runs/<run id>`; empty for none. */
   readonly childRun?: string;
 }
-
-/** Ways to pause a run. - `PAUSE_KIND_UNSPECIFIED`: Not said. - `PAUSE_KIND_DELAY`: `pd.flow.delay`. - `PAUSE_KIND_SUSPEND`: `pd.flow.suspend`. - `PAUSE_KIND_RERUN`: `pd.flow.rerun`. - `PAUSE_KIND_CHILD`: `pd.flow.trigger` with `wait`. */
-export type PauseKind = "PAUSE_KIND_UNSPECIFIED" | "PAUSE_KIND_DELAY" | "PAUSE_KIND_SUSPEND" | "PAUSE_KIND_RERUN" | "PAUSE_KIND_CHILD";
 
 /** What a run waits for. */
 export interface RunWait {
@@ -616,6 +655,60 @@ export interface PackageChange {
   readonly oldVersion?: string;
   /** The version now; empty when it is gone. */
   readonly newVersion?: string;
+}
+
+/** Response of ListVersions. */
+export interface ListVersionsResponse {
+  /** One page. */
+  readonly versions?: readonly Version[];
+  /** Asks for the next page; empty after the last. */
+  readonly nextPageToken?: string;
+}
+
+/** What a deploy has frozen. */
+export interface Version {
+  /** `workflows/<workflow id>/versions/<number>`. */
+  readonly name?: string;
+  /** Its number, from 1. */
+  readonly number?: number;
+  /** Its id (`deployment_id` in a run's context). */
+  readonly id?: string;
+  /** When it was deployed. */
+  readonly createTime?: string;
+  /** True for the newest one. */
+  readonly live?: boolean;
+  /** Names of its steps, in order. */
+  readonly stepNames?: readonly string[];
+  /** The definition as JSON, with defaults filled in; not in lists. */
+  readonly definitionJson?: string;
+  /** Text of each step's file, by its name; not in lists. */
+  readonly sources?: Readonly<Record<string, string>>;
+  /** Text of further modules, by path; not in lists. */
+  readonly modules?: Readonly<Record<string, string>>;
+  /** Its packages, by name; not in lists. */
+  readonly packages?: readonly Package[];
+  /** The lock with its hashes; not in lists. */
+  readonly lock?: string;
+  /** The Python that its packages were resolved for, such as `3.12`; empty without packages. */
+  readonly pythonMinor?: string;
+}
+
+/** Response of CompareVersions. */
+export interface CompareVersionsResponse {
+  /** Files that differ, `workflow.json` among them, by name. */
+  readonly files?: readonly FileChange[];
+  /** What differs in the packages; what the draft's would be is known when it is deployed. */
+  readonly packageChanges?: readonly PackageChange[];
+}
+
+/** A file that differs. */
+export interface FileChange {
+  /** Its name. */
+  readonly file?: string;
+  /** Its text before; absent when it is new. */
+  readonly oldText?: string;
+  /** Its text now; absent when it is gone. */
+  readonly newText?: string;
 }
 
 /** What a workflow may become. */
@@ -1023,6 +1116,26 @@ export interface SetQueueLimitRequest {
   readonly queueLimit?: number;
 }
 
+/** What a project has done so far. */
+export interface FirstSteps {
+  /** True when all are done or they were dismissed; the others are then not looked at. */
+  readonly over?: boolean;
+  /** A workflow is there. */
+  readonly created?: boolean;
+  /** A draft was tested. */
+  readonly tested?: boolean;
+  /** A workflow is deployed. */
+  readonly deployed?: boolean;
+  /** A request to a workflow's address has started a run. */
+  readonly called?: boolean;
+  /** `workflows/<workflow id>` of the newest workflow, to go on with; empty for none. */
+  readonly workflow?: string;
+}
+
+/** Request of DismissFirstSteps. */
+export interface DismissFirstStepsRequest {
+}
+
 /** Response of ReadSeries. */
 export interface ReadSeriesResponse {
   /** Length of an interval: 10 s, 1 min, 15 min or 2 h. */
@@ -1201,6 +1314,38 @@ export interface ChangePasswordRequest {
   readonly newPassword?: string;
 }
 
+/** Response of ListUses. */
+export interface ListUsesResponse {
+  /** One page. */
+  readonly uses?: readonly WorkflowUse[];
+  /** Asks for the next page; empty after the last. */
+  readonly nextPageToken?: string;
+  /** Deployed workflows of the project of which it is not known which variables they read, because a release before this one has deployed them: their next deploy finds it out. 0 for accounts and data stores. */
+  readonly unknownCount?: number;
+}
+
+/** A workflow that uses something. */
+export interface WorkflowUse {
+  /** `workflows/<workflow id>`. */
+  readonly workflow?: string;
+  /** Its name, for people. */
+  readonly displayName?: string;
+  /** Where the live version does; empty when it does not. */
+  readonly live?: readonly UsePlace[];
+  /** Where the draft does, where that is not what is live; empty when it does not. */
+  readonly draft?: readonly UsePlace[];
+}
+
+/** A place in a workflow that uses something. */
+export interface UsePlace {
+  /** Name of the step; empty for a module beside the steps. */
+  readonly step?: string;
+  /** Its file. */
+  readonly file?: string;
+  /** Line from 1; 0 for an input of the step. */
+  readonly line?: number;
+}
+
 /** Response of ListUsers. */
 export interface ListUsersResponse {
   /** All of them; there are few. */
@@ -1247,60 +1392,6 @@ export interface ListVariablesResponse {
   readonly variables?: readonly Variable[];
   /** Asks for the next page; empty after the last. */
   readonly nextPageToken?: string;
-}
-
-/** Response of ListVersions. */
-export interface ListVersionsResponse {
-  /** One page. */
-  readonly versions?: readonly Version[];
-  /** Asks for the next page; empty after the last. */
-  readonly nextPageToken?: string;
-}
-
-/** What a deploy has frozen. */
-export interface Version {
-  /** `workflows/<workflow id>/versions/<number>`. */
-  readonly name?: string;
-  /** Its number, from 1. */
-  readonly number?: number;
-  /** Its id (`deployment_id` in a run's context). */
-  readonly id?: string;
-  /** When it was deployed. */
-  readonly createTime?: string;
-  /** True for the newest one. */
-  readonly live?: boolean;
-  /** Names of its steps, in order. */
-  readonly stepNames?: readonly string[];
-  /** The definition as JSON, with defaults filled in; not in lists. */
-  readonly definitionJson?: string;
-  /** Text of each step's file, by its name; not in lists. */
-  readonly sources?: Readonly<Record<string, string>>;
-  /** Text of further modules, by path; not in lists. */
-  readonly modules?: Readonly<Record<string, string>>;
-  /** Its packages, by name; not in lists. */
-  readonly packages?: readonly Package[];
-  /** The lock with its hashes; not in lists. */
-  readonly lock?: string;
-  /** The Python that its packages were resolved for, such as `3.12`; empty without packages. */
-  readonly pythonMinor?: string;
-}
-
-/** Response of CompareVersions. */
-export interface CompareVersionsResponse {
-  /** Files that differ, `workflow.json` among them, by name. */
-  readonly files?: readonly FileChange[];
-  /** What differs in the packages; what the draft's would be is known when it is deployed. */
-  readonly packageChanges?: readonly PackageChange[];
-}
-
-/** A file that differs. */
-export interface FileChange {
-  /** Its name. */
-  readonly file?: string;
-  /** Its text before; absent when it is new. */
-  readonly oldText?: string;
-  /** Its text now; absent when it is gone. */
-  readonly newText?: string;
 }
 
 export interface Error {

@@ -84,6 +84,39 @@ export namespace PauseKind {
   export type CHILD = typeof PauseKind.CHILD;
 }
 
+/** What came of a try of a step. */
+export const StepAttemptOutcome = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** SUCCEEDED - The step has ended well; its exports are in the record. */
+  SUCCEEDED: 1,
+  /** FAILED - The step has failed, and the run with it. */
+  FAILED: 2,
+  /** ENVIRONMENT_DIED - Its environment died, for no reason that the step could be told of. */
+  ENVIRONMENT_DIED: 3,
+  /** WORKER_DIED - The worker that it ran under died. */
+  WORKER_DIED: 4,
+  /** RUNNER_LOST - Its runner was not heard of any more. */
+  RUNNER_LOST: 5,
+  /** EXPIRED - Its runner heard of no scheduler any more and ended it, as a concurrency limit asks for. */
+  EXPIRED: 6,
+  /** CANCELLED - The run was cancelled meanwhile. */
+  CANCELLED: 7,
+} as const;
+
+export type StepAttemptOutcome = typeof StepAttemptOutcome[keyof typeof StepAttemptOutcome];
+
+export namespace StepAttemptOutcome {
+  export type UNSPECIFIED = typeof StepAttemptOutcome.UNSPECIFIED;
+  export type SUCCEEDED = typeof StepAttemptOutcome.SUCCEEDED;
+  export type FAILED = typeof StepAttemptOutcome.FAILED;
+  export type ENVIRONMENT_DIED = typeof StepAttemptOutcome.ENVIRONMENT_DIED;
+  export type WORKER_DIED = typeof StepAttemptOutcome.WORKER_DIED;
+  export type RUNNER_LOST = typeof StepAttemptOutcome.RUNNER_LOST;
+  export type EXPIRED = typeof StepAttemptOutcome.EXPIRED;
+  export type CANCELLED = typeof StepAttemptOutcome.CANCELLED;
+}
+
 /** Where a log line came from. */
 export const LogStream = {
   /** UNSPECIFIED - Not said. */
@@ -277,6 +310,53 @@ export interface StepRun {
   takenOverFrom: string;
   /** The most memory that its environment has had until its end, in bytes; 0 when that was not asked for: tests of drafts ask. */
   peakMemoryBytes: number;
+  /**
+   * Its attempts that are over, in their order: the ten first and the ten newest of them. More than one when its environment, worker or
+   * runner was lost, and after `pd.flow.rerun`; none as long as its first one is under way.
+   */
+  attempts: StepAttempt[];
+  /** How many attempts between those are left out. */
+  attemptsLeftOut: number;
+  /** How it has paused the run, in its newest execution; absent when it has not. */
+  pause: StepPause | undefined;
+}
+
+/** One try of a step. */
+export interface StepAttempt {
+  /** From 1 within the step. */
+  number: number;
+  /** When it began: with its assignment to a runner, or behind the step before it; absent when nobody knows any more. */
+  startTime:
+    | Date
+    | undefined;
+  /** When it ended or, for one whose runner was lost, when that was last heard of. */
+  endTime:
+    | Date
+    | undefined;
+  /** What came of it. */
+  outcome: StepAttemptOutcome;
+  /** The runner that had it; known of attempts that came to nothing, and empty otherwise. */
+  runner: string;
+  /** The assignment of the run that it belonged to, as in `LogEntry.assignment`. */
+  assignment: number;
+  /** Which execution of the step it was a try of: more than 1 after `pd.flow.rerun`. */
+  execution: number;
+}
+
+/** A pause of a run behind a step. */
+export interface StepPause {
+  /** What the step has asked for. */
+  kind: PauseKind;
+  /** When the step had ended. */
+  startTime:
+    | Date
+    | undefined;
+  /** When the run was to go on by itself or, for a suspend and a wait, to be cancelled or to go on. */
+  wakeTime:
+    | Date
+    | undefined;
+  /** When the pause was over; absent as long as it lasts. */
+  endTime: Date | undefined;
 }
 
 /** An HTTP answer given by a step. */
@@ -1163,6 +1243,9 @@ function createBaseStepRun(): StepRun {
     resumeJson: "",
     takenOverFrom: "",
     peakMemoryBytes: 0,
+    attempts: [],
+    attemptsLeftOut: 0,
+    pause: undefined,
   };
 }
 
@@ -1203,6 +1286,15 @@ export const StepRun: MessageFns<StepRun> = {
     }
     if (message.peakMemoryBytes !== 0) {
       writer.uint32(96).uint64(message.peakMemoryBytes);
+    }
+    for (const v of message.attempts) {
+      StepAttempt.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.attemptsLeftOut !== 0) {
+      writer.uint32(112).uint32(message.attemptsLeftOut);
+    }
+    if (message.pause !== undefined) {
+      StepPause.encode(message.pause, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -1314,6 +1406,221 @@ export const StepRun: MessageFns<StepRun> = {
             }
 
             message.peakMemoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.attempts.push(StepAttempt.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.attemptsLeftOut = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.pause = StepPause.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStepAttempt(): StepAttempt {
+  return { number: 0, startTime: undefined, endTime: undefined, outcome: 0, runner: "", assignment: 0, execution: 0 };
+}
+
+export const StepAttempt: MessageFns<StepAttempt> = {
+  encode(message: StepAttempt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).uint32(message.number);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(26).fork()).join();
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(32).int32(message.outcome);
+    }
+    if (message.runner !== "") {
+      writer.uint32(42).string(message.runner);
+    }
+    if (message.assignment !== 0) {
+      writer.uint32(48).uint32(message.assignment);
+    }
+    if (message.execution !== 0) {
+      writer.uint32(56).uint32(message.execution);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StepAttempt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStepAttempt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.runner = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.assignment = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.execution = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStepPause(): StepPause {
+  return { kind: 0, startTime: undefined, wakeTime: undefined, endTime: undefined };
+}
+
+export const StepPause: MessageFns<StepPause> = {
+  encode(message: StepPause, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.startTime), writer.uint32(18).fork()).join();
+    }
+    if (message.wakeTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.wakeTime), writer.uint32(26).fork()).join();
+    }
+    if (message.endTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.endTime), writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StepPause {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStepPause();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.startTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.wakeTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.endTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
             continue;
           }
         }
