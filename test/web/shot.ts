@@ -39,7 +39,7 @@ async function shoot(page: Page, { path, open, signedOut }: LookedAt, file: stri
   const before = browser.troubles(page).length;
   await page.goto(new URL(path, values.url).href);
   if (signedOut !== true) await page.locator("main h1").first().waitFor();
-  await page.waitForFunction("document.querySelector('.skeleton') === null");
+  await page.locator(".skeleton").first().waitFor({ state: "detached" });
   await page.waitForLoadState("networkidle", { timeout: 1_000 }).catch(() => undefined);
   if (open !== undefined) {
     await open(page);

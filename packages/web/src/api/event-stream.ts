@@ -1,4 +1,6 @@
-import { ApiError, send, type CallOptions, type Query } from "./http.ts";
+import { ApiError, brokenAnswer, send, type CallOptions, type Query } from "./http.ts";
+
+const LONGEST_PAUSE_MS = 10_000;
 
 /** The events of a stream of the API, until it ends or `signal` is aborted. Throws an `ApiError` when it ends badly. */
 export async function* stream<T>(
@@ -9,7 +11,7 @@ export async function* stream<T>(
   const response = await send(method, path, options);
   let event = "";
   let data = "";
-  for await (const line of linesOf(response.body!)) {
+  for await (const line of linesOf(response.body!, options.signal)) {
     if (line.startsWith("event:")) event = line.slice(6).trim();
     else if (line.startsWith("data:")) data += line.slice(5).trim();
     else if (line === "" && data !== "") {
@@ -20,6 +22,7 @@ export async function* stream<T>(
       [event, data] = ["", ""];
     }
   }
+  throw brokenAnswer();
 }
 
 type StreamMessage<T> = T & { error?: { message?: string; details?: { reason?: string }[] } };
@@ -28,7 +31,7 @@ function reasonOf(message: StreamMessage<unknown>): string {
   return message.error?.details?.find(({ reason }) => reason !== undefined)?.reason ?? "";
 }
 
-async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+async function* linesOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<string> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
@@ -40,6 +43,8 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
       rest = lines.pop()!;
       yield* lines;
     }
+  } catch (thrown) {
+    throw signal.aborted ? thrown : brokenAnswer();
   } finally {
     await reader.cancel().catch(() => undefined);
   }
@@ -66,7 +71,21 @@ export async function follow<T>(
         throw thrown;
       on.state(false);
       failures += 1;
-      await new Promise((resolve) => setTimeout(resolve, Math.min(250 * 2 ** failures, 10_000)));
+      await pause(Math.min(250 * 2 ** failures, LONGEST_PAUSE_MS), signal);
     }
   }
+}
+
+/** Passes after a time, or at once when nobody waits any more. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener("abort", finish);
+  });
 }

@@ -60,7 +60,18 @@ export interface CallOptions {
 /** Calls a method of the API and returns its answer. Throws an `ApiError` that says what is wrong. */
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
   const response = await send(method, path, options);
-  return response.status === 204 ? ({} as T) : ((await response.json()) as T);
+  if (response.status === 204) return {} as T;
+  try {
+    return (await response.json()) as T;
+  } catch (thrown) {
+    throw options.signal?.aborted ? thrown : brokenAnswer();
+  }
+}
+
+/** An answer whose end did not arrive. */
+export function brokenAnswer(): ApiError {
+  const message = "The connection to the house broke before its answer was whole. What was asked for may go on there.";
+  return new ApiError(0, message, "");
 }
 
 /** The response of a method, once it is known to be a good one. */

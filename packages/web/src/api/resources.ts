@@ -82,7 +82,8 @@ export function recordsQuery(store: string, prefix: string) {
   });
 }
 
-function shorten(record: DataStoreRecord): DataStoreRecord {
+/** A record as a list shows it. */
+export function shorten(record: DataStoreRecord): DataStoreRecord {
   const { valueJson = "" } = record;
   return valueJson.length <= PREVIEW_CHARACTERS
     ? record

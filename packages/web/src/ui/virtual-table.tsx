@@ -28,7 +28,7 @@ export interface VirtualTableProps<Row> {
 /** The next page is asked for when so many rows are left. */
 const AHEAD_ROWS = 60;
 
-/** A long table: only the rows that can be seen are drawn, further ones are read on the way. It fills the room that it is given. */
+/** A long table: only the rows that can be seen are drawn, further ones are read on the way. It is as high as its rows, or as the room that it is given. */
 export function VirtualTable<Row>({ rows, columns, rowPx = 40, hasMore, loadMore, ...rest }: VirtualTableProps<Row>) {
   const { label, rowKey, count, chosen } = rest;
   const scroller = useRef<HTMLDivElement>(null);
@@ -61,7 +61,14 @@ export function VirtualTable<Row>({ rows, columns, rowPx = 40, hasMore, loadMore
           ))}
         </div>
       </div>
-      <div ref={scroller} className="virtual-scroller" role="rowgroup" tabIndex={0} aria-label={`${label}, rows`}>
+      <div
+        ref={scroller}
+        className="virtual-scroller"
+        role="rowgroup"
+        tabIndex={0}
+        aria-label={`${label}, rows`}
+        style={{ flexBasis: virtual.getTotalSize() }}
+      >
         <div role="presentation" style={{ height: virtual.getTotalSize(), position: "relative" }}>
           {items.map(({ index, key, start }) => (
             <div

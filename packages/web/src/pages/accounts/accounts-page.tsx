@@ -139,15 +139,25 @@ function AccountMenu({ account, onOpen }: { readonly account: Account; readonly 
   const test = useTest(name);
   return (
     <span className="account-actions">
-      <Button
-        kind="plain"
-        busy={test.isPending}
-        icon={<FlaskConical size={15} aria-hidden />}
-        aria-label={`Test ${name}`}
-        onClick={() => test.mutate()}
-      >
-        Test
-      </Button>
+      {account.oauth === true && account.state !== "ACCOUNT_STATE_CONNECTED" ? (
+        <Button
+          icon={<RotateCw size={15} aria-hidden />}
+          aria-label={`Authorize ${name}`}
+          onClick={() => onOpen({ what: "reconnect", account })}
+        >
+          Authorize
+        </Button>
+      ) : (
+        <Button
+          kind="plain"
+          busy={test.isPending}
+          icon={<FlaskConical size={15} aria-hidden />}
+          aria-label={`Test ${name}`}
+          onClick={() => test.mutate()}
+        >
+          Test
+        </Button>
+      )}
       <RowMenu label={`Actions for ${name}`}>
         {account.oauth === true ? (
           <MenuItem icon={<RotateCw size={15} aria-hidden />} onSelect={() => onOpen({ what: "reconnect", account })}>
@@ -182,7 +192,7 @@ function useTest(name: string) {
       }
     },
     changes: [accountsQuery.queryKey],
-    then: ({ ok, message = "" }) =>
+    always: ({ ok, message = "" }) =>
       toast(
         ok === true ? `${name} works. ${message}` : `${name} does not work: ${message}`,
         ok === true ? "good" : "bad",

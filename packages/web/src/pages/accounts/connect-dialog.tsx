@@ -15,7 +15,7 @@ import { toast } from "../../ui/toast.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { AccountFields, areComplete, fieldsOf, toSend } from "./account-fields.tsx";
 import { AppMark } from "./app-mark.tsx";
-import { Authorizing, beginAuthorizing, openProviderWindow } from "./authorize.tsx";
+import { Authorizing, beginAuthorizing, openProviderWindow, type Asked } from "./authorize.tsx";
 
 /** Accounts of something that the house does not know have any fields. */
 const ANY = "apps/custom";
@@ -92,7 +92,7 @@ function Connect({ app, taken, onBack, onClose }: ConnectProps) {
   const [scopes, setScopes] = useState(() => (app.scopes ?? []).join(" "));
   const connect = useConnect(app, onClose);
   if (connect.asked !== undefined) {
-    return <Asked app={app} name={name} url={connect.asked} onClose={onClose} />;
+    return <Asking app={app} name={name} asked={connect.asked} onClose={onClose} />;
   }
   const problem = nameProblem(name, taken);
   const isReady = byKeys ? areComplete(app, fields) : app.clientSet === true;
@@ -169,19 +169,19 @@ function ClientMissing({ app }: { readonly app: App }) {
   );
 }
 
-interface AskedProps {
+interface AskingProps {
   readonly app: App;
   readonly name: string;
-  readonly url: string;
+  readonly asked: Asked;
   readonly onClose: () => void;
 }
 
-function Asked({ app, name, url, onClose }: AskedProps) {
+function Asking({ app, name, asked, onClose }: AskingProps) {
   const client = useQueryClient();
   const done = useCallback(() => void client.invalidateQueries({ queryKey: accountsQuery.queryKey }), [client]);
   return (
     <Dialog open onOpenChange={(open) => !open && onClose()} title={`Connect ${app.title}`}>
-      <Authorizing name={name} url={url} before={undefined} onDone={done} />
+      <Authorizing name={name} asked={asked} before={undefined} onDone={done} />
       <footer>
         <Button onClick={onClose}>Close</Button>
       </footer>
@@ -198,7 +198,7 @@ interface Typed {
 
 /** Creates the account and, where a person has to allow it, sends the window that was opened on to the provider. */
 function useConnect(app: App, onClose: () => void) {
-  const [asked, setAsked] = useState<string>();
+  const [asked, setAsked] = useState<Asked>();
   const save = useSave({
     save: async ({ typed, opened }: { readonly typed: Typed; readonly opened: Window | null }) => {
       const own = typed.scopes.split(/[\s,]+/).filter((scope) => scope !== "");
@@ -215,8 +215,8 @@ function useConnect(app: App, onClose: () => void) {
       }
     },
     changes: [accountsQuery.queryKey],
-    then: (url, { typed }) => {
-      if (url !== undefined) return setAsked(url);
+    then: (person, { typed }) => {
+      if (person !== undefined) return setAsked(person);
       toast(`${typed.name} is connected`);
       onClose();
     },

@@ -28,15 +28,17 @@ export function BuilderPage() {
     // From here on the session keeps it.
     ...{ staleTime: Number.POSITIVE_INFINITY, gcTime: 0 },
   });
+  const isThere = workflow.data !== undefined && draft.data !== undefined;
   const error = workflow.error ?? draft.error;
-  if (error !== null) {
+  // What is open stays open when a later look at the workflow fails: somebody types in it.
+  if (!isThere && error !== null) {
     return (
       <Page title="Workflow" trail={<Link to="/">Workflows</Link>}>
         <ErrorNote error={error} onRetry={() => void (workflow.isError ? workflow : draft).refetch()} />
       </Page>
     );
   }
-  if (workflow.data === undefined || draft.data === undefined) return <Skeleton rows={8} label="Loading the draft" />;
+  if (!isThere) return <Skeleton rows={8} label="Loading the draft" />;
   return <OpenBuilder key={id} workflow={workflow.data} draft={draft.data} />;
 }
 

@@ -11,11 +11,21 @@ export interface ChartStyle {
   readonly font: string;
 }
 
-const TOKENS = ["good", "bad", "text-faint", "line", "font", ...[1, 2, 3, 4, 5, 6].map((n) => `chart-${n}`)] as const;
+const COLOURS = ["good", "bad", "text-faint", "line", ...[1, 2, 3, 4, 5, 6].map((n) => `chart-${n}`)] as const;
 
+/** Canvases know no tokens: what each of them is in the theme that holds, as a text. */
 function readTokens(): string {
-  const tokens = getComputedStyle(document.documentElement);
-  return JSON.stringify(TOKENS.map((name) => [name, tokens.getPropertyValue(`--${name}`).trim()]));
+  const probe = document.createElement("span");
+  // A colour that is on its way to another one is neither.
+  probe.style.transitionProperty = "none";
+  document.body.append(probe);
+  const computed = getComputedStyle(probe);
+  const colours = COLOURS.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, computed.color];
+  });
+  probe.remove();
+  return JSON.stringify([...colours, ["font", getComputedStyle(document.body).fontFamily]]);
 }
 
 function styleOf(tokens: string): ChartStyle {
@@ -48,7 +58,7 @@ export function lineStyles(lines: readonly Line[], style: ChartStyle): uPlot.Ser
   return lines.map(({ name, colour, dash = [] }) => ({
     ...{ label: name, stroke: style.colour(colour), width: 1.6, dash: [...dash], spanGaps: false },
     // Only full lines stand on a ground of their colour: more would hide each other.
-    fill: dash.length === 0 ? `${style.colour(colour)}1c` : "transparent",
+    fill: dash.length === 0 ? style.colour(colour).replace(")", ", 0.11)") : "transparent",
     // A value between two gaps has no line: it is a point.
     points: { show: true, filter: alone, size: 4, fill: style.colour(colour) },
   }));

@@ -26,6 +26,10 @@ type Open =
 /** One data store: its records by key, however many there are. */
 export function DataStorePage() {
   const { store: name = "" } = useParams();
+  return <OpenStore key={name} name={name} />;
+}
+
+function OpenStore({ name }: { readonly name: string }) {
   const navigate = useNavigate();
   const stores = useQuery(dataStoresQuery);
   const store = stores.data?.find((each) => idOf(each.name) === name);

@@ -23,10 +23,8 @@ export function ImportDialog({ store, onClose }: { readonly store: string; reado
     changes: [dataStoresQuery.queryKey],
     done: ({ importedCount = "0", expiredCount = "0" }) =>
       `${formatCount(importedCount)} records imported${expiredCount === "0" ? "" : `, ${formatCount(expiredCount)} had ended`}`,
-    then: () => {
-      void client.resetQueries({ queryKey: ["records", store] });
-      onClose();
-    },
+    always: () => void client.resetQueries({ queryKey: ["records", store] }),
+    then: onClose,
   });
   return (
     <FormDialog

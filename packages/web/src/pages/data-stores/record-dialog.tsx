@@ -158,10 +158,8 @@ function DeleteRecord({ store, recordKey, onClose }: Required<RecordDialogProps>
     save: () => call("POST", `dataStores/${segment(store)}/records:delete`, { body: { key: recordKey } }),
     changes: [dataStoresQuery.queryKey],
     done: () => "The record is deleted",
-    then: () => {
-      dropFromPages(client, store, recordKey);
-      onClose();
-    },
+    always: () => dropFromPages(client, store, recordKey),
+    then: onClose,
   });
   return (
     <div className="delete-record">
@@ -232,11 +230,11 @@ function useRecordSave(store: string, record: DataStoreRecord | undefined, onClo
     },
     changes: [dataStoresQuery.queryKey, ["record", store]],
     done: () => "The record is saved",
-    then: (_, { key, value, life }) => {
+    always: (_, { key, value, life }) => {
       if (record === undefined) void client.resetQueries({ queryKey: ["records", store] });
       else putIntoPages(client, store, { key, valueJson: value, ...endOf(life, record.expireTime) });
-      onClose();
     },
+    then: onClose,
   });
   return { save, conflict };
 }

@@ -1,5 +1,6 @@
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import type { DataStoreRecord } from "../../api/generated/types.ts";
+import { shorten } from "../../api/resources.ts";
 
 interface RecordPage {
   readonly records: readonly DataStoreRecord[];
@@ -17,7 +18,7 @@ function changePages(client: QueryClient, store: string, change: (page: RecordPa
 export function putIntoPages(client: QueryClient, store: string, record: DataStoreRecord): void {
   changePages(client, store, (page) => {
     if (!page.records.some(({ key }) => key === record.key)) return page;
-    return { ...page, records: page.records.map((each) => (each.key === record.key ? record : each)) };
+    return { ...page, records: page.records.map((each) => (each.key === record.key ? shorten(record) : each)) };
   });
 }
 

@@ -34,7 +34,7 @@ export function DeadLettersPage() {
   const change = useCallback((next: RunFilter) => setParameters(writeFilter(next), { replace: true }), [setParameters]);
   const part = (some: Partial<RunFilter>): void => change({ ...filter, ...some });
   return (
-    <Page title="Dead letters">
+    <Page full title="Dead letters">
       <div className="runs-room">
         <div className="run-filters filter-line" role="search" aria-label="Dead letters">
           <TextFilter label="Cause or run id" value={filter.text} onChange={(text) => part({ text })} />

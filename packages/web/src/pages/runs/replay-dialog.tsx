@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
+import { ApiError } from "../../api/http.ts";
 import { workflowQuery } from "../../api/queries.ts";
 import { readRunValue, replayRun } from "../../api/run-calls.ts";
 import type { Run } from "../../api/generated/types.ts";
@@ -28,8 +29,11 @@ export function ReplayDialog({ run, onClose }: { readonly run: Run; readonly onC
         ...{ fromStep, newestVersion: version === "newest", requestId: requestId.current },
         eventJson: edited === undefined || edited === event.text ? "" : edited,
       }),
-    // What was refused is another wish when it is sent again.
-    onError: () => (requestId.current = crypto.randomUUID()),
+    // What was refused is another wish when it is sent again; what nobody answered may have begun, and must not begin twice.
+    onError: (error) => {
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500)
+        requestId.current = crypto.randomUUID();
+    },
     onSuccess: (next) => {
       onClose();
       void navigate(`/runs/${next.id}`);

@@ -1,10 +1,22 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { memo, useEffect, useRef, useState, type KeyboardEvent, type ReactNode, type RefObject } from "react";
+import {
+  memo,
+  useEffect,
+  useRef,
+  useState,
+  type CSSProperties,
+  type KeyboardEvent,
+  type ReactNode,
+  type RefObject,
+} from "react";
 import { useNavigate } from "react-router";
 import type { Run } from "../../api/generated/types.ts";
 import "./run-grid.css";
 
 const ROW_PX = 44;
+const HEAD_PX = 36;
+/** Room for what stands behind the last row. */
+const END_PX = 68;
 /** The next page is asked for when so many rows are left. */
 const AHEAD_ROWS = 60;
 /** Up to here the list counts as being at its top. */
@@ -88,6 +100,7 @@ export function RunGrid(props: RunGridProps) {
     if (!isOther && !isOfControl && press(event.key)) event.preventDefault();
   };
   useListKeys(scroller, press);
+  const height = HEAD_PX + rows.getTotalSize() + (end ? END_PX : 0);
   const template = `20px ${columns.map(({ width }) => width).join(" ")}`;
   const narrow = `20px ${columns.flatMap(({ width, optional }) => (optional === true ? [] : [width])).join(" ")}`;
   return (
@@ -102,7 +115,7 @@ export function RunGrid(props: RunGridProps) {
       tabIndex={0}
       onKeyDown={onKeyDown}
       onScroll={hold}
-      style={{ "--wide": template, "--narrow": narrow } as Record<string, string>}
+      style={{ "--wide": template, "--narrow": narrow, flexBasis: height } as CSSProperties}
     >
       <div role="row" aria-rowindex={1} className="run-row head">
         <span role="columnheader">

@@ -27,6 +27,7 @@ export function RunsPage() {
   const change = useCallback((next: RunFilter) => setParameters(writeFilter(next), { replace: true }), [setParameters]);
   return (
     <Page
+      full
       title="Runs"
       actions={
         <Link className="button" to="/runs/compare">

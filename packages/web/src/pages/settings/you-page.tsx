@@ -66,10 +66,10 @@ function Password() {
     save: () => call("POST", "sessions:changePassword", { body: { oldPassword: old, newPassword: fresh } }),
     changes: [sessionsQuery.queryKey],
     done: () => "The password is changed. All other sessions have ended.",
+    always: () => void client.invalidateQueries({ queryKey: callerQuery.queryKey }),
     then: () => {
       setOld("");
       setFresh("");
-      void client.invalidateQueries({ queryKey: callerQuery.queryKey });
     },
   });
   const isShort = fresh !== "" && fresh.length < PASSWORD_MIN;

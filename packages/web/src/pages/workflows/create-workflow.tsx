@@ -40,10 +40,8 @@ export function CreateWorkflow({ open, onOpenChange, taken }: CreateWorkflowProp
   const create = useSave({
     save: () => createFrom(template, name.trim()),
     changes: [["workflows"]],
-    then: (id) => {
-      client.removeQueries({ queryKey: ["draft", id] });
-      void navigate(`/workflows/${encodeURIComponent(id)}/build`);
-    },
+    always: (id) => client.removeQueries({ queryKey: ["draft", id] }),
+    then: (id) => void navigate(`/workflows/${encodeURIComponent(id)}/build`),
   });
   return (
     <FormDialog

@@ -25,14 +25,14 @@ export function WorkflowPage() {
   const { workflow: id = "" } = useParams();
   const workflow = useQuery(workflowQuery(id));
   if (workflow.isPending) return <Skeleton rows={6} label="Loading the workflow" />;
-  if (workflow.isError) {
+  if (workflow.data === undefined) {
     return (
       <Page title="Workflow" trail={<Link to="/">Workflows</Link>}>
         <ErrorNote error={workflow.error} onRetry={() => void workflow.refetch()} />
       </Page>
     );
   }
-  return <LoadedWorkflow workflow={workflow.data} />;
+  return <LoadedWorkflow key={id} workflow={workflow.data} />;
 }
 
 function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
@@ -61,6 +61,7 @@ function LoadedWorkflow({ workflow }: { readonly workflow: Workflow }) {
         </section>
         <div className="workflow-facts">
           <Triggers workflow={workflow} />
+          <Steps workflow={workflow} />
           <Packages workflow={workflow} />
           <Versions id={id} />
         </div>
@@ -103,7 +104,7 @@ function Actions({ id, isOff }: { readonly id: string; readonly isOff: boolean }
 function NewestRuns({ id, name }: { readonly id: string; readonly name: string }) {
   const runs = useQuery({ ...newestRunsQuery(allRunsOf(id), RUNS), refetchInterval: RUNS_EVERY_MS });
   if (runs.isPending) return <Skeleton rows={5} label="Loading the runs" />;
-  if (runs.isError) return <ErrorNote error={runs.error} onRetry={() => void runs.refetch()} />;
+  if (runs.data === undefined) return <ErrorNote error={runs.error} onRetry={() => void runs.refetch()} />;
   if ((runs.data.runs?.length ?? 0) === 0) {
     return (
       <EmptyState title="It has not run yet" command={`npx millrace run ${name}`}>
@@ -150,6 +151,30 @@ function Triggers({ workflow: { triggers = [], version = 0 } }: { readonly workf
           )}
         </div>
       ))}
+    </section>
+  );
+}
+
+function Steps({ workflow: { id = "", stepNames = [] } }: { readonly workflow: Workflow }) {
+  if (stepNames.length === 0) return null;
+  return (
+    <section className="card" aria-labelledby="steps-heading">
+      <header>
+        <h2 id="steps-heading">Steps</h2>
+        <Link to={`/workflows/${segment(id)}/build`}>Open the builder</Link>
+      </header>
+      <ol className="step-names">
+        {stepNames.map((name, index) => (
+          <li key={name} className="fact">
+            <span className="step-number mono" aria-hidden>
+              {index + 1}
+            </span>
+            <span className="truncate" title={name}>
+              {name}
+            </span>
+          </li>
+        ))}
+      </ol>
     </section>
   );
 }
