@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { loadTools } from "@millrace/provision";
@@ -11,9 +11,12 @@ import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgr
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
 import { measureAlone, renderHops } from "./hops.ts";
 import { measureLogs } from "./logs.ts";
+import { measureOverload, renderOverload } from "./overload.ts";
 import { measurePackages } from "./packages.ts";
 import { memoryByRole } from "./process-usage.ts";
 import { round } from "./quantiles.ts";
+import { measureSweep, renderSweep, SWEEP_NAMES, type SweepFigures } from "./sweep.ts";
+import { sweepChart } from "./sweep-chart.ts";
 import { renderTable, type Figures } from "./table.ts";
 import { deployMany, measureThroughput } from "./throughput.ts";
 
@@ -27,6 +30,22 @@ const values = parseOptions(
       type: "boolean",
       default: false,
       about: "only what a one-step run costs in each process, beside what it may",
+    },
+    overload: {
+      type: "boolean",
+      default: false,
+      about: "only what the house does with twice the requests that it can answer",
+    },
+    sweep: {
+      type: "string",
+      value: "NAMES",
+      bare: "all",
+      about: `only how the cost of a run grows: ${SWEEP_NAMES.join(", ")}, or all of them`,
+    },
+    charts: {
+      type: "string",
+      value: "FOLDER",
+      about: "with --sweep: put the figures into its sweeps.json and draw them beside it",
     },
     profile: {
       type: "string",
@@ -132,17 +151,61 @@ async function measureHops(house: TestHouse, scale: number): Promise<void> {
   await db.end();
 }
 
-say("starting a house on scratch data");
-const house = await TestHouse.start();
-try {
-  if (values.hops) await measureHops(house, values.quick ? 0.1 : 1);
-  else await measureAll();
-} finally {
-  await house.stop();
+if (values.sweep === undefined) await inOneHouse();
+else await sweep(values.sweep === "all" ? SWEEP_NAMES : values.sweep.split(","));
+
+async function inOneHouse(): Promise<void> {
+  say("starting a house on scratch data");
+  const house = await TestHouse.start();
+  const scale = values.quick ? 0.1 : 1;
+  try {
+    if (values.hops) await measureHops(house, scale);
+    else if (values.overload) await measureBeyond(house, scale);
+    else await measureAll(house, scale);
+  } finally {
+    await house.stop();
+  }
 }
 
-async function measureAll(): Promise<void> {
-  const figures = await measure(house, values.quick ? 0.1 : 1);
-  process.stdout.write(renderTable(figures));
+/** Each sweep by itself: what is measured is written down when the next one begins. */
+async function sweep(names: readonly string[]): Promise<void> {
+  const unknown = names.find((name) => !SWEEP_NAMES.includes(name));
+  if (unknown !== undefined) {
+    say(`there is no sweep ${JSON.stringify(unknown)}; there are ${SWEEP_NAMES.join(", ")}`);
+    process.exitCode = 2;
+    return;
+  }
+  const all: Record<string, SweepFigures> = {};
+  for (const name of names) {
+    const figures = await measureSweep(name, (options) => TestHouse.start(options), values.quick, say);
+    all[name] = figures;
+    process.stdout.write(renderSweep(name, figures));
+    if (values.charts !== undefined) draw(values.charts, name, figures);
+  }
+  writeJson(all);
+}
+
+function draw(folder: string, name: string, figures: SweepFigures): void {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "sweeps.json");
+  const before = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, SweepFigures>) : {};
+  writeFileSync(path, `${JSON.stringify({ ...before, [name]: figures }, null, 2)}\n`);
+  writeFileSync(join(folder, `${name}.svg`), sweepChart(figures));
+}
+
+async function measureBeyond(house: TestHouse, scale: number): Promise<void> {
+  const lengths = { capacityS: 10, normalS: 60 * scale, overloadS: 120 * scale, recoveryS: Math.max(5, 20 * scale) };
+  const figures = await measureOverload(house, lengths, say);
+  process.stdout.write(renderOverload(figures));
+  writeJson(figures);
+}
+
+function writeJson(figures: object): void {
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+}
+
+async function measureAll(house: TestHouse, scale: number): Promise<void> {
+  const figures = await measure(house, scale);
+  process.stdout.write(renderTable(figures));
+  writeJson(figures);
 }

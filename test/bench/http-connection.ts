@@ -10,15 +10,15 @@ export class HttpConnection {
   private readonly socket: Socket;
   private readonly request: Buffer;
   private received = "";
-  private settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  private settle: { resolve: (status: number) => void; reject: (error: Error) => void } | undefined;
 
   private constructor(socket: Socket, request: Buffer) {
     this.socket = socket;
     this.request = request;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => this.onData(chunk));
-    socket.on("error", (error) => this.finish(error));
-    socket.on("close", () => this.finish(new Error("the server closed the connection")));
+    socket.on("error", (error) => this.fail(error));
+    socket.on("close", () => this.fail(new Error("the server closed the connection")));
   }
 
   /** Connects to a URL; every request is a POST of this JSON body. */
@@ -32,8 +32,19 @@ export class HttpConnection {
     });
   }
 
+  /** True while the server has not closed it. */
+  get isOpen(): boolean {
+    return this.socket.writable;
+  }
+
   /** One exchange; fails on any other status than 200. */
-  post(): Promise<void> {
+  async post(): Promise<void> {
+    const status = await this.exchange();
+    if (status !== 200) throw new Error(`answered ${status}`);
+  }
+
+  /** One exchange; resolves to the status of its answer. */
+  exchange(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.settle = { resolve, reject };
       this.socket.write(this.request);
@@ -50,17 +61,18 @@ export class HttpConnection {
     const end = this.received.indexOf(HEADER_END);
     if (end < 0) return;
     const length = Number(/^content-length: (\d+)/im.exec(this.received.slice(0, end))?.[1] ?? Number.NaN);
-    if (Number.isNaN(length)) return this.finish(new Error("an answer has no Content-Length"));
+    if (Number.isNaN(length)) return this.fail(new Error("an answer has no Content-Length"));
     if (this.received.length < end + HEADER_END.length + length) return;
-    const status = this.received.slice(9, 12);
+    const status = Number(this.received.slice(9, 12));
     this.received = "";
-    this.finish(status === "200" ? undefined : new Error(`answered ${status}`));
-  }
-
-  private finish(error: Error | undefined): void {
     const { settle } = this;
     this.settle = undefined;
-    if (error) settle?.reject(error);
-    else settle?.resolve();
+    settle?.resolve(status);
+  }
+
+  private fail(error: Error): void {
+    const { settle } = this;
+    this.settle = undefined;
+    settle?.reject(error);
   }
 }

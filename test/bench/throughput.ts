@@ -32,18 +32,21 @@ export async function deployMany(house: TestHouse, workflows: number, stepCount:
   return Array.from({ length: workflows }, (_, index) => `workflows/${name(index)}`);
 }
 
+const EVENT = JSON.stringify({ name: "Bulbasaur", digest: createHash("sha256").update("seed").digest("hex") });
+
 /** Submits runs over gRPC; the clock runs from the first submit to the last run's end in Postgres. */
 export async function measureThroughput(
   house: TestHouse,
   db: pg.Client,
   workflows: string[],
   runs: number,
+  eventJson = EVENT,
 ): Promise<Throughput> {
-  await timeRuns(house, db, workflows, Math.min(500, runs));
+  await timeRuns(house, db, workflows, Math.min(500, runs), eventJson);
   const processes = await house.processes();
   const before = cpuByRole(processes);
   const clientBefore = process.cpuUsage();
-  const seconds = await timeRuns(house, db, workflows, runs);
+  const seconds = await timeRuns(house, db, workflows, runs, eventJson);
   const client = process.cpuUsage(clientBefore);
   const spent: (readonly [string, number])[] = [["client", (client.user + client.system) / 1e6]];
   for (const [role, cpu] of cpuByRole(processes)) spent.push([role, cpu - (before.get(role) ?? 0)]);
@@ -56,9 +59,14 @@ export async function measureThroughput(
 }
 
 /** Seconds from the first submit of so many runs over gRPC to the last end in Postgres. */
-export async function timeRuns(house: TestHouse, db: pg.Client, workflows: string[], runs: number): Promise<number> {
+export async function timeRuns(
+  house: TestHouse,
+  db: pg.Client,
+  workflows: string[],
+  runs: number,
+  eventJson = EVENT,
+): Promise<number> {
   const since = createRunId(Date.now(), new Uint8Array(10));
-  const eventJson = JSON.stringify({ name: "Bulbasaur", digest: createHash("sha256").update("seed").digest("hex") });
   const startMs = performance.now();
   await timeConcurrently(runs, CALLERS, (index) =>
     house.client.runs.createRun(

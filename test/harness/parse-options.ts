@@ -6,6 +6,8 @@ interface Option {
   readonly default?: string | boolean;
   /** What stands for the value in `--help`, such as `N`; for options with one. */
   readonly value?: string;
+  /** What an option with a value means when it is given without one. */
+  readonly bare?: string;
   readonly about: string;
 }
 
@@ -29,7 +31,7 @@ export function parseOptions<const Options extends Record<string, Option>>(
   };
   let values: Record<string, unknown>;
   try {
-    ({ values } = parseArgs({ options: known }));
+    ({ values } = parseArgs({ args: withBare(process.argv.slice(2), options), options: known }));
   } catch (error) {
     const message = error instanceof Error ? error.message.split(". ")[0] : String(error);
     process.stderr.write(`${message}\nSee "${command} -- --help".\n`);
@@ -40,6 +42,15 @@ export function parseOptions<const Options extends Record<string, Option>>(
     process.exit(0);
   }
   return values as Values<Options>;
+}
+
+/** Options that are given without their value, with what they mean then. */
+function withBare(args: readonly string[], options: Record<string, Option>): string[] {
+  return args.flatMap((arg, index) => {
+    const bare = arg.startsWith("--") ? options[arg.slice(2)]?.bare : undefined;
+    const next = args[index + 1];
+    return bare !== undefined && (next === undefined || next.startsWith("-")) ? [arg, bare] : [arg];
+  });
 }
 
 function helpText(command: string, about: string, options: Record<string, Option>): string {

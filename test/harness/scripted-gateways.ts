@@ -104,6 +104,7 @@ export function answer(submit: control.Submit, body: string, assignment: number)
     handing: handingOf({ partition, runId, assignment }),
     path: "steps/0",
     response: responseOf({ body: Buffer.from(body), immediate: true }),
+    busyMs: 1,
   });
 }
 
@@ -111,7 +112,8 @@ export function answer(submit: control.Submit, body: string, assignment: number)
 export function release(submit: control.Submit, given: Partial<step.Response> | undefined): void {
   const { runId, gateway } = submit;
   const response = given && responseOf(given);
-  channels.release(gateway).send({ owner: ownerOf(submit), runId, path: "steps/0", executionId: "e1", response });
+  const execution = { path: "steps/0", executionId: "e1" };
+  channels.release(gateway).send({ owner: ownerOf(submit), runId, ...execution, response, busyMs: 1 });
 }
 
 function responseOf(given: Partial<step.Response>): step.Response {
@@ -122,7 +124,9 @@ function responseOf(given: Partial<step.Response>): step.Response {
 }
 
 export function end(submit: control.Submit, state: control.RunState): void {
-  channels.ended(submit.gateway).send({ owner: ownerOf(submit), runId: submit.runId, state, responsePath: "" });
+  channels
+    .ended(submit.gateway)
+    .send({ owner: ownerOf(submit), runId: submit.runId, state, responsePath: "", busyMs: 0 });
 }
 export function withHost(line: string): string {
   return `${line} HTTP/1.1\r\nhost: x\r\n\r\n`;

@@ -157,7 +157,7 @@ describe("a run", () => {
         await owner.end(submit, "SUCCEEDED", stepResult(0));
         const { gateway, runId } = message;
         const state = control.RunState.SUCCEEDED;
-        house.channels.ended(gateway).send({ owner: ownerOf(message), runId, state, responsePath: "" });
+        house.channels.ended(gateway).send({ owner: ownerOf(message), runId, state, responsePath: "", busyMs: 0 });
       })();
     };
     const waitTimeout = { seconds: 20, nanos: 0 };
@@ -258,7 +258,9 @@ describe("a gateway that stops", () => {
     );
     assert.equal(drained, false);
     const state = control.RunState.SUCCEEDED;
-    house.channels.ended(held!.gateway).send({ owner: ownerOf(held!), runId: held!.runId, state, responsePath: "" });
+    house.channels
+      .ended(held!.gateway)
+      .send({ owner: ownerOf(held!), runId: held!.runId, state, responsePath: "", busyMs: 0 });
     assert.equal((await waiting).status, 400);
     await draining;
   });

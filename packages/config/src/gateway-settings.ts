@@ -171,6 +171,15 @@ export const gatewaySettings = {
     max: 600_000,
     unit: "ms",
   }),
+  answerDelayMs: integer({
+    env: "MILLRACE_ANSWER_DELAY_MS",
+    description:
+      "How much longer than its run takes a caller may be made to wait for a workflow's answer, or three times that run, whichever is longer. When all of a workflow's callers wait longer, some are refused with 503 until the others do not.",
+    default: 50,
+    min: 5,
+    max: 600_000,
+    unit: "ms",
+  }),
   requestTimeoutMs: integer({
     env: "MILLRACE_REQUEST_TIMEOUT_MS",
     description: "For receiving a whole request.",

@@ -81,6 +81,7 @@ export type { PoolLoad } from "./owner/pool-loads.ts";
 export { suits } from "./owner/runner-table.ts";
 export { Holdings, type HoldingsSettings } from "./holdings/holdings.ts";
 export type { HoldingsPort, RenewedLife, RunnerDescription } from "./holdings/holdings-port.ts";
+export { Admission, type Admitted } from "./waiting/admission.ts";
 export {
   Waiting,
   WAITING_DEFAULT,

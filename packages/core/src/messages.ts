@@ -211,6 +211,8 @@ export interface Answer {
   readonly handing: Handing;
   readonly path: string;
   readonly response: StepResponse;
+  /** For how long the run's first assignment has lasted, at least 1; 0 when it is not known, or the run has paused or been assigned again. */
+  readonly busyMs: number;
 }
 
 export interface Release {
@@ -220,6 +222,8 @@ export interface Release {
   readonly executionId: string;
   /** Undefined when it is too large for a message of its own: the record has it. */
   readonly response: StepResponse | undefined;
+  /** For how long the run's first assignment has lasted, at least 1; 0 when it is not known, or the run has paused or been assigned again. */
+  readonly busyMs: number;
 }
 
 export interface Reassigned {
@@ -234,6 +238,8 @@ export interface Ended {
   readonly state: RunState;
   /** Address of the step whose answer was the run's; empty for none. */
   readonly responsePath: string;
+  /** For how long the run's first assignment has lasted, at least 1; 0 when it is not known, or the run has paused or been assigned again. */
+  readonly busyMs: number;
 }
 
 export interface Cancel {

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { connectBus, inboxes, openChannels, sharePrimary, subjects, type Bus } from "@millrace/bus";
 import { natsOptions, processName, type GatewaySettings } from "@millrace/config";
-import type { RunTokenMac } from "@millrace/core";
+import { Admission, type RunTokenMac } from "@millrace/core";
 import { createGrpcServer, type GrpcServer, type ServiceBinding } from "@millrace/rpc";
 import { createVault, openStore, sessionName, type Store } from "@millrace/store";
 import {
@@ -345,6 +345,7 @@ class Gateway {
       bodyLimitBytes: settings.bodyLimitBytes,
       budget: this.#budget,
       waitMs: settings.httpWaitMs,
+      admission: this.#createAdmission(),
       trustedProxies: settings.trustedProxies,
       tests: this.#addresses,
     });
@@ -373,6 +374,16 @@ class Gateway {
         version: houseVersion(),
       }),
     });
+  }
+
+  #createAdmission(): Admission {
+    const { settings, metrics } = this.#parts;
+    const admission = new Admission({ waitMs: settings.answerDelayMs });
+    const refused = "Requests refused because too many waited for answers of the same workflow.";
+    metrics.observe("millrace_gateway_overload_refusals_total", refused, () => admission.refusedCount, "counter");
+    const bounded = "Workflows of which requests are being refused because too many wait for answers.";
+    metrics.observe("millrace_gateway_overloaded_workflows", bounded, () => admission.boundedCount);
+    return admission;
   }
 
   /** What the API offers, over gRPC and over HTTP. */

@@ -39,6 +39,7 @@ interface Held {
   readonly gateway: string;
   readonly limited: boolean;
   readonly projectId: string;
+  readonly sinceMs: number;
   /** The scheduler whose slot it uses. */
   scheduler: string;
   untilMs: number;
@@ -191,7 +192,7 @@ export class Holdings {
     const untilMs = stampMs + this.lifeMs(limited);
     this.seen.set(key, nowMs);
     this.held.set(runId, {
-      ...{ handing, limited, untilMs, gateway: assign.gateway, projectId, scheduler: owner.scheduler },
+      ...{ handing, limited, untilMs, sinceMs: nowMs, gateway: assign.gateway, projectId, scheduler: owner.scheduler },
       ...{ path: "", lastLogSequence: 0, pending: undefined, answer: undefined, sentAtMs: 0, lost: undefined },
     });
     this.port.start(assign, untilMs - nowMs, limited);
@@ -315,8 +316,10 @@ export class Holdings {
   onRespond(handing: Handing, path: string, response: StepResponse): void {
     const held = this.heldAs(handing);
     if (!held || held.gateway === "") return;
-    const answer = { handing: held.handing, path, response };
-    if (this.port.nowMs() < held.untilMs) this.port.answer(held.gateway, answer);
+    const nowMs = this.port.nowMs();
+    const busyMs = handing.assignment > 1 ? 0 : Math.max(1, Math.round(nowMs - held.sinceMs));
+    const answer = { handing: held.handing, path, response, busyMs };
+    if (nowMs < held.untilMs) this.port.answer(held.gateway, answer);
     else held.answer = answer;
   }
 

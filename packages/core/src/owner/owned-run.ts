@@ -124,6 +124,11 @@ export function loadRun(row: LoadedRun): OwnedRun {
   };
 }
 
+/** For how long the run's first assignment has lasted, at least 1; 0 when it is not known, or there was another one since. */
+export function busyMsOf({ assignment, sentAtMs }: OwnedRun, clock: { nowMs(): number }): number {
+  return assignment > 1 || sentAtMs === 0 ? 0 : Math.max(1, Math.round(clock.nowMs() - sentAtMs));
+}
+
 /** True while the run counts towards its workflow's queue. */
 export function isWaiting(phase: Phase): boolean {
   return WAITING.has(phase);

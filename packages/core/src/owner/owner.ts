@@ -27,7 +27,7 @@ import { parseStepPath } from "../run/step-path.ts";
 import type { StepResult } from "../run/step-result.ts";
 import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { acceptRun, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
+import { acceptRun, busyMsOf, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
 import type {
   OutboxQuery,
   OwnerPort,
@@ -455,7 +455,7 @@ export class Owner {
   /** Who waits for an answer is told now: nobody can wait for as long as a pause may last. */
   private tellPaused(part: PartitionState, run: OwnedRun): void {
     if (run.wantsAnswer && run.gateway !== "" && !this.answerOf(run)) {
-      const message = { owner: part.stamp, runId: run.runId, state: run.state, responsePath: "" };
+      const message = { owner: part.stamp, runId: run.runId, state: run.state, responsePath: "", busyMs: 0 };
       this.state.port.toGateway(run.gateway, "ended", message);
     }
     run.wantsAnswer = false;
@@ -471,8 +471,8 @@ export class Owner {
   private release(part: PartitionState, run: OwnedRun, result: StepResult): void {
     if (!run.wantsAnswer || !result.response || this.answerOf(run) !== result) return;
     const { path, executionId, response } = result;
-    const message = { owner: part.stamp, runId: run.runId, path, executionId, response };
-    this.state.port.toGateway(run.gateway, "release", message);
+    const told = { path, executionId, response, busyMs: busyMsOf(run, this.state.port) };
+    this.state.port.toGateway(run.gateway, "release", { owner: part.stamp, runId: run.runId, ...told });
   }
 
   private answerOf(run: OwnedRun): StepResult | undefined {
@@ -484,8 +484,8 @@ export class Owner {
     this.state.forget(part, run, warm);
     const answer = this.answerOf(run);
     if (run.gateway === "" || !(run.wantsEnd || (run.wantsAnswer && !answer))) return;
-    const message = { owner: part.stamp, runId: run.runId, state: run.state, responsePath: answer?.path ?? "" };
-    this.state.port.toGateway(run.gateway, "ended", message);
+    const told = { state: run.state, responsePath: answer?.path ?? "", busyMs: busyMsOf(run, this.state.port) };
+    this.state.port.toGateway(run.gateway, "ended", { owner: part.stamp, runId: run.runId, ...told });
   }
 
   private settle(): void {

@@ -53,7 +53,7 @@ function accepted(runId: string, actualRunId = runId): Accepted {
 }
 
 function released(runId: string, text: string): Release {
-  return { owner, runId, path: "steps/0", executionId: "e", response: response(text) };
+  return { owner, runId, path: "steps/0", executionId: "e", response: response(text), busyMs: 3 };
 }
 
 function response(text: string): StepResponse {
@@ -126,7 +126,7 @@ describe("Waiting for what becomes of a pause", () => {
       waiting.onAccepted(accepted(runId));
     }
     told = [];
-    waiting.onEnded({ owner, runId: "a", state: "SUSPENDED", responsePath: "" });
+    waiting.onEnded({ owner, runId: "a", state: "SUSPENDED", responsePath: "", busyMs: 0 });
     waiting.onRead("b", { state: "SUSPENDED", response: undefined });
     waiting.onRead("c", { state: "SUSPENDED", response: undefined });
     assert.deepEqual([told, waiting.size], [["a ended SUSPENDED", "b ended SUSPENDED"], 1]);
@@ -162,7 +162,12 @@ describe("Waiting", () => {
     waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
     waiting.onAccepted(accepted("a"));
     waiting.onReassigned({ owner, runId: "a", assignment: 2 });
-    waiting.onAnswer({ handing, path: "steps/0", response: response("immediate, of an earlier assignment") });
+    waiting.onAnswer({
+      handing,
+      path: "steps/0",
+      response: response("immediate, of an earlier assignment"),
+      busyMs: 1,
+    });
     assert.deepEqual(told, ["x accepted a"]);
     waiting.onRelease(released("a", "kept"));
     waiting.onRelease(released("a", "kept"));
@@ -197,7 +202,7 @@ describe("Waiting", () => {
     const waiting = desk();
     waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
     waiting.onAccepted({ ...accepted("a"), owner: { ...owner, epoch: 2 } });
-    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "" });
+    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "", busyMs: 0 });
     assert.deepEqual(told, ["x accepted a"]);
   });
 
@@ -207,7 +212,7 @@ describe("Waiting", () => {
     waiting.onAccepted(accepted("a"));
     waiting.submit(submit("b"), 10_000, listener("y"));
     waiting.onAccepted(accepted("b", "a"));
-    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "" });
+    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "", busyMs: 0 });
     assert.deepEqual(told, ["x accepted a", "y accepted a", "x ended SUCCEEDED"]);
     assert.equal(waiting.size, 0);
   });
@@ -220,7 +225,7 @@ describe("Waiting", () => {
     waiting.onAccepted(accepted("b", "a"));
     waiting.onTick();
     assert.deepEqual(asked, []);
-    waiting.onEnded({ owner, runId: "a", state: "FAILED", responsePath: "" });
+    waiting.onEnded({ owner, runId: "a", state: "FAILED", responsePath: "", busyMs: 0 });
     assert.deepEqual(told, ["x accepted a", "y accepted a", "x ended FAILED", "y ended FAILED"]);
   });
 
@@ -235,7 +240,7 @@ describe("Waiting", () => {
       waiting.onAccepted(accepted("b", "a"));
       waiting.forget("a", callers.get(gone)!);
       assert.equal(waiting.size, 1);
-      waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "" });
+      waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "", busyMs: 0 });
       const left = gone === "x" ? "y" : "x";
       assert.deepEqual(told, ["x accepted a", "y accepted a", `${left} ended SUCCEEDED`]);
       assert.equal(waiting.size, 0);
@@ -249,7 +254,7 @@ describe("Waiting", () => {
     waiting.onAccepted(accepted("b", "a"));
     waiting.onAccepted(accepted("a"));
     waiting.onRelease(released("a", "hello"));
-    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "steps/0" });
+    waiting.onEnded({ owner, runId: "a", state: "SUCCEEDED", responsePath: "steps/0", busyMs: 0 });
     assert.deepEqual(told, ["y accepted a", "x accepted a", "y answer hello", "x ended SUCCEEDED"]);
     assert.equal(waiting.size, 0);
   });
@@ -302,7 +307,7 @@ describe("Waiting", () => {
     waiting.onReassigned({ owner, runId: "b", assignment: 3 });
     assert.equal(begin(waiting, "b", 2), false);
     assert.equal(begin(waiting, "b", 3), true);
-    waiting.onEnded({ owner, runId: "b", state: "SUCCEEDED", responsePath: "steps/0" });
+    waiting.onEnded({ owner, runId: "b", state: "SUCCEEDED", responsePath: "steps/0", busyMs: 0 });
     begin(waiting, "c");
     waiting.onRead("c", { state: "FAILED", response: undefined });
     const last = streamOf("d");
@@ -325,7 +330,7 @@ describe("Waiting", () => {
     waiting.forgetStream("a", first);
     waiting.onAnswer({
       ...{ handing: { partition: 1, runId: "a", assignment: 1, seal: Buffer.alloc(0) }, path: "steps/0" },
-      ...{ response: response("of the first") },
+      ...{ response: response("of the first"), busyMs: 0 },
     });
     assert.deepEqual(
       told.filter((said) => said.includes("answer")),

@@ -57,12 +57,12 @@ export interface RunListener {
   accepted?(runId: string): void;
   /** It is not, and nothing was written. `TIMEOUT`: nobody acknowledged it in time. */
   turnedAway?(why: Exclude<SubmitOutcome, "ACCEPTED"> | "TIMEOUT"): void;
-  /** An answer that history knows, or an immediate one. */
-  answer?(response: StepResponse): void;
+  /** An answer that history knows, or an immediate one; and for how long the run was worked at, 0 when that is not known. */
+  answer?(response: StepResponse, busyMs: number): void;
   /** An answer begins whose body comes piece by piece, without waiting for any checkpoint. */
   stream?(answer: StreamedAnswer): void;
   /** The run has ended; or, when its answer is waited for, has paused (SUSPENDED) before it gave one. */
-  ended?(state: RunState): void;
+  ended?(state: RunState, busyMs: number): void;
 }
 
 export interface WaitingSettings {
@@ -233,11 +233,11 @@ export class Waiting {
   }
 
   /** The checkpoint of the run's first answer is committed. */
-  onRelease({ owner, runId, response }: Release): void {
+  onRelease({ owner, runId, response, busyMs }: Release): void {
     if (!this.admit(owner)) return;
     this.each(runId, (entry) => {
       if (!entry.wants.answer) return;
-      if (response) this.deliverAnswer(runId, entry, response);
+      if (response) this.deliverAnswer(runId, entry, response, busyMs);
       else this.readNow(runId, entry);
     });
   }
@@ -246,12 +246,12 @@ export class Waiting {
     if (this.admit(owner)) this.supersede(runId, assignment);
   }
 
-  onEnded({ owner, runId, state, responsePath }: Ended): void {
+  onEnded({ owner, runId, state, responsePath, busyMs }: Ended): void {
     if (!this.admit(owner)) return;
     this.each(runId, (entry) => {
       // Its release is lost, or just behind.
       if (entry.wants.answer && responsePath !== "") this.readNow(runId, entry);
-      else this.deliverEnd(runId, entry, state);
+      else this.deliverEnd(runId, entry, state, busyMs);
     });
   }
 
@@ -266,10 +266,10 @@ export class Waiting {
   // From runners
 
   /** An answer that waits for no checkpoint: it counts from the current assignment only. */
-  onAnswer({ handing, response }: Answer): void {
+  onAnswer({ handing, response, busyMs }: Answer): void {
     const { runId, assignment } = handing;
     this.each(runId, (entry) => {
-      if (entry.wants.answer && assignment >= entry.assignment) this.deliverAnswer(runId, entry, response);
+      if (entry.wants.answer && assignment >= entry.assignment) this.deliverAnswer(runId, entry, response, busyMs);
     });
   }
 
@@ -374,10 +374,10 @@ export class Waiting {
     this.port.read([runId]);
   }
 
-  private deliverAnswer(runId: string, entry: Entry, response: StepResponse): void {
+  private deliverAnswer(runId: string, entry: Entry, response: StepResponse, busyMs: number): void {
     entry.wants.answer = false;
     this.confirm(runId, entry);
-    entry.listener.answer?.(response);
+    entry.listener.answer?.(response, busyMs);
     if (!entry.wants.end) this.remove(runId, entry);
   }
 
@@ -392,11 +392,11 @@ export class Waiting {
     });
   }
 
-  private deliverEnd(runId: string, entry: Entry, state: RunState): void {
+  private deliverEnd(runId: string, entry: Entry, state: RunState, busyMs: number): void {
     this.remove(runId, entry);
     entry.stream?.cut();
     this.confirm(runId, entry);
-    entry.listener.ended?.(state);
+    entry.listener.ended?.(state, busyMs);
   }
 
   /** What only a committed run sends also proves that it was accepted: the acknowledgement itself may be lost. */

@@ -128,6 +128,7 @@ describe("other answers", () => {
   const errors: [PlatformError, number, boolean][] = [
     [new PlatformError("ResourceExhausted", "QUEUE_FULL", "full"), 429, true],
     [new PlatformError("ResourceExhausted", "GATEWAY_BUSY", "busy"), 503, true],
+    [new PlatformError("ResourceExhausted", "OVERLOADED", "too many"), 503, true],
     [new PlatformError("Unavailable", "SUBMIT_UNACKNOWLEDGED", "late"), 503, true],
     [new PlatformError("InvalidArgument", "BODY_TOO_LARGE", "large"), 413, false],
     [new PlatformError("InvalidArgument", "JSON_TOO_DEEP", "deep"), 400, false],

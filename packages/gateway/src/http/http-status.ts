@@ -9,6 +9,7 @@ const BY_REASON: Readonly<Record<string, number>> = {
   TOO_MANY_PARTS: 413,
   // The workflow's queue is the caller's own business (429), the gateway's room is the house's.
   GATEWAY_BUSY: 503,
+  OVERLOADED: 503,
   // The content does not fit into what the project may store.
   STORAGE_FULL: 413,
   METHOD_NOT_ALLOWED: 405,

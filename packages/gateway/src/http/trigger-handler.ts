@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { coerceError, payloadSize, type PlatformError } from "@millrace/core";
+import { coerceError, payloadSize, type Admission, type Admitted, type PlatformError } from "@millrace/core";
 import {
   createTraceId,
   parseTraceparent,
@@ -48,6 +48,8 @@ export interface TriggerHandlerOptions {
   readonly budget: ByteBudget;
   readonly uploads: UploadDoor;
   readonly waitMs: number;
+  /** Bounds those who wait for a workflow's answer. */
+  readonly admission: Admission;
   readonly trustedProxies: number;
   /** Addresses that take requests to test drafts with. */
   readonly tests: TestAddresses;
@@ -79,15 +81,30 @@ export class TriggerHandler {
       return writeAnswerUnread(request, response, errorAnswer(404, "TRIGGER_NOT_FOUND", message));
     }
     if (isPreflight(request)) return answerPreflight(request, response);
+    let admitted: Admitted | undefined;
+    try {
+      admitted = this.#admit(trigger);
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      return writeAnswerUnread(request, response, platformAnswer(error, httpStatusOf(error)));
+    }
     try {
       const body = await this.#readBody(request, response, trigger);
       const [content, upload] = Buffer.isBuffer(body) ? [body, undefined] : [body.body, body];
       const large = Buffer.isBuffer(content) && isLargeBody(content);
       const ready = large ? await decodeLargeBody(content, request.headers["content-type"]) : content;
-      await this.#run(request, response, trigger, this.#describe(request, target, place, ready), upload);
+      await this.#run(request, response, trigger, this.#describe(request, target, place, ready), upload, admitted);
     } catch (thrown) {
       this.#fail(request, response, coerceError(thrown));
+    } finally {
+      if (admitted !== undefined) this.#options.admission.leave(admitted, performance.now());
     }
+  }
+
+  /** Whoever waits for the workflow's answer has nothing of a run that is too late; who only hands a run in has a queue for it. */
+  #admit({ http, workflow }: LiveTrigger): Admitted | undefined {
+    if (http.respond !== "workflow") return undefined;
+    return this.#options.admission.enter(workflow.id, performance.now());
   }
 
   /** A request to a draft's test address: its event is kept, and nothing runs. */
@@ -160,6 +177,7 @@ export class TriggerHandler {
     trigger: LiveTrigger,
     described: TriggerRequest,
     upload: ReceivedUpload | undefined,
+    admitted: Admitted | undefined,
   ): Promise<void> {
     const event = buildHttpEvent(described, trigger.http.event);
     const { span, traceId } = this.#startSpan(request);
@@ -188,7 +206,9 @@ export class TriggerHandler {
       );
       span.setAttributes({ "millrace.run.id": submit.runId, "millrace.workflow.id": submit.spec.workflowId });
       if (upload !== undefined) await this.#options.uploads.keep(upload, trigger.workflow.projectId, submit.runId);
+      if (admitted !== undefined) admitted.sinceMs = performance.now();
       const outcome = await this.#options.desk.submit(submit, { waitMs: this.#options.waitMs, signal: gone.signal });
+      if (admitted !== undefined) admitted.busyMs = outcome.busyMs;
       const { stream, runId } = outcome;
       const large = outcome.answer?.bodyIsReference === true;
       const whole = large ? await this.#withBody(response, outcome) : outcome;
@@ -252,10 +272,15 @@ function answerOf({ http }: LiveTrigger, { runId, answer, state }: RunOutcome): 
   return noAnswer(state === "CANCELLED" ? "RUN_CANCELLED" : "NO_RESPONSE", runId);
 }
 
-/** A request that is turned away without its body being read keeps its connection only when it has none. */
+/** Bytes of a body that are read and thrown away rather than that the connection is given up. */
+const SMALL_BODY_BYTES = 16 * 1024;
+
+/** A request that is turned away without its body being looked at keeps its connection only when that is small. */
 function writeAnswerUnread(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
   const { headers } = request;
-  const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  if (hasBody) writeFinalAnswer(request, response, answer);
-  else writeAnswer(request, response, answer);
+  const isSmall =
+    headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= SMALL_BODY_BYTES;
+  if (!isSmall) return writeFinalAnswer(request, response, answer);
+  request.resume();
+  writeAnswer(request, response, answer);
 }

@@ -34,6 +34,8 @@ export interface RunOutcome {
   readonly runId: string;
   readonly answer: StepResponse | undefined;
   readonly state: RunState | undefined;
+  /** How long the run was worked at until then; 0 when that is not known. */
+  readonly busyMs: number;
   /** An answer whose body goes out while its step makes it; whoever gets it writes it to its client. */
   readonly stream?: AnswerStream | undefined;
 }
@@ -267,7 +269,7 @@ class SubmitWait implements RunListener {
     this.#runId = runId;
     const { wantsAnswer, wantsEnd } = this.#submit;
     if ((!wantsAnswer && !wantsEnd) || this.#patience === undefined) {
-      this.#finish(undefined, undefined);
+      this.#finish({});
       return;
     }
     const { waitMs, signal } = this.#patience;
@@ -280,28 +282,28 @@ class SubmitWait implements RunListener {
 
   readonly #giveUp = (): void => {
     this.#waiting.forget(this.#runId, this);
-    this.#finish(undefined, undefined);
+    this.#finish({});
   };
 
   turnedAway(why: messages.SubmitRefusal | "TIMEOUT"): void {
     this.#reject(turnedAwayError(why));
   }
 
-  answer(response: StepResponse): void {
-    if (this.#submit.wantsAnswer) this.#finish(response, undefined);
+  answer(response: StepResponse, busyMs: number): void {
+    if (this.#submit.wantsAnswer) this.#finish({ answer: response, busyMs });
   }
 
   stream(answer: StreamedAnswer): void {
-    if (answer instanceof AnswerStream) this.#finish(undefined, undefined, answer);
+    if (answer instanceof AnswerStream) this.#finish({ stream: answer });
   }
 
-  ended(state: RunState): void {
-    this.#finish(undefined, state);
+  ended(state: RunState, busyMs: number): void {
+    this.#finish({ state, busyMs });
   }
 
-  #finish(answer: StepResponse | undefined, state: RunState | undefined, stream?: AnswerStream): void {
+  #finish({ answer, state, stream, busyMs = 0 }: Partial<RunOutcome>): void {
     clearTimeout(this.#timer);
-    this.#resolve({ runId: this.#runId, answer, state, stream });
+    this.#resolve({ runId: this.#runId, answer, state, stream, busyMs });
   }
 }
 

@@ -647,7 +647,14 @@ export interface Answer {
   /** Address of the step. */
   path: string;
   /** The answer. */
-  response: Response | undefined;
+  response:
+    | Response
+    | undefined;
+  /**
+   * For how long the run's first assignment has lasted, in ms and at least 1: the rest of what its caller has waited is the house's.
+   * 0 when it is not known, or when the run has paused or been assigned again.
+   */
+  busyMs: number;
 }
 
 /** Owner to the waiting gateway: the answer of this execution may go out. */
@@ -663,7 +670,14 @@ export interface Release {
   /** The execution that was committed. */
   executionId: string;
   /** The answer; absent when it is too large for a message of its own, and then read from the record. */
-  response: Response | undefined;
+  response:
+    | Response
+    | undefined;
+  /**
+   * For how long the run's first assignment has lasted, in ms and at least 1: the rest of what its caller has waited is the house's.
+   * 0 when it is not known, or when the run has paused or been assigned again.
+   */
+  busyMs: number;
 }
 
 /** Owner to the waiting gateway: a further assignment was made; immediate answers of earlier ones no longer count. */
@@ -691,6 +705,11 @@ export interface Ended {
   /** Address of the step whose answer was the run's; empty when it gave none. */
   responsePath: string;
 }
+  /**
+   * For how long the run's first assignment has lasted, in ms and at least 1: the rest of what its caller has waited is the house's.
+   * 0 when it is not known, or when the run has paused or been assigned again.
+   */
+  busyMs: number;
 
 /** Gateway to owner: cancel a run. Sent again every 600 ms until `Cancelled` or the caller gives up. */
 export interface Cancel {
@@ -3592,7 +3611,7 @@ export const Committed: MessageFns<Committed> = {
 };
 
 function createBaseAnswer(): Answer {
-  return { handing: undefined, path: "", response: undefined };
+  return { handing: undefined, path: "", response: undefined, busyMs: 0 };
 }
 
 export const Answer: MessageFns<Answer> = {
@@ -3611,6 +3630,9 @@ export const Answer: MessageFns<Answer> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Answer {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    if (message.busyMs !== 0) {
+      writer.uint32(40).uint32(message.busyMs);
+    }
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
       throw new globalThis.Error("protobuf decode recursion limit exceeded");
@@ -3651,6 +3673,14 @@ export const Answer: MessageFns<Answer> = {
           break;
         }
         reader.skip(tag & 7);
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.busyMs = reader.uint32();
+            continue;
+          }
       }
       return message;
     } finally {
@@ -3660,7 +3690,7 @@ export const Answer: MessageFns<Answer> = {
 };
 
 function createBaseRelease(): Release {
-  return { owner: undefined, runId: "", path: "", executionId: "", response: undefined };
+  return { owner: undefined, runId: "", path: "", executionId: "", response: undefined, busyMs: 0 };
 }
 
 export const Release: MessageFns<Release> = {
@@ -3685,6 +3715,9 @@ export const Release: MessageFns<Release> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Release {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    if (message.busyMs !== 0) {
+      writer.uint32(48).uint32(message.busyMs);
+    }
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
       throw new globalThis.Error("protobuf decode recursion limit exceeded");
@@ -3741,6 +3774,14 @@ export const Release: MessageFns<Release> = {
           break;
         }
         reader.skip(tag & 7);
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.busyMs = reader.uint32();
+            continue;
+          }
       }
       return message;
     } finally {
@@ -3818,7 +3859,7 @@ export const Reassigned: MessageFns<Reassigned> = {
 };
 
 function createBaseEnded(): Ended {
-  return { owner: undefined, runId: "", state: 0, responsePath: "" };
+  return { owner: undefined, runId: "", state: 0, responsePath: "", busyMs: 0 };
 }
 
 export const Ended: MessageFns<Ended> = {
@@ -3840,6 +3881,9 @@ export const Ended: MessageFns<Ended> = {
 
   decode(input: BinaryReader | Uint8Array, length?: number): Ended {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    if (message.busyMs !== 0) {
+      writer.uint32(40).uint32(message.busyMs);
+    }
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
       throw new globalThis.Error("protobuf decode recursion limit exceeded");
@@ -3888,6 +3932,14 @@ export const Ended: MessageFns<Ended> = {
           break;
         }
         reader.skip(tag & 7);
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.busyMs = reader.uint32();
+            continue;
+          }
       }
       return message;
     } finally {
