@@ -103,9 +103,14 @@ export async function startTestGateways(count: number, settings: Record<string, 
     },
   };
   bus.subscribe("millrace.p.*.submit", (data) => house.onSubmit(control.Submit.decode(data)));
-  channels
-    .check(SCRIPTED_RUNNER.runner)
-    .serve(() => ({ problems: house.problems, error: undefined, imports: [], requirements: [], pythonMinor: "" }));
+  channels.check(SCRIPTED_RUNNER.runner).serve(() => ({
+    problems: house.problems,
+    error: undefined,
+    imports: [],
+    requirements: [],
+    variables: [],
+    pythonMinor: "",
+  }));
   const beat = { ...control.Heartbeat.decode(new Uint8Array(0)), ...SCRIPTED_RUNNER };
   const beats = setInterval(() => channels.heartbeat().send({ ...beat, stampMs: performance.now() }), 300);
   await bus.flush();

@@ -109,6 +109,7 @@ export {
 } from "./run/run-token.ts";
 export { encodeWorkflowDefinition } from "./workflow/encode-workflow-definition.ts";
 export type { DefinitionProblem } from "./workflow/field-reader.ts";
+export { findInputUses, findVariableUses, type Use, type UseKind } from "./workflow/find-uses.ts";
 export { parseWorkflowDefinition } from "./workflow/parse-workflow-definition.ts";
 export { formatBytes, formatDuration, parseBytes, parseDurationMs } from "./workflow/quantity.ts";
 export {

@@ -11,6 +11,7 @@ export * as projectApi from "./generated/millrace/api/v1/project_service.ts";
 export * as runApi from "./generated/millrace/api/v1/run_service.ts";
 export * as seriesApi from "./generated/millrace/api/v1/series_service.ts";
 export * as sessionApi from "./generated/millrace/api/v1/session_service.ts";
+export * as useApi from "./generated/millrace/api/v1/use_service.ts";
 export * as userApi from "./generated/millrace/api/v1/user_service.ts";
 export * as variableApi from "./generated/millrace/api/v1/variable_service.ts";
 export * as versionApi from "./generated/millrace/api/v1/version_service.ts";

@@ -159,11 +159,12 @@ export class Runner {
   // From owners
 
   async #check(request: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
-    const { problems, imports, requirements, pythonMinor } = await this.host.checkSources(request);
+    const { problems, imports, requirements, variables, pythonMinor } = await this.host.checkSources(request);
     return {
       problems: problems.map(({ fileName, line, column, message }) => ({ fileName, line, column, message })),
       imports,
       requirements,
+      variables,
       pythonMinor,
       error: undefined,
     };

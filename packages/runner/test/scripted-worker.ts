@@ -165,7 +165,7 @@ function checkVersion({ requestId, steps }: session.CheckVersion): void {
     .map(({ path, name, fileName }) => ({ path, name, fileName, line: 1, column: 2, message: "SyntaxError: no" }));
   say({
     $case: "versionChecked",
-    value: { requestId, problems, error: "", imports: [], requirements: [], pythonMinor: "" },
+    value: { requestId, problems, error: "", imports: [], requirements: [], variables: [], pythonMinor: "" },
   });
 }
 

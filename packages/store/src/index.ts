@@ -31,10 +31,12 @@ export type {
   OpenAccount,
   RefreshFailure,
 } from "./accounts/account-records.ts";
+export type { Uses, UseTarget, WorkflowUses } from "./definitions/uses.ts";
 export type {
   ApiKeys,
   CreatedApiKey,
   ListedVariable,
+  FirstSteps,
   ProjectRecord,
   Projects,
   ProjectSettings,

@@ -8,6 +8,7 @@ import { createAssignments, type Assignments } from "./assignments.ts";
 import { Database } from "./database.ts";
 import { createApiKeys } from "./definitions/api-keys.ts";
 import { createProjects } from "./definitions/projects.ts";
+import { createUses, type Uses } from "./definitions/uses.ts";
 import { createVariables } from "./definitions/variables.ts";
 import { createWorkflows } from "./definitions/workflows.ts";
 import { createDeadLetters, type DeadLetters } from "./runs/dead-letters.ts";
@@ -65,6 +66,7 @@ export interface Store {
   readonly sessions: Sessions;
   readonly workflows: Workflows;
   readonly variables: Variables;
+  readonly uses: Uses;
   readonly accounts: Accounts;
   readonly apps: Apps;
   readonly secrets: Secrets;
@@ -116,6 +118,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     sessions: createSessions(database),
     workflows: createWorkflows(database),
     variables: createVariables(database, vault),
+    uses: createUses(database),
     accounts: createAccounts(database, vault),
     apps: createApps(database, vault),
     secrets: createSecrets(database, vault),

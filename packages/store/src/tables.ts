@@ -1,5 +1,5 @@
 /** The tables as kysely sees them; `migrations/` is where they are made. Times are ms since 1970, see `type-parsers.ts`. */
-import type { EndState } from "@millrace/core";
+import type { EndState, Use } from "@millrace/core";
 import type { ColumnType, Generated, JSONColumnType } from "kysely";
 import type { AccountField, AccountKind, AccountState } from "./accounts/account-records.ts";
 import type { VersionPackages, VersionSpec } from "./definitions/workflow-records.ts";
@@ -24,6 +24,7 @@ interface ProjectTable {
   variables_generation: Generated<number>;
   email_recipient: Generated<string | null>;
   queue_limit: Generated<number | null>;
+  first_steps_over: Generated<boolean>;
   create_time: GeneratedTime;
 }
 
@@ -85,6 +86,7 @@ interface VersionTable {
   history_days: Generated<number | null>;
   history_runs: Generated<number | null>;
   test_hash: Generated<string | null>;
+  uses: ColumnType<readonly Use[] | null, string | null | undefined, string>;
   create_time: GeneratedTime;
 }
 
@@ -96,6 +98,7 @@ interface DraftTable {
   base_version_id: string | null;
   author: string;
   update_time: GeneratedTime;
+  uses: ColumnType<readonly Use[] | null, string | null | undefined, string>;
 }
 
 interface DraftRevisionTable {

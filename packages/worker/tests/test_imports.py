@@ -137,3 +137,46 @@ def test_is_not_led_astray_by_hostile_sources() -> None:
 
 def test_says_which_python_decides() -> None:
     assert examine("")["python_minor"] == f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def read(source: str, modules: dict[str, str] | None = None) -> list[tuple[str, str, int]]:
+    return [(one["name"], one["file"], one["line"]) for one in examine(source, modules)["variables"]]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'import os\nos.environ["A"]',
+        'import os\nos.environ.get("A", "")',
+        'import os\nos.getenv("A")',
+        'import os\n"A" in os.environ',
+        'import os as system\nsystem.environ["A"]',
+        'from os import environ as e, getenv as g\ne["A"]',
+        'from os import getenv as g\ng("A")',
+        'import os\nenv = os.environ\nenv["A"]',
+        'import os\nKEY = "A"\nos.getenv(KEY)',
+        "import os\ndef handler(pd):\n    return f\"{os.environ['A']}\"",
+    ],
+)
+def test_finds_the_variables_that_a_source_reads(source: str) -> None:
+    assert [name for name, _, _ in read(source)] == ["A"]
+
+
+def test_finds_no_variable_where_none_is_named() -> None:
+    source = """
+import os
+NAME = "A"
+NAME = "B"
+os.environ["SET"] = "1"
+os.environ[NAME]
+os.environ["X" + NAME]
+os.getenv()
+{"environ": 1}["Y"]
+"""
+    assert read(source) == []
+
+
+def test_says_where_a_variable_is_read_first_in_each_file_that_is_reached() -> None:
+    modules = {"lib/http.py": 'import os\n\nKEY = os.environ["KEY"]', "unused.py": 'import os\nos.environ["NO"]'}
+    source = 'import os\nfrom lib import http\nos.getenv("KEY")\nos.environ["KEY"]'
+    assert read(source, modules) == [("KEY", "steps/one.py", 3), ("KEY", "lib/http.py", 3)]

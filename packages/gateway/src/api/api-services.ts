@@ -16,6 +16,7 @@ import {
   seriesApi,
   sessionApi,
   userApi,
+  useApi,
   variableApi,
   versionApi,
   workflowApi,
@@ -41,6 +42,7 @@ import { Deployer } from "../deploy/deployer.ts";
 import { PackagePreparation } from "../deploy/package-preparation.ts";
 import { SourceCheck } from "../deploy/source-check.ts";
 import { SeriesService } from "./series-service.ts";
+import { UseService } from "./use-service.ts";
 import { VariableService } from "./variable-service.ts";
 import { WorkflowService } from "./workflow-service.ts";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
@@ -119,7 +121,8 @@ export class ApiServices {
       implement(accountApi.AccountServiceService, this.#parts.accounts.service),
       implement(fileApi.FileServiceService, this.#parts.files.service),
       implement(dataStoreApi.DataStoreServiceService, this.#dataStoreService()),
-      implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store.projects)),
+      implement(projectApi.ProjectServiceService, new ProjectService(this.#parts.store)),
+      implement(useApi.UseServiceService, new UseService(this.#parts.store.uses)),
       implement(houseApi.HouseServiceService, this.#houseService()),
       implement(poolApi.PoolServiceService, this.#poolService()),
       implement(

@@ -1,15 +1,25 @@
 import { PlatformError } from "@millrace/core";
 import type { projectApi } from "@millrace/protocol";
-import type { Projects, ProjectSettings } from "@millrace/store";
+import type { Projects, ProjectSettings, Runs } from "@millrace/store";
 import { isEmailAddress } from "../mail/email-address.ts";
 import type { ApiContext } from "./api-caller.ts";
+
+/** Who has deployed so many workflows does not begin any more. */
+const BEGINNER_WORKFLOWS_MAX = 4;
+
+export interface ProjectServiceOptions {
+  readonly projects: Projects;
+  readonly runs: Pick<Runs, "list">;
+}
 
 /** `millrace.api.v1.ProjectService`. */
 export class ProjectService {
   readonly #projects: Projects;
+  readonly #runs: Pick<Runs, "list">;
 
-  constructor(projects: Projects) {
+  constructor({ projects, runs }: ProjectServiceOptions) {
     this.#projects = projects;
+    this.#runs = runs;
   }
 
   async getProject(
@@ -38,6 +48,32 @@ export class ProjectService {
       throw new PlatformError("InvalidArgument", "INVALID_QUEUE_LIMIT", "queue_limit is at least 1, or absent");
     }
     return toProject(await this.#projects.setQueueLimit(caller.projectId, queueLimit ?? null));
+  }
+
+  async getFirstSteps(
+    _request: projectApi.GetFirstStepsRequest,
+    { principal: { projectId } }: ApiContext,
+  ): Promise<projectApi.FirstSteps> {
+    const { over, created, tested, deployedCount, workflowId } = await this.#projects.readFirstSteps(projectId);
+    const deployed = deployedCount > 0;
+    if (over || deployedCount > BEGINNER_WORKFLOWS_MAX) return this.#end(projectId, over);
+    const called =
+      deployed && (await this.#runs.list({ projectId, triggerKind: "http", pageSize: 1 })).items.length > 0;
+    if (called && tested) return this.#end(projectId, over);
+    const workflow = workflowId === null ? "" : `workflows/${workflowId}`;
+    return { over, created, tested, deployed, called, workflow };
+  }
+
+  async dismissFirstSteps(
+    _request: projectApi.DismissFirstStepsRequest,
+    { principal: { projectId } }: ApiContext,
+  ): Promise<projectApi.FirstSteps> {
+    return this.#end(projectId, false);
+  }
+
+  async #end(projectId: string, over: boolean): Promise<projectApi.FirstSteps> {
+    if (!over) await this.#projects.endFirstSteps(projectId);
+    return { over: true, created: false, tested: false, deployed: false, called: false, workflow: "" };
   }
 }
 

@@ -1,9 +1,12 @@
 import {
   coerceError,
+  findInputUses,
+  findVariableUses,
   packageChanges,
   planPackages,
   PlatformError,
   type PackagePlan,
+  type Use,
   type WorkflowDefinition,
 } from "@millrace/core";
 import { control, workflowApi } from "@millrace/protocol";
@@ -41,6 +44,13 @@ export interface DeploySubject {
 /** Something that a deploy tells on its way. */
 export type DeployNews = Pick<workflowApi.DeployProgress, "stage" | "done" | "total" | "notes">;
 
+/** What a version has beside what a deploy brings. */
+export interface Prepared {
+  readonly packages: VersionPackages | null;
+  /** Null when nobody has looked: an earlier release has deployed what is restored. */
+  readonly uses: readonly Use[] | null;
+}
+
 /** What came of a deploy. */
 export interface Deployed {
   readonly workflow: WorkflowRecord;
@@ -70,9 +80,9 @@ export class Deployer {
     signal: AbortSignal,
   ): AsyncGenerator<DeployNews, Deployed> {
     const before = await this.#packagesOf(target);
-    const packages = yield* this.prepare({ deploy, request, before, signal });
+    const { packages, uses } = yield* this.prepare({ deploy, request, before, signal });
     yield news(workflowApi.DeployStage.PUBLISHING);
-    const workflow = await this.#freeze(projectId, target, deploy, packages);
+    const workflow = await this.#freeze(projectId, target, deploy, { packages, uses });
     return { workflow, packages, changes: packageChanges(before?.lock ?? "", packages?.lock ?? "") };
   }
 
@@ -81,10 +91,7 @@ export class Deployer {
    *
    * @param files those whose mistakes matter; default: all
    */
-  async *prepare(
-    subject: DeploySubject,
-    files?: ReadonlySet<string>,
-  ): AsyncGenerator<DeployNews, VersionPackages | null> {
+  async *prepare(subject: DeploySubject, files?: ReadonlySet<string>): AsyncGenerator<DeployNews, Prepared> {
     const { deploy, request, signal } = subject;
     yield news(workflowApi.DeployStage.CHECKING);
     const found = await this.#options.check.examine(
@@ -96,7 +103,7 @@ export class Deployer {
     if (unserved.length > 0) yield news(workflowApi.DeployStage.CHECKING, unserved);
     const packages = yield* this.#packages(subject, planOf(deploy.definition, found, this.#options.packageUrlsAllowed));
     if (signal.aborted) throw coerceError(signal.reason);
-    return packages;
+    return { packages, uses: usesOf(deploy.definition, found) };
   }
 
   /** Makes an earlier version live again, as a new one: nothing is checked or resolved anew. */
@@ -106,7 +113,7 @@ export class Deployer {
       ...{ name: "", definitionJson: JSON.stringify(definition), sources: { ...sources }, modules: { ...modules } },
       ...{ checkTimeout: undefined, upgradePackages: false, packageTimeout: undefined },
     });
-    return this.#freeze(projectId, target, deploy, body.packages);
+    return this.#freeze(projectId, target, deploy, body);
   }
 
   /** A workflow may be there before the runners that it wants. */
@@ -187,7 +194,7 @@ export class Deployer {
     projectId: string,
     target: WorkflowRecord | undefined,
     deploy: CheckedDeploy,
-    packages: VersionPackages | null,
+    { packages, uses }: Prepared,
   ): Promise<WorkflowRecord> {
     const { definition, sources, modules, triggers } = deploy.record;
     // Packages were resolved for one Python; without any, every Python will do.
@@ -201,6 +208,7 @@ export class Deployer {
       sources,
       modules,
       packages,
+      uses,
       spec,
       retention: { days: historyDays || null, runs: historyRuns || null },
       triggers,
@@ -219,6 +227,11 @@ export class Deployer {
       return (await workflows.get(projectId, name)).id;
     }
   }
+}
+
+/** What of its project a version uses. */
+function usesOf({ steps }: WorkflowDefinition, { variables }: control.CheckSourcesResponse): Use[] {
+  return [...findInputUses(steps), ...findVariableUses(steps, variables)];
 }
 
 /** Which packages the code and the definition of a deploy want. */

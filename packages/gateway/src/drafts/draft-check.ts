@@ -1,6 +1,6 @@
-import { coerceError, lockedPackages, type PlatformError } from "@millrace/core";
+import { coerceError, findVariableUses, lockedPackages, type PlatformError } from "@millrace/core";
 import type { control, draftApi } from "@millrace/protocol";
-import type { VersionBody } from "@millrace/store";
+import type { Drafts, VersionBody } from "@millrace/store";
 import { planOf } from "../deploy/deployer.ts";
 import { readDeploy, type CheckedDeploy } from "../deploy/read-deploy.ts";
 import type { SourceCheck } from "../deploy/source-check.ts";
@@ -15,6 +15,7 @@ type Problem = draftApi.DraftProblem;
 export interface DraftCheckOptions {
   readonly versions: { get(versionId: string): Promise<VersionBody> };
   readonly check: SourceCheck;
+  readonly drafts: Pick<Drafts, "recordVariableUses">;
   readonly packageUrlsAllowed: boolean;
 }
 
@@ -31,6 +32,8 @@ export class DraftCheck {
     const read = tryReading(open);
     if (Array.isArray(read)) return { problems: read, packages: [] };
     const found = await this.#options.check.look({ steps: read.steps, modules: read.modules }, CHECK_MS);
+    const uses = findVariableUses(read.definition.steps, found.variables);
+    await this.#options.drafts.recordVariableUses(open.draft.id, open.draft.revision, uses);
     const problems = found.problems.map(({ fileName, line, column, message }) => ({
       ...{ reason: "SOURCE_INVALID", file: fileName, line, column, path: "", message },
     }));

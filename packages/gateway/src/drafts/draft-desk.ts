@@ -1,9 +1,18 @@
 import { PlatformError } from "@millrace/core";
 import type { draftApi } from "@millrace/protocol";
-import type { DraftBody, DraftRecord, Drafts, VersionBody, WorkflowRecord, Workflows } from "@millrace/store";
+import type {
+  DraftBody,
+  DraftChange,
+  DraftRecord,
+  Drafts,
+  VersionBody,
+  WorkflowRecord,
+  Workflows,
+} from "@millrace/store";
 import type { ApiCaller } from "../api/api-caller.ts";
 import { parseWorkflowName } from "../api/resource-names.ts";
 import { bodyOfVersion, checkBody, differs, emptyBody, etagOfStep } from "./draft-body.ts";
+import { inputUsesOf } from "./draft-uses.ts";
 
 export interface DraftDeskOptions {
   readonly workflows: Workflows;
@@ -56,7 +65,7 @@ export class DraftDesk {
   async #follow(found: DraftRecord, versionId: string, caller: ApiCaller): Promise<DraftRecord> {
     const body = keepIds(bodyOfVersion(await this.#options.versions.get(versionId)), found.body);
     return this.#options.drafts.change(found.workflowId, authorOf(caller), (draft) =>
-      draft.revision === found.revision ? { body, baseVersionId: versionId } : undefined,
+      draft.revision === found.revision ? { body, baseVersionId: versionId, inputUses: inputUsesOf(body) } : undefined,
     );
   }
 
@@ -66,12 +75,13 @@ export class DraftDesk {
     idOrName: string,
     etag: string,
     change: (body: DraftBody) => DraftBody,
-    baseVersionId?: string,
+    about: Pick<DraftChange, "baseVersionId" | "typing"> = {},
   ): Promise<OpenDraft> {
     const { workflow } = await this.open(caller, idOrName);
     const draft = await this.#options.drafts.change(workflow.id, authorOf(caller), (found) => {
       assertEtag(etag, etagOfDraft(found), found);
-      return { body: checkBody(change(found.body)), baseVersionId };
+      const body = checkBody(change(found.body));
+      return { ...about, body, inputUses: inputUsesOf(body) };
     });
     const base = draft.base && (await this.#options.versions.get(draft.base.id));
     return this.#open(workflow, draft, differs(workflow.name, draft.body, base ?? undefined));

@@ -63,7 +63,7 @@ export function openDraftRoom(parts: DraftRoomParts): DraftRoom {
     values: new RunValues(payloads),
   });
   const packageUrlsAllowed = settings.packageUrls === "allowed";
-  const draftCheck = new DraftCheck({ versions, check, packageUrlsAllowed });
+  const draftCheck = new DraftCheck({ versions, check, drafts, packageUrlsAllowed });
   return {
     drafts: new DraftService({ desk, drafts, versions, deployer, toWorkflow, check: draftCheck, tester, gate }),
     versions: new VersionService({ workflows, versions, desk, deployer, toWorkflow }),

@@ -1,6 +1,6 @@
 import { PlatformError } from "@millrace/core";
-import { workflowApi, type draftApi } from "@millrace/protocol";
-import type { Drafts, VersionBody } from "@millrace/store";
+import { workflowApi, type draftApi, type versionApi } from "@millrace/protocol";
+import type { DraftBody, Drafts, VersionBody } from "@millrace/store";
 import type { ApiContext } from "../api/api-caller.ts";
 import { Poll, type PollPace } from "../api/poll.ts";
 import type { ReaderGate } from "../api/reader-gate.ts";
@@ -11,6 +11,7 @@ import { findStep, moved, updated, updatedStep, withStep, without } from "./draf
 import type { DraftCheck } from "./draft-check.ts";
 import { assertEtag, etagOfDraft, keepIds, toDraftMessage, toStepMessage, type DraftDesk } from "./draft-desk.ts";
 import { parseDraftName, parseDraftStepName } from "./draft-names.ts";
+import { changesOf, filesOfDraft } from "./file-changes.ts";
 import type { DraftTester } from "./draft-tester.ts";
 
 const PACE: PollPace = { firstMs: 300, maxMs: 1_000 };
@@ -86,12 +87,13 @@ export class DraftService {
     if (step === undefined) throw missing("step");
     const { workflow: idOrName, stepId } = parseDraftStepName(step.name);
     const { draft: known } = await this.#options.desk.open(principal, idOrName);
-    const { workflow, draft } = await this.#options.desk.change(principal, idOrName, "", (body) => {
+    const edit = (body: DraftBody): DraftBody => {
       const before = findStep(body, stepId);
       assertEtag(etag, etagOfStep(before), known);
       const after = updatedStep(before, step, updateMask);
       return { ...body, steps: body.steps.map((other) => (other.id === stepId ? after : other)) };
-    });
+    };
+    const { workflow, draft } = await this.#options.desk.change(principal, idOrName, "", edit, { typing: true });
     return toStepMessage(`workflows/${workflow.id}/draft`, findStep(draft.body, stepId));
   }
 
@@ -114,13 +116,8 @@ export class DraftService {
     const { workflow } = await this.#options.desk.open(principal, idOrName);
     const live = workflow.version && (await this.#options.versions.get(workflow.version.id));
     const fresh = live === null ? emptyBody(workflow.name) : bodyOfVersion(live);
-    const change = this.#options.desk.change(
-      principal,
-      idOrName,
-      request.etag,
-      (body) => keepIds(fresh, body),
-      live?.id,
-    );
+    const base = { baseVersionId: live?.id };
+    const change = this.#options.desk.change(principal, idOrName, request.etag, (body) => keepIds(fresh, body), base);
     return toDraftMessage(await change);
   }
 
@@ -135,6 +132,20 @@ export class DraftService {
         ...{ revision, author },
         createTime: new Date(createTimeMs),
       })),
+    };
+  }
+
+  async compareDraftRevisions(
+    { parent, from, to }: draftApi.CompareDraftRevisionsRequest,
+    { principal }: ApiContext,
+  ): Promise<versionApi.CompareVersionsResponse> {
+    const { workflow, draft } = await this.#options.desk.open(principal, parseDraftName(parent));
+    const { drafts } = this.#options;
+    const before = await drafts.getRevision(draft.id, from);
+    const after = to === 0 ? draft.body : await drafts.getRevision(draft.id, to);
+    return {
+      files: changesOf(filesOfDraft(workflow.name, before), filesOfDraft(workflow.name, after)),
+      packageChanges: [],
     };
   }
 

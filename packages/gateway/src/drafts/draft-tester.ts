@@ -126,7 +126,7 @@ export class DraftTester {
     for (;;) {
       const next = await preparing.next();
       if (next.done === true) {
-        packages = next.value;
+        ({ packages } = next.value);
         break;
       }
       yield { ...NOTHING, stage: next.value.stage, notes: next.value.notes };

@@ -5,13 +5,11 @@ import type { ApiCaller, ApiContext } from "../api/api-caller.ts";
 import { pageSizeOf } from "../api/paging.ts";
 import { parseWorkflowName } from "../api/resource-names.ts";
 import type { Deployed, Deployer } from "../deploy/deployer.ts";
-import { comparableDefinition, toDeploy } from "./draft-body.ts";
 import type { DraftDesk } from "./draft-desk.ts";
 import { parseVersionName } from "./draft-names.ts";
+import { changesOf, filesOf, filesOfDraft } from "./file-changes.ts";
 
 const PAGE = { fallback: 50, max: 1000 };
-/** The definition among the files that are compared. */
-const DEFINITION_FILE = "workflow.json";
 
 export interface VersionServiceOptions {
   readonly workflows: Workflows;
@@ -66,9 +64,7 @@ export class VersionService {
     const old = before === undefined ? new Map<string, string>() : filesOf(before);
     if (request.to === 0) {
       const { draft } = await this.#options.desk.open(principal, workflow.id);
-      const { definitionJson, sources, modules } = toDeploy(workflow.name, draft.body);
-      const files = filesOf({ definition: comparableDefinition(definitionJson), sources, modules });
-      return { files: changesOf(old, files), packageChanges: [] };
+      return { files: changesOf(old, filesOfDraft(workflow.name, draft.body)), packageChanges: [] };
     }
     const after = await this.#options.workflows.getVersionByNumber(workflow.id, request.to);
     return {
@@ -112,17 +108,4 @@ function toVersion(workflow: WorkflowRecord, { number, id, createTimeMs, spec }:
     stepNames: [...spec.stepNames],
     ...{ definitionJson: "", sources: {}, modules: {}, packages: [], lock: "", pythonMinor: "" },
   };
-}
-
-function filesOf({ definition, sources, modules }: Pick<VersionBody, "definition" | "sources" | "modules">) {
-  const definitionText = `${JSON.stringify(definition, null, 2)}\n`;
-  return new Map([[DEFINITION_FILE, definitionText], ...Object.entries(sources), ...Object.entries(modules)]);
-}
-
-function changesOf(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): versionApi.FileChange[] {
-  const files = [...new Set([...before.keys(), ...after.keys()])].sort();
-  return files.flatMap((file) => {
-    const [oldText, newText] = [before.get(file), after.get(file)];
-    return oldText === newText ? [] : [{ file, oldText, newText }];
-  });
 }

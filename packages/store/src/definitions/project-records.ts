@@ -16,6 +16,22 @@ export interface Projects {
   setEmailRecipient(projectId: string, recipient: string | null): Promise<ProjectSettings>;
   /** Changes how many runs may wait, null for the house's setting; returns all settings. `PROJECT_NOT_FOUND`. */
   setQueueLimit(projectId: string, limit: number | null): Promise<ProjectSettings>;
+  /** What the project has done so far, for who begins. `PROJECT_NOT_FOUND`. */
+  readFirstSteps(projectId: string): Promise<FirstSteps>;
+  /** Nobody is shown the first steps of the project from now on. */
+  endFirstSteps(projectId: string): Promise<void>;
+}
+
+/** Which first steps a project has taken. */
+export interface FirstSteps {
+  /** True when they have ended; then the others are not looked at. */
+  readonly over: boolean;
+  readonly created: boolean;
+  readonly tested: boolean;
+  /** Deployed workflows, counted up to a few. */
+  readonly deployedCount: number;
+  /** The newest workflow. */
+  readonly workflowId: string | null;
 }
 
 /** What people set for a project as a whole. */

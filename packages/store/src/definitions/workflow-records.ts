@@ -1,4 +1,4 @@
-import type { RunSpec } from "@millrace/core";
+import type { RunSpec, Use } from "@millrace/core";
 import type { RetentionChoice } from "../housekeeping/retention.ts";
 
 /** What a version fixes about its runs; with the ids it is a `RunSpec`. */
@@ -41,6 +41,8 @@ export interface VersionBody extends VersionRecord {
   readonly modules: Readonly<Record<string, string>>;
   /** Null when it has none. */
   readonly packages: VersionPackages | null;
+  /** What of its project it uses; null when nobody has looked. */
+  readonly uses: readonly Use[] | null;
 }
 
 /** The packages of a version: what was asked for, and the lock that decides. */
@@ -150,6 +152,8 @@ export interface Deploy {
   readonly modules: Readonly<Record<string, string>>;
   readonly packages: VersionPackages | null;
   readonly spec: VersionSpec;
+  /** What of its project it uses; unknown when left out. */
+  readonly uses?: readonly Use[] | null;
   /** What it says about how long its runs are kept; nothing when left out. */
   readonly retention?: RetentionChoice;
   readonly triggers: readonly TriggerDefinition[];

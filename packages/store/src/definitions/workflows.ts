@@ -119,7 +119,7 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
       .insertInto("versions")
       .columns([
         ...(["workflow_id", "number", "definition", "sources", "modules", "packages", "spec", "python_minor"] as const),
-        ...(["history_days", "history_runs"] as const),
+        ...(["history_days", "history_runs", "uses"] as const),
       ])
       .expression((expression) =>
         expression
@@ -136,6 +136,7 @@ function deployVersion(database: Database, deploy: Deploy): Promise<WorkflowChan
             sql<string>`${deploy.spec.pythonMinor}::text`.as("python_minor"),
             sql<number>`${deploy.retention?.days ?? null}::int4`.as("history_days"),
             sql<number>`${deploy.retention?.runs ?? null}::int4`.as("history_runs"),
+            sql<string>`${deploy.uses ? JSON.stringify(deploy.uses) : null}::jsonb`.as("uses"),
           ]),
       )
       .returning("id")
@@ -191,13 +192,14 @@ function getVersion(database: Database, versionId: string): Promise<VersionBody>
       .innerJoin("workflows as w", "w.id", "v.workflow_id")
       .select(["w.name as workflow_name", "w.project_id", "v.workflow_id", "v.sources", "v.modules", "v.packages"])
       .select(["v.id as version_id", "v.number", "v.definition", "v.spec", "v.create_time as version_create_time"])
+      .select("v.uses")
       .where("v.id", "=", isId(versionId) ? versionId : null)
       .executeTakeFirst();
     if (!row) {
       throw new PlatformError("NotFound", "VERSION_NOT_FOUND", `There is no version "${versionId.slice(0, 100)}"`);
     }
-    const { workflow_name, sources, modules, packages } = row;
-    return { ...toVersionRecord(row), workflowName: workflow_name, sources, modules, packages };
+    const { workflow_name, sources, modules, packages, uses } = row;
+    return { ...toVersionRecord(row), workflowName: workflow_name, sources, modules, packages, uses };
   });
 }
 

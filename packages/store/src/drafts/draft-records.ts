@@ -1,3 +1,4 @@
+import type { Use } from "@millrace/core";
 import type { VersionBody, VersionPackages, VersionSpec } from "../definitions/workflow-records.ts";
 
 /** A step of a draft. */
@@ -35,6 +36,10 @@ export interface DraftRecord {
 /** What becomes of a draft. */
 export interface DraftChange {
   readonly body: DraftBody;
+  /** What the steps have as inputs from now on; unchanged when left out. */
+  readonly inputUses?: readonly Use[];
+  /** True for a piece of what somebody types: pieces of one minute are one state to go back to. */
+  readonly typing?: boolean;
   /** Where the draft is another version's from now on. */
   readonly baseVersionId?: string | undefined;
 }
@@ -104,6 +109,8 @@ export interface Drafts {
   listRevisions(draftId: string): Promise<readonly DraftRevisionRecord[]>;
   /** `REVISION_NOT_FOUND`. */
   getRevision(draftId: string, revision: number): Promise<DraftBody>;
+  /** Keeps which variables the code of a draft reads, unless the draft has changed since. */
+  recordVariableUses(draftId: string, revision: number, uses: readonly Use[]): Promise<void>;
   /** The version of that content, made when there is none of the last hours. */
   ensureTestVersion(version: TestVersion): Promise<VersionBody>;
   recordTest(test: Omit<DraftTestRecord, "createTimeMs">): Promise<void>;

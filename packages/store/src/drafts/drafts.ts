@@ -1,15 +1,12 @@
-import { PlatformError } from "@millrace/core";
+import type { Use } from "@millrace/core";
 import { sql, type Kysely } from "kysely";
 import type { Database } from "../database.ts";
 import type { Tables } from "../tables.ts";
-import type { DraftBody, DraftChange, DraftRecord, DraftRevisionRecord, Drafts } from "./draft-records.ts";
+import type { DraftChange, DraftRecord, Drafts } from "./draft-records.ts";
 import { addEvent, listEvents } from "./draft-events.ts";
 import { ensureTestVersion } from "./test-versions.ts";
+import { getRevision, keepRevision, listRevisions } from "./draft-revisions.ts";
 import { findTest, forgetTests, listTests, recordTest } from "./draft-tests.ts";
-
-const REVISIONS_MAX = 100;
-/** What one person types in this time is one state to go back to. */
-const TYPING_MS = 5_000;
 
 /** Drafts on Postgres. */
 export function createDrafts(database: Database): Drafts {
@@ -31,6 +28,7 @@ export function createDrafts(database: Database): Drafts {
     change: (workflowId, author, change) => changeDraft(database, workflowId, author, change),
     listRevisions: (draftId) => listRevisions(database, draftId),
     getRevision: (draftId, revision) => getRevision(database, draftId, revision),
+    recordVariableUses: (draftId, revision, uses) => recordVariableUses(database, draftId, revision, uses),
     ensureTestVersion: (version) => ensureTestVersion(database, version),
     recordTest: (test) => recordTest(database, test),
     listTests: (draftId) => listTests(database, draftId),
@@ -77,8 +75,8 @@ function changeDraft(
     );
     const changed = change(draft);
     if (changed === undefined) return draft;
-    const { body, baseVersionId = draft.base?.id ?? null } = changed;
-    await keepRevision(transaction, draft);
+    const { body, inputUses, baseVersionId = draft.base?.id ?? null } = changed;
+    await keepRevision(transaction, draft, changed.typing === true ? author : undefined);
     await transaction
       .updateTable("drafts")
       .set({
@@ -87,6 +85,7 @@ function changeDraft(
         base_version_id: baseVersionId,
         author,
         update_time: new Date(),
+        ...(inputUses !== undefined && { uses: mergedUses(inputUses, baseVersionId === (draft.base?.id ?? null)) }),
       })
       .where("id", "=", draft.id)
       .execute();
@@ -94,51 +93,33 @@ function changeDraft(
   });
 }
 
-async function keepRevision(transaction: Kysely<Tables>, draft: DraftRecord): Promise<void> {
-  const newest = await transaction
-    .selectFrom("draft_revisions")
-    .select(["author", "create_time"])
-    .where("draft_id", "=", draft.id)
-    .orderBy("revision", "desc")
-    .limit(1)
-    .executeTakeFirst();
-  if (newest?.author === draft.author && draft.updateTimeMs - newest.create_time < TYPING_MS) return;
-  await transaction
-    .insertInto("draft_revisions")
-    .values({
-      draft_id: draft.id,
-      revision: draft.revision,
-      body: JSON.stringify(draft.body),
-      author: draft.author,
-      create_time: new Date(draft.updateTimeMs),
-    })
-    .execute();
-  await sql`DELETE FROM draft_revisions WHERE draft_id = ${draft.id} AND revision <= (
-      SELECT revision FROM draft_revisions WHERE draft_id = ${draft.id}
-      ORDER BY revision DESC OFFSET ${REVISIONS_MAX} LIMIT 1)`.execute(transaction);
+/** What is known of variables stays until the code is looked at again, but not over a change to another version's code. */
+function mergedUses(inputUses: readonly Use[], keepsVariables: boolean) {
+  return keepsVariables ? sql<string>`${toJsonb(inputUses)} || ${usesOf("=")}` : sql<string>`${toJsonb(inputUses)}`;
 }
 
-function listRevisions(database: Database, draftId: string): Promise<readonly DraftRevisionRecord[]> {
-  return database.read(async (kysely) => {
-    const rows = await kysely
-      .selectFrom("draft_revisions")
-      .select(["revision", "author", "create_time"])
-      .where("draft_id", "=", draftId)
-      .orderBy("revision", "desc")
-      .execute();
-    return rows.map(({ revision, author, create_time }) => ({ revision, author, createTimeMs: create_time }));
-  });
+function toJsonb(uses: readonly Use[]) {
+  return sql`${JSON.stringify(uses)}::jsonb`;
 }
 
-function getRevision(database: Database, draftId: string, revision: number): Promise<DraftBody> {
-  return database.read(async (kysely) => {
-    const row = await kysely
-      .selectFrom("draft_revisions")
-      .select("body")
-      .where("draft_id", "=", draftId)
+/** Those of the draft's uses that are of variables, or that are not. */
+function usesOf(comparison: "=" | "<>") {
+  return sql`coalesce((SELECT jsonb_agg(one) FROM jsonb_array_elements(coalesce(drafts.uses, '[]')) one
+    WHERE one->>'kind' ${sql.raw(comparison)} 'variable'), '[]')`;
+}
+
+async function recordVariableUses(
+  database: Database,
+  draftId: string,
+  revision: number,
+  uses: readonly Use[],
+): Promise<void> {
+  await database.transaction(async (transaction) => {
+    await transaction
+      .updateTable("drafts")
+      .set({ uses: sql<string>`${usesOf("<>")} || ${toJsonb(uses)}` })
+      .where("id", "=", draftId)
       .where("revision", "=", revision)
-      .executeTakeFirst();
-    if (row !== undefined) return row.body;
-    throw new PlatformError("NotFound", "REVISION_NOT_FOUND", "the draft has no such revision, or not any more");
+      .execute();
   });
 }

@@ -50,6 +50,6 @@ export function ensureTestVersion(database: Database, version: TestVersion): Pro
     const { project_id, name } = workflow;
     const row = { project_id, workflow_id: workflowId, version_id: id, number, definition, spec };
     const record = toVersionRecord({ ...row, version_create_time: create_time });
-    return { ...record, workflowName: name, sources, modules, packages };
+    return { ...record, workflowName: name, sources, modules, packages, uses: null };
   });
 }

@@ -354,20 +354,32 @@ class CheckVersion(_message.Message):
     def __init__(self, request_id: _Optional[str] = ..., steps: _Optional[_Iterable[_Union[StepCode, _Mapping]]] = ..., modules: _Optional[_Iterable[_Union[SourceModule, _Mapping]]] = ...) -> None: ...
 
 class VersionChecked(_message.Message):
-    __slots__ = ("request_id", "problems", "error", "imports", "requirements", "python_minor")
+    __slots__ = ("request_id", "problems", "error", "imports", "requirements", "python_minor", "variables")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     IMPORTS_FIELD_NUMBER: _ClassVar[int]
     REQUIREMENTS_FIELD_NUMBER: _ClassVar[int]
     PYTHON_MINOR_FIELD_NUMBER: _ClassVar[int]
+    VARIABLES_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     problems: _containers.RepeatedCompositeFieldContainer[SourceProblem]
     error: str
     imports: _containers.RepeatedCompositeFieldContainer[FoundImport]
     requirements: _containers.RepeatedCompositeFieldContainer[FoundRequirement]
     python_minor: str
-    def __init__(self, request_id: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[SourceProblem, _Mapping]]] = ..., error: _Optional[str] = ..., imports: _Optional[_Iterable[_Union[FoundImport, _Mapping]]] = ..., requirements: _Optional[_Iterable[_Union[FoundRequirement, _Mapping]]] = ..., python_minor: _Optional[str] = ...) -> None: ...
+    variables: _containers.RepeatedCompositeFieldContainer[FoundVariable]
+    def __init__(self, request_id: _Optional[str] = ..., problems: _Optional[_Iterable[_Union[SourceProblem, _Mapping]]] = ..., error: _Optional[str] = ..., imports: _Optional[_Iterable[_Union[FoundImport, _Mapping]]] = ..., requirements: _Optional[_Iterable[_Union[FoundRequirement, _Mapping]]] = ..., python_minor: _Optional[str] = ..., variables: _Optional[_Iterable[_Union[FoundVariable, _Mapping]]] = ...) -> None: ...
+
+class FoundVariable(_message.Message):
+    __slots__ = ("name", "file_name", "line")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FILE_NAME_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    file_name: str
+    line: int
+    def __init__(self, name: _Optional[str] = ..., file_name: _Optional[str] = ..., line: _Optional[int] = ...) -> None: ...
 
 class FoundImport(_message.Message):
     __slots__ = ("module", "name", "file_name", "line", "optional")

@@ -80,6 +80,8 @@ class Check:
                 )
             for found in header["requirements"]:
                 checked.requirements.add(text=found["text"], file_name=found["file"], line=found["line"])
+            for found in header["variables"]:
+                checked.variables.add(name=found["name"], file_name=found["file"], line=found["line"])
         except (KeyError, TypeError, ValueError) as error:
             self.on_refused(f"the check failed: {error}")
             return

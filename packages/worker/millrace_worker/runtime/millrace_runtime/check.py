@@ -28,6 +28,7 @@ def examine(steps: list[dict[str, Any]], modules: list[dict[str, str]]) -> dict[
         "problems": problems + check(sources),
         "imports": finder.imports,
         "requirements": finder.requirements,
+        "variables": finder.variables,
         "python_minor": f"{sys.version_info[0]}.{sys.version_info[1]}",
     }
 

@@ -1,4 +1,4 @@
-"""Finds what sources import, by parsing them: nothing of them is executed.
+"""Finds what sources import and which variables they read, by parsing them: nothing of them is executed.
 
 Looks at the steps and at those modules beside them that they reach, so that a file that nobody imports asks for nothing.
 """
@@ -11,11 +11,15 @@ import re
 import sys
 import tokenize
 
+from millrace_runtime.variable_reads import variables_read
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 IMPORTS_MAX = 5000
+VARIABLES_MAX = 2000
+VARIABLE_NAME_MAX = 128
 REQUIREMENTS_MAX = 500
 _ADD_PACKAGE = re.compile(r"#\s*(?:pipedream|millrace)\s+add-package\b[ \t]*(.*)", re.IGNORECASE)
 _ABOUT_THE_MACHINE = frozenset({"TYPE_CHECKING", "platform", "version_info", "name", "implementation"})
@@ -32,6 +36,8 @@ class Finder:
         self._waiting: list[str] = []
         self._found: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.requirements: list[dict[str, Any]] = []
+        #: Environment variables that are read, each once for each file.
+        self.variables: list[dict[str, Any]] = []
         #: Modules that were reached, in the order in which they were.
         self.reached: list[str] = []
 
@@ -54,6 +60,7 @@ class Finder:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return  # The compiler has said so already.
         self._walk(tree, file_name, package)
+        self._read_variables(tree, file_name)
         self._read_comments(file_name, source)
 
     def _walk(self, tree: ast.AST, file_name: str, package: str | None) -> None:
@@ -76,6 +83,11 @@ class Finder:
                 waiting += [(child, True) for child in [*node.body, *node.orelse]]
             else:
                 waiting += [(child, optional) for child in ast.iter_child_nodes(node)]
+
+    def _read_variables(self, tree: ast.Module, file_name: str) -> None:
+        for name, line in variables_read(tree).items():
+            if len(name) <= VARIABLE_NAME_MAX and len(self.variables) < VARIABLES_MAX:
+                self.variables.append({"name": name, "file": file_name, "line": line})
 
     def _add(self, module: str, name: str, file_name: str, line: int, optional: bool) -> None:
         top = module.partition(".")[0]

@@ -24,6 +24,7 @@ import { Duration } from "../../../google/protobuf/duration.ts";
 import { FieldMask } from "../../../google/protobuf/field_mask.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { LogEntry, RunFailure, StepRun } from "./run_service.ts";
+import { CompareVersionsResponse } from "./version_service.ts";
 import { DeployNote, DeployProgress, DeployStage, Package } from "./workflow_service.ts";
 
 export const protobufPackage = "millrace.api.v1";
@@ -182,6 +183,16 @@ export interface DraftRevision {
 export interface ListDraftRevisionsResponse {
   /** All of them; there are at most 100. */
   revisions: DraftRevision[];
+}
+
+/** Request of CompareDraftRevisions. */
+export interface CompareDraftRevisionsRequest {
+  /** `workflows/<workflow>/draft`. */
+  parent: string;
+  /** Number of the revision that is compared. */
+  from: number;
+  /** Number of the revision that it is compared with; 0 for what the draft is. */
+  to: number;
 }
 
 /** Request of RestoreDraftRevision. */
@@ -1313,6 +1324,74 @@ export const ListDraftRevisionsResponse: MessageFns<ListDraftRevisionsResponse> 
             }
 
             message.revisions.push(DraftRevision.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCompareDraftRevisionsRequest(): CompareDraftRevisionsRequest {
+  return { parent: "", from: 0, to: 0 };
+}
+
+export const CompareDraftRevisionsRequest: MessageFns<CompareDraftRevisionsRequest> = {
+  encode(message: CompareDraftRevisionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parent !== "") {
+      writer.uint32(10).string(message.parent);
+    }
+    if (message.from !== 0) {
+      writer.uint32(16).int64(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(24).int64(message.to);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompareDraftRevisionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompareDraftRevisionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.from = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.to = longToNumber(reader.int64());
             continue;
           }
         }
@@ -2509,7 +2588,11 @@ export const DraftServiceService = {
     responseSerialize: (value: Draft): Buffer => Buffer.from(Draft.encode(value).finish()),
     responseDeserialize: (value: Buffer): Draft => Draft.decode(value),
   },
-  /** Lists what the draft was, newest first: the last 100 states, without their content. */
+  /**
+   * Lists what the draft was, newest first, without its content: the last 100 states, as far as they have 16 MiB together. What
+   * one person types within a minute is one state; what was before a change of another kind (a step removed, a revision
+   * restored, changes discarded, another person's) is always one.
+   */
   listDraftRevisions: {
     path: "/millrace.api.v1.DraftService/ListDraftRevisions" as const,
     requestStream: false as const,
@@ -2521,7 +2604,19 @@ export const DraftServiceService = {
       Buffer.from(ListDraftRevisionsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListDraftRevisionsResponse => ListDraftRevisionsResponse.decode(value),
   },
-  /** Makes the draft what it was at a revision. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
+  /** Compares a revision with another one, or with what the draft is, file by file. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
+  compareDraftRevisions: {
+    path: "/millrace.api.v1.DraftService/CompareDraftRevisions" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CompareDraftRevisionsRequest): Buffer =>
+      Buffer.from(CompareDraftRevisionsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CompareDraftRevisionsRequest => CompareDraftRevisionsRequest.decode(value),
+    responseSerialize: (value: CompareVersionsResponse): Buffer =>
+      Buffer.from(CompareVersionsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CompareVersionsResponse => CompareVersionsResponse.decode(value),
+  },
+  /** Makes the draft what it was at a revision; what it is now becomes a revision. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
   restoreDraftRevision: {
     path: "/millrace.api.v1.DraftService/RestoreDraftRevision" as const,
     requestStream: false as const,
@@ -2641,9 +2736,15 @@ export interface DraftServiceServer extends UntypedServiceImplementation {
   removeDraftStep: handleUnaryCall<RemoveDraftStepRequest, Draft>;
   /** Throws the draft's changes away: it becomes the newest version again. What it was stays among its revisions. */
   discardDraft: handleUnaryCall<DiscardDraftRequest, Draft>;
-  /** Lists what the draft was, newest first: the last 100 states, without their content. */
+  /**
+   * Lists what the draft was, newest first, without its content: the last 100 states, as far as they have 16 MiB together. What
+   * one person types within a minute is one state; what was before a change of another kind (a step removed, a revision
+   * restored, changes discarded, another person's) is always one.
+   */
   listDraftRevisions: handleUnaryCall<ListDraftRevisionsRequest, ListDraftRevisionsResponse>;
-  /** Makes the draft what it was at a revision. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
+  /** Compares a revision with another one, or with what the draft is, file by file. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
+  compareDraftRevisions: handleUnaryCall<CompareDraftRevisionsRequest, CompareVersionsResponse>;
+  /** Makes the draft what it was at a revision; what it is now becomes a revision. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
   restoreDraftRevision: handleUnaryCall<RestoreDraftRevisionRequest, Draft>;
   /**
    * Checks the draft as a deploy would, without deploying it: mistakes in the definition and in the code, and which packages
@@ -2801,7 +2902,11 @@ export interface DraftServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Draft) => void,
   ): ClientUnaryCall;
-  /** Lists what the draft was, newest first: the last 100 states, without their content. */
+  /**
+   * Lists what the draft was, newest first, without its content: the last 100 states, as far as they have 16 MiB together. What
+   * one person types within a minute is one state; what was before a change of another kind (a step removed, a revision
+   * restored, changes discarded, another person's) is always one.
+   */
   listDraftRevisions(
     request: ListDraftRevisionsRequest,
     callback: (error: ServiceError | null, response: ListDraftRevisionsResponse) => void,
@@ -2817,7 +2922,23 @@ export interface DraftServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListDraftRevisionsResponse) => void,
   ): ClientUnaryCall;
-  /** Makes the draft what it was at a revision. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
+  /** Compares a revision with another one, or with what the draft is, file by file. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
+  compareDraftRevisions(
+    request: CompareDraftRevisionsRequest,
+    callback: (error: ServiceError | null, response: CompareVersionsResponse) => void,
+  ): ClientUnaryCall;
+  compareDraftRevisions(
+    request: CompareDraftRevisionsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CompareVersionsResponse) => void,
+  ): ClientUnaryCall;
+  compareDraftRevisions(
+    request: CompareDraftRevisionsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CompareVersionsResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes the draft what it was at a revision; what it is now becomes a revision. Fails with NOT_FOUND (`REVISION_NOT_FOUND`). */
   restoreDraftRevision(
     request: RestoreDraftRevisionRequest,
     callback: (error: ServiceError | null, response: Draft) => void,

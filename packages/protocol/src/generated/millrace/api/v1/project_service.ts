@@ -49,6 +49,30 @@ export interface SetQueueLimitRequest {
   queueLimit?: number | undefined;
 }
 
+/** Request of GetFirstSteps. */
+export interface GetFirstStepsRequest {
+}
+
+/** Request of DismissFirstSteps. */
+export interface DismissFirstStepsRequest {
+}
+
+/** What a project has done so far. */
+export interface FirstSteps {
+  /** True when all are done or they were dismissed; the others are then not looked at. */
+  over: boolean;
+  /** A workflow is there. */
+  created: boolean;
+  /** A draft was tested. */
+  tested: boolean;
+  /** A workflow is deployed. */
+  deployed: boolean;
+  /** A request to a workflow's address has started a run. */
+  called: boolean;
+  /** `workflows/<workflow id>` of the newest workflow, to go on with; empty for none. */
+  workflow: string;
+}
+
 function createBaseProject(): Project {
   return { displayName: "", emailRecipient: "", queueLimit: undefined };
 }
@@ -244,6 +268,177 @@ export const SetQueueLimitRequest: MessageFns<SetQueueLimitRequest> = {
   },
 };
 
+function createBaseGetFirstStepsRequest(): GetFirstStepsRequest {
+  return {};
+}
+
+export const GetFirstStepsRequest: MessageFns<GetFirstStepsRequest> = {
+  encode(_: GetFirstStepsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetFirstStepsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetFirstStepsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDismissFirstStepsRequest(): DismissFirstStepsRequest {
+  return {};
+}
+
+export const DismissFirstStepsRequest: MessageFns<DismissFirstStepsRequest> = {
+  encode(_: DismissFirstStepsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DismissFirstStepsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDismissFirstStepsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFirstSteps(): FirstSteps {
+  return { over: false, created: false, tested: false, deployed: false, called: false, workflow: "" };
+}
+
+export const FirstSteps: MessageFns<FirstSteps> = {
+  encode(message: FirstSteps, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.over !== false) {
+      writer.uint32(8).bool(message.over);
+    }
+    if (message.created !== false) {
+      writer.uint32(16).bool(message.created);
+    }
+    if (message.tested !== false) {
+      writer.uint32(24).bool(message.tested);
+    }
+    if (message.deployed !== false) {
+      writer.uint32(32).bool(message.deployed);
+    }
+    if (message.called !== false) {
+      writer.uint32(40).bool(message.called);
+    }
+    if (message.workflow !== "") {
+      writer.uint32(50).string(message.workflow);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FirstSteps {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFirstSteps();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.over = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.created = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tested = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.deployed = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.called = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.workflow = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Reads and changes the settings of the caller's project. */
 export type ProjectServiceService = typeof ProjectServiceService;
 export const ProjectServiceService = {
@@ -281,6 +476,30 @@ export const ProjectServiceService = {
     responseSerialize: (value: Project): Buffer => Buffer.from(Project.encode(value).finish()),
     responseDeserialize: (value: Buffer): Project => Project.decode(value),
   },
+  /**
+   * Says which first steps the project has taken: for who begins. Once all are taken, or they were dismissed, it is asked no
+   * more and stays over.
+   */
+  getFirstSteps: {
+    path: "/millrace.api.v1.ProjectService/GetFirstSteps" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetFirstStepsRequest): Buffer => Buffer.from(GetFirstStepsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetFirstStepsRequest => GetFirstStepsRequest.decode(value),
+    responseSerialize: (value: FirstSteps): Buffer => Buffer.from(FirstSteps.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FirstSteps => FirstSteps.decode(value),
+  },
+  /** Ends the first steps of the project for good. */
+  dismissFirstSteps: {
+    path: "/millrace.api.v1.ProjectService/DismissFirstSteps" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DismissFirstStepsRequest): Buffer =>
+      Buffer.from(DismissFirstStepsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DismissFirstStepsRequest => DismissFirstStepsRequest.decode(value),
+    responseSerialize: (value: FirstSteps): Buffer => Buffer.from(FirstSteps.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FirstSteps => FirstSteps.decode(value),
+  },
 } as const;
 
 export interface ProjectServiceServer extends UntypedServiceImplementation {
@@ -293,6 +512,13 @@ export interface ProjectServiceServer extends UntypedServiceImplementation {
    * (`PROJECT_QUEUE_FULL`). Fails with INVALID_ARGUMENT (`INVALID_QUEUE_LIMIT`).
    */
   setQueueLimit: handleUnaryCall<SetQueueLimitRequest, Project>;
+  /**
+   * Says which first steps the project has taken: for who begins. Once all are taken, or they were dismissed, it is asked no
+   * more and stays over.
+   */
+  getFirstSteps: handleUnaryCall<GetFirstStepsRequest, FirstSteps>;
+  /** Ends the first steps of the project for good. */
+  dismissFirstSteps: handleUnaryCall<DismissFirstStepsRequest, FirstSteps>;
 }
 
 export interface ProjectServiceClient extends Client {
@@ -346,6 +572,41 @@ export interface ProjectServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Project) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says which first steps the project has taken: for who begins. Once all are taken, or they were dismissed, it is asked no
+   * more and stays over.
+   */
+  getFirstSteps(
+    request: GetFirstStepsRequest,
+    callback: (error: ServiceError | null, response: FirstSteps) => void,
+  ): ClientUnaryCall;
+  getFirstSteps(
+    request: GetFirstStepsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FirstSteps) => void,
+  ): ClientUnaryCall;
+  getFirstSteps(
+    request: GetFirstStepsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FirstSteps) => void,
+  ): ClientUnaryCall;
+  /** Ends the first steps of the project for good. */
+  dismissFirstSteps(
+    request: DismissFirstStepsRequest,
+    callback: (error: ServiceError | null, response: FirstSteps) => void,
+  ): ClientUnaryCall;
+  dismissFirstSteps(
+    request: DismissFirstStepsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FirstSteps) => void,
+  ): ClientUnaryCall;
+  dismissFirstSteps(
+    request: DismissFirstStepsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FirstSteps) => void,
   ): ClientUnaryCall;
 }
 

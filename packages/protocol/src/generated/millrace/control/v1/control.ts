@@ -11,6 +11,7 @@ import {
   DoneStep,
   FoundImport,
   FoundRequirement,
+  FoundVariable,
   GoneCause,
   LoadVersion,
   PackageSet,
@@ -948,6 +949,8 @@ export interface CheckSourcesResponse {
   requirements: FoundRequirement[];
   /** Python minor that decided. */
   pythonMinor: string;
+  /** Environment variables that the steps read. */
+  variables: FoundVariable[];
 }
 
 /** A mistake in a source. */
@@ -5325,7 +5328,7 @@ export const CheckSourcesRequest: MessageFns<CheckSourcesRequest> = {
 };
 
 function createBaseCheckSourcesResponse(): CheckSourcesResponse {
-  return { problems: [], error: undefined, imports: [], requirements: [], pythonMinor: "" };
+  return { problems: [], error: undefined, imports: [], requirements: [], pythonMinor: "", variables: [] };
 }
 
 export const CheckSourcesResponse: MessageFns<CheckSourcesResponse> = {
@@ -5344,6 +5347,9 @@ export const CheckSourcesResponse: MessageFns<CheckSourcesResponse> = {
     }
     if (message.pythonMinor !== "") {
       writer.uint32(42).string(message.pythonMinor);
+    }
+    for (const v of message.variables) {
+      FoundVariable.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -5399,6 +5405,14 @@ export const CheckSourcesResponse: MessageFns<CheckSourcesResponse> = {
             }
 
             message.pythonMinor = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.variables.push(FoundVariable.decode(reader, reader.uint32()));
             continue;
           }
         }

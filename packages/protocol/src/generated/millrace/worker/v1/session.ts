@@ -461,6 +461,21 @@ export interface VersionChecked {
   requirements: FoundRequirement[];
   /** Python minor that decided, such as `3.11`. */
   pythonMinor: string;
+  /**
+   * Environment variables that the steps, and the modules that they reach, read by a name that stands in the code; each once
+   * for each file, at most 2,000.
+   */
+  variables: FoundVariable[];
+}
+
+/** An environment variable that a source reads. */
+export interface FoundVariable {
+  /** Its name, such as `API_KEY` in `os.environ["API_KEY"]`. */
+  name: string;
+  /** File that it stands in. */
+  fileName: string;
+  /** Line from 1. */
+  line: number;
 }
 
 /** An import in a source. */
@@ -2727,7 +2742,7 @@ export const CheckVersion: MessageFns<CheckVersion> = {
 };
 
 function createBaseVersionChecked(): VersionChecked {
-  return { requestId: "", problems: [], error: "", imports: [], requirements: [], pythonMinor: "" };
+  return { requestId: "", problems: [], error: "", imports: [], requirements: [], pythonMinor: "", variables: [] };
 }
 
 export const VersionChecked: MessageFns<VersionChecked> = {
@@ -2749,6 +2764,9 @@ export const VersionChecked: MessageFns<VersionChecked> = {
     }
     if (message.pythonMinor !== "") {
       writer.uint32(50).string(message.pythonMinor);
+    }
+    for (const v of message.variables) {
+      FoundVariable.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2812,6 +2830,82 @@ export const VersionChecked: MessageFns<VersionChecked> = {
             }
 
             message.pythonMinor = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.variables.push(FoundVariable.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundVariable(): FoundVariable {
+  return { name: "", fileName: "", line: 0 };
+}
+
+export const FoundVariable: MessageFns<FoundVariable> = {
+  encode(message: FoundVariable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.fileName !== "") {
+      writer.uint32(18).string(message.fileName);
+    }
+    if (message.line !== 0) {
+      writer.uint32(24).uint32(message.line);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundVariable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundVariable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fileName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.line = reader.uint32();
             continue;
           }
         }
