@@ -300,10 +300,10 @@ export class Waiting {
     this.each(runId, (entry) => {
       if (entry.submit) return;
       const wantedAnswer = entry.wants.answer;
-      if (wantedAnswer && recorded.response) this.deliverAnswer(runId, entry, recorded.response);
+      if (wantedAnswer && recorded.response) this.deliverAnswer(runId, entry, recorded.response, 0);
       const over = isEndState(recorded.state) || (entry.wants.answer && recorded.state === "SUSPENDED");
       const isDone = wantedAnswer && recorded.response && !entry.wants.end;
-      if (over && !isDone) this.deliverEnd(runId, entry, recorded.state);
+      if (over && !isDone) this.deliverEnd(runId, entry, recorded.state, 0);
     });
   }
 
