@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { areLeasesInOnePlace, connectBus, openLeases, readLeases, type Bus, type Leases } from "@millrace/bus";
+import { connectBus, findLeases, openLeases, readLeases, type Bus, type Leases } from "@millrace/bus";
 import type { PlatformError } from "@millrace/core";
 import { startScratchNatsCluster, type ScratchNatsCluster } from "@millrace/testkit";
 import { until } from "../harness/until.ts";
@@ -31,7 +31,8 @@ describe("leases where servers have no tags", () => {
   test("are kept in one bucket, and operators can see that", async () => {
     const { living } = await putSoon(openLeases(bus, { scheduler: "s1", ttlMs: TTL_MS }), [1]);
     assert.deepEqual([...living], [["s1", [1]]]);
-    assert.equal(await areLeasesInOnePlace(bus), true);
+    const { place, schedulers } = await findLeases(bus);
+    assert.deepEqual([place, ...schedulers.keys()], ["bucket", "s1"]);
   });
 });
 
@@ -71,7 +72,8 @@ describe("leases of a release that knows one bucket only", () => {
     );
     assert.deepEqual([...living], [["new", [1]]]);
     assert.deepEqual([...(await readLeases(buses[1]!)).keys()], ["new"]);
-    assert.equal(await areLeasesInOnePlace(buses[1]!), false);
+    const { place, answering } = await findLeases(buses[1]!);
+    assert.deepEqual([place, answering], ["majority", 3]);
   });
 
   test("are given again when all servers have lost their disks", async () => {

@@ -14,10 +14,11 @@ export * from "./identity/index.ts";
 export { revokeKeys } from "./identity/revoke.ts";
 export type { TlsFiles } from "./tls.ts";
 export {
-  areLeasesInOnePlace,
+  findLeases,
   openLeases,
   readLeases,
   type LeaseOptions,
+  type LeasePlaces,
   type Leases,
   type LeaseView,
 } from "./leases/leases.ts";

@@ -1,10 +1,10 @@
 import { gatewaySettings } from "./gateway-settings.ts";
-import { operatorSettings } from "./operator-settings.ts";
+import { brokerSettings, operatorSettings } from "./operator-settings.ts";
 import { runnerSettings } from "./runner-settings.ts";
 import { schedulerSettings } from "./scheduler-settings.ts";
 import type { SettingsOf } from "./setting.ts";
 
-export { gatewaySettings, operatorSettings, runnerSettings, schedulerSettings };
+export { brokerSettings, gatewaySettings, operatorSettings, runnerSettings, schedulerSettings };
 export { helpText } from "./help-text.ts";
 export { flagOf, invalidSettings, parseSettings, type SettingsProblem, type SettingSource } from "./parse-settings.ts";
 export { processName } from "./process-name.ts";

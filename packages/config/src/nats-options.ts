@@ -1,8 +1,8 @@
-import type { commonSettings } from "./common-settings.ts";
+import type { brokerSettings } from "./operator-settings.ts";
 import type { SettingsOf } from "./setting.ts";
 
 /** How a process reaches NATS, as the bus takes it. */
-export function natsOptions(settings: SettingsOf<typeof commonSettings>) {
+export function natsOptions(settings: SettingsOf<typeof brokerSettings>) {
   const { natsUrl, natsUser, natsPassword, natsCredentialsFile, natsCaFile, natsCertFile, natsKeyFile } = settings;
   return {
     url: natsUrl,

@@ -269,6 +269,16 @@ class Place {
   }
 }
 
+/** Said of a scheduler whose credential is of a time before leases were held by several servers. */
+export function leasesRefusedError(cause: unknown): PlatformError {
+  return new PlatformError(
+    "PermissionDenied",
+    "LEASES_REFUSED",
+    "NATS refuses this scheduler the leases' buckets of single servers: its credential is of a release before; give it a new one (docs/operating/upgrades.md)",
+    { cause },
+  );
+}
+
 function isStale(thrown: unknown): boolean {
   return thrown instanceof PlatformError && thrown.reason === "LEASES_STALE";
 }
@@ -283,6 +293,7 @@ function staleError(cause?: unknown): PlatformError {
 }
 
 function noMajorityError(answered: number, all: number, cause: unknown): PlatformError {
+  if (cause instanceof PlatformError && cause.reason === "BUS_REFUSED") return leasesRefusedError(cause);
   const why = cause instanceof Error ? `: ${cause.message}` : "";
   return new PlatformError("Unavailable", "LEASE_NO_MAJORITY", `${answered} of ${all} lease buckets answered${why}`, {
     cause,

@@ -2,7 +2,7 @@ import type { Bus, BusSubscription } from "../bus.ts";
 import { translateNatsError } from "../bus-errors.ts";
 import { isApiError, streamsOf, type Replicas } from "../streams.ts";
 import { subjects } from "../subjects.ts";
-import { LeaseRegister, type LeaseView } from "./lease-register.ts";
+import { LeaseRegister, leasesRefusedError, type LeaseView } from "./lease-register.ts";
 import { makeServerBuckets, readServerBuckets, SERVER_BUCKETS, ServerBucket } from "./server-bucket.ts";
 import { readSingleBucket, SINGLE_STREAM, SingleBucket } from "./single-bucket.ts";
 
@@ -50,9 +50,26 @@ export function openLeases(bus: Bus, options: LeaseOptions): Leases {
  * takeover by it. Empty while no scheduler has ever been there.
  */
 export async function readLeases(bus: Bus, timeoutMs = 1_000): Promise<Map<string, readonly number[]>> {
-  const streams = await streamsOf(bus, "reading the leases", timeoutMs);
-  const spread = streams.clustered ? await readServerBuckets(bus, timeoutMs) : undefined;
-  return spread ?? readSingleBucket(bus, timeoutMs);
+  return (await findLeases(bus, timeoutMs)).schedulers;
+}
+
+/** Where leases are, and whose. */
+export interface LeasePlaces {
+  /** `bucket`: one, although there is a cluster; its leader's death stops the house until another is elected. */
+  readonly place: "server" | "bucket" | "majority";
+  /** How many of the places have answered. */
+  readonly answering: number;
+  /** Partitions by scheduler. */
+  readonly schedulers: Map<string, readonly number[]>;
+}
+
+/** Looks where leases are, for people: see `readLeases`. */
+export async function findLeases(bus: Bus, timeoutMs = 1_000): Promise<LeasePlaces> {
+  const { clustered } = await streamsOf(bus, "reading the leases", timeoutMs);
+  const spread = clustered ? await readServerBuckets(bus, timeoutMs) : undefined;
+  if (spread !== undefined) return { place: "majority", ...spread };
+  const schedulers = await readSingleBucket(bus, timeoutMs);
+  return { place: clustered ? "bucket" : "server", answering: 1, schedulers };
 }
 
 /**
@@ -164,7 +181,8 @@ class HouseLeases implements Leases {
     } catch (thrown) {
       const error = translateNatsError(thrown, "opening the leases");
       if (!isApiError(error.cause, NO_SUITABLE_SERVERS) && error.reason !== "BUS_REFUSED") throw error;
-      if (!this.#warned) this.#bus.log.warn("lease.not_spread", { error });
+      const said = error.reason === "BUS_REFUSED" ? leasesRefusedError(error) : error;
+      if (!this.#warned) this.#bus.log.warn("lease.not_spread", { error: said });
       this.#warned = true;
       return false;
     }
@@ -201,13 +219,6 @@ class HouseLeases implements Leases {
     this.#lapseTimer = setTimeout(() => this.#tell(), Math.max(1, lapseMs - performance.now()));
     this.#lapseTimer.unref();
   }
-}
-
-/** Whether leases are in one bucket although there is a cluster: its leader's death stops the house until another is elected. */
-export async function areLeasesInOnePlace(bus: Bus, timeoutMs = 1_000): Promise<boolean> {
-  const { clustered } = await streamsOf(bus, "looking where leases are", timeoutMs);
-  if (!clustered || (await readServerBuckets(bus, timeoutMs)) !== undefined) return false;
-  return (await readSingleBucket(bus, timeoutMs)).size > 0;
 }
 
 /** Whether leases have left the one bucket for good. */

@@ -80,25 +80,34 @@ export async function makeServerBuckets(bus: Bus, ttlMs: number, timeoutMs: numb
   }
 }
 
+/** What the buckets show, for people to look at. */
+export interface ServerBucketsView {
+  /** Partitions by scheduler. */
+  readonly schedulers: Map<string, readonly number[]>;
+  /** How many of the buckets have answered. */
+  readonly answering: number;
+}
+
 /**
- * What the buckets show, for people to look at; undefined when no server has one. Of each scheduler the newest entry, as far as its server has heard of it within
- * the life of a lease before it last heard of anybody.
+ * What the buckets show; undefined when no server has one. Of each scheduler the newest entry, as far as its server has heard of it
+ * within the life of a lease before it last heard of anybody.
  */
-export async function readServerBuckets(
-  bus: Bus,
-  timeoutMs: number,
-): Promise<Map<string, readonly number[]> | undefined> {
+export async function readServerBuckets(bus: Bus, timeoutMs: number): Promise<ServerBucketsView | undefined> {
   const listings = await Promise.allSettled(
     SERVER_BUCKETS.map((index) => listBucket(bus, streamOf(index), prefixOf(index), timeoutMs)),
   );
-  if (listings.every(({ status }) => status === "rejected")) return undefined;
+  const answering = listings.filter(({ status }) => status === "fulfilled").length;
+  if (answering === 0) return undefined;
   const newest = new Map<string, LeaseEntry>();
   for (const listing of listings) {
     if (listing.status === "rejected") continue;
     for (const { name, entry } of livingIn(listing.value))
       if (entry.n > (newest.get(name)?.n ?? 0)) newest.set(name, entry);
   }
-  return new Map([...newest].flatMap(([name, { holds }]) => (holds === null ? [] : [[name, holds] as const])));
+  const schedulers = new Map(
+    [...newest].flatMap(([name, { holds }]) => (holds === null ? [] : [[name, holds] as const])),
+  );
+  return { schedulers, answering };
 }
 
 function livingIn(listed: readonly ListedMessage[]): { name: string; entry: LeaseEntry }[] {

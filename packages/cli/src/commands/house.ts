@@ -29,7 +29,7 @@ export async function dev(context: CommandContext, options: DevCommandOptions): 
 /** Says what works on this machine and what does not. */
 export async function doctor(context: CommandContext): Promise<CommandResult> {
   const { doctor: examine } = await import("../doctor/index.ts");
-  const { checks } = await examine({ data: context.data });
+  const { checks } = await examine(context);
   const { style } = context;
   const verdict = ({ ok, needed }: Check): Cell => {
     if (ok) return { text: "ok", style: style.good };
