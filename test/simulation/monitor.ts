@@ -8,7 +8,7 @@ import {
   type RunSpec,
 } from "@millrace/core";
 import { pathOf, type Environment } from "./environment.ts";
-import type { Row } from "./postgres-model.ts";
+import type { Row } from "./postgres-record.ts";
 import { LIMITED } from "./run-plan.ts";
 import type { SimulatedRunner } from "./simulated-runner.ts";
 import { PARTITIONS, SLOTS, type Simulation } from "./simulation.ts";
