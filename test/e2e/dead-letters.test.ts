@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { DEATHS_MAX } from "@millrace/core";
 import { runApi } from "@millrace/protocol";
 import { TestHouse } from "../harness/test-house.ts";
+import { TestSite } from "../harness/test-site.ts";
 import { until } from "../harness/until.ts";
 
 /** Code that takes its environment along, at import and in the step. */
@@ -27,6 +28,16 @@ def handler(pd):
     if pd.steps["trigger"]["event"].get("bad"):
         raise KeyError("bad")
     return pd.steps["trigger"]["context"].get("replay_of")
+`;
+
+const FIRST = "def handler(pd):\n    return 1\n";
+
+const askAt = (url: string): string => `
+import urllib.request
+
+
+def handler(pd):
+    return urllib.request.urlopen("${url}/work", timeout=60).read().decode()
 `;
 
 interface Listed {
@@ -91,6 +102,53 @@ describe("dead letters", () => {
     const [listed] = await letters("deadly");
     assert.deepEqual([listed?.id, listed?.failure?.type], [id, "EnvironmentDied"]);
     assert.equal(killed.size, DEATHS_MAX);
+    const [step] = (await ended(id)).steps;
+    assert.deepEqual(
+      step!.attempts.map(({ outcome }) => outcome),
+      Array.from({ length: DEATHS_MAX }, () => runApi.StepAttemptOutcome.WORKER_DIED),
+      "what gave the run up was no attempt",
+    );
+  });
+
+  test("are not what survives two deaths of its worker: its attempts tell of them, with their times", async () => {
+    const site = await TestSite.start();
+    try {
+      await house.deploy({ name: "survivor", trigger: { http: {} }, steps: { before: FIRST, work: askAt(site.url) } });
+      let requests = 0;
+      site.route("/work", (_request, response) => void ((requests += 1) > 2 && response.end("done")));
+      const id = await start("survivor");
+      for (const count of [1, 2]) {
+        await until(() => requests === count, 30_000);
+        process.kill((await house.processes()).find(({ role }) => role === "worker")!.pid!, "SIGKILL");
+      }
+      const run = await ended(id);
+      assert.equal(run.state, runApi.RunState.SUCCEEDED);
+      const [before, work] = run.steps;
+      assert.deepEqual(
+        [before!.attempts.length, before!.attempts[0]?.outcome],
+        [1, runApi.StepAttemptOutcome.SUCCEEDED],
+      );
+      const { WORKER_DIED, SUCCEEDED } = runApi.StepAttemptOutcome;
+      const told = work!.attempts.map(({ number, assignment, outcome }) => [number, assignment, outcome]);
+      const expected = [
+        [1, 1, WORKER_DIED],
+        [2, 2, WORKER_DIED],
+        [3, 3, SUCCEEDED],
+      ];
+      assert.deepEqual(told, expected);
+      assert.ok(work!.attempts.slice(0, 2).every(({ runner }) => runner !== ""));
+      const times = work!.attempts.flatMap(({ startTime, endTime }) => [startTime!.getTime(), endTime!.getTime()]);
+      assert.deepEqual(
+        times,
+        times.toSorted((a, b) => a - b),
+        "one after the other",
+      );
+      assert.ok(times[0]! >= before!.endTime!.getTime() && times.at(-1)! <= run.endTime!.getTime());
+      const { stdout } = await house.cli(["runs", id]);
+      assert.match(stdout, /work +1 .*worker died.*\n *work +2 .*worker died.*\n *work +3 .*succeeded/);
+    } finally {
+      site.stop();
+    }
   });
 
   test("are replayed once, however often that is asked for, by a run that names them", async () => {

@@ -22,7 +22,37 @@ export interface StepDocument {
   readonly runs: number;
   /** What ended its pause: `$resume_data`, `$child`; null without any. */
   readonly resume: unknown;
+  /** Its attempts that are over; some in the middle may be left out. */
+  readonly attempts: readonly AttemptDocument[];
+  readonly attemptsLeftOut: number;
+  /** How it has paused the run in its newest execution; null when it has not. */
+  readonly pause: StepPauseDocument | null;
   readonly logs: readonly LogDocument[];
+}
+
+/** One try of a step as `--json` prints it. */
+export interface AttemptDocument {
+  readonly number: number;
+  /** Which execution of the step it was a try of. */
+  readonly execution: number;
+  readonly assignment: number;
+  /** `SUCCEEDED`, `FAILED`, `ENVIRONMENT_DIED`, `WORKER_DIED`, `RUNNER_LOST`, `EXPIRED`, `CANCELLED`. */
+  readonly outcome: string;
+  /** Null when it is not known, as of one that came to an end. */
+  readonly runner: string | null;
+  readonly startTime: string | null;
+  readonly endTime: string | null;
+}
+
+/** A pause behind a step as `--json` prints it. */
+export interface StepPauseDocument {
+  /** `DELAY`, `SUSPEND`, `RERUN`, `CHILD`. */
+  readonly kind: string;
+  readonly startTime: string | null;
+  /** When the run was to go on, or to be cancelled. */
+  readonly until: string | null;
+  /** Null as long as it lasts. */
+  readonly endTime: string | null;
 }
 
 /** A run without its steps, as `--json` prints it in lists. */
@@ -93,6 +123,11 @@ export function stateName(state: runApi.RunState): string {
 /** Name of a log line's stream, such as `stdout`. */
 export function streamName(stream: runApi.LogStream): string {
   return nameIn(runApi.LogStream, stream).toLowerCase();
+}
+
+/** Name of what came of an attempt, such as `WORKER_DIED`. */
+export function outcomeName(outcome: runApi.StepAttemptOutcome): string {
+  return nameIn(runApi.StepAttemptOutcome, outcome);
 }
 
 function nameIn(names: Readonly<Record<string, number>>, value: number): string {
@@ -179,8 +214,24 @@ function stepDocument(step: runApi.StepRun, entries: readonly runApi.LogEntry[])
     answer: step.answer === undefined ? null : { status: step.answer.status, headers: step.answer.headers },
     runs: step.runs,
     resume: step.resumeJson === "" ? null : parseVerbatim(step.resumeJson),
+    attempts: step.attempts.map(attemptDocument),
+    attemptsLeftOut: step.attemptsLeftOut,
+    pause: step.pause === undefined ? null : stepPauseDocument(step.pause),
     logs: entries.map(logDocument),
   };
+}
+
+function attemptDocument({ number, execution, assignment, ...attempt }: runApi.StepAttempt): AttemptDocument {
+  const { outcome, runner, startTime, endTime } = attempt;
+  return {
+    ...{ number, execution, assignment, outcome: outcomeName(outcome), runner: runner || null },
+    ...{ startTime: timeText(startTime), endTime: timeText(endTime) },
+  };
+}
+
+function stepPauseDocument({ kind, startTime, wakeTime, endTime }: runApi.StepPause): StepPauseDocument {
+  const times = { startTime: timeText(startTime), until: timeText(wakeTime), endTime: timeText(endTime) };
+  return { kind: nameIn(runApi.PauseKind, kind), ...times };
 }
 
 export function logDocument(entry: runApi.LogEntry): LogDocument {

@@ -1,5 +1,5 @@
 import type { runApi } from "@millrace/protocol";
-import { lastPart, stateName, streamName } from "./run-document.ts";
+import { lastPart, outcomeName, stateName, streamName } from "./run-document.ts";
 import { sanitize, sanitizeLine } from "./sanitize.ts";
 import type { Style } from "./style.ts";
 import { table, type Cell } from "./table.ts";
@@ -66,7 +66,9 @@ export function runText(run: runApi.Run, style: Style): string {
   if (run.parentRun !== "") facts.push(["started by", lastPart(run.parentRun)]);
   if (run.replayOf !== "") facts.push(["replay of", lastPart(run.replayOf)]);
   const head = facts.map(([key, value]) => `${style.dim(key.padEnd(10))} ${styleFact(key, value, style)}`).join("\n");
-  return [head, stepsText(run, style), failureText(run.failure, style)].filter((part) => part !== "").join("\n\n");
+  return [head, stepsText(run, style), attemptsText(run), failureText(run.failure, style)]
+    .filter((part) => part !== "")
+    .join("\n\n");
 }
 
 function pauseText({ step, childRun, cancels, wakeTime }: runApi.RunPause): string {
@@ -93,6 +95,26 @@ function stepsText({ steps, largeValues }: runApi.Run, style: Style): string {
     ),
   ]);
   return table(["STEP", "STATE", "STARTED", "TOOK", "OUTPUT"], rows);
+}
+
+/** How steps were tried that were tried more than once, or whose only attempt came to nothing. */
+function attemptsText({ steps }: runApi.Run): string {
+  const told = steps.filter(({ attempts }) => attempts.length > 1 || attempts.some(({ runner }) => runner !== ""));
+  if (told.length === 0) return "";
+  const rows = told.flatMap(({ name, attempts, attemptsLeftOut }) =>
+    attempts.flatMap((attempt, index) => {
+      const { number, startTime, endTime, runner } = attempt;
+      const isBehindGap = attemptsLeftOut > 0 && index > 0 && number > attempts[index - 1]!.number + 1;
+      const head = [name, String(number), startTime === undefined ? "-" : timeCell(startTime).slice(11)];
+      const row = [...head, durationText(startTime, endTime), outcomeText(attempt), runner];
+      return isBehindGap ? [["", "…", "", "", `${attemptsLeftOut} left out`, ""], row] : [row];
+    }),
+  );
+  return table(["STEP", "ATTEMPT", "STARTED", "TOOK", "CAME TO", "RUNNER"], rows);
+}
+
+function outcomeText({ outcome }: runApi.StepAttempt): string {
+  return outcomeName(outcome).toLowerCase().replaceAll("_", " ");
 }
 
 function outputText(step: runApi.StepRun, large: readonly runApi.LargeValue[]): string {

@@ -9,7 +9,7 @@ function run(n: number, state: "SUCCEEDED" | "FAILED") {
 describe("the activity of a workflow", () => {
   it("has a strip of the newest runs, and numbers of all that were looked at", () => {
     const runs = Array.from({ length: 100 }, (_, i) => run(100 - i, i % 4 === 0 ? "FAILED" : "SUCCEEDED"));
-    const activity = toActivity({ workflowId: "w", runs });
+    const activity = toActivity({ workflowId: "w", lastRunTimeMs: 100_000, runs });
     assert.equal(activity.recentRuns.length, 20);
     assert.deepEqual(activity.recentRuns[0], {
       run: "run-100",
@@ -23,7 +23,9 @@ describe("the activity of a workflow", () => {
   });
 
   it("says nothing of a workflow without runs", () => {
-    const { recentRuns, sampleCount, p50Duration, lastRunTime } = toActivity({ workflowId: "w", runs: [] });
+    const { recentRuns, sampleCount, p50Duration, lastRunTime } = toActivity({
+      ...{ workflowId: "w", lastRunTimeMs: null, runs: [] },
+    });
     assert.deepEqual([recentRuns, sampleCount, p50Duration, lastRunTime], [[], 0, undefined, undefined]);
   });
 });

@@ -22,9 +22,8 @@ export async function listActivity(
 }
 
 /** What a list shows of a workflow's newest runs. */
-export function toActivity({ workflowId, runs }: WorkflowActivity): workflowApi.WorkflowActivity {
+export function toActivity({ workflowId, lastRunTimeMs, runs }: WorkflowActivity): workflowApi.WorkflowActivity {
   const durations = runs.map(({ durationMs }) => durationMs).sort((a, b) => a - b);
-  const [newest] = runs;
   return {
     name: `workflows/${workflowId}`,
     recentRuns: runs.slice(0, STRIP_MAX).map(({ id, state, durationMs }) => ({
@@ -35,7 +34,7 @@ export function toActivity({ workflowId, runs }: WorkflowActivity): workflowApi.
     failedCount: runs.filter(({ state }) => state === "FAILED").length,
     p50Duration: percentile(durations, 0.5),
     p95Duration: percentile(durations, 0.95),
-    lastRunTime: newest && new Date(newest.createTimeMs),
+    lastRunTime: lastRunTimeMs === null ? undefined : new Date(lastRunTimeMs),
   };
 }
 

@@ -40,6 +40,8 @@ export interface StepPause {
 /** The newest ended runs of a workflow, newest first. */
 export interface WorkflowActivity {
   readonly workflowId: string;
+  /** When its newest run was accepted, unfinished ones included; null when it has none. */
+  readonly lastRunTimeMs: number | null;
   readonly runs: readonly {
     readonly id: string;
     readonly state: EndState;

@@ -1,6 +1,5 @@
-import type { ReactNode } from "react";
 import type { DraftTest } from "../../api/generated/types.ts";
-import { CopyButton } from "../../ui/copy-button.tsx";
+import { Fact, Facts, IdFact } from "../../ui/facts.tsx";
 import { formatBytes } from "../../ui/format.ts";
 import { Ago, durationMs, formatDuration } from "../../ui/time.tsx";
 import { WholeRun } from "./whole-run.tsx";
@@ -13,7 +12,7 @@ export function ResultDetails({ test }: { readonly test: DraftTest }) {
   const memory = Number(result?.peakMemoryBytes ?? 0);
   const { answer } = result ?? {};
   return (
-    <dl className="facts">
+    <Facts columns>
       <Fact name="Tested">
         <Ago time={createTime} />
       </Fact>
@@ -22,16 +21,11 @@ export function ResultDetails({ test }: { readonly test: DraftTest }) {
       {memory > 0 && <Fact name="Memory at most">{formatBytes(memory)}</Fact>}
       <Fact name="Attempt">{attempt}</Fact>
       {answer !== undefined && <Fact name="HTTP answer">{`status ${answer.status}`}</Fact>}
-      <Fact name="Trace">
-        <span className="copy-line">
-          <code>{traceId}</code>
-          <CopyButton text={traceId} label="Copy the trace id" />
-        </span>
-      </Fact>
+      <IdFact name="Trace id" id={traceId} />
       <Fact name="Run">
         <WholeRun run={run} />
       </Fact>
-      <Fact name="Packages">
+      <Fact name="Packages" wide>
         {packages.length === 0 ? (
           "none"
         ) : (
@@ -44,15 +38,6 @@ export function ResultDetails({ test }: { readonly test: DraftTest }) {
           </span>
         )}
       </Fact>
-    </dl>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
+    </Facts>
   );
 }

@@ -1,8 +1,8 @@
-import { useState, type ReactNode } from "react";
+import { useState } from "react";
 import { Link, useParams } from "react-router";
 import { Page } from "../../app/page.tsx";
 import type { Run } from "../../api/generated/types.ts";
-import { CopyButton } from "../../ui/copy-button.tsx";
+import { Fact, Facts, IdFact } from "../../ui/facts.tsx";
 import { ErrorNote } from "../../ui/note.tsx";
 import { StateBadge } from "../../ui/run-state.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
@@ -58,7 +58,7 @@ function LoadedRun({ run }: { readonly run: Run }) {
       badges={<StateBadge state={run.state} />}
       actions={<RunActions run={run} />}
     >
-      <Facts run={run} />
+      <RunFacts run={run} />
       <RunOutcome run={run} />
       <section className="card" aria-labelledby="timeline-heading">
         <header>
@@ -74,11 +74,11 @@ function LoadedRun({ run }: { readonly run: Run }) {
   );
 }
 
-function Facts({ run }: { readonly run: Run }) {
+function RunFacts({ run }: { readonly run: Run }) {
   const { createTime, startTime, triggerKind, version, priority = 0, replayStep = "" } = run;
   const queued = durationMs(createTime, startTime, Date.now());
   return (
-    <dl className="facts">
+    <Facts>
       <Fact name="Accepted">
         <Ago time={createTime} />
       </Fact>
@@ -100,30 +100,7 @@ function Facts({ run }: { readonly run: Run }) {
       <RunFact name="Started by" run={run.parentRun} />
       <IdFact name="Run id" id={run.id} />
       <IdFact name="Trace id" id={run.traceId} />
-    </dl>
-  );
-}
-
-function Fact({ name, children }: { readonly name: string; readonly children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
-function IdFact({ name, id = "" }: { readonly name: string; readonly id: string | undefined }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd className="copy-line">
-        <code className="truncate" title={id}>
-          {id}
-        </code>
-        <CopyButton text={id} label={`Copy the ${name.toLowerCase()}`} />
-      </dd>
-    </div>
+    </Facts>
   );
 }
 

@@ -10,9 +10,10 @@ import { Tabs, type Tab } from "../../ui/tabs.tsx";
 import { JsonText, RunValue } from "./run-value.tsx";
 import { shortId } from "./run-table.tsx";
 import { SourceCode } from "./source-code.tsx";
+import { StepFacts } from "./step-facts.tsx";
 import { fileOfStep, inputsOfStep } from "./version-parts.ts";
 
-type View = "results" | "inputs" | "code" | "answer";
+type View = "results" | "inputs" | "code" | "details" | "answer";
 
 /** What a part of a run was given, and what came of it: of a step, or of the trigger. */
 export function StepDetails({ run, step }: { readonly run: Run; readonly step: StepRun | undefined }) {
@@ -42,6 +43,7 @@ function StepCard({ run, step }: { readonly run: Run; readonly step: StepRun }) 
     { value: "results", label: "Exports", content: <Results run={run} step={step} /> },
     { value: "inputs", label: "Inputs", content: <Inputs run={run} step={step} /> },
     { value: "code", label: "Code", content: <Code run={run} step={step} /> },
+    { value: "details", label: "Details", content: <StepFacts step={step} /> },
   ];
   if (step.answer !== undefined) {
     tabs.push({

@@ -1,8 +1,9 @@
-import type { Run, RunState, StepRun } from "../../api/generated/types.ts";
+import type { Run, RunState, StepAttempt, StepRun } from "../../api/generated/types.ts";
+import { attemptFate, wasLost } from "./attempts.ts";
 
 /** A stretch of a line of a timeline; milliseconds since the run was accepted. */
 export interface Stretch {
-  readonly kind: "work" | "start" | "wait" | "pause" | "gap";
+  readonly kind: "work" | "lost" | "start" | "wait" | "pause" | "gap";
   /** How the step is that works; undefined for what is no step's work. */
   readonly state?: RunState | undefined;
   readonly fromMs: number;
@@ -20,7 +21,7 @@ export interface TimelineRow {
   readonly note: string;
   readonly step: StepRun | undefined;
   readonly stretches: readonly Stretch[];
-  /** How long it worked; undefined when it has not begun. */
+  /** How long it worked, in the attempt that counts; undefined when it has not begun. */
   readonly tookMs: number | undefined;
 }
 
@@ -33,27 +34,50 @@ export interface Timeline {
 
 /** Between two steps there is always a moment; from here on it is worth being shown. */
 const SHOWN_GAP_MS = 25;
-/** The run does not tell of a pause that is over: a shorter rest is the way from one step to the next. */
-const PAUSE_MS = 900;
+
+/** What the lines of a timeline have in common. */
+interface Context {
+  readonly at: (time: string | undefined) => number | undefined;
+  /** The end of the run, or now. */
+  readonly endMs: number;
+  readonly run: Run;
+}
 
 /** What happened when, from a run's acceptance until its end or now. */
 export function timelineOf(run: Run, nowMs: number): Timeline {
   const begin = Date.parse(run.createTime!);
   const at = (time: string | undefined): number | undefined =>
     time === undefined ? undefined : Math.max(0, Date.parse(time) - begin);
-  const over = run.endTime !== undefined;
   const steps = run.steps ?? [];
   const own = steps.filter(({ takenOverFrom = "" }) => takenOverFrom === "");
-  const lastMs = Math.max(0, ...own.map(({ endTime, startTime }) => at(endTime) ?? at(startTime) ?? 0));
+  const lastMs = Math.max(0, ...own.map((step) => lastOf(step, at)));
+  const over = run.endTime !== undefined;
   const endMs = Math.max(at(run.endTime) ?? (over ? lastMs : nowMs - begin), lastMs, 1);
-  const startMs = at(run.startTime);
-  const firstMs = at(own.find(({ startTime }) => startTime !== undefined)?.startTime);
-  const rows: TimelineRow[] = [triggerRow(run, startMs ?? endMs, firstMs)];
+  const context = { at, endMs, run };
+  const firstMs = own.map((step) => beganAt(step, at)).find((ms) => ms !== undefined);
+  const rows: TimelineRow[] = [triggerRow(run, at(run.startTime) ?? endMs, firstMs)];
   for (const [index, step] of steps.entries()) {
-    const next = steps.slice(index + 1).find(({ startTime }) => startTime !== undefined);
-    rows.push(stepRow(step, { at, endMs, over, run, nextMs: at(next?.startTime) }));
+    const nextMs = steps
+      .slice(index + 1)
+      .map((next) => beganAt(next, at))
+      .find((ms) => ms !== undefined);
+    const beforeMs = own
+      .slice(0, own.indexOf(step))
+      .reduce((last, each) => Math.max(last, lastOf(each, at)), at(run.startTime) ?? 0);
+    rows.push(stepRow(step, context, beforeMs, nextMs));
   }
   return { rows, spanMs: endMs, ticksMs: ticks(endMs) };
+}
+
+/** When a step was tried first. */
+function beganAt({ attempts = [], startTime }: StepRun, at: Context["at"]): number | undefined {
+  const [first] = attempts;
+  return at(first === undefined ? startTime : (first.startTime ?? first.endTime));
+}
+
+/** The last time that is known of a step. */
+function lastOf({ attempts = [], startTime, endTime }: StepRun, at: Context["at"]): number {
+  return at(endTime) ?? at(startTime) ?? at(attempts.at(-1)?.endTime) ?? 0;
 }
 
 function triggerRow(run: Run, startMs: number, firstMs: number | undefined): TimelineRow {
@@ -68,31 +92,89 @@ function triggerRow(run: Run, startMs: number, firstMs: number | undefined): Tim
   return { key: "trigger", name: "trigger", note, step: undefined, stretches, tookMs: firstMs ?? startMs };
 }
 
-interface StepContext {
-  readonly at: (time: string | undefined) => number | undefined;
-  readonly endMs: number;
-  readonly over: boolean;
-  readonly run: Run;
-  /** When the next step began. */
-  readonly nextMs: number | undefined;
+function stepRow(step: StepRun, context: Context, beforeMs: number, nextMs: number | undefined): TimelineRow {
+  const { name = "", path = "", takenOverFrom = "" } = step;
+  const base = { key: path, name, step, note: noteOf(step) };
+  if (takenOverFrom !== "") return { ...base, note: "taken over", stretches: [], tookMs: undefined };
+  const tries = triesOf(step, context, beforeMs);
+  const last = tries.findLast(({ kind }) => kind === "work" || kind === "lost");
+  if (last === undefined) return { ...base, stretches: [], tookMs: undefined };
+  return {
+    ...base,
+    stretches: [...tries, ...restOf(step, context, last.toMs, nextMs)],
+    tookMs: last.toMs - last.fromMs,
+  };
 }
 
-function stepRow(step: StepRun, { at, endMs, over, run, nextMs }: StepContext): TimelineRow {
-  const { name = "", path = "", state, runs = 0, takenOverFrom = "" } = step;
-  const base = { key: path, name, step, note: runs > 1 ? `execution ${runs}` : "" };
-  const fromMs = at(step.startTime);
-  if (takenOverFrom !== "") return { ...base, note: "taken over", stretches: [], tookMs: undefined };
-  if (fromMs === undefined) return { ...base, stretches: [], tookMs: undefined };
-  const isRunning = state === "RUN_STATE_RUNNING" && !over;
-  const toMs = at(step.endTime) ?? (isRunning ? endMs : fromMs);
-  const work: Stretch = { kind: "work", state, fromMs, toMs, about: `Execution ${Math.max(1, runs)} of the step` };
-  const restMs = nextMs ?? (state === "RUN_STATE_SUSPENDED" ? (at(run.endTime) ?? endMs) : toMs);
-  const restsMs = restMs - toMs;
-  const paused = state === "RUN_STATE_SUSPENDED" || restsMs >= PAUSE_MS;
-  const rest: Stretch = paused
-    ? { kind: "pause", fromMs: toMs, toMs: restMs, about: "Paused" }
-    : { kind: "gap", fromMs: toMs, toMs: restMs, about: "Saved, and on its way to the next step" };
-  return { ...base, stretches: restsMs > SHOWN_GAP_MS ? [work, rest] : [work], tookMs: toMs - fromMs };
+function noteOf({ runs = 0, attempts = [], attemptsLeftOut = 0 }: StepRun): string {
+  if (runs > 1) return `${runs} executions`;
+  const count = attempts.length + attemptsLeftOut;
+  return count > 1 ? `${count} attempts` : "";
+}
+
+/** The attempts of a step one after the other, the one that is under way too, and what lies between them. */
+function triesOf(step: StepRun, { at, endMs, run }: Context, beforeMs: number): Stretch[] {
+  const { state, attempts = [], startTime, endTime } = step;
+  const isRunning = state === "RUN_STATE_RUNNING" && run.endTime === undefined;
+  const stretches: Stretch[] = [];
+  let [untilMs, execution] = [beforeMs, 1];
+  const add = (stretch: Omit<Stretch, "fromMs"> & { readonly fromMs: number | undefined }, next: number): void => {
+    const fromMs = Math.min(Math.max(stretch.fromMs ?? untilMs, 0), stretch.toMs);
+    if (stretches.length > 0 && fromMs - untilMs > SHOWN_GAP_MS) {
+      const isPause = next > execution;
+      const about = isPause ? "Paused until it was executed again" : "Until another runner had the run";
+      stretches.push({ kind: isPause ? "pause" : "wait", fromMs: untilMs, toMs: fromMs, about });
+    }
+    stretches.push({ ...stretch, fromMs });
+    [untilMs, execution] = [stretch.toMs, next];
+  };
+  for (const attempt of attempts) {
+    add(
+      tryOf(attempt, state, { fromMs: at(attempt.startTime), toMs: at(attempt.endTime) ?? endMs }),
+      attempt.execution ?? 1,
+    );
+  }
+  // What gave a run up that kills what runs it has a moment, and was no attempt.
+  if (attempts.length === 0 && startTime !== undefined) {
+    add({ kind: "work", state, fromMs: at(startTime), toMs: at(endTime) ?? endMs, about: "Attempt 1" }, 1);
+  }
+  // When it began will be known when it has ended; until then it is shown from where it can have begun.
+  if (isRunning) {
+    const again = at(step.pause?.endTime);
+    const next = again === undefined ? execution : execution + 1;
+    add({ kind: "work", state, fromMs: again, toMs: endMs, about: "Under way" }, next);
+  }
+  return stretches;
+}
+
+function tryOf(
+  attempt: StepAttempt,
+  state: RunState | undefined,
+  times: { readonly fromMs: number | undefined; readonly toMs: number },
+): Omit<Stretch, "fromMs"> & { readonly fromMs: number | undefined } {
+  const about = `Attempt ${attempt.number}: ${attemptFate(attempt)}`;
+  const failed = attempt.outcome === "STEP_ATTEMPT_OUTCOME_FAILED";
+  if (wasLost(attempt)) return { kind: "lost", ...times, about };
+  const shown = failed ? "RUN_STATE_FAILED" : state === "RUN_STATE_SUSPENDED" ? state : "RUN_STATE_SUCCEEDED";
+  return { kind: "work", state: shown, ...times, about };
+}
+
+/** What lies between a step and the next one. */
+function restOf({ pause }: StepRun, { at, endMs }: Context, workedMs: number, nextMs: number | undefined): Stretch[] {
+  const stretches: Stretch[] = [];
+  let fromMs = workedMs;
+  if (pause !== undefined) {
+    const toMs = at(pause.endTime) ?? Math.min(endMs, at(pause.wakeTime) ?? endMs);
+    const about = pause.endTime === undefined ? "Paused, and still so" : "Paused";
+    if (toMs > fromMs) stretches.push({ kind: "pause", fromMs, toMs, about });
+    fromMs = Math.max(fromMs, toMs);
+  }
+  if (nextMs === undefined || nextMs - fromMs <= SHOWN_GAP_MS) return stretches;
+  const rest: Stretch =
+    pause === undefined
+      ? { kind: "gap", fromMs, toMs: nextMs, about: "Saved, and on its way to the next step" }
+      : { kind: "wait", fromMs, toMs: nextMs, about: "Until a runner had the run again" };
+  return [...stretches, rest];
 }
 
 const NICE = [1, 2, 5];

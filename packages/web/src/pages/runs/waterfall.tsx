@@ -37,8 +37,8 @@ export function Waterfall({ run, selected, onSelect }: WaterfallProps) {
                 {ticksMs.map((ms) => (
                   <span key={ms} className="grid-line" style={{ left: `${(ms / spanMs) * 100}%` }} />
                 ))}
-                {stretches.map((stretch) => (
-                  <Bar key={stretch.kind} stretch={stretch} spanMs={spanMs} />
+                {stretches.map((stretch, place) => (
+                  <Bar key={place} stretch={stretch} spanMs={spanMs} />
                 ))}
               </span>
               <span className="bar-took mono">{tookMs === undefined ? "–" : formatDuration(tookMs)}</span>
