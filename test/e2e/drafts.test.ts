@@ -3,17 +3,12 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { draftApi } from "@millrace/protocol";
-import { TestHouse } from "../harness/test-house.ts";
+import { eventsOf } from "../harness/server-events.ts";
+import { house, useHouse } from "../harness/shared-house.ts";
 
-let house: TestHouse;
-
-before(async () => {
-  house = await TestHouse.start();
-});
-
-after(() => house.stop());
+useHouse();
 
 interface Answer<T> {
   readonly status: number;
@@ -21,11 +16,7 @@ interface Answer<T> {
 }
 
 async function api<T = Record<string, unknown>>(method: string, path: string, body?: object): Promise<Answer<T>> {
-  const response = await fetch(`${house.url}/api/v1/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${house.apiKey}`, ...(body && { "content-type": "application/json" }) },
-    ...(body && { body: JSON.stringify(body) }),
-  });
+  const response = await house.ask(path, { method, ...(body && { body: JSON.stringify(body) }) });
   return { status: response.status, json: JSON.parse(await response.text()) as Answer<T>["json"] };
 }
 
@@ -54,11 +45,7 @@ interface TestResult {
 
 /** The events of a stream, and how it ended. */
 async function stream(path: string, body: object): Promise<{ events: TestEvent[]; end: string }> {
-  const response = await fetch(`${house.url}/api/v1/${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${house.apiKey}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
+  const response = await house.ask(path, { method: "POST", body: JSON.stringify(body) });
   const text = await response.text();
   assert.equal(response.headers.get("content-type"), "text/event-stream", text);
   const blocks = text.split("\n\n").filter((block) => block.startsWith("data:") || block.startsWith("event:"));
@@ -177,9 +164,7 @@ def handler(pd):
     );
 
     const tail = (headers: Record<string, string>): Promise<string> =>
-      fetch(`${house.url}/api/v1/${one.result.run}/logs:tail`, {
-        headers: { authorization: `Bearer ${house.apiKey}`, ...headers },
-      }).then((response) => response.text());
+      house.ask(`${one.result.run}/logs:tail`, { headers }).then((response) => response.text());
     const log = await tail({});
     const ids = [...log.matchAll(/^id: (.*)$/gm)].map(([, id]) => id!);
     assert.match(log, /hello from the test/);
@@ -209,13 +194,9 @@ def handler(pd):
       headers: { "content-type": "application/json" },
     });
     assert.equal(sent.status, 200);
-    const watching = await fetch(`${house.url}/api/v1/${draft.name}/events:watch`, {
-      headers: { authorization: `Bearer ${house.apiKey}` },
-    });
-    const reader = watching.body!.getReader();
-    const text = Buffer.from((await reader.read()).value!).toString();
-    await reader.cancel();
-    const event = JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as { eventJson: string };
+    const watching = eventsOf<{ eventJson: string }>(await house.ask(`${draft.name}/events:watch`));
+    const event = (await watching.next()).value as { eventJson: string };
+    await watching.return(undefined);
     assert.match(event.eventJson, /9007199254740993/, "as it was sent");
     const { result } = await testStep(draft, draft.steps[0]!.name, event.eventJson);
     assert.equal(result.result.returnValueJson, '{"n": 9007199254740993}'.replace(": ", ":"));

@@ -185,7 +185,7 @@ describe("the supervisor of a house on one machine", () => {
     await sleep(1_100);
     house.send("SIGINT");
     await house.ended();
-    await waitUntil(() => house.remains().length === 0, { what: "end of all processes", timeoutMs: 5_000 });
+    await waitUntil(() => house.remains().length === 0, { what: "end of all processes", timeoutMs: 20_000 });
   });
 
   test("Ctrl-C during the start ends what has started", async () => {

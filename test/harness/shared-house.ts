@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 
 import type { RunDocument } from "@millrace/cli";
-import { TestHouse, type TestWorkflow } from "./test-house.ts";
+import { TestHouse, type TestHouseOptions, type TestWorkflow } from "./test-house.ts";
 
 /** The house of this file's tests; there once `useHouse` has run. */
 export let house: TestHouse;
 
-/** Starts one house before the tests of a file and stops it behind them. */
-export function useHouse(options: Parameters<typeof TestHouse.start>[0] = {}): void {
+/** Starts one house before the tests of a file and stops it behind them. Options that are not known before that come from a function. */
+export function useHouse(options: TestHouseOptions | (() => TestHouseOptions) = {}): void {
   before(async () => {
-    house = await TestHouse.start(options);
+    house = await TestHouse.start(typeof options === "function" ? options() : options);
   });
   after(() => house?.stop());
 }
