@@ -705,12 +705,12 @@ export interface Ended {
   state: RunState;
   /** Address of the step whose answer was the run's; empty when it gave none. */
   responsePath: string;
-}
   /**
    * For how long the run's first assignment has lasted, in ms and at least 1: the rest of what its caller has waited is the house's.
    * 0 when it is not known, or when the run has paused or been assigned again.
    */
   busyMs: number;
+}
 
 /** Gateway to owner: cancel a run. Sent again every 600 ms until `Cancelled` or the caller gives up. */
 export interface Cancel {
@@ -3628,14 +3628,14 @@ export const Answer: MessageFns<Answer> = {
     if (message.response !== undefined) {
       Response.encode(message.response, writer.uint32(34).fork()).join();
     }
+    if (message.busyMs !== 0) {
+      writer.uint32(40).uint32(message.busyMs);
+    }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Answer {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    if (message.busyMs !== 0) {
-      writer.uint32(40).uint32(message.busyMs);
-    }
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
       throw new globalThis.Error("protobuf decode recursion limit exceeded");
@@ -3671,11 +3671,6 @@ export const Answer: MessageFns<Answer> = {
             message.response = Response.decode(reader, reader.uint32());
             continue;
           }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
           case 5: {
             if (tag !== 40) {
               break;
@@ -3684,6 +3679,11 @@ export const Answer: MessageFns<Answer> = {
             message.busyMs = reader.uint32();
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
       }
       return message;
     } finally {
@@ -3713,14 +3713,14 @@ export const Release: MessageFns<Release> = {
     if (message.response !== undefined) {
       Response.encode(message.response, writer.uint32(42).fork()).join();
     }
+    if (message.busyMs !== 0) {
+      writer.uint32(48).uint32(message.busyMs);
+    }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Release {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    if (message.busyMs !== 0) {
-      writer.uint32(48).uint32(message.busyMs);
-    }
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
       throw new globalThis.Error("protobuf decode recursion limit exceeded");
@@ -3772,11 +3772,6 @@ export const Release: MessageFns<Release> = {
             message.response = Response.decode(reader, reader.uint32());
             continue;
           }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
           case 6: {
             if (tag !== 48) {
               break;
@@ -3785,6 +3780,11 @@ export const Release: MessageFns<Release> = {
             message.busyMs = reader.uint32();
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
       }
       return message;
     } finally {
@@ -3879,14 +3879,14 @@ export const Ended: MessageFns<Ended> = {
     if (message.responsePath !== "") {
       writer.uint32(34).string(message.responsePath);
     }
+    if (message.busyMs !== 0) {
+      writer.uint32(40).uint32(message.busyMs);
+    }
     return writer;
   },
 
   decode(input: BinaryReader | Uint8Array, length?: number): Ended {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    if (message.busyMs !== 0) {
-      writer.uint32(40).uint32(message.busyMs);
-    }
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
       throw new globalThis.Error("protobuf decode recursion limit exceeded");
@@ -3930,11 +3930,6 @@ export const Ended: MessageFns<Ended> = {
             message.responsePath = reader.string();
             continue;
           }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
           case 5: {
             if (tag !== 40) {
               break;
@@ -3943,6 +3938,11 @@ export const Ended: MessageFns<Ended> = {
             message.busyMs = reader.uint32();
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
       }
       return message;
     } finally {
