@@ -14,7 +14,7 @@ describe("who answers the HTTP client, and when", () => {
   });
   after(async () => {
     await house?.stop();
-    await site?.stop();
+    site?.stop();
   });
 
   /** A line of a step that waits until the test lets it go on. */
