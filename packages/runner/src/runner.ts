@@ -191,7 +191,11 @@ export class Runner {
       called: (call) => void this.#onCall(this.#find(call.assignment), call),
       logLines: ({ assignment, lines }) => this.#onLogLines(this.#find(assignment), lines),
       runGone: (gone) => this.#onRunGone(gone),
-      readyChanged: () => this.#tell(() => (this.#description = undefined)),
+      // Owners hear of it now: runs that a worker's death has interrupted wait for the next one.
+      readyChanged: () => {
+        this.#description = undefined;
+        this.show();
+      },
       inventoryChanged: () => (this.#description = undefined),
       failed: (error) => this.#fail(error),
     };

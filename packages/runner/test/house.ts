@@ -233,7 +233,7 @@ export function plainVersion(versionId: string, ...sources: string[]): session.L
 }
 
 export async function until(holds: () => boolean, what: string, house?: House): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 60_000;
   while (!holds()) {
     const said = () => house?.logged.map((record) => JSON.stringify(record)).join("\n") ?? "";
     assert.ok(performance.now() < end, `waited in vain for ${what}\n${performance.now() < end ? "" : said()}`);

@@ -160,6 +160,24 @@ test("a worker's death is told, and the next worker takes runs", async () => {
   await house.checkpoint(house.assign(), "steps/0");
 });
 
+test("owners hear at once that there is a worker again, without waiting for the next heartbeat", async () => {
+  house.startRunner(nats, { MILLRACE_HEARTBEAT_MS: "1000" });
+  await house.ready();
+  const early = () =>
+    house.beats.some((beat, index) => {
+      const before = house.beats[index - 1];
+      return before?.draining === true && !beat.draining && beat.stampMs - before.stampMs < 900;
+    });
+  // By chance a worker may be ready in the moment in which a heartbeat is due anyway.
+  for (let deaths = 0; deaths < 3 && !early(); deaths++) {
+    const before = house.beats.length;
+    house.assign({ event: { die: true } });
+    await until(() => house.beats.slice(before).some((beat) => beat.draining), "a runner without a worker", house);
+    await until(() => !house.beats.at(-1)!.draining, "a ready runner", house);
+  }
+  assert.ok(early(), JSON.stringify(house.beats.map(({ draining, stampMs }) => ({ draining, stampMs }))));
+});
+
 test("sources are checked by a worker, also over the bus", async () => {
   house.startRunner(nats);
   await house.ready();

@@ -10,6 +10,7 @@ import { session, type step } from "@millrace/protocol";
 
 import type { HostLog } from "./host-log.ts";
 import { WorkerHost, type WorkerEvents } from "./worker-host.ts";
+import type { RestartPolicy } from "./worker-slot.ts";
 
 const SCRIPTED = join(import.meta.dirname, "../../test/scripted-worker.ts");
 const stops: (() => Promise<void>)[] = [];
@@ -23,6 +24,7 @@ async function scene(
     versionsMax?: number;
     args?: string[];
     keepaliveMs?: number;
+    restart?: Pick<RestartPolicy, "firstMs" | "stableAfterMs">;
   } = {},
 ) {
   const news: [string, unknown][] = [];
@@ -53,7 +55,7 @@ async function scene(
         return { command: process.execPath, args: settings.args ?? [SCRIPTED], env: { ...own, ...settings.env } };
       },
       configure: session.Configure.decode(new Uint8Array(0)),
-      restart: { firstMs: 10, maxMs: 50, stableAfterMs: 10_000, sessionTimeoutMs: 10_000 },
+      restart: { firstMs: 10, maxMs: 50, stableAfterMs: 10_000, sessionTimeoutMs: 10_000, ...settings.restart },
       limits: { versionsMax: settings.versionsMax ?? 8, framesMax: 1000, bytesMax: 64 * 1024 * 1024 },
       keepaliveMs: settings.keepaliveMs ?? 5000,
       checkTimeoutMs: 5000,
@@ -229,6 +231,16 @@ test("a frame larger than a message goes alone; thousands of frames keep their o
   await until(() => of("stepFinished").length === 901, "all steps");
   const order = of<session.StepFinished>("stepFinished").map(({ assignment }) => assignment!.runId);
   assert.deepEqual(order, ["big", ...Array.from({ length: 900 }, (_, i) => `r${i}`)]);
+});
+
+test("a worker that has lived for a while is replaced without a pause", async () => {
+  const { host, logged } = await scene({ restart: { firstMs: 600_000, stableAfterMs: 0 } });
+  await until(() => host.ready, "a session");
+  const first = host.workers()[0]!.pid!;
+  process.kill(first, "SIGKILL");
+  await until(() => host.ready && host.workers()[0]!.pid !== first, "the next worker");
+  const died = logged.find(([event]) => event === "worker.died")?.[1] as { restartInMs: number };
+  assert.equal(died.restartInMs, 0);
 });
 
 test("what no restart can cure is told at once", async () => {

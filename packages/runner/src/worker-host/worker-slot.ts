@@ -8,11 +8,11 @@ import { type WorkerCommand, type WorkerExit, WorkerProcess } from "./worker-pro
 import type { OpenStream } from "./session-server.ts";
 import type { WorkerSession } from "./worker-session.ts";
 
-/** Pauses before a worker that died is started again. */
+/** Pauses before a worker that died early is started again; one that has lived long enough is replaced at once. */
 export interface RestartPolicy {
   readonly firstMs: number;
   readonly maxMs: number;
-  /** A worker that lived this long starts over with the first pause. */
+  /** After a worker that lived this long the next one starts at once, and pauses begin with the first one again. */
   readonly stableAfterMs: number;
   /** A started worker that has opened no session by then is ended and started again. */
   readonly sessionTimeoutMs: number;
@@ -146,14 +146,17 @@ export class WorkerSlot {
     const { restart, log, onFatal } = this.#options;
     const fatal = fatalExit(exit, this.#lastLine);
     if (fatal !== undefined) return onFatal(fatal);
-    this.#pauseMs = livedMs >= restart.stableAfterMs ? restart.firstMs : Math.min(this.#pauseMs * 2, restart.maxMs);
+    const isStable = livedMs >= restart.stableAfterMs;
+    const restartInMs = isStable ? 0 : this.#pauseMs;
+    this.#pauseMs = isStable ? restart.firstMs : Math.min(this.#pauseMs * 2, restart.maxMs);
     log.warn("worker.died", {
       worker: this.workerId,
       code: exit.code,
       signal: exit.signal,
-      restartInMs: this.#pauseMs,
+      restartInMs,
     });
-    this.#timer = setTimeout(() => this.start(), this.#pauseMs);
+    if (isStable) this.start();
+    else this.#timer = setTimeout(() => this.start(), restartInMs);
   }
 }
 
