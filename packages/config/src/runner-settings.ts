@@ -100,6 +100,22 @@ export const runnerSettings = {
     min: 0,
     max: 100,
   }),
+  spareEnvironments: integer({
+    env: "MILLRACE_SPARE_ENVIRONMENTS",
+    description:
+      "Most environments of a worker that are made ready ahead, with their packages imported, for workflows that run and import packages. 0: none.",
+    default: 2,
+    min: 0,
+    max: 100,
+  }),
+  spareMemoryBytes: integer({
+    env: "MILLRACE_SPARE_MEMORY_BYTES",
+    description: "Most memory of these together.",
+    default: 512 * 1024 ** 2,
+    min: 1024 * 1024,
+    max: 1024 ** 4,
+    unit: "bytes",
+  }),
   environmentIdleMs: integer({
     env: "MILLRACE_ENVIRONMENT_IDLE_MS",
     description: "How long an idle environment is kept.",
@@ -321,6 +337,15 @@ export const runnerSettings = {
     default: 300_000,
     min: 100,
     max: 7_200_000,
+    unit: "ms",
+  }),
+  packageResolutionMs: integer({
+    env: "MILLRACE_PACKAGE_RESOLUTION_MS",
+    description:
+      "How long what a package index has answered is taken for another workflow with the same requirements; an upgrade asks anew. PyPI says ten minutes of its answers. 0: not at all.",
+    default: 600_000,
+    min: 0,
+    max: 86_400_000,
     unit: "ms",
   }),
   packageSetsBytesMax: integer({

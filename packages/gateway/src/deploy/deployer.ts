@@ -181,7 +181,8 @@ export class Deployer {
   ): AsyncGenerator<DeployNews, PreparedPackages> {
     const timeoutMs = waitMsOf(request.packageTimeout, PACKAGES);
     const { pool } = deploy.definition.settings;
-    const preparing = this.#options.packages.prepare({ ...wish, pool, timeoutMs, signal });
+    const fresh = request.upgradePackages;
+    const preparing = this.#options.packages.prepare({ ...wish, fresh, pool, timeoutMs, signal });
     for (;;) {
       const next = await preparing.next();
       if (next.done === true) return next.value;

@@ -26,6 +26,8 @@ export interface PackageWish {
   readonly lock: string;
   readonly pythonMinor: string;
   readonly preferredLock: string;
+  /** Whether the index is to be asked, also for what was resolved a short time ago. */
+  readonly fresh: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -84,11 +86,18 @@ export class PackagePreparation {
     answered: control.PreparePackagesResponse | undefined,
   ): Promise<control.PreparePackagesResponse> {
     if (answered !== undefined) {
-      const request = { job: answered.job, requirements: [], lock: "", pythonMinor: "", preferredLock: "" };
+      const request = {
+        job: answered.job,
+        requirements: [],
+        lock: "",
+        pythonMinor: "",
+        preferredLock: "",
+        fresh: false,
+      };
       return this.#channels.preparePackages(answered.runner).request(request, { timeoutMs: REQUEST_MS });
     }
-    const { pool, requirements, lock, pythonMinor, preferredLock } = wish;
-    const request = { job: "", requirements: [...requirements], lock, pythonMinor, preferredLock };
+    const { pool, requirements, lock, pythonMinor, preferredLock, fresh } = wish;
+    const request = { job: "", requirements: [...requirements], lock, pythonMinor, preferredLock, fresh };
     const runner = this.#runners.pick(pool);
     if (runner === undefined) throw nobody(pool);
     return this.#channels.preparePackages(runner).request(request, { timeoutMs: REQUEST_MS });

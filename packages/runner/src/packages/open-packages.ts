@@ -39,6 +39,7 @@ export async function openPackages(settings: RunnerSettings, log: Logger): Promi
     buildsMax: settings.packageBuildsMax,
     waitingMax: WAITING_MAX,
     retryAfterMs: RETRY_AFTER_MS,
+    resolutionMs: settings.packageResolutionMs,
     keep: {
       bytesMax: settings.packageSetsBytesMax,
       idleMs: settings.packageSetIdleMs,

@@ -13,7 +13,7 @@ type Resolve = PackageSets["resolve"];
 /** Sets whose builds the test decides. */
 function scripted(jobsMax = 10) {
   const asked: { tell: (progress: BuildProgress) => void; done: PromiseWithResolvers<Resolution> }[] = [];
-  const resolve: Resolve = (_, __, ___, tell) => {
+  const resolve: Resolve = (_, __, tell) => {
     const done = Promise.withResolvers<Resolution>();
     asked.push({ tell, done });
     return done.promise;
@@ -32,11 +32,11 @@ function scripted(jobsMax = 10) {
 
 function wish(requirement: string): control.PreparePackagesRequest {
   const one = { requirement, importName: "", optional: false, guessed: false, examine: false };
-  return { job: "", requirements: [one], lock: "", pythonMinor: "", preferredLock: "" };
+  return { job: "", requirements: [one], lock: "", pythonMinor: "", preferredLock: "", fresh: false };
 }
 
 function about(job: string): control.PreparePackagesRequest {
-  return { job, requirements: [], lock: "", pythonMinor: "", preferredLock: "" };
+  return { job, requirements: [], lock: "", pythonMinor: "", preferredLock: "", fresh: false };
 }
 
 test("a wish starts a job, and whoever has it meanwhile shares it", async () => {

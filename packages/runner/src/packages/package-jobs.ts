@@ -108,11 +108,8 @@ export class PackageJobs {
       const message = `the packages were locked for Python ${request.pythonMinor}, this runner has ${pythonMinor}`;
       throw new PlatformError("FailedPrecondition", "WRONG_PYTHON", message);
     }
-    const { requirements, preferredLock } = request;
     const { lock, dropped } =
-      request.lock === ""
-        ? await sets.resolve(pythonMinor, requirements, preferredLock, onProgress)
-        : { lock: request.lock, dropped: [] };
+      request.lock === "" ? await sets.resolve(pythonMinor, request, onProgress) : { lock: request.lock, dropped: [] };
     if (request.lock !== "") await sets.ensure(pythonMinor, lock, onProgress);
     return {
       runner: this.#options.runner,

@@ -4,14 +4,9 @@ import { coerceError, PlatformError } from "@millrace/core";
 import type { session } from "@millrace/protocol";
 import type { Logger } from "@millrace/telemetry";
 
-import {
-  type BuildProgress,
-  type BuildRequirement,
-  type BuildSettings,
-  PackageBuild,
-  type Resolution,
-} from "./package-build.ts";
+import { type BuildProgress, type BuildSettings, PackageBuild, type Resolution } from "./package-build.ts";
 import { assertLock } from "./assert-lock.ts";
+import { Resolutions, type ResolutionWish } from "./resolutions.ts";
 import { SetIndex } from "./set-index.ts";
 import { sizeOf } from "./size-of.ts";
 
@@ -24,6 +19,8 @@ export interface PackageSetsOptions {
   readonly waitingMax: number;
   /** How long a failed set is not tried again for a run. */
   readonly retryAfterMs: number;
+  /** How long a resolution stands for the next workflow that wishes the same. */
+  readonly resolutionMs: number;
   readonly keep: { readonly bytesMax: number; readonly idleMs: number; readonly protectMs: number };
   readonly log: Logger;
 }
@@ -44,12 +41,14 @@ export class PackageSets {
   readonly #flights = new Map<string, Promise<void>>();
   readonly #failures = new Map<string, { error: PlatformError; untilMs: number }>();
   readonly #turns: Turns;
+  readonly #resolutions: Resolutions;
   readonly #builds = new Set<PackageBuild>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: PackageSetsOptions) {
     this.#options = options;
     this.#index = new SetIndex(options.folder);
+    this.#resolutions = new Resolutions(options.resolutionMs);
     this.#turns = new Turns(options.buildsMax, options.waitingMax);
   }
 
@@ -97,14 +96,13 @@ export class PackageSets {
    * Turns requirements into a lock and installs it. In two builds: whatever ran while resolving, also of a package that the
    * lock does not name, could have changed what is installed from the same cache, under a name that others trust.
    */
-  async resolve(
-    pythonMinor: string,
-    requirements: readonly BuildRequirement[],
-    preferredLock: string,
-    onProgress: OnProgress,
-  ): Promise<Resolution> {
-    const resolution = await this.#build(onProgress, (build) => build.resolve(requirements, preferredLock, onProgress));
-    assertLock(resolution.lock);
+  async resolve(pythonMinor: string, wish: ResolutionWish, onProgress: OnProgress): Promise<Resolution> {
+    const { requirements, preferredLock } = wish;
+    const resolution = await this.#resolutions.get(pythonMinor, wish, async () => {
+      const asked = await this.#build(onProgress, (build) => build.resolve(requirements, preferredLock, onProgress));
+      assertLock(asked.lock);
+      return asked;
+    });
     if (resolution.lock !== "") await this.ensure(pythonMinor, resolution.lock, onProgress);
     return resolution;
   }

@@ -980,6 +980,8 @@ export interface PreparePackagesRequest {
   pythonMinor: string;
   /** The lock of the version before, whose choices stay where they still fit; empty for the newest of everything. */
   preferredLock: string;
+  /** True to ask the index again, also for what was resolved a short time ago. */
+  fresh: boolean;
 }
 
 /** One requirement of a version. */
@@ -5508,7 +5510,7 @@ export const SourceProblem: MessageFns<SourceProblem> = {
 };
 
 function createBasePreparePackagesRequest(): PreparePackagesRequest {
-  return { job: "", requirements: [], lock: "", pythonMinor: "", preferredLock: "" };
+  return { job: "", requirements: [], lock: "", pythonMinor: "", preferredLock: "", fresh: false };
 }
 
 export const PreparePackagesRequest: MessageFns<PreparePackagesRequest> = {
@@ -5527,6 +5529,9 @@ export const PreparePackagesRequest: MessageFns<PreparePackagesRequest> = {
     }
     if (message.preferredLock !== "") {
       writer.uint32(42).string(message.preferredLock);
+    }
+    if (message.fresh !== false) {
+      writer.uint32(48).bool(message.fresh);
     }
     return writer;
   },
@@ -5582,6 +5587,14 @@ export const PreparePackagesRequest: MessageFns<PreparePackagesRequest> = {
             }
 
             message.preferredLock = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.fresh = reader.bool();
             continue;
           }
         }
