@@ -4,10 +4,16 @@ import { join } from "node:path";
 import { loadTools } from "@millrace/provision";
 import pg from "pg";
 import { parseOptions } from "../harness/parse-options.ts";
-import { TestHouse } from "../harness/test-house.ts";
-import { profileWhile, renderBusiest } from "./cpu-profile.ts";
+import { TestHouse, type HouseProcess } from "../harness/test-house.ts";
+import { longestBlocks, profileWhile, renderBusiest } from "./cpu-profile.ts";
 import { measureDataStore } from "./data-store.ts";
-import { measureGrpcExchange, measureHttpEcho, measureNatsRequest, measurePostgresCommits } from "./floors.ts";
+import {
+  measureGrpcExchange,
+  measureHttpEcho,
+  measureNatsRequest,
+  measurePipeExchange,
+  measurePostgresCommits,
+} from "./floors.ts";
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
 import { measureAlone, renderHops } from "./hops.ts";
 import { measureLogs } from "./logs.ts";
@@ -19,6 +25,7 @@ import { measureSweep, renderSweep, SWEEP_NAMES, type SweepFigures } from "./swe
 import { sweepChart } from "./sweep-chart.ts";
 import { renderTable, type Figures } from "./table.ts";
 import { deployMany, measureThroughput } from "./throughput.ts";
+import { measureWallHops, renderWallHops } from "./wall-hops.ts";
 
 const values = parseOptions(
   "npm run bench",
@@ -29,7 +36,7 @@ const values = parseOptions(
     hops: {
       type: "boolean",
       default: false,
-      about: "only what a one-step run costs in each process, beside what it may",
+      about: "only what a one-step run costs in each process, beside what it may, and where a request's time goes",
     },
     overload: {
       type: "boolean",
@@ -74,12 +81,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   say("memory when idle");
   const idle = memoryByRole(await house.processes());
   say("floors");
-  const floors = {
-    http_echo_ms: await measureHttpEcho(3000 * scale),
-    nats_request_ms: await measureNatsRequest(3000 * scale),
-    grpc_exchange_ms: await measureGrpcExchange(loadTools().python, 3000 * scale),
-    ...(await measurePostgresCommits(db, 1000 * scale)),
-  };
+  const floors = await measureFloors(db, scale);
   say("warm HTTP");
   // The 16 callers first: compilers need some thousand requests until the processes run as they will for the rest of their
   // lives (the first thousand requests of a house take about half as long again).
@@ -128,6 +130,35 @@ function databaseUrl(password: string, port: number): string {
   return `postgres://millrace:${encodeURIComponent(password)}@127.0.0.1:${port}/millrace`;
 }
 
+/** The processes of the house that are Node's. */
+function nodeProcesses(processes: readonly HouseProcess[]): { role: string; pid: number }[] {
+  const roles = new Set<string>(["gateway", "scheduler", "runner"]);
+  return processes.flatMap(({ role, pid }) => (pid !== null && roles.has(role) ? [{ role, pid }] : []));
+}
+
+async function measureBlocks(
+  processes: readonly HouseProcess[],
+  work: () => Promise<unknown>,
+): Promise<Map<string, number>> {
+  const watched = nodeProcesses(processes);
+  const blocks = await longestBlocks(
+    watched.map(({ pid }) => pid),
+    work,
+  );
+  return new Map(watched.map(({ role, pid }) => [role, round(blocks.get(pid) ?? 0)]));
+}
+
+async function measureFloors(db: pg.Client, scale: number) {
+  const { python } = loadTools();
+  return {
+    http_echo_ms: await measureHttpEcho(3000 * scale),
+    nats_request_ms: await measureNatsRequest(3000 * scale),
+    grpc_exchange_ms: await measureGrpcExchange(python, 3000 * scale),
+    pipe_exchange_ms: await measurePipeExchange(python, 3000 * scale),
+    ...(await measurePostgresCommits(db, 1000 * scale)),
+  };
+}
+
 /** What a run costs hop by hop, for whoever changes one of them. */
 async function measureHops(house: TestHouse, scale: number): Promise<void> {
   const db = await house.connectDatabase();
@@ -136,12 +167,17 @@ async function measureHops(house: TestHouse, scale: number): Promise<void> {
   const workflows = await deployMany(house, 1, 1);
   say("runs under load");
   const loaded = await measureThroughput(house, db, workflows, 4000 * scale);
+  say("event loops under load");
+  const blocks = await measureBlocks(processes, () => measureThroughput(house, db, workflows, 4000 * scale));
   say("runs one at a time");
-  process.stdout.write(renderHops(loaded, await measureAlone(house, processes, 1000 * scale)));
+  process.stdout.write(renderHops(loaded, await measureAlone(house, processes, 1000 * scale), blocks));
+  say("floors");
+  const floors = await measureFloors(db, scale);
+  say("wall time, in a house with spans");
+  process.stdout.write(`\n${renderWallHops(await measureWallHops(1000 * scale, floors))}`);
   if (values.profile !== undefined) {
     mkdirSync(values.profile, { recursive: true });
-    for (const { role, pid } of processes) {
-      if (pid === null || !(role === "gateway" || role === "scheduler" || role === "runner")) continue;
+    for (const { role, pid } of nodeProcesses(processes)) {
       say(`profile of the ${role}`);
       const profile = await profileWhile(pid, () => measureThroughput(house, db, workflows, 2000 * scale));
       writeFileSync(join(values.profile, `${role}.cpuprofile`), JSON.stringify(profile));

@@ -20,17 +20,39 @@ export interface CpuProfile {
 
 /** Profiles a Node process from outside while `work` is under way; nothing needs to have been set at its start. */
 export async function profileWhile(pid: number, work: () => Promise<unknown>): Promise<CpuProfile> {
+  return inspect(pid, async (inspector) => {
+    await inspector.call("Profiler.enable");
+    await inspector.call("Profiler.setSamplingInterval", { interval: 250 });
+    await inspector.call("Profiler.start");
+    await work();
+    return ((await inspector.call("Profiler.stop")) as { profile: CpuProfile }).profile;
+  });
+}
+
+const DELAY = "globalThis.millraceBenchDelay";
+const WATCH = `${DELAY} = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 1 }); ${DELAY}.enable()`;
+const READ = `${DELAY}.disable(); ${DELAY}.max / 1e6`;
+
+/** The longest time for which each process's event loop came to nothing else while `work` was under way, in ms, by pid. */
+export async function longestBlocks(
+  pids: readonly number[],
+  work: () => Promise<unknown>,
+): Promise<Map<number, number>> {
+  for (const pid of pids) await inspect(pid, (inspector) => inspector.evaluate(WATCH));
+  await work();
+  const blocks = new Map<number, number>();
+  for (const pid of pids) blocks.set(pid, Number(await inspect(pid, (inspector) => inspector.evaluate(READ))));
+  return blocks;
+}
+
+async function inspect<Result>(pid: number, work: (inspector: Inspector) => Promise<Result>): Promise<Result> {
   process.kill(pid, "SIGUSR1");
   const inspector = await Inspector.open(await inspectorUrl());
-  await inspector.call("Profiler.enable");
-  await inspector.call("Profiler.setSamplingInterval", { interval: 250 });
-  await inspector.call("Profiler.start");
-  await work();
-  const { profile } = (await inspector.call("Profiler.stop")) as { profile: CpuProfile };
+  const result = await work(inspector);
   // The next process that is asked listens on the same port.
-  await inspector.call("Runtime.evaluate", { expression: "process.getBuiltinModule('node:inspector').close()" });
+  await inspector.evaluate("process.getBuiltinModule('node:inspector').close()");
   inspector.close();
-  return profile;
+  return result;
 }
 
 /** The functions that took most time by themselves, with their share of the time that was not idle. */
@@ -97,6 +119,13 @@ class Inspector {
       this.#waiting.set(id, resolve);
       this.#socket.send(JSON.stringify({ id, method, params }));
     });
+  }
+
+  /** The value of an expression in the process. */
+  async evaluate(expression: string): Promise<unknown> {
+    const answer = (await this.call("Runtime.evaluate", { expression })) as
+      { result?: { value?: unknown } } | undefined;
+    return answer?.result?.value;
   }
 
   close(): void {

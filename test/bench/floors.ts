@@ -83,6 +83,12 @@ export async function measureGrpcExchange(python: string, count: number): Promis
   return quantiles(times).p50;
 }
 
+/** A message through pipes from one Python process to another and back. */
+export async function measurePipeExchange(python: string, count: number): Promise<number> {
+  const { line } = await startChild(python, [join(here, "floor_pipe.py"), String(count)]);
+  return round(Number(line));
+}
+
 /** A commit of one row alone, and rows per second in commits of 100. */
 export async function measurePostgresCommits(db: pg.Client, count: number) {
   await db.query("CREATE TABLE bench_floor (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea)");

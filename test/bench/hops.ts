@@ -50,15 +50,16 @@ export async function measureAlone(
   return { p50Ms: quantiles(times).p50, cpuMsByRole: Object.fromEntries([["client", own], ...spent]) };
 }
 
-/** The hops of a run in its order, with what they cost and what they may cost. */
-export function renderHops(loaded: Throughput, alone: AloneFigures): string {
-  const lines = Object.entries(BUDGET_MS).map(([role, budget]) =>
-    [role, budget, loaded.cpuMsPerRunByRole[role] ?? 0, alone.cpuMsByRole[role] ?? 0].join("\t"),
-  );
+/** The hops of a run in its order, with what they cost and what they may cost, and the longest block of an event loop under load. */
+export function renderHops(loaded: Throughput, alone: AloneFigures, blocks: ReadonlyMap<string, number>): string {
+  const lines = Object.entries(BUDGET_MS).map(([role, budget]) => {
+    const costs = [role, budget, loaded.cpuMsPerRunByRole[role] ?? 0, alone.cpuMsByRole[role] ?? 0];
+    return [...costs, blocks.get(role) ?? ""].join("\t");
+  });
   const sum = (values: Iterable<number>) => round([...values].reduce((total, value) => total + value, 0));
   const all = [BUDGET_MS, loaded.cpuMsPerRunByRole, alone.cpuMsByRole].map((one) => sum(Object.values(one)));
   return [
-    "CPU ms a run\tmay cost\tunder load\talone",
+    "CPU ms a run\tmay cost\tunder load\talone\tlongest block under load, ms",
     ...lines,
     ["all", ...all].join("\t"),
     `runs a second under load: ${loaded.runsPerSecond}; one at a time over HTTP, p50: ${alone.p50Ms} ms`,

@@ -13,6 +13,9 @@ export interface ReceivedSpan {
   readonly name: string;
   /** `service.name` of its process. */
   readonly service: string;
+  /** Since the epoch. */
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 /** A small OTLP/HTTP receiver for traces, in protobuf and in JSON. */
@@ -73,21 +76,36 @@ interface JsonSpan {
   readonly spanId: string;
   readonly parentSpanId?: string;
   readonly name: string;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
 }
 
 function spansOfJson(request: JsonRequest): ReceivedSpan[] {
   return (request.resourceSpans ?? []).flatMap(({ resource, scopeSpans }) => {
     const service = resource?.attributes?.find(({ key }) => key === "service.name")?.value.stringValue ?? "";
     return (scopeSpans ?? []).flatMap(({ spans }) =>
-      (spans ?? []).map(({ traceId, spanId, parentSpanId, name }) => ({
-        traceId,
-        spanId,
-        parentSpanId: parentSpanId ?? "",
-        name,
-        service,
+      (spans ?? []).map(({ traceId, spanId, parentSpanId, name, startTimeUnixNano, endTimeUnixNano }) => ({
+        ...{ traceId, spanId, parentSpanId: parentSpanId ?? "", name, service },
+        ...{ startMs: milliseconds(startTimeUnixNano), endMs: milliseconds(endTimeUnixNano) },
       })),
     );
   });
+}
+
+/** Milliseconds with their fraction: nanoseconds since the epoch are too many for a number. */
+function milliseconds(nanoseconds: string | bigint): number {
+  return Number(BigInt(nanoseconds) / 1000n) / 1000;
+}
+
+/** A field of eight bytes of a protobuf message; 0 when it is not there. */
+function fixed64(message: Uint8Array, wanted: number): bigint {
+  const reader = new BinaryReader(message);
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag();
+    if (number === wanted && type === WireType.Bit64) return BigInt(reader.fixed64());
+    reader.skip(type, number);
+  }
+  return 0n;
 }
 
 /** The fields of a protobuf message that carry bytes, by number, each with all of its occurrences. */
@@ -119,6 +137,8 @@ function spansOfProtobuf(body: Uint8Array): ReceivedSpan[] {
           parentSpanId: hex(fields.get(4)?.[0]),
           name: text(fields.get(5)?.[0]),
           service,
+          startMs: milliseconds(fixed64(span, 7)),
+          endMs: milliseconds(fixed64(span, 8)),
         };
       }),
     );
