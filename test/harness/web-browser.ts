@@ -91,6 +91,11 @@ export class WebBrowser implements AsyncDisposable {
   }
 }
 
+/** Waits until nothing on the page stands in for what is still on its way. */
+export function loaded(page: Page): Promise<void> {
+  return page.locator(".skeleton").first().waitFor({ state: "detached" });
+}
+
 /** A finding of axe on the page as it is now. */
 export interface AxeFinding {
   readonly rule: string;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { until } from "../harness/until.ts";
 import { APP, CUSTOMERS, FILES, VARIABLES, WORKFLOWS } from "./showcase-content.ts";
 
 /** Calls the API of a house; a refusal is an error. */
@@ -72,9 +73,8 @@ function order(number: number): unknown {
 }
 
 async function runs(api: Api, rounds: number): Promise<void> {
-  const start = async (workflow: string, event: unknown, waitTimeout = "20s"): Promise<void> => {
-    await api("POST", `workflows/${workflow}/runs`, { eventJson: JSON.stringify(event), waitTimeout });
-  };
+  const start = (workflow: string, event: unknown, waitTimeout = "20s"): Promise<{ id: string }> =>
+    api("POST", `workflows/${workflow}/runs`, { eventJson: JSON.stringify(event), waitTimeout });
   for (let round = 0; round < rounds; round += 1) {
     await start("order-intake", order(round));
     if (round % 4 === 0) await start("stock-sync", { body: { since: "2026-11-22T06:00:00Z" } });
@@ -85,8 +85,12 @@ async function runs(api: Api, rounds: number): Promise<void> {
     { order: 10_412, amount: "48.00" },
     { order: 10_431, amount: "310.00" },
   ];
-  // They wait for a person: only their first step is waited for.
-  await Promise.all(refunds.map((body) => start("refund-approval", { body }, "1.5s")));
+  // They wait for a person: only their pause is waited for.
+  for (const body of refunds) {
+    const { id } = await start("refund-approval", { body }, "0s");
+    const name = `workflows/refund-approval/runs/${id}`;
+    await until(async () => (await api<{ state: string }>("GET", name)).state === "RUN_STATE_SUSPENDED");
+  }
 }
 
 /** A draft that differs from what is live, with all its steps tested. */

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import type { Page } from "playwright-core";
-import { TestHouse } from "../harness/test-house.ts";
-import { WebBrowser } from "../harness/web-browser.ts";
+import { house } from "../harness/shared-house.ts";
+import { until } from "../harness/until.ts";
+import { loaded } from "../harness/web-browser.ts";
+import { browser, useWebHouse } from "../harness/web-house.ts";
 import { fillShowcase } from "./fill-showcase.ts";
 import { allLooks, readShowIds } from "./looks.ts";
 
@@ -11,40 +13,37 @@ import { allLooks, readShowIds } from "./looks.ts";
 const STOPS_MAX = 250;
 
 describe("the web app by keyboard alone", () => {
-  let house: TestHouse;
-  let browser: WebBrowser;
   let page: Page;
 
+  useWebHouse();
   before(async () => {
-    browser = await WebBrowser.start();
-    house = await TestHouse.start();
     await fillShowcase(house.url, house.apiKey, 4);
     page = await browser.signedIn(house, "/");
-  });
-  after(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await house?.stop();
   });
 
   const go = async (path: string): Promise<void> => {
     await page.goto(new URL(path, house.url).href);
     await page.locator("main h1").first().waitFor();
-    await page.waitForFunction("document.querySelector('.skeleton') === null");
+    await loaded(page);
   };
   /** Tab, or out of the code editor as it says. */
   const next = async (): Promise<void> => {
     if (await page.evaluate("document.activeElement.matches('.cm-content')")) await page.keyboard.press("Escape");
     await page.keyboard.press("Tab");
   };
+  /** What has the focus, by its name. */
+  const focused = (): Promise<string> =>
+    page.evaluate(() => {
+      const { activeElement: at } = document;
+      const name = at === null || at === document.body ? "" : (at.getAttribute("aria-label") ?? at.textContent);
+      return name?.trim() ?? "";
+    });
   /** Goes on by Tab until something of that name has the focus. */
   const tabTo = async (name: string | RegExp): Promise<void> => {
     for (let stop = 0; stop < STOPS_MAX; stop += 1) {
       await next();
-      const found = await page.evaluate(() => {
-        const { activeElement: at } = document;
-        return at === null || at === document.body ? "" : (at.getAttribute("aria-label") ?? at.textContent ?? "");
-      });
-      if (typeof name === "string" ? found.trim() === name : name.test(found)) return;
+      const found = await focused();
+      if (typeof name === "string" ? found === name : name.test(found)) return;
     }
     assert.fail(`Tab never comes to ${String(name)}`);
   };
@@ -85,24 +84,24 @@ describe("the web app by keyboard alone", () => {
       await page.keyboard.press("Enter");
       const dialog = page.getByRole("dialog");
       await dialog.waitFor();
+      await until(isInDialog);
       for (let stop = 0; stop < 15; stop += 1) {
         assert.ok(await isInDialog(), `the focus stays in what ${name} opens`);
         await page.keyboard.press("Tab");
       }
       await page.keyboard.press("Escape");
       await dialog.waitFor({ state: "detached" });
-      const back = await page.evaluate(() => document.activeElement?.ariaLabel ?? document.activeElement?.textContent);
-      assert.equal(back?.trim(), name);
+      await until(async () => (await focused()) === name);
     }
     await go("/");
     await tabTo(/^Actions for order-intake$|^More/);
     await page.keyboard.press("Enter");
     await page.getByRole("menu").waitFor();
     await page.keyboard.press("ArrowDown");
-    assert.equal(await page.evaluate("document.activeElement.getAttribute('role')"), "menuitem");
+    await until(() => page.evaluate<boolean>("document.activeElement.getAttribute('role') === 'menuitem'"));
     await page.keyboard.press("Escape");
     await page.getByRole("menu").waitFor({ state: "detached" });
-    assert.equal(await page.evaluate("document.activeElement.tagName"), "BUTTON");
+    await until(() => page.evaluate<boolean>("document.activeElement.tagName === 'BUTTON'"));
   });
 
   test("rows of lists are opened", async () => {
@@ -111,6 +110,7 @@ describe("the web app by keyboard alone", () => {
     await page.keyboard.press("Enter");
     await page.waitForURL("**/workflows/**");
     await go("/runs");
+    await page.getByRole("row").nth(2).waitFor();
     await tabTo("Runs");
     for (const key of ["j", "j", "Enter"]) await page.keyboard.press(key);
     await page.waitForURL(/\/runs\/[0-9a-f-]{36}$/);

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import type { Page } from "playwright-core";
 import { OauthServer } from "../harness/oauth-server.ts";
-import { TestHouse } from "../harness/test-house.ts";
+import { house } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
-import { seriousFindings, WebBrowser } from "../harness/web-browser.ts";
+import { loaded, seriousFindings } from "../harness/web-browser.ts";
+import { browser, useWebHouse } from "../harness/web-house.ts";
 
 const HOSTILE = `<img src=x onerror="document.title='broken'">`;
 const PAGES = [
@@ -15,18 +16,11 @@ const PAGES = [
 ];
 
 describe("what steps use, and the settings, in the web app", () => {
-  let house: TestHouse;
-  let browser: WebBrowser;
   let page: Page;
 
+  useWebHouse();
   before(async () => {
-    browser = await WebBrowser.start();
-    house = await TestHouse.start();
     page = await browser.signedIn(house, "/environment");
-  });
-  after(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await house?.stop();
   });
 
   const button = (name: string | RegExp) => page.getByRole("button", { name, exact: typeof name === "string" });
@@ -45,10 +39,7 @@ describe("what steps use, and the settings, in the web app", () => {
   }
 
   async function api<T>(path: string): Promise<T> {
-    const response = await fetch(`${house.url}/api/v1/${path}`, {
-      headers: { authorization: `Bearer ${house.apiKey}` },
-    });
-    return (await response.json()) as T;
+    return (await (await house.ask(path)).json()) as T;
   }
 
   test("adds a variable with the keyboard alone, and never sends a secret back", async () => {
@@ -66,8 +57,8 @@ describe("what steps use, and the settings, in the web app", () => {
     for (const key of ["Tab", "Tab", "Tab", "Enter"]) await page.keyboard.press(key);
     await page.getByRole("cell", { name: "TOKEN", exact: true }).waitFor();
     await page.getByRole("dialog").waitFor({ state: "detached" });
-    const focused = await page.evaluate(() => document.activeElement?.textContent);
-    assert.equal(focused, "Add variable", "the focus is where it was before the dialog");
+    // The focus goes back to where it was before the dialog.
+    await until(() => page.evaluate(() => document.activeElement?.textContent === "Add variable"));
     assert.ok(!(await page.content()).includes("swordfish-1"));
     assert.ok(!JSON.stringify(await api("variables")).includes("swordfish-1"));
     const { variables } = await api<{ variables: { name: string; secret: boolean }[] }>("variables");
@@ -106,15 +97,15 @@ describe("what steps use, and the settings, in the web app", () => {
     await field("Value").waitFor();
     const typed = await field("Value").inputValue();
     assert.match(typed, /9007199254740993/, "numbers are not passed through JavaScript");
-    await setRecord(house, "customers", HOSTILE, "2");
+    await setRecord("customers", HOSTILE, "2");
     await field("Value").fill("3");
     await field("Ends").selectOption("In a day");
     await button("Save").click();
     await page.getByText("Somebody else has written this record meanwhile").waitFor();
-    assert.equal(await recordOf(house, "customers", HOSTILE), "2", "nothing is lost without a word");
+    assert.equal(await recordOf("customers", HOSTILE), "2", "nothing is lost without a word");
     await button("Save mine all the same").click();
     await page.getByRole("cell", { name: /^in (23|24) hr|^tomorrow|in 1 day/ }).waitFor();
-    assert.equal(await recordOf(house, "customers", HOSTILE), "3");
+    assert.equal(await recordOf("customers", HOSTILE), "3");
   });
 
   test("scrolls through thousands of records, and finds those of a prefix", async () => {
@@ -233,6 +224,7 @@ describe("what steps use, and the settings, in the web app", () => {
     const answer = await fetch(`${house.url}/api/v1/caller`, { headers: { authorization: `Bearer ${key}` } });
     assert.equal(answer.status, 200);
     await button("I have it").click();
+    await page.getByTestId("api-key").waitFor({ state: "detached" });
     assert.ok(!(await page.content()).includes(key!));
     await button(`Revoke ${HOSTILE}`).click();
     await page.getByRole("alertdialog").getByRole("button", { name: "Revoke" }).click();
@@ -264,7 +256,7 @@ describe("what steps use, and the settings, in the web app", () => {
       for (const path of PAGES) {
         await page.goto(new URL(path, house.url).href);
         await page.locator("main h1").waitFor();
-        await page.locator(".skeleton").first().waitFor({ state: "detached" });
+        await loaded(page);
         assert.deepEqual(await seriousFindings(page), [], `${path} in ${theme}`);
         assert.equal(await overflow(page), 0, `${path} is wider than a window of ${size.width}`);
         assert.doesNotMatch(await page.title(), /broken/);
@@ -283,19 +275,14 @@ function pad(n: number): string {
   return String(n).padStart(5, "0");
 }
 
-async function setRecord(house: TestHouse, store: string, key: string, valueJson: string): Promise<void> {
-  const response = await fetch(`${house.url}/api/v1/dataStores/${store}/records:set`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${house.apiKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ records: [{ key, valueJson }] }),
-  });
+async function setRecord(store: string, key: string, valueJson: string): Promise<void> {
+  const body = JSON.stringify({ records: [{ key, valueJson }] });
+  const response = await house.ask(`dataStores/${store}/records:set`, { method: "POST", body });
   assert.equal(response.status, 200);
 }
 
-async function recordOf(house: TestHouse, store: string, key: string): Promise<string> {
+async function recordOf(store: string, key: string): Promise<string> {
   const query = new URLSearchParams({ key }).toString();
-  const response = await fetch(`${house.url}/api/v1/dataStores/${store}/records:read?${query}`, {
-    headers: { authorization: `Bearer ${house.apiKey}` },
-  });
+  const response = await house.ask(`dataStores/${store}/records:read?${query}`);
   return ((await response.json()) as { valueJson: string }).valueJson;
 }
