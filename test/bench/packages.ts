@@ -7,6 +7,8 @@ const BODY = "{}";
 /** Old versions that differ in nothing that matters here: each is a set that no runner has. */
 const REQUESTS_VERSIONS = ["2.31.0", "2.32.0", "2.32.1", "2.32.2", "2.32.3"];
 
+const WARM_MS = 1500;
+
 /** What packages cost, medians in ms. */
 export interface PackageFigures {
   /** First request to a version that no environment has run. */
@@ -14,6 +16,7 @@ export interface PackageFigures {
   readonly cold_start_pandas: number;
   /** A second environment of a version whose first one is busy. */
   readonly second_environment_requests: number;
+  readonly second_environment_pandas: number;
   /** Deploys of a version whose packages the runner has, and whose packages nobody has. */
   readonly deploy_known_set: number;
   readonly deploy_new_set: number;
@@ -32,7 +35,8 @@ export async function measurePackages(house: TestHouse, count: number): Promise<
   return {
     cold_start_requests: quantiles(requests).p50,
     cold_start_pandas: quantiles(pandas).p50,
-    second_environment_requests: await measureSecond(house, count),
+    second_environment_requests: await measureSecond(house, "requests", count),
+    second_environment_pandas: await measureSecond(house, "pandas", Math.min(count, 10)),
     deploy_known_set: quantiles(known).p50,
     deploy_new_set: quantiles(fresh).p50,
   };
@@ -74,16 +78,17 @@ async function measureColdStarts(
 }
 
 /** One request keeps the first environment busy while another comes. */
-async function measureSecond(house: TestHouse, count: number): Promise<number> {
-  const source = `import requests, time
+async function measureSecond(house: TestHouse, module: string, count: number): Promise<number> {
+  const source = `import ${module}, time
 def handler(pd):
     time.sleep(float(pd.steps["trigger"]["event"]["query"].get("s", 0)))
     pd.respond({"status": 200, "body": "ok"})`;
   const times: number[] = [];
   for (let index = 0; index < count; index++) {
-    const url = await deployStep(house, `bench-second-${index}`, source);
+    const url = await deployStep(house, `bench-second-${module}-${index}`, source);
     await (await fetch(url)).text();
-    await refilled();
+    // A warm workflow has run for a while: what is made ahead for it is there.
+    await new Promise((resolve) => setTimeout(resolve, WARM_MS));
     const busy = fetch(`${url}?s=0.5`).then((response) => response.text());
     await new Promise((resolve) => setTimeout(resolve, 100));
     const connection = await HttpConnection.open(url, BODY);

@@ -54,6 +54,7 @@ export function renderTable(figures: Figures): string {
     ["cold start with requests", `p50 ${packages.cold_start_requests} ms`],
     ["cold start with pandas", `p50 ${packages.cold_start_pandas} ms`],
     ["second environment, requests", `p50 ${packages.second_environment_requests} ms`],
+    ["second environment, pandas", `p50 ${packages.second_environment_pandas} ms`],
     ["deploy of known packages", `p50 ${packages.deploy_known_set} ms`],
     ["deploy of new packages", `p50 ${packages.deploy_new_set} ms`],
     ["data store, from user code", `p50 ${list({ ...figures.data_store_p50_ms })} ms`],

@@ -62,6 +62,12 @@ test("a step's result and its saved /tmp have the bounds of the settings, and /t
   assert.equal(configureFrame(settings({ MILLRACE_TMP_SAVED_BYTES_MAX: "0" })).tmpSavedBytesMax, 0);
 });
 
+test("environments are made ready ahead within the settings' bounds", () => {
+  const { spareEnvironments, spareMemoryBytes } = configureFrame(settings());
+  assert.deepEqual([spareEnvironments, spareMemoryBytes], [2, 512 * MIB]);
+  assert.equal(configureFrame(settings({ MILLRACE_SPARE_ENVIRONMENTS: "0" })).spareEnvironments, 0);
+});
+
 test("the network of a pool goes to its workers, with what the operator allows and refuses", () => {
   assert.equal(configureFrame(settings({ MILLRACE_NETWORK: "none" })).network, session.NetworkMode.NONE);
   const { network, networkAllow, networkDeny } = configureFrame(

@@ -85,5 +85,7 @@ export function configureFrame(settings: RunnerSettings, memoryBytes: number = t
     networkDeny: [...settings.networkDeny],
     processesMax: settings.processesMax,
     tmpSavedBytesMax: settings.tmpSavedBytesMax,
+    spareEnvironments: settings.spareEnvironments,
+    spareMemoryBytes: settings.spareMemoryBytes,
   };
 }

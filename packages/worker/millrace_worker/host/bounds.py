@@ -20,6 +20,9 @@ class Bounds:
 
     environments_max: int = 16
     blank_environments: int = 2
+    #: Environments kept ahead for versions whose imports take long, and their memory together.
+    spare_environments: int = 2
+    spare_memory_bytes: int = 512 * _MIB
     idle_seconds: float = 600.0
     lifetime_seconds: float = 3600.0
     log_bytes_max: int = _MIB
@@ -40,6 +43,10 @@ def bounds_from(configure: pb.Configure) -> Bounds:
     return Bounds(
         environments_max=configure.environments_max or default.environments_max,
         blank_environments=configure.blank_environments or default.blank_environments,
+        spare_environments=configure.spare_environments
+        if configure.HasField("spare_environments")
+        else default.spare_environments,
+        spare_memory_bytes=configure.spare_memory_bytes or default.spare_memory_bytes,
         idle_seconds=seconds(configure.idle_timeout) or default.idle_seconds,
         lifetime_seconds=seconds(configure.lifetime_max) or default.lifetime_seconds,
         log_bytes_max=configure.log_bytes_max or default.log_bytes_max,

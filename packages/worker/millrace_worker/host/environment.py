@@ -21,7 +21,7 @@ from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo, SandboxedProcess
 
-_FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.CALL + 1))
+_FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.PREPARED + 1))
 _READ_BYTES = 1 << 18
 # Beside a step's result, a frame holds its failure, headers and names.
 _FRAME_OVERHEAD_BYTES = 1 << 18
@@ -32,6 +32,8 @@ _DRAIN_READS_MAX = 32
 # Headers are parsed here, where every other run of the worker waits for it; what may be large travels in segments.
 _HEADER_BYTES_MAX = 4 << 20
 _TAIL_BYTES_MAX = 1 << 16
+# Imports that take longer are left to the run that wants them.
+_PREPARE_SECONDS = 20.0
 # More than any machine has: what an interpreter says of itself is not believed beyond it.
 _MEMORY_MAX = 1 << 44
 # Largest thing that an environment may send beside results, whatever the bound of these is.
@@ -59,6 +61,10 @@ class Environment:
         self.version: Version | None = None
         #: Generation of the environment variables that its code was loaded with.
         self.variables = 0
+        #: Their values, in its newest run.
+        self.values: dict[str, str] = {}
+        #: Whether it has imported what it was told to, before a run was there.
+        self.prepared = False
         self.tenant: Tenant | None = None
         self.runs = 0
         #: What the interpreter said when it was ready, and behind its newest run.
@@ -79,6 +85,7 @@ class Environment:
         self._on_written: Callable[[], None] | None = None
         self._stack: StackRequest | None = None
         self._coroutine_stack = ""
+        self._on_prepared: Callable[[Environment, dict[str, Any]], None] | None = None
         self._outputs = {process.stdout: step_pb.LOG_STREAM_STDOUT, process.stderr: step_pb.LOG_STREAM_STDERR}
         for descriptor in (process.control_reader, process.stdout, process.stderr):
             os.set_blocking(descriptor, False)
@@ -157,6 +164,30 @@ class Environment:
         if version.modules:
             header["modules"] = version.modules
         self.send(frames.BIND, header)
+
+    def prepare(self, modules: list[str], variables: dict[str, str], then: Callable[[Environment, dict[str, Any]], None]) -> None:
+        """Has it import modules while it has no tenant; one that comes earlier waits for it as it would for its own imports."""
+        self.values, self._on_prepared = variables, then
+        self.process.watch()
+        # Whatever is printed belongs to no step: it is read, and thrown away.
+        self.listen_soon()
+        self.send(frames.PREPARE, {"modules": modules, "environment": variables})
+        self._loop.call_later(_PREPARE_SECONDS, self._end_preparing)
+
+    def _end_preparing(self) -> None:
+        # A tenant has deadlines of its own.
+        if not self.prepared and self.tenant is None and not self.dead:
+            self.kill("its imports took too long")
+
+    def _be_prepared(self, state: dict[str, Any], then: Callable[[Environment, dict[str, Any]], None]) -> None:
+        self.prepared, self._on_prepared = True, None
+        self.take_memory(state)
+        if self.tenant is None:
+            self.drain_output()
+            if state.get("strays"):
+                self.process.reap_strays()
+            self.process.unwatch()
+        then(self, state)
 
     def listen_soon(self) -> None:
         """Passes output on while the step runs, once it has run for a moment: what a short step prints is read at its end,
@@ -245,6 +276,8 @@ class Environment:
             self.take_memory(header)
             if not self.ready.done():
                 self.ready.set_result(None)
+        elif kind == frames.PREPARED and self._on_prepared is not None:
+            self._be_prepared(header, self._on_prepared)
         elif kind == frames.STACK:
             self._coroutine_stack = str(header.get("stack", ""))
         elif self.tenant is not None:

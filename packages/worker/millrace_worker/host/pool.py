@@ -1,7 +1,8 @@
 """Environments: blank ones ready for any version, warm ones of the versions that ran here, never more than allowed.
 
-A run gets, in this order: the idle environment of its version that was used last; a blank one; one that is started for
-it, for which an idle one of another version may have to end. When all are busy, it is refused.
+A run gets, in this order: the idle environment of its version that was used last; a spare one that has its imports already
+(spares.py); a blank one; one that is started for it, for which an idle one of another version may have to end. When all are
+busy, it is refused.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import Environment
 from millrace_worker.host.log import Log
+from millrace_worker.host.spares import Spares
 from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime.leftovers import memory_bytes
-from millrace_worker.sandbox import Sandbox, SandboxUnavailable
+from millrace_worker.sandbox import MachineMemory, Sandbox, SandboxUnavailable, default_reserve
 
 _READY_SECONDS = 15.0
 _STARTS_MAX = 2
@@ -26,6 +28,10 @@ _STARTS_MAX = 2
 _REFILL_SECONDS = 0.05
 _BACKOFF_SECONDS = (0.25, 1.0, 4.0, 15.0)
 _MEMORY_SHARE = 0.75
+# A spare one is made a moment after the run that shows its use, for the same reason.
+_SPARE_SECONDS = 0.05
+# How long after the last run of its version one is kept.
+_SPARE_IDLE_SECONDS = 60.0
 _INVENTORY_SECONDS = 0.2
 _INVENTORY_MAX = 64
 # While runs go on, what they take is told anew.
@@ -75,6 +81,7 @@ class Pool:
         self._idle: dict[Environment, float] = {}
         self._idle_by_version: dict[str, list[Environment]] = {}
         self._outdated: set[Environment] = set()
+        self._spares = Spares()
         self._waiting: deque[Claimant] = deque()
         self._starting = 0
         self._failures = 0
@@ -90,14 +97,14 @@ class Pool:
     def change(self, sandbox: Sandbox, bounds: Bounds) -> None:
         """New bounds: what is blank or idle is replaced, what is busy is not used again."""
         self._sandbox, self._bounds = sandbox, bounds
-        for environment in [*self._blank, *self._idle]:
+        for environment in [*self._blank, *self._spares, *self._idle]:
             self._give_up(environment, "the worker's settings have changed")
         self._outdated.update(self._alive)
         self._refill()
 
     def claim(self, claimant: Claimant) -> None:
         """Finds an environment, now or soon."""
-        warm = self._take_warm(claimant)
+        warm = self._take_warm(claimant) or self._take_spare(claimant)
         if warm is not None:
             claimant.on_environment(warm)
         elif self._blank:
@@ -118,6 +125,8 @@ class Pool:
         """Why an environment that has just been cleaned up must not serve another run; empty when it may."""
         version = environment.version
         environment.take_memory(state)
+        if "imported" in state and self._spares.learn(environment, state["imported"]):
+            self._later("spare", _SPARE_SECONDS, self._add_spare)
         if threads := state.get("threads"):
             return f"threads of the run were still alive: {', '.join(map(str, threads[:5]))}"
         if state.get("damage"):
@@ -151,7 +160,7 @@ class Pool:
         self._outdated.update(
             environment for environment in self._alive if environment.version and environment.version.version_id == version_id
         )
-        for environment in list(self._idle_by_version.get(version_id, ())):
+        for environment in [*self._spares.forget(version_id), *self._idle_by_version.get(version_id, ())]:
             self._give_up(environment, "its version is gone")
 
     async def close(self) -> None:
@@ -184,6 +193,64 @@ class Pool:
                 return environment
         return None
 
+    def _take_spare(self, claimant: Claimant) -> Environment | None:
+        """Only after a look at the idle ones: whoever asks here has found none."""
+        version = claimant.version
+        if version is None or not version.packages:
+            return None
+        for outdated in self._spares.outdated(version, claimant.variables):
+            self._give_up(outdated, "its version or the project's environment variables have changed")
+        if self._spares.missed(version):
+            self._later("spare", _SPARE_SECONDS, self._add_spare)
+        environment = self._spares.take(version, claimant.variables)
+        if environment is not None:
+            self._changed()
+        return environment
+
+    def _add_spare(self) -> None:
+        """Binds a blank one to the version that has asked last, where nobody else needs the place or the memory."""
+        imports = self._spares.next()
+        if imports is None or self._closed or self._waiting:
+            return
+        going = self._spares.excess(imports, self._bounds)
+        if going is None or not self._memory_left(imports.memory_bytes):
+            return
+        for environment in going:
+            self._give_up(environment, "another version needs a spare environment")
+        # The blank one that it is made of is replaced: for that, too, there must be a free place.
+        if not self._blank or self._staying() + self._starting >= self._bounds.environments_max:
+            return
+        environment = self._blank.popleft()
+        self._spares.add(environment, imports)
+        environment.variables = imports.variables
+        environment.bind(imports.version, self._bounds, self._sandbox.settings.package_sets_inside)
+        environment.prepare(imports.modules, imports.values, self._on_prepared)
+        self._later("refill", _REFILL_SECONDS, self._refill)
+        self._later("spares", _SPARE_IDLE_SECONDS, self._expire_spares)
+
+    def _on_prepared(self, environment: Environment, state: dict[str, Any]) -> None:
+        """It waits for its run, unless what it has imported leaves it unfit."""
+        if state.get("damage") and environment in self._spares:
+            self._spares.failed(environment)
+            self._end(environment, "its imports closed or replaced a standard descriptor")
+        self._changed()
+        # There may be another version that wants one.
+        self._later("spare", _SPARE_SECONDS, self._add_spare)
+
+    def _expire_spares(self) -> None:
+        for environment in self._spares.unused(_SPARE_IDLE_SECONDS):
+            self._give_up(environment, "its version has not run for a while")
+        if self._spares.first() is not None:
+            self._later("spares", _SPARE_IDLE_SECONDS, self._expire_spares)
+
+    def _memory_left(self, wanted_bytes: int) -> bool:
+        """Whether the machine has much more left than that: what is made ahead must never be what ends a run."""
+        memory = MachineMemory()
+        try:
+            return memory.available_bytes() - wanted_bytes > 2 * default_reserve(memory.total_bytes)
+        finally:
+            memory.close()
+
     def _hand_over(self, environment: Environment, claimant: Claimant) -> None:
         self._failures = 0
         if claimant.version is not None:
@@ -203,6 +270,7 @@ class Pool:
 
     def _give_up(self, environment: Environment, cause: str) -> None:
         self._forget_idle(environment)
+        self._spares.discard(environment)
         if environment in self._blank:
             self._blank.remove(environment)
         self._end(environment, cause)
@@ -216,9 +284,10 @@ class Pool:
     def _make_room(self, wanted: int) -> bool:
         """Ends idle ones until there is a place for `wanted` more, now or when they have ended; tells whether there is."""
         while self._staying() + max(wanted, self._starting) > self._bounds.environments_max:
-            if not self._idle:
+            victim = self._spares.first() or next(iter(self._idle), None)
+            if victim is None:
                 return False
-            self._give_up(next(iter(self._idle)), "another version needs its place")
+            self._give_up(victim, "another version needs its place")
         return True
 
     def _refill(self) -> None:
@@ -267,6 +336,8 @@ class Pool:
         else:
             self._blank.append(environment)
             self._changed()
+            if self._spares.next() is not None:  # It may have waited for one to be made of.
+                self._later("spare", _SPARE_SECONDS, self._add_spare)
         self._refill()
 
     async def _start_blank(self, sandbox: Sandbox) -> Environment:
@@ -295,6 +366,10 @@ class Pool:
 
     def _on_end(self, environment: Environment) -> None:
         started = environment in self._alive
+        if environment in self._dying:
+            self._spares.discard(environment)
+        else:
+            self._spares.failed(environment)
         for group in (self._alive, self._dying, self._outdated):
             group.discard(environment)
         blank = environment in self._blank
@@ -323,7 +398,10 @@ class Pool:
 
     def _say_inventory(self) -> None:
         recent = sorted(self._idle_by_version.items(), key=lambda item: self._idle[item[1][-1]], reverse=True)
-        warm = [pb.WarmVersion(version_id=version_id, idle=len(stack)) for version_id, stack in recent[:_INVENTORY_MAX]]
+        idle = {version_id: len(stack) for version_id, stack in recent}
+        for version_id in self._spares.ready_versions():
+            idle[version_id] = idle.get(version_id, 0) + 1
+        warm = [pb.WarmVersion(version_id=version_id, idle=count) for version_id, count in list(idle.items())[:_INVENTORY_MAX]]
         blank = len(self._blank)
         memory = memory_bytes() + sum(environment.memory_now() for environment in self._alive)
         self._say(pb.Inventory(warm_versions=warm, environments=len(self._alive), blank_environments=blank, memory_bytes=memory))

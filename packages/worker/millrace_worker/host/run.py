@@ -207,10 +207,11 @@ class Run:
             environment.send(frames.STEP, header)
             return
         self._start = None
+        environment.values = dict(start.environment)
         done = [(step.name, step.HasField("return_value_json")) for step in start.done_steps]
         header.update(
             run=start.assignment.run_id,
-            environment=dict(start.environment),
+            environment=environment.values,
             done=done,
             fallback=start.event_falls_back_to_body,
             resumed=start.resumed,

@@ -3,6 +3,7 @@
 from .accounting import Usage
 from .launcher import Sandbox
 from .limits import Limits
+from .machine import MachineMemory, default_reserve
 from .process import ExitInfo, SandboxedProcess
 from .settings import Check, InvalidSandboxSetting, SandboxSettings, SandboxUnavailable
 
@@ -11,9 +12,11 @@ __all__ = [
     "ExitInfo",
     "InvalidSandboxSetting",
     "Limits",
+    "MachineMemory",
     "Sandbox",
     "SandboxSettings",
     "SandboxUnavailable",
     "SandboxedProcess",
     "Usage",
+    "default_reserve",
 ]

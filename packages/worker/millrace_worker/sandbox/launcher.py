@@ -249,7 +249,10 @@ class Sandbox:
             return
         try:
             process.adopt_init(int(number))
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            if process.condemned:  # Who gave it up has read what bubblewrap told.
+                self._fail_start(process, SandboxUnavailable("The start was given up."))
+                return
             remedy = "The worker must be allowed to look into its EEs: give it CAP_SYS_PTRACE."
             self._fail_start(process, SandboxUnavailable(f"Cannot read the EE's /proc: {error}.", remedy))
             return

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
-_FROM_WORKER = frozenset((frames.BIND, frames.START, frames.STEP, frames.END, frames.CHECK, frames.CALL_RESULT))
+_FROM_WORKER = frozenset(range(frames.BIND, frames.PREPARE + 1))
 _FRAME_MAX = 1 << 30
 
 

@@ -117,6 +117,9 @@ class Environment:
         self._own_pids = False
         self._deadline = 0.0
         self._empty_tmp = _files_in_tmp()
+        #: Modules there were when a version with packages came, and how many when they were last told.
+        self._own_modules: frozenset[str] | None = None
+        self._modules_told = 0
         faulthandler.register(frames.STACK_SIGNAL, file=frames.CONTROL_OUT, all_threads=False, chain=False)
         faulthandler.enable(file=frames.CONTROL_OUT, all_threads=False)
 
@@ -136,6 +139,7 @@ class Environment:
             frames.END: self._end,
         }
         handlers[frames.CHECK] = self._check
+        handlers[frames.PREPARE] = self._prepare
         while True:
             kind, header, segments = self._channel.receive()
             handlers[kind](header, segments)
@@ -156,6 +160,20 @@ class Environment:
         # searched for `.pth` files, which could run code of their own.
         if "packages" in header:
             sys.path.append(header["packages"])
+            self._own_modules = frozenset(sys.modules)
+            self._modules_told = len(sys.modules)
+
+    def _prepare(self, header: dict[str, Any], _segments: list[bytes]) -> None:
+        """Imports packages and what of Python's own they want, before a run is there; the author's code waits for the run."""
+        from millrace_runtime.preparing import import_all
+
+        self._baseline.begin(header["environment"])
+        import_all(header["modules"])
+        self._channel.leave_in_child()
+        self._baseline.flush()
+        strays = self._baseline.restore(self._own_pids)
+        damaged = self._baseline.damage() is not None
+        self._channel.send(frames.PREPARED, {"strays": strays, "memory": memory_bytes(), "damage": damaged})
 
     def _check(self, header: dict[str, Any], _segments: list[bytes]) -> None:
         from millrace_runtime.check import examine
@@ -339,6 +357,11 @@ class Environment:
                 strays += end_children(self._own_pids)
         damaged = self._baseline.damage() is not None
         state = {"threads": names, "strays": strays, "memory": memory_bytes(), "damage": damaged}
+        if self._own_modules is not None and len(sys.modules) != self._modules_told:
+            from millrace_runtime.preparing import imported
+
+            self._modules_told = len(sys.modules)
+            state["imported"] = imported(self._own_modules)
         self._channel.write(finished + frames.encode(frames.IDLE, state))
 
     def _note(self, text: str) -> None:

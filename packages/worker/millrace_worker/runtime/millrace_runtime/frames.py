@@ -23,6 +23,7 @@ STEP = 0x03  # Go on with a step.
 END = 0x04  # The run has ended between two steps: clean up.
 CHECK = 0x05  # Compile sources without running them.
 CALL_RESULT = 0x06  # What a CALL has brought.
+PREPARE = 0x07  # Modules that are imported before a run is there.
 
 # From the environment.
 READY = 0x81  # The interpreter is up.
@@ -33,6 +34,7 @@ STACK = 0x85  # Where a step's coroutine was when its time was over.
 IDLE = 0x86  # The run's leftovers are cleaned up, as far as the header says.
 CHECKED = 0x87  # What CHECK found.
 CALL = 0x88  # User code asks the platform for something.
+PREPARED = 0x89  # The modules of PREPARE are imported, as far as they could be.
 
 CONTROL_IN = 1000
 CONTROL_OUT = 1001

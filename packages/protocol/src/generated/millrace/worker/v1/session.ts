@@ -214,7 +214,15 @@ export interface Configure {
   /** With NETWORK_MODE_INTERNET, address ranges (CIDR) that cannot be reached, whatever else is allowed. */
   networkDeny: string[];
   /** Most bytes of a run's files in /tmp that are saved when it may go on elsewhere; 0 saves none. Default 16 MiB. */
-  tmpSavedBytesMax?: number | undefined;
+  tmpSavedBytesMax?:
+    | number
+    | undefined;
+  /** Most environments that are made ready ahead, with their imports, for versions whose imports take long; 0 makes none. Default 2. */
+  spareEnvironments?:
+    | number
+    | undefined;
+  /** Most bytes of memory of these together. Default 512 MiB. */
+  spareMemoryBytes: number;
 }
 
 /** A version's steps and bounds. */
@@ -1190,6 +1198,8 @@ function createBaseConfigure(): Configure {
     networkAllow: [],
     networkDeny: [],
     tmpSavedBytesMax: undefined,
+    spareEnvironments: undefined,
+    spareMemoryBytes: 0,
   };
 }
 
@@ -1230,6 +1240,12 @@ export const Configure: MessageFns<Configure> = {
     }
     if (message.tmpSavedBytesMax !== undefined) {
       writer.uint32(96).uint64(message.tmpSavedBytesMax);
+    }
+    if (message.spareEnvironments !== undefined) {
+      writer.uint32(104).uint32(message.spareEnvironments);
+    }
+    if (message.spareMemoryBytes !== 0) {
+      writer.uint32(112).uint64(message.spareMemoryBytes);
     }
     return writer;
   },
@@ -1341,6 +1357,22 @@ export const Configure: MessageFns<Configure> = {
             }
 
             message.tmpSavedBytesMax = longToNumber(reader.uint64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.spareEnvironments = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.spareMemoryBytes = longToNumber(reader.uint64());
             continue;
           }
         }
