@@ -31,8 +31,7 @@ export async function runSuite(suite, tools, env) {
     outcome.skipped.push(`${suite.name}: there are no such tests`);
   }
   const before = hashOf(suite.unchanged ?? []);
-  for (const command of commands) {
-    const { output, ok } = await runCommand(command, suite, { ...env, ...suite.env });
+  for (const { output, ok } of await runCommands(commands, suite, { ...env, ...suite.env })) {
     const counted = count(suite.kind, output, ok);
     outcome.passed += counted.passed;
     outcome.failed += counted.failed;
@@ -44,6 +43,15 @@ export async function runSuite(suite, tools, env) {
   }
   outcome.ms = performance.now() - begun;
   return outcome;
+}
+
+async function runCommands(commands, suite, env) {
+  const outcomes = [];
+  for (const command of commands) {
+    const running = runCommand(command, suite, env);
+    outcomes.push(suite.sideBySide ? running : await running);
+  }
+  return Promise.all(outcomes);
 }
 
 function runCommand([command, ...args], suite, env) {
@@ -58,7 +66,7 @@ function runCommand([command, ...args], suite, env) {
     let output = "";
     const pass = (stream) => (chunk) => {
       output += chunk;
-      stream.write(chunk);
+      if (!suite.sideBySide) stream.write(chunk);
     };
     child.stdout.on("data", pass(process.stdout));
     child.stderr.on("data", pass(process.stderr));
@@ -74,6 +82,8 @@ function runCommand([command, ...args], suite, env) {
     child.once("close", (code) => {
       clearTimeout(timer);
       process.off("exit", onSignal);
+      // What went on at the same time is shown one after another.
+      if (suite.sideBySide) process.stdout.write(output);
       resolve({ output, ok: code === 0 });
     });
   });

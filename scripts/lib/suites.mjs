@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "./paths.mjs";
 
@@ -15,6 +15,7 @@ const worker = join(checkout, "packages/worker");
  * @property {"check" | "node" | "pytest"} kind how its outcome is counted: as one, or as its runner counts
  * @property {string} [cwd]
  * @property {(tools: {node: string, python: string}) => string[][]} commands
+ * @property {boolean} [sideBySide] the commands go on at the same time; each is shown when it has ended
  * @property {NodeJS.ProcessEnv} [env]
  * @property {string[]} [unchanged] folders and files that the commands must leave as they are
  * @property {number} timeoutMs
@@ -24,6 +25,22 @@ const bin = (name) => join(checkout, "node_modules/.bin", name);
 
 function pytest(python) {
   return [python, "-m", "pytest", "-q", "-rs", "--no-header", "-p", "no:cacheprovider"];
+}
+
+/** The worker's tests in two parts of about the same length: alone, they leave most of a machine idle. */
+function pytestParts(python) {
+  const parts = [0, 1].map(() => ({ bytes: 0, files: [] }));
+  const files = readdirSync(join(worker, "tests"), { recursive: true })
+    .filter((name) => /(^|\/)test_\w+\.py$/.test(name))
+    .map((name) => ({ name, bytes: statSync(join(worker, "tests", name)).size }));
+  for (const { name, bytes } of files.sort((a, b) => b.bytes - a.bytes || a.name.localeCompare(b.name))) {
+    const [least] = parts.toSorted((a, b) => a.bytes - b.bytes);
+    least.bytes += bytes;
+    least.files.push(name);
+  }
+  // Each part leaves out what the other one has: no test file is in neither.
+  const ignoring = ({ files: others }) => others.map((name) => `--ignore=${join("tests", name)}`);
+  return parts.toReversed().map((other) => [...pytest(python), ...ignoring(other)]);
 }
 
 function nodeTests(node, folders, options = [], without = "") {
@@ -126,7 +143,8 @@ export const suites = [
     about: "the worker and its sandbox",
     kind: "pytest",
     cwd: worker,
-    commands: ({ python }) => [pytest(python)],
+    commands: ({ python }) => pytestParts(python),
+    sideBySide: true,
     timeoutMs: 6 * minute,
   },
   {
@@ -147,8 +165,8 @@ export const suites = [
     name: "e2e",
     about: "a whole house, as people use it",
     kind: "node",
-    // One house at a time: two cores carry no more.
-    commands: ({ node }) => nodeTests(node, ["test/e2e"], ["--test-concurrency=1"], "test/e2e/pipedream"),
+    // A house waits for most of its time: two at a time leave room on two cores.
+    commands: ({ node }) => nodeTests(node, ["test/e2e"], ["--test-concurrency=2"], "test/e2e/pipedream"),
     timeoutMs: 12 * minute,
   },
   {
@@ -162,7 +180,7 @@ export const suites = [
     name: "web",
     about: "the web app in a real Chromium: what people do there, from an empty house on",
     kind: "node",
-    commands: ({ node }) => nodeTests(node, ["test/web"], ["--test-concurrency=1"]),
+    commands: ({ node }) => nodeTests(node, ["test/web"], ["--test-concurrency=2"]),
     timeoutMs: 8 * minute,
   },
   {
