@@ -6,6 +6,7 @@ import { readStatus, type RunDocument } from "@millrace/cli";
 import { ExtraProcess, pidOf } from "../harness/extra-process.ts";
 import { TestHouse } from "../harness/test-house.ts";
 import { until } from "../harness/until.ts";
+import { AnswerClients } from "./fences/answers.ts";
 import { Watcher, type WatchedExecution } from "./fences/watcher.ts";
 import { awaitEnd, checkRuns, insist } from "./kill-round.ts";
 
@@ -86,21 +87,32 @@ describe("fences, with real processes", () => {
     assert.deepEqual([rows.length, rows.filter(({ times }) => times !== 1)], [ids.length, []]);
   }
 
-  async function freeze(context: TestContext, what: string, pid: number): Promise<void> {
+  /** Returns when it was frozen. */
+  async function freeze(context: TestContext, what: string, pid: number): Promise<number> {
     const from = watcher.executions.length;
     const ids = [...(await submit("free", 6)), ...(await submit("limited", 4))];
-    await until(() => watcher.executions.length >= from + 7, BEGIN_MS);
+    await until(() => watcher.executions.length >= from + 4, BEGIN_MS);
     process.kill(pid, "SIGSTOP");
+    const frozenMs = performance.now();
     // Being frozen for so long is what is tested: nothing else tells that it is over.
     await sleep(FROZEN_MS);
     process.kill(pid, "SIGCONT");
     const executions = await checkAll(ids, from);
     const repeated = executions.length - ids.length * STEPS.length;
     context.diagnostic(`${what} frozen for ${FROZEN_MS} ms: ${ids.length} runs, ${repeated} executions repeated`);
+    return frozenMs;
   }
 
-  test("a runner that wakes up can neither checkpoint nor write for what was given to another", async (context) => {
-    await freeze(context, "a runner", await pidOf(house, "runner"));
+  test("a runner that wakes up can neither checkpoint, answer nor write for what was given to another", async (context) => {
+    const clients = await AnswerClients.deploy(house);
+    clients.begin(3, 2);
+    await until(() => clients.begun === 3, BEGIN_MS);
+    // It has at least one that is being answered.
+    const pid = await busiest();
+    const frozenMs = await freeze(context, "a runner", pid);
+    const cut = await clients.check(frozenMs);
+    context.diagnostic(`${cut} of 3 bodies were broken off`);
+    assert.ok(cut > 0, "the frozen runner was sending nothing");
   });
 
   test("nor can a worker", { skip: !whole }, async (context) => {

@@ -16,7 +16,8 @@ export type Victim = (typeof victims)[number];
 export interface KillRoundOptions {
   /** Runs that are acknowledged in the round. */
   readonly runs: number;
-  readonly order: readonly Victim[];
+  /** `connections`: nothing is killed, but for a while Postgres has no connection to give. */
+  readonly order: readonly (Victim | "connections")[];
   /** Stops victims for this long and lets them go on, instead of killing them. */
   readonly pauseMs?: number;
   readonly say: (line: string) => void;
@@ -36,6 +37,7 @@ const STEP_MS = 60;
 const ACKNOWLEDGE_MS = 120_000;
 const END_MS = 180_000;
 const RESTART_MS = 60_000;
+const WITHOUT_CONNECTIONS_MS = 1_500;
 
 /** Deploys the workflows that the rounds run: one that answers at once over HTTP, one for calls over gRPC. */
 export async function deployVictims(house: TestHouse, witness: Witness): Promise<{ url: string }> {
@@ -67,7 +69,8 @@ export async function killRound(
     const begun = witness.executions.length;
     submits.push(...Array.from({ length: count }, (_, n) => (n % 4 === 0 ? submitByHttp(url) : submitByGrpc(house))));
     await until(() => witness.executions.length >= begun + Math.ceil(count / 2), END_MS);
-    if (options.pauseMs === undefined) await killAndAwait(house, victim, options.say);
+    if (victim === "connections") await takeConnections(house, options.say);
+    else if (options.pauseMs === undefined) await killAndAwait(house, victim, options.say);
     else await pause(house, victim, options.pauseMs, options.say);
   }
   const acknowledged = await Promise.all(submits);
@@ -130,6 +133,32 @@ export async function killAndAwait(house: TestHouse, victim: Victim, say: (line:
     return areBack && processes.every(({ ready }) => ready);
   }, RESTART_MS);
   say(`  killed ${victim} (${pids.join(", ")}); all ready again after ${Math.round(performance.now() - killedAt)} ms`);
+}
+
+/** Takes all connections to Postgres away, as others do who fill `max_connections`, and gives them back: nothing is started again for it. */
+async function takeConnections(house: TestHouse, say: (line: string) => void): Promise<void> {
+  const pidsNow = async (): Promise<unknown[]> => (await readStatus(house.data)).processes.map(({ pid }) => pid);
+  const before = await pidsNow();
+  const database = await house.connectDatabase();
+  try {
+    await database.query("ALTER DATABASE millrace CONNECTION LIMIT 0");
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    const refused = await house.ask("workflows/-/runs");
+    const text = await refused.text();
+    assert.ok(refused.status === 503 && text.includes("DATABASE_UNAVAILABLE"), `HTTP ${refused.status}: ${text}`);
+    assert.ok(!text.includes("too many"), `a reader is told of the database's inside: ${text}`);
+    // Being without is what is tested: nothing else tells that it is over.
+    await sleep(WITHOUT_CONNECTIONS_MS);
+  } finally {
+    await database.query("ALTER DATABASE millrace CONNECTION LIMIT -1");
+    await database.end();
+  }
+  await until(async () => (await house.ask("workflows/-/runs")).status === 200, RESTART_MS);
+  assert.deepEqual(await pidsNow(), before, "something was started again");
+  say("  took all connections to Postgres away");
 }
 
 /** Stops a victim, so that others take it for dead, and lets it go on as if nothing had been. */
