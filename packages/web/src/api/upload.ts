@@ -27,9 +27,13 @@ export function upload<T>(method: "POST" | "PUT", path: string, file: Blob, opti
     houseSilent.set(true);
     reject(new ApiError(0, "The house did not take the file. Is it running, and is this computer connected?", ""));
   };
-  request.onabort = () => reject(new ApiError(0, "The upload was cancelled.", "CANCELLED"));
-  options.signal?.addEventListener("abort", () => request.abort(), { once: true });
-  request.send(file);
+  const cancelled = (): void => reject(new ApiError(0, "The upload was cancelled.", "CANCELLED"));
+  const abort = (): void => request.abort();
+  request.onabort = cancelled;
+  request.onloadend = () => options.signal?.removeEventListener("abort", abort);
+  options.signal?.addEventListener("abort", abort);
+  if (options.signal?.aborted === true) cancelled();
+  else request.send(file);
   return promise;
 }
 

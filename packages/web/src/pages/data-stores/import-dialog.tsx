@@ -1,31 +1,17 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
-import { ApiError, segment } from "../../api/http.ts";
+import { useEffect, useRef, useState } from "react";
 import { dataStoresQuery } from "../../api/resources.ts";
-import type { ImportDataStoreResponse } from "../../api/generated/types.ts";
-import { upload } from "../../api/upload.ts";
 import { FormDialog } from "../../ui/dialog.tsx";
 import { Field } from "../../ui/field.tsx";
 import { formatBytes, formatCount } from "../../ui/format.ts";
+import { toast } from "../../ui/toast.tsx";
 import { useSave } from "../../ui/use-save.ts";
+import { importRecords, type Imported } from "./import-records.ts";
 
 /** Writes the records of a file that an export has made, or anything else that writes lines of JSON. */
 export function ImportDialog({ store, onClose }: { readonly store: string; readonly onClose: () => void }) {
-  const client = useQueryClient();
   const [file, setFile] = useState<File>();
-  const [sent, setSent] = useState(0);
-  const save = useSave({
-    save: () =>
-      upload<ImportDataStoreResponse>("POST", `dataStores/${segment(store)}:import`, file!, {
-        contentType: "application/x-ndjson",
-        onProgress: setSent,
-      }),
-    changes: [dataStoresQuery.queryKey],
-    done: ({ importedCount = "0", expiredCount = "0" }) =>
-      `${formatCount(importedCount)} records imported${expiredCount === "0" ? "" : `, ${formatCount(expiredCount)} had ended`}`,
-    always: () => void client.resetQueries({ queryKey: ["records", store] }),
-    then: onClose,
-  });
+  const { save, written } = useImport(store, onClose);
   return (
     <FormDialog
       open
@@ -40,8 +26,8 @@ export function ImportDialog({ store, onClose }: { readonly store: string; reado
       submit={save.isError ? "Try again" : "Import"}
       valid={file !== undefined}
       busy={save.isPending}
-      error={save.error === null ? null : withLine(save.error)}
-      onSubmit={() => save.mutate()}
+      error={save.error}
+      onSubmit={() => file !== undefined && save.mutate(file)}
     >
       <Field label="File" hint={file === undefined ? undefined : formatBytes(file.size)}>
         {(control) => (
@@ -50,6 +36,7 @@ export function ImportDialog({ store, onClose }: { readonly store: string; reado
             type="file"
             className="file-input"
             accept=".jsonl,.ndjson,.json,.txt"
+            disabled={save.isPending}
             onChange={(event) => {
               setFile(event.target.files?.[0]);
               save.reset();
@@ -57,16 +44,35 @@ export function ImportDialog({ store, onClose }: { readonly store: string; reado
           />
         )}
       </Field>
-      {save.isPending && <progress className="progress" aria-label="Sent" value={sent} max={1} />}
+      {save.isPending && <progress className="progress" aria-label="Imported" value={written} max={1} />}
     </FormDialog>
   );
 }
 
-/** What was wrong, and what has been written before that. */
-function withLine(error: Error): Error {
-  if (!(error instanceof ApiError)) return error;
-  const { line, imported } = error.metadata;
-  if (line === undefined) return error;
-  const written = `${formatCount(imported)} records before it are written`;
-  return new ApiError(error.status, `Line ${line}: ${error.message} — ${written}.`, error.reason, error.metadata);
+/** An import, which ends with its dialog. */
+function useImport(store: string, onClose: () => void) {
+  const client = useQueryClient();
+  const [written, setWritten] = useState(0);
+  const control = useRef<AbortController>(null);
+  useEffect(() => () => control.current?.abort(), []);
+  const save = useSave({
+    save: async (file: File): Promise<Imported> => {
+      const { signal } = (control.current = new AbortController());
+      setWritten(0);
+      try {
+        return await importRecords(store, file, { signal, onProgress: setWritten });
+      } catch (thrown) {
+        if (signal.aborted) toast(`The import was stopped. ${(thrown as Error).message}`, "bad");
+        throw thrown;
+      } finally {
+        void client.resetQueries({ queryKey: ["records", store] });
+        void client.invalidateQueries({ queryKey: dataStoresQuery.queryKey });
+      }
+    },
+    changes: [],
+    done: ({ imported, expired }) =>
+      `${formatCount(imported)} records imported${expired === 0 ? "" : `, ${formatCount(expired)} had ended`}`,
+    then: onClose,
+  });
+  return { save, written };
 }
