@@ -4,6 +4,7 @@ import { DATA_STORE_BOUNDS as BOUNDS, type DataStoreEntry } from "@millrace/stor
 /** A key may be written with six bytes for each of its own, and there is some text around it and the value. */
 const LINE_BYTES_MAX = 6 * BOUNDS.keyBytes + BOUNDS.valueBytes + 4_096;
 const NEWLINE = 0x0a;
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** A record as a line of JSON says it; the value is the text that stands there. */
@@ -27,9 +28,15 @@ export function parseStoreLine(line: Buffer): StoreLine {
   const { key, expireTime } = members;
   if (typeof key !== "string" || !("value" in members))
     throw invalidLine('it has no "key" that is text, or no "value"');
-  const expireTimeMs = expireTime === undefined ? null : Date.parse(String(expireTime));
-  if (Number.isNaN(expireTimeMs)) throw invalidLine('its "expireTime" is not a time');
+  const expireTimeMs = expireTime === undefined ? null : timeOf(expireTime);
   return { key, valueJson: memberText(text, "value"), expireTimeMs };
+}
+
+/** A time as JSON has it in this house; JavaScript's parser would take `1` and `"5 apples"` for years. */
+function timeOf(value: unknown): number {
+  const timeMs = typeof value === "string" && TIME.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(timeMs)) throw invalidLine('its "expireTime" is not a time such as "2026-01-31T12:00:00Z"');
+  return timeMs;
 }
 
 /** Cuts bytes into lines as they come; holds no more than one of them. Throws `INVALID_RECORD` for one that is too long. */
