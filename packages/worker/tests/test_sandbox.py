@@ -25,7 +25,7 @@ from millrace_worker.sandbox import (
     SandboxSettings,
     SandboxUnavailable,
 )
-from millrace_worker.sandbox.bubblewrap import environment
+from millrace_worker.sandbox.bubblewrap import ask, environment, own_facts
 from millrace_worker.sandbox.launcher import look_interval
 from millrace_worker.sandbox.machine import MachineMemory, default_reserve
 from millrace_worker.sandbox.probe import run_checks
@@ -79,6 +79,13 @@ async def read_some(descriptor: int) -> bytes:
     finally:
         loop.remove_reader(descriptor)
     return os.read(descriptor, 65536)
+
+
+def test_this_interpreter_knows_of_itself_what_a_start_of_it_would_say() -> None:
+    executable = own_facts()[0]
+    assert ask(Path(executable)) == own_facts()
+    with pytest.raises(SandboxUnavailable, match="does not start"):
+        ask(Path("/bin/false"))
 
 
 def test_control_and_output_reach_the_host(runtime: Callable[[str], Path]) -> None:

@@ -73,14 +73,26 @@ class Interpreter:
     cache_tag: str
 
 
+def own_facts() -> tuple[str, str, str]:
+    """This interpreter's program, prefix and cache tag: mostly it is the one inside, too, and a start of it is spared."""
+    executable = getattr(sys, "_base_executable", sys.executable)
+    return executable, sys.base_prefix, sys.implementation.cache_tag or ""
+
+
+def ask(python: Path) -> tuple[str, str, str]:
+    """The same of another one."""
+    script = "import sys; print(sys._base_executable, sys.base_prefix, sys.implementation.cache_tag, sep='\\n')"
+    result = subprocess.run([python, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise SandboxUnavailable(f"{python} does not start: {result.stderr.strip()[-300:]}", "Set MILLRACE_PYTHON.")
+    executable, base_prefix, cache_tag = result.stdout.splitlines()
+    return executable, base_prefix, cache_tag
+
+
 @functools.lru_cache(maxsize=32)
 def find_interpreter(settings: SandboxSettings) -> Interpreter:
     """What an interpreter says about itself; checked not to drag a home folder into the sandbox."""
-    script = "import sys; print(sys._base_executable, sys.base_prefix, sys.implementation.cache_tag, sep='\\n')"
-    result = subprocess.run([settings.python, "-I", "-S", "-c", script], capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise SandboxUnavailable(f"{settings.python} does not start: {result.stderr.strip()[-300:]}", "Set MILLRACE_PYTHON.")
-    executable, base_prefix, cache_tag = result.stdout.splitlines()
+    executable, base_prefix, cache_tag = own_facts() if str(settings.python) == own_facts()[0] else ask(settings.python)
     prefix = settings.python_prefix or Path(base_prefix)
     if _is_too_wide(prefix):
         raise SandboxUnavailable(
