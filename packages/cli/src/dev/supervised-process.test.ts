@@ -92,7 +92,10 @@ test("a process that lives on without being of use is started again", async () =
   const first = supervised.pid;
   isBroken = true;
   await waitUntil(() => deaths.length > 0, { what: "end", timeoutMs: 30_000 });
-  await waitUntil(() => supervised.isReady() && supervised.pid !== first, { what: "restart", timeoutMs: 30_000 });
+  await waitUntil(async () => (await supervised.isReady()) && supervised.pid !== first, {
+    what: "restart",
+    timeoutMs: 30_000,
+  });
   await supervised.stop();
   assert.deepEqual(deaths, ["was killed by SIGTERM"]);
 });
