@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runApi } from "@millrace/protocol";
+import { WHOLE_REPLAY } from "../harness/requests.ts";
+import { eventsOf } from "../harness/server-events.ts";
 import { deploySteps, house, linesOf, useHouse } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
 
@@ -18,30 +20,11 @@ interface Watched {
   readonly cursor: string;
 }
 
-function ask(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = { authorization: `Bearer ${house.apiKey}`, ...(init.headers as Record<string, string> | undefined) };
-  return fetch(`${house.url}/api/v1/${path}`, { ...init, headers });
-}
-
-/** Events of a stream as they come, until somebody has had enough. */
-async function* eventsOf<T>(response: Response): AsyncGenerator<T> {
-  assert.equal(response.status, 200, await (response.ok ? "" : response.text()));
-  let text = "";
-  for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-      const data = /^data: (.*)$/m.exec(text.slice(0, end))?.[1];
-      text = text.slice(end + 2);
-      if (data !== undefined && data !== "{}") yield JSON.parse(data) as T;
-    }
-  }
-}
-
 /** Watches runs over HTTP and gathers what comes. */
 async function watch(query: string, lastEventId = "") {
   const stop = new AbortController();
   const headers = { "last-event-id": lastEventId };
-  const response = await ask(`workflows/-/runs:watch?${query}`, { headers, signal: stop.signal });
+  const response = await house.ask(`workflows/-/runs:watch?${query}`, { headers, signal: stop.signal });
   const events = eventsOf<Watched>(response);
   const all: Watched[] = [(await events.next()).value as Watched];
   const reading = (async () => {
@@ -60,13 +43,7 @@ async function watch(query: string, lastEventId = "") {
 const nameOf = ({ id, workflowId }: { readonly id: string; readonly workflowId: string }): string =>
   `workflows/${workflowId}/runs/${id}`;
 
-const replayRequest = {
-  requestId: "",
-  waitTimeout: { seconds: 60, nanos: 0 },
-  fromStep: "",
-  newestVersion: false,
-  eventJson: "",
-};
+const replayRequest = { ...WHOLE_REPLAY, waitTimeout: { seconds: 60, nanos: 0 } };
 
 describe("the list of runs", () => {
   test("is kept up to date for all who watch it, by their filters, and behind a loss", async () => {
@@ -74,7 +51,7 @@ describe("the list of runs", () => {
     const broken = await deploySteps("def handler(pd):\n    raise ValueError('no such pikachu')\n");
     const all = await watch("");
     const failed = await watch(`states=RUN_STATE_FAILED&text=PIKACHU`);
-    const ofSlow = await ask(`workflows/${slow.id}/runs:watch?states=RUN_STATE_PENDING&states=RUN_STATE_RUNNING`);
+    const ofSlow = await house.ask(`workflows/${slow.id}/runs:watch?states=RUN_STATE_PENDING&states=RUN_STATE_RUNNING`);
     const live = eventsOf<Watched>(ofSlow);
     await live.next();
     assert.deepEqual(all.all[0]!.runs, []);
@@ -188,6 +165,9 @@ def handler(pd):
 });
 
 describe("a data store as a file", () => {
+  const bringIn = (body: string): Promise<Response> =>
+    house.ask("dataStores/files:import", { method: "POST", headers: { "content-type": "text/plain" }, body });
+
   test("comes out as it was written and goes in again, whatever is in it", async () => {
     const lines = Array.from(
       { length: 1_200 },
@@ -198,9 +178,9 @@ describe("a data store as a file", () => {
       String.raw`{ "key" : "ünï\n" , "value" : ["}",{"value":1}] , "expireTime" : "2099-01-01T00:00:00.000Z" }`,
       `{"key":"gone","value":1,"expireTime":"2001-01-01T00:00:00Z"}`,
     ];
-    const imported = await ask("dataStores/files:import", { method: "POST", body: [...odd, "", ...lines].join("\n") });
+    const imported = await bringIn([...odd, "", ...lines].join("\n"));
     assert.deepEqual([imported.status, await imported.json()], [200, { importedCount: "1202", expiredCount: "1" }]);
-    const exported = await ask("dataStores/files:export");
+    const exported = await house.ask("dataStores/files:export");
     assert.match(exported.headers.get("content-disposition") ?? "", /attachment/);
     const text = await exported.text();
     const [first, ...rest] = text.trimEnd().split("\n");
@@ -209,9 +189,9 @@ describe("a data store as a file", () => {
     assert.equal(value, String.raw`{"key":"ünï\n","value":["}",{"value":1}]`);
     assert.ok(Math.abs(Date.parse(end!) - Date.parse("2099-01-01")) < 10_000, end);
     assert.deepEqual(rest.slice(0, -1), lines);
-    const some = await (await ask("dataStores/files:export?prefix=k0119")).text();
+    const some = await (await house.ask("dataStores/files:export?prefix=k0119")).text();
     assert.equal(some.split("\n").length, 11);
-    const bad = await ask("dataStores/files:import", { method: "POST", body: `${lines[0]}\n{"key":"x"}\n` });
+    const bad = await bringIn(`${lines[0]}\n{"key":"x"}\n`);
     const { error } = (await bad.json()) as {
       error: { details: { reason: string; metadata: Record<string, string> }[] };
     };
@@ -230,28 +210,26 @@ describe("a dashboard", () => {
       readonly pools: readonly { pool: string; points: readonly { memoryBytesMax: string; slotCount: number }[] }[];
       readonly runners: readonly unknown[];
     }
-    const read = async (query: string) => (await (await ask(`series?${query}`)).json()) as Answer;
+    const read = async (query: string) => (await (await house.ask(`series?${query}`)).json()) as Answer;
     await until(async () => (await read(`workflow=workflows/${id}`)).total.succeededCount === "1", 30_000);
     const own = await read(`workflow=workflows/${displayName}`);
     assert.equal(own.total.acceptedCount, "1");
-    assert.match(own.total.duration!.p50, /^0\.\d+s$/);
+    assert.ok(Number.parseFloat(own.total.duration!.p50) > 0, own.total.duration!.p50);
     assert.deepEqual(own.pools, []);
-    const pool = (await read("pool=pools/default")).pools[0]!;
-    assert.ok(Number(pool.points.at(-1)!.memoryBytesMax) > 50_000_000, "a runner, its worker and environments");
-    assert.ok(pool.points.at(-1)!.slotCount > 0);
-    assert.equal((await ask("series?workflow=workflows/x&pool=pools/y")).status, 400);
-    assert.equal((await ask("series?startTime=2026-01-02T00:00:00Z&endTime=2026-01-01T00:00:00Z")).status, 400);
+    await until(async () => {
+      const last = (await read("pool=pools/default")).pools[0]?.points.at(-1);
+      // A runner, its worker and environments.
+      return Number(last?.memoryBytesMax) > 50_000_000 && (last?.slotCount ?? 0) > 0;
+    });
+    assert.equal((await house.ask("series?workflow=workflows/x&pool=pools/y")).status, 400);
+    assert.equal((await house.ask("series?startTime=2026-01-02T00:00:00Z&endTime=2026-01-01T00:00:00Z")).status, 400);
   });
 });
 
 describe("a test of a step", () => {
   test("tells how much memory it took, as the kernel counts it", async () => {
     const { id } = await deploySteps("def handler(pd):\n    return len(bytearray(64 << 20))\n");
-    const response = await ask(`workflows/${id}/draft:test`, {
-      method: "POST",
-      body: "{}",
-      headers: { "content-type": "application/json" },
-    });
+    const response = await house.ask(`workflows/${id}/draft:test`, { method: "POST", body: "{}" });
     const messages: { tests: readonly { result: { peakMemoryBytes: string } }[] }[] = [];
     for await (const message of eventsOf<(typeof messages)[number]>(response)) messages.push(message);
     const [tested] = messages.at(-1)!.tests;
