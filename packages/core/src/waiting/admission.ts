@@ -18,6 +18,10 @@ const JUDGED_MIN = 4;
 /** Most and least of a bound that one judgement leaves. */
 const SHRINK_MOST = 0.7;
 const GROWTH = 1 / 8;
+/** Where fewer callers have not waited shorter, there are not fewer than before for so long. */
+const FLOOR_MS = 60_000;
+const FLOOR_ROOM = 1.25;
+const TELLING_SHARE = 0.85;
 /** Without a refusal for so long there is no bound any more. */
 const CALM_MS = 1_000;
 /**
@@ -50,6 +54,11 @@ interface Gate {
   bound: number;
   refusedAtMs: number;
   refused: boolean;
+  /** How many waited before the bound shrank, what their answers took, and what it was to make of that. */
+  before: { readonly waiting: number; readonly tookMs: number; readonly wantedMs: number } | undefined;
+  /** Least bound, and until when. */
+  floor: number;
+  floorUntilMs: number;
   /** Who began to wait before is not judged. */
   judgedFromMs: number;
   beganMs: number;
@@ -120,6 +129,8 @@ export class Admission {
       this.noteAnswer(nowMs);
       if (nowMs < this.graceUntilMs) begin(gate, nowMs);
       else if (sinceMs >= gate.judgedFromMs) this.count(gate, nowMs - sinceMs, busyMs);
+      // Their rate counts from the first one on: before it, environments may have been starting.
+      if (gate.answers === 0) gate.beganMs = nowMs;
       gate.answers += 1;
       if (nowMs >= gate.beganMs + JUDGE_MS && gate.count >= JUDGED_MIN) judge(gate, nowMs);
     }
@@ -147,6 +158,7 @@ export class Admission {
     if (this.gates.size >= GATES_SWEPT && nowMs - this.sweptAtMs >= CALM_MS) this.sweep(nowMs);
     const gate: Gate = {
       ...{ workflowId, waiting: 0, bound: Infinity, refusedAtMs: 0, refused: false },
+      ...{ before: undefined, floor: 1, floorUntilMs: nowMs },
       ...{ judgedFromMs: nowMs, beganMs: nowMs, answers: 0 },
       ...{ count: 0, totalMs: 0, allowedMs: 0, leastOverMs: Infinity },
     };
@@ -164,20 +176,41 @@ export class Admission {
 
 /** The bound that the waits since the last judgement ask for. */
 function judge(gate: Gate, nowMs: number): void {
-  const share = gate.allowedMs / gate.totalMs;
-  if (gate.bound === Infinity) {
-    // As many as are answered in the time for which one of them may wait.
-    if (gate.leastOverMs > 0)
-      shrink(gate, (gate.answers / (nowMs - gate.beganMs)) * (gate.allowedMs / gate.count), nowMs);
-  } else if (share < 1) shrink(gate, gate.bound * Math.max(share, SHRINK_MOST), nowMs);
-  else if (gate.refused) gate.bound += Math.max(1, Math.floor(gate.bound * GROWTH));
+  const [tookMs, share] = [gate.totalMs / gate.count, gate.allowedMs / gate.totalMs];
+  if (gate.before !== undefined && tookMs > (gate.before.tookMs + gate.before.wantedMs) / 2) keepUp(gate, nowMs);
+  else if (gate.bound === Infinity) {
+    // As many wait as are answered in the time for which one of them does.
+    const waiting = ((gate.answers - 1) / (nowMs - gate.beganMs)) * tookMs;
+    if (gate.leastOverMs > 0) shrink(gate, { waiting, share, tookMs }, nowMs);
+  } else if (share < 1) shrink(gate, { waiting: gate.bound, share: Math.max(share, SHRINK_MOST), tookMs }, nowMs);
+  else {
+    gate.before = undefined;
+    if (gate.refused) grow(gate, nowMs);
+  }
   begin(gate, nowMs);
 }
 
-/** Who came in under the bound before says nothing of this one. */
-function shrink(gate: Gate, bound: number, nowMs: number): void {
+function grow(gate: Gate, nowMs: number): void {
+  gate.bound += Math.max(1, Math.floor(gate.bound * GROWTH));
+  gate.judgedFromMs = nowMs;
+}
+
+/** What takes so long is no queue of these callers, such as a slow disk: fewer of them would only be fewer. */
+function keepUp(gate: Gate, nowMs: number): void {
+  gate.bound = gate.floor = Math.max(gate.floor, Math.ceil(gate.before!.waiting * FLOOR_ROOM));
+  gate.floorUntilMs = nowMs + FLOOR_MS;
+  gate.before = undefined;
+}
+
+function shrink(gate: Gate, was: { waiting: number; share: number; tookMs: number }, nowMs: number): void {
+  const { waiting, share, tookMs } = was;
+  if (nowMs >= gate.floorUntilMs) gate.floor = 1;
   if (gate.bound === Infinity) gate.refusedAtMs = nowMs;
-  gate.bound = Math.max(1, Math.floor(bound));
+  gate.bound = Math.max(gate.floor, Math.floor(waiting * share));
+  // What is to change little changes as much by chance.
+  gate.before =
+    gate.bound > gate.floor && share < TELLING_SHARE ? { waiting, tookMs, wantedMs: tookMs * share } : undefined;
+  // Who came in under the bound before says nothing of this one.
   gate.judgedFromMs = nowMs;
 }
 
