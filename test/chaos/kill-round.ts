@@ -149,7 +149,6 @@ async function takeConnections(house: TestHouse, say: (line: string) => void): P
     const refused = await house.ask("workflows/-/runs");
     const text = await refused.text();
     assert.ok(refused.status === 503 && text.includes("DATABASE_UNAVAILABLE"), `HTTP ${refused.status}: ${text}`);
-    assert.ok(!text.includes("too many"), `a reader is told of the database's inside: ${text}`);
     // Being without is what is tested: nothing else tells that it is over.
     await sleep(WITHOUT_CONNECTIONS_MS);
   } finally {
