@@ -33,6 +33,11 @@ describe("errors on the wire", () => {
     }
   });
 
+  test("leave the words of a database that does not answer to its operators", () => {
+    const away = new PlatformError("Unavailable", "DATABASE_UNAVAILABLE", "too many connections for database hunter2");
+    assert.ok(!JSON.stringify([roundTrip(away).message, toHttpFailure(away, "request-1")]).includes("hunter2"));
+  });
+
   test("say when to try again, in gRPC and in HTTP", () => {
     const { status, headers, body } = toHttpFailure(full, "request-1");
     assert.equal(status, 429);

@@ -48,7 +48,12 @@ function shown(error: PlatformError, requestId: string): Shown {
   const retryable = error.kind === "ResourceExhausted" || error.kind === "Unavailable";
   const given = Number(error.metadata[RETRY_DELAY_KEY]);
   const retryDelayMs = retryable ? (given >= 0 ? given : RETRY_DELAY_DEFAULT_MS) : undefined;
-  return { message: error.message, metadata: { ...metadata, requestId }, retryDelayMs };
+  // In its own words, a database tells of limits, hosts and users.
+  const message =
+    error.reason === "DATABASE_UNAVAILABLE"
+      ? "the house's database does not answer at the moment; try again"
+      : error.message;
+  return { message, metadata: { ...metadata, requestId }, retryDelayMs };
 }
 
 /** Turns whatever was thrown into a gRPC status with details. The caller logs what is `Internal`. */
