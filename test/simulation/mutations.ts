@@ -1,3 +1,5 @@
+import type { ScenarioKind } from "./simulation.ts";
+
 /**
  * Mistakes planted on purpose: the simulation is worth what it finds of them. Most are mistakes of the world around the
  * brains (a database that does not lock, a worker that does not kill); the others switch one guard of a brain off.
@@ -59,15 +61,15 @@ export const MUTATIONS = {
   leave_untold: "a scheduler that stops lets its lease run out",
 } as const;
 
-/** Mistakes that take an unlucky order of several faults: found within 20,000 scenarios, not surely within 1,000. */
-export const RARE: ReadonlySet<string> = new Set([
-  "cancel_race",
-  "reuse_assignment",
-  "renew_from_receipt",
-  "refusal_reuses_number",
-  "takeover_starts_limited",
-  "restart_means_dead",
-  "loss_of_the_done",
-]);
-
 export type Mutation = keyof typeof MUTATIONS;
+
+/** Mistakes that take an unlucky order of several faults, and the kind of scenario in which that comes about. */
+export const RARE: ReadonlyMap<Mutation, ScenarioKind> = new Map<Mutation, ScenarioKind>([
+  ["cancel_race", "chaos"],
+  ["reuse_assignment", "chaos"],
+  ["renew_from_receipt", "limit"],
+  ["refusal_reuses_number", "limit"],
+  ["takeover_starts_limited", "limit"],
+  ["restart_means_dead", "limit"],
+  ["loss_of_the_done", "chaos"],
+]);

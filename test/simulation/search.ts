@@ -1,5 +1,6 @@
-import { Simulation, Violation } from "./simulation.ts";
-import type { Mutation } from "./mutations.ts";
+import { RARE, type Mutation } from "./mutations.ts";
+import { Random } from "./random.ts";
+import { drawKind, Simulation, Violation } from "./simulation.ts";
 
 /** Plays one scenario. Whatever a brain throws breaks a rule too. */
 export function simulate(seed: string, mutations: ReadonlySet<Mutation>, tracing: boolean) {
@@ -14,14 +15,16 @@ export function simulate(seed: string, mutations: ReadonlySet<Mutation>, tracing
   return { events: simulation.queue.handled, violation, lines: simulation.lines };
 }
 
-/** Plays scenarios until so many violations are found. */
+/** Plays scenarios until so many violations are found; with a rare mistake only those of the kind that may show it. */
 export function search(mutations: ReadonlySet<Mutation>, runs: number, seedPrefix: string, most: number) {
   const begin = performance.now();
   const found: { seed: string; violation: string }[] = [];
+  const kinds = new Set([...mutations].flatMap((mutation) => RARE.get(mutation) ?? []));
   let events = 0;
   let scenarios = 0;
-  while (scenarios < runs && found.length < most) {
-    const seed = `${seedPrefix}/${scenarios}`;
+  for (let number = 0; scenarios < runs && found.length < most; number++) {
+    const seed = `${seedPrefix}/${number}`;
+    if (kinds.size > 0 && !kinds.has(drawKind(new Random(seed)))) continue;
     const result = simulate(seed, mutations, false);
     scenarios += 1;
     events += result.events;

@@ -30,9 +30,9 @@ function replay(seed: string, mutations: ReadonlySet<Mutation>): number {
 
 function searchAll(runs: number): number {
   let missed = 0;
-  for (const [name, text] of Object.entries(MUTATIONS)) {
+  for (const [name, text] of Object.entries(MUTATIONS) as [Mutation, string][]) {
     const most = RARE.has(name) ? runs * 20 : runs;
-    const { scenarios, found, seconds } = search(new Set([name as Mutation]), most, values.seed, 1);
+    const { scenarios, found, seconds } = search(new Set([name]), most, values.seed, 1);
     if (found.length === 0) missed += 1;
     const verdict = `${found.length > 0 ? "found after" : "NOT FOUND in"} ${scenarios}, ${seconds.toFixed(1)} s`;
     process.stdout.write(`${name.padEnd(26)} ${verdict.padStart(28)}   ${found[0]?.violation.slice(0, 110) ?? text}\n`);

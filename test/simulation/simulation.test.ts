@@ -21,9 +21,9 @@ describe("the protocol under faults", () => {
 });
 
 describe("a rule broken on purpose", () => {
-  for (const name of Object.keys(MUTATIONS).filter((each) => !RARE.has(each))) {
-    it(`is found within ${MUTATION_RUNS} schedules: ${MUTATIONS[name as Mutation]}`, () => {
-      const { found } = search(new Set([name as Mutation]), MUTATION_RUNS, "1", 1);
+  for (const name of (Object.keys(MUTATIONS) as Mutation[]).filter((each) => !RARE.has(each))) {
+    it(`is found within ${MUTATION_RUNS} schedules: ${MUTATIONS[name]}`, () => {
+      const { found } = search(new Set([name]), MUTATION_RUNS, "1", 1);
       assert.equal(found.length, 1);
     });
   }

@@ -46,6 +46,21 @@ export class Violation extends Error {}
 /** What a scenario is about: everything, or one thing and the faults that are hard on it. */
 export type ScenarioKind = "chaos" | "limit" | "pause" | "loss" | "one" | "nats" | "sched" | "moves" | "load";
 
+/** The first that is drawn from a seed. */
+export function drawKind(random: Random): ScenarioKind {
+  return random.weighted([
+    ["chaos", 50],
+    ["limit", 11],
+    ["pause", 7],
+    ["loss", 5],
+    ["one", 5],
+    ["nats", 7],
+    ["sched", 7],
+    ["moves", 4],
+    ["load", 4],
+  ] as const);
+}
+
 const LOSABLE = [
   "assign",
   "checkpoint",
@@ -112,17 +127,7 @@ export class Simulation {
     this.mutations = mutations;
     this.tracing = tracing;
     this.timing = timingFor(mutations);
-    this.kind = this.random.weighted([
-      ["chaos", 50],
-      ["limit", 11],
-      ["pause", 7],
-      ["loss", 5],
-      ["one", 5],
-      ["nats", 7],
-      ["sched", 7],
-      ["moves", 4],
-      ["load", 4],
-    ] as const);
+    this.kind = drawKind(this.random);
     this.headRuns = this.random.choice([1, 2, 256]);
     this.projectLimit = this.random.choice([1_000_000, 1_000_000, 3, 1]);
     this.monitor = new Monitor(this);
