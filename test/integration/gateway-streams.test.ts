@@ -1,15 +1,26 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
-import { encodeRunToken } from "@millrace/core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { encodeRunToken, TIMING_DEFAULT } from "@millrace/core";
 import { control } from "@millrace/protocol";
-import { accept, ask, channels, deploy, end, house, projectId, useGateways } from "../harness/scripted-gateways.ts";
+import {
+  accept,
+  answer,
+  ask,
+  channels,
+  deploy,
+  end,
+  house,
+  projectId,
+  useGateways,
+} from "../harness/scripted-gateways.ts";
 import { TOKEN_KEY } from "../harness/scripted-runner.ts";
 import { ownerOf } from "../harness/test-gateway.ts";
 import { until } from "../harness/until.ts";
 import { recordRun } from "../harness/record-run.ts";
 
-useGateways({ MILLRACE_STREAM_STALL_MS: "1500" });
+useGateways({ MILLRACE_STREAM_STALL_MS: "1500", MILLRACE_HTTP_WAIT_MS: "15000" });
 
 interface Said {
   readonly wanted?: boolean;
@@ -22,6 +33,8 @@ class Step {
   readonly #submit: control.Submit;
   readonly #assignment: number;
   #number = 0;
+  /** The run has gone elsewhere, as the record has it, and nobody has said so. */
+  isStale = false;
 
   constructor(submit: control.Submit, assignment = 1) {
     this.#submit = submit;
@@ -40,7 +53,8 @@ class Step {
     const { runId, spec, gateway } = this.#submit;
     const { workflowId, versionId } = spec!;
     const who = { projectId, workflowId, versionId, runId, assignment: this.#assignment, runner: "runner" };
-    await recordRun(house.databaseUrl, { projectId, runId, assignment: this.#assignment });
+    const assignment = this.#assignment + (this.isStale ? 1 : 0);
+    await recordRun(house.databaseUrl, { projectId, runId, assignment });
     const mac = (data: Uint8Array) => createHmac("sha256", Buffer.from(TOKEN_KEY, "hex")).update(data).digest();
     const runToken = encodeRunToken({ ...who, expiresAtMs: Date.now() + 60_000 }, mac);
     const { responseJson } = await channels.callOf(gateway).request(
@@ -96,6 +110,20 @@ describe("a streamed answer", () => {
     await current.write(0, "new");
     await current.call("respond.end");
     assert.equal(await (await response).text(), "new");
+  });
+
+  test("does not end well by an assignment that is none any more, also when nobody has said so", async () => {
+    const { submit, response } = await waiting();
+    const step = new Step(submit);
+    await step.open();
+    await step.write(0, "some");
+    step.isStale = true;
+    await assert.rejects(step.call("respond.end"), { reason: "ASSIGNMENT_STALE" });
+    const body = (await response).text();
+    body.catch(() => {});
+    // Whoever has the run now answers, and there is nobody any more to answer to.
+    assert.deepEqual(await new Step(submit, 2).open(), { wanted: false, gone: true });
+    await assert.rejects(body);
   });
 
   const losses: [string, (submit: control.Submit) => unknown][] = [
@@ -158,4 +186,15 @@ describe("a streamed answer", () => {
     await assert.rejects(step.call("respond.nothing"), { reason: "METHOD_NOT_FOUND" });
     assert.deepEqual(await step.write(0, "without opening"), { full: false, gone: true });
   });
+});
+
+test("an immediate answer that comes late counts only when the record has its assignment as the current one", async () => {
+  const { submit, response } = await waiting();
+  const { runId } = submit;
+  await recordRun(house.databaseUrl, { projectId, runId, assignment: 2 });
+  // Until then no run has been given to another for its runner's silence, and nothing is looked up.
+  await sleep(TIMING_DEFAULT.lifeMs + 50);
+  answer(submit, "old", 1);
+  answer(submit, "new", 2);
+  assert.equal(await (await response).text(), "new");
 });

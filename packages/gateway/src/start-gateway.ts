@@ -194,18 +194,19 @@ class Gateway {
       ...{ objects: store.objects, log },
       ...{ eventBytesMax: settings.eventBytesMax, timeoutMs: settings.submitTimeoutMs },
     });
+    const fence = new RunFence((key) => store.assignments.find(key));
     this.#desk = new RunDesk({
       gateway: name,
       bus,
       channels: this.#channels,
       runs: store.runs,
+      fence,
       mac,
       log,
       payloads: this.#payloads,
       ...{ submitTimeoutMs: settings.submitTimeoutMs, submitResendMs: settings.submitResendMs },
       ...{ waitingMax: settings.waitingRequestsMax, cutOffAfterMs: settings.cutOffAfterMs },
     });
-    const fence = new RunFence((key) => store.assignments.find(key));
     this.#services = new RunnerServices({
       fence,
       channels: this.#channels,

@@ -318,6 +318,23 @@ describe("Waiting", () => {
     assert.equal(begin(waiting, "x"), false);
   });
 
+  it("knows for how long an answer has been waited for", () => {
+    const waiting = desk();
+    waiting.submit(submit("a", { answer: true }), 10_000, listener("x"));
+    waiting.submit(submit("b", { end: true }), 10_000, listener("y"));
+    nowMs += 1_500;
+    assert.deepEqual(
+      [waiting.answerAge("a"), waiting.answerAge("b"), waiting.answerAge("c")],
+      [1_500, undefined, undefined],
+    );
+    waiting.onAccepted(accepted("a", "c"));
+    assert.deepEqual(
+      [waiting.answerAge("a"), waiting.answerAge("c")],
+      [undefined, Infinity],
+      "the run was there before",
+    );
+  });
+
   it("cuts what an earlier assignment was sending when a later one begins, also when nobody has said that there is one", () => {
     const cut: string[] = [];
     const stream = (name: string) => ({ cut: () => void cut.push(name) });

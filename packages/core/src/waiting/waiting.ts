@@ -86,6 +86,8 @@ export const WAITING_DEFAULT: WaitingSettings = {
 interface Entry {
   readonly listener: RunListener;
   readonly wants: { answer: boolean; end: boolean };
+  /** Since when it has waited; -Infinity for a run that was there before. */
+  sinceMs: number;
   /** The submit until it is acknowledged. */
   submit: Submit | undefined;
   deadlineMs: number;
@@ -228,6 +230,7 @@ export class Waiting {
   /** The key was another run's: its messages go to the gateway that submitted it; where that is another, the record is read instead. */
   private moveEntry(runId: string, actualRunId: string, entry: Entry): void {
     this.remove(runId, entry);
+    entry.sinceMs = -Infinity;
     entry.readAtMs = this.port.nowMs() + (this.entries.has(actualRunId) ? this.settings.readMs : 0);
     this.add(actualRunId, entry);
   }
@@ -264,6 +267,13 @@ export class Waiting {
   }
 
   // From runners
+
+  /** For how long an answer of the run has been waited for; undefined when nobody waits for one. */
+  answerAge(runId: string): number | undefined {
+    let sinceMs = Infinity;
+    this.each(runId, (entry) => entry.wants.answer && (sinceMs = Math.min(sinceMs, entry.sinceMs)));
+    return sinceMs === Infinity ? undefined : this.port.nowMs() - sinceMs;
+  }
 
   /** An answer that waits for no checkpoint: it counts from the current assignment only. */
   onAnswer({ handing, response, busyMs }: Answer): void {
@@ -313,7 +323,13 @@ export class Waiting {
     this.assertRoom();
     return {
       ...{ listener, wants, submit: undefined, deadlineMs: Infinity, resendAtMs: 0, readAtMs: Infinity },
-      ...{ readEveryMs: this.settings.readMs, assignment: 1, stream: undefined, next: undefined },
+      ...{
+        sinceMs: this.port.nowMs(),
+        readEveryMs: this.settings.readMs,
+        assignment: 1,
+        stream: undefined,
+        next: undefined,
+      },
     };
   }
 

@@ -3,6 +3,7 @@ import {
   coerceError,
   isSealedFor,
   PlatformError,
+  TIMING_DEFAULT,
   Waiting,
   WAITING_DEFAULT,
   type messages,
@@ -15,10 +16,13 @@ import {
 import type { Runs } from "@millrace/store";
 import { TRACEPARENT_HEADER, type Logger } from "@millrace/telemetry";
 import type { Payloads } from "../payloads/payloads.ts";
+import type { RunFence } from "../services/run-fence.ts";
 import { AnswerStream } from "./answer-stream.ts";
 
 /** How often what waits is looked at, as long as something waits. */
 const TICK_MS = 100;
+/** Nobody has given a run to another runner for its silence by then. */
+const YOUNG_MS = TIMING_DEFAULT.lifeMs;
 /** Ends of a submit after which the run is nowhere. */
 const NOT_ACCEPTED: ReadonlySet<string> = new Set([
   "QUEUE_FULL",
@@ -56,6 +60,8 @@ export interface RunDeskOptions {
   /** Of run tokens and seals. */
   readonly mac: RunTokenMac;
   readonly runs: Runs;
+  /** Tells whether an assignment is its run's current one. */
+  readonly fence: Pick<RunFence, "assertCurrent">;
   readonly payloads: Payloads;
   readonly submitTimeoutMs: number;
   readonly submitResendMs: number;
@@ -103,13 +109,28 @@ export class RunDesk {
       channels.ended(gateway).listen((message) => waiting.onEnded(wire.endedFromWire(message))),
       channels.answer(gateway).listen((message, { runner, subject }) => {
         const answer = wire.answerFromWire(message);
-        if (isSealedFor(answer.handing, runner, mac)) waiting.onAnswer(answer);
+        if (isSealedFor(answer.handing, runner, mac)) this.#onAnswer(answer);
         else log.warn("answer.forged", { subject });
       }),
       channels.reassigned(gateway).listen((message) => waiting.onReassigned(wire.reassignedFromWire(message))),
       channels.cancelled(gateway).listen((message) => waiting.onCancelled(wire.cancelledFromWire(message))),
       channels.resumed(gateway).listen((message) => waiting.onResumed(wire.resumedFromWire(message))),
     ];
+  }
+
+  /**
+   * An answer that waits for no checkpoint may have been on its way since before its run was given to another runner, and the
+   * word of that may be lost: a late one is looked up. One that does not count comes with its step's checkpoint, if at all.
+   */
+  #onAnswer(answer: messages.Answer): void {
+    const { runId } = answer.handing;
+    const ageMs = this.#waiting.answerAge(runId);
+    if (ageMs === undefined) return;
+    if (ageMs < YOUNG_MS) return this.#waiting.onAnswer(answer);
+    this.#options.fence.assertCurrent(answer.handing, true).then(
+      () => this.#waiting.onAnswer(answer),
+      (thrown: unknown) => this.#options.log.debug("answer.not_taken", { run: runId, error: coerceError(thrown) }),
+    );
   }
 
   /** A client that is refused at once can go to another gateway; one that is kept waiting cannot. */
