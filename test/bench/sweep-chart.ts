@@ -55,7 +55,7 @@ function panel(left: number, name: string, unit: string, xs: number[], ys: numbe
   const shown = xs.map((x) => (x === 0 ? xs[1]! / 10 : x));
   const xAt = scale(shown, left, left + width);
   // What is a little above a decade may stand above its line.
-  const high = Math.max(withLinear ? 1 : 0, Math.ceil(Math.log10(Math.max(...ys) / 1.25)));
+  const high = Math.max(withLinear ? 1 : 0, Math.ceil(Math.log10(Math.max(...ys) / 1.05)));
   const decades = [Math.min(high - 1, Math.floor(Math.log10(Math.min(...ys)))), high];
   const yAt = scale(
     decades.map((power) => 10 ** power),
@@ -100,7 +100,7 @@ function scale(values: number[], from: number, to: number): (value: number) => n
 
 function short(value: number): string {
   if (value >= 1_000_000) return `${value / 1_000_000}M`;
-  return value >= 1_000 ? `${value / 1_000}k` : String(value);
+  return value >= 1_000 && value % 1_000 === 0 ? `${value / 1_000}k` : String(value);
 }
 
 function round(value: number): number {

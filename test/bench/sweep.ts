@@ -50,8 +50,8 @@ const SWEEPS: Readonly<Record<string, Sweep>> = {
     },
   },
   workflows: {
-    ...{ title: "workflows in turns", unit: "workflows", xs: [1, 10, 100, 500, 2000], slowFrom: 500 },
-    runs: (x) => 4000 + 2 * x,
+    ...{ title: "workflows in turns", unit: "workflows", xs: [1, 10, 100, 500, 2000], slowFrom: 2000 },
+    runs: (x) => 4000 + 10 * x,
     measure: async (house, x, runs) => throughput(house, await deployMany(house, x, 1), runs),
   },
   environments: {
@@ -67,7 +67,7 @@ const SWEEPS: Readonly<Record<string, Sweep>> = {
   },
   history: {
     ...{ title: "finished runs in the record", unit: "runs", xs: [0, 100_000, 1_000_000, 10_000_000] },
-    ...{ runs: () => 4000, house: () => ({}), slowFrom: 1_000_000 },
+    ...{ runs: () => 4000, house: () => ({}), slowFrom: 10_000_000 },
     measure: async (house, x, runs) => {
       if (x > 0) await fill(house, x);
       return throughput(house, await deployMany(house, 1, 1), runs);
