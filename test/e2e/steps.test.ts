@@ -133,12 +133,12 @@ describe("what steps may do and what happens to them", () => {
   });
 
   test("a run over its time limit fails with the cause", async () => {
-    const sleeper = "import time\ndef handler(pd):\n    time.sleep(0.8)\n";
+    const sleeper = "import time\ndef handler(pd):\n    time.sleep(60)\n";
     await house.deploy({
       name: "run-timeout",
       trigger,
-      steps: { a: sleeper, b: sleeper, c: sleeper },
-      settings: { runTimeout: "1s" },
+      steps: { a: "def handler(pd):\n    return 1\n", b: sleeper },
+      settings: { runTimeout: "2s" },
     });
     const run = await house.run("run-timeout");
     assert.equal(run.state, "FAILED");

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 
 import { runApi } from "@millrace/protocol";
+import { WHOLE_REPLAY } from "../../harness/requests.ts";
 import { deploySteps, house, runSteps, useHouse, valueOf } from "../../harness/shared-house.ts";
 
 const MIB = 1024 ** 2;
@@ -146,10 +147,9 @@ def handler(pd):
     );
     const run = await house.run(displayName, { text });
     assert.equal(valueOf(run), text.length);
-    const wait = { seconds: 60, nanos: 0 };
     const name = `workflows/-/runs/${run.id}`;
     const again = await house.client.runs.replayRun(
-      { name, requestId: "", waitTimeout: wait, fromStep: "", newestVersion: false, eventJson: "" },
+      { ...WHOLE_REPLAY, name, waitTimeout: { seconds: 60, nanos: 0 } },
       { deadlineMs: 90_000 },
     );
     assert.equal(valueOf(await house.getRun(again.id)), text.length);
