@@ -39,7 +39,7 @@ interface TestResult {
   readonly step: string;
   readonly stale: boolean;
   readonly run: string;
-  readonly failure?: { type: string; line: number; file: string };
+  readonly failure?: { type: string; message: string; line: number; file: string };
   readonly result: { state: string; exportsJson: string; returnValueJson?: string };
 }
 
@@ -103,6 +103,65 @@ describe("a draft", () => {
     const oldest = json.revisions.at(-1)!;
     const restored = await api<Draft>("POST", `${draft.name}:restore`, { revision: oldest.revision });
     assert.ok(restored.json.steps.length < 2, "it is what it was first");
+  });
+
+  it("says what has changed since a revision, and who went back can go back again", async () => {
+    const draft = await newDraft("revised", { one: "x = 1\n" });
+    // What is no typing keeps what was before it.
+    await api("POST", `${draft.steps[0]!.name}:move`, { place: 1 });
+    await api("PATCH", draft.steps[0]!.name, { step: { code: "x = 2\n" } });
+    type Revisions = { revisions: { revision: string; author: string; createTime: string }[] };
+    const before = (await api<Revisions>("GET", `${draft.name}/revisions`)).json.revisions;
+    const [newest] = before;
+    assert.match(newest!.author, /^(users|apiKeys)\//);
+    type Files = { files: { file: string; oldText?: string; newText?: string }[] };
+    const since = `${draft.name}/revisions:compare?from=${newest!.revision}`;
+    const { files } = (await api<Files>("GET", since)).json;
+    assert.deepEqual(files, [{ file: "one.py", oldText: "x = 1\n", newText: "x = 2\n" }]);
+    const restored = await api<Draft>("POST", `${draft.name}:restore`, { revision: newest!.revision });
+    assert.equal(restored.json.steps[0]!.code, "x = 1\n");
+    const { revisions } = (await api<Revisions>("GET", `${draft.name}/revisions`)).json;
+    assert.equal(revisions.length, before.length + 1, "what it was a moment ago is kept, however short that was");
+    assert.equal((await api("GET", `${draft.name}/revisions:compare?from=999`)).status, 404);
+  });
+
+  it("gives a step the time that it says itself, and shows what a test would answer", async () => {
+    const slow = "import time\ndef handler(pd):\n    pd.respond({'status': 202, 'body': 'soon'})\n    time.sleep(60)\n";
+    const draft = await newDraft("timed", { slow });
+    const optionsJson = JSON.stringify({ timeout: 0.5 });
+    await api("PATCH", draft.steps[0]!.name, { step: { optionsJson } });
+    const { result, log } = await testStep(draft, draft.steps[0]!.name);
+    assert.equal(result.failure?.type, "StepTimeout");
+    assert.match(result.failure?.message ?? "", /timed out after 0\.5 s/);
+    assert.doesNotMatch(log, /nobody waits/);
+    const tooLong = JSON.stringify({ timeout: "2h" });
+    await api("PATCH", draft.steps[0]!.name, { step: { optionsJson: tooLong } });
+    const { json } = await api<{ problems: { path: string; message: string }[] }>("POST", `${draft.name}:check`, {});
+    assert.deepEqual(
+      json.problems.map(({ path }) => path),
+      ["steps[0].timeout"],
+    );
+  });
+
+  it("is known by what it uses, as it was checked, and its version as it was deployed", async () => {
+    const code = "import os\ndef handler(pd):\n    return os.environ['USED_KEY']\n";
+    const draft = await newDraft("uses things", { one: code });
+    const optionsJson = JSON.stringify({ inputs: { crm: { store: "used-store" } } });
+    await api("PATCH", draft.steps[0]!.name, { step: { optionsJson } });
+    type Uses = { uses: { displayName: string; live?: object[]; draft?: object[] }[]; unknownCount: number };
+    const usesOf = async (target: string) => (await api<Uses>("GET", `uses?target=${target}`)).json;
+    assert.deepEqual((await usesOf("dataStores/used-store")).uses[0]?.draft, [
+      { step: "one", file: "one.py", line: 0 },
+    ]);
+    assert.deepEqual((await usesOf("variables/USED_KEY")).uses, [], "nobody has looked yet");
+    await api("POST", `${draft.name}:check`, {});
+    const place = { step: "one", file: "one.py", line: 3 };
+    assert.deepEqual((await usesOf("variables/USED_KEY")).uses[0]?.draft, [place]);
+    const { end } = await stream(`${draft.name}:deploy`, {});
+    assert.match(end, /^event: end/);
+    const [use] = (await usesOf("variables/USED_KEY")).uses;
+    assert.deepEqual([use?.displayName, use?.live, use?.draft], ["uses things", [place], []]);
+    assert.equal((await api("GET", "uses?target=nonsense")).status, 400);
   });
 
   it("says before a deploy what is wrong, and where", async () => {

@@ -4,13 +4,14 @@ import type {
   CompareVersionsResponse,
   Draft,
   DraftStep,
+  ListDraftRevisionsResponse,
   ListDraftTestsResponse,
   ListWorkflowActivityResponse,
   Version,
   Workflow,
   WorkflowActivity,
 } from "./generated/types.ts";
-import { call, segment } from "./http.ts";
+import { call, segment, type CallOptions } from "./http.ts";
 
 /** What of a step one may change. */
 export type StepFields = Pick<DraftStep, "displayName" | "code" | "optionsJson">;
@@ -52,16 +53,54 @@ export function draftDeployPath(workflow: string): string {
   return `${draftPath(workflow)}:deploy`;
 }
 
+/** How a change is sent: `keepalive` for one that the page does not wait for any more. */
+type Sending = Pick<CallOptions, "keepalive">;
+
 /** Changes a step, on the condition that it is what `etag` names. */
-export function updateStep(workflow: string, id: string, fields: StepFields, etag: string): Promise<DraftStep> {
-  const updateMask = Object.keys(fields).join(",");
-  return call<DraftStep>("PATCH", stepPath(workflow, id), { body: { step: fields, updateMask }, ifMatch: `"${etag}"` });
+export function updateStep(
+  workflow: string,
+  id: string,
+  fields: StepFields,
+  etag: string,
+  sending: Sending = {},
+): Promise<DraftStep> {
+  const body = { step: fields, updateMask: Object.keys(fields).join(",") };
+  return call<DraftStep>("PATCH", stepPath(workflow, id), { ...sending, body, ifMatch: `"${etag}"` });
 }
 
 /** Changes the settings of a draft, on the condition that it is what `etag` names. */
-export function updateSettings(workflow: string, settingsJson: string, etag: string): Promise<Draft> {
+export function updateSettings(
+  workflow: string,
+  settingsJson: string,
+  etag: string,
+  sending: Sending = {},
+): Promise<Draft> {
   const body = { draft: { settingsJson }, updateMask: "settingsJson" };
-  return call<Draft>("PATCH", draftPath(workflow), { body, ifMatch: `"${etag}"` });
+  return call<Draft>("PATCH", draftPath(workflow), { ...sending, body, ifMatch: `"${etag}"` });
+}
+
+/** What a draft was, newest first. */
+export function draftRevisionsQuery(workflow: string) {
+  return queryOptions({
+    queryKey: ["draft-revisions", workflow],
+    queryFn: () => call<ListDraftRevisionsResponse>("GET", `${draftPath(workflow)}/revisions`),
+    staleTime: 0,
+  });
+}
+
+/** What differs between a revision and what the draft is; `etag` names that. */
+export function compareRevisionQuery(workflow: string, revision: string, etag: string) {
+  return queryOptions({
+    queryKey: ["compare-revision", workflow, revision, etag],
+    queryFn: () =>
+      call<CompareVersionsResponse>("GET", `${draftPath(workflow)}/revisions:compare`, { query: { from: revision } }),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+}
+
+/** Makes the draft what it was at a revision, on the condition that it still is what `etag` names. */
+export function restoreRevision(workflow: string, revision: string, etag: string): Promise<Draft> {
+  return call<Draft>("POST", `${draftPath(workflow)}:restore`, { body: { revision, etag } });
 }
 
 /** Adds a step at a place, from 1; 0 for the last. */

@@ -54,6 +54,8 @@ export interface CallOptions {
   readonly query?: Query;
   readonly body?: unknown;
   readonly ifMatch?: string;
+  /** Outlives the page; for small bodies only. */
+  readonly keepalive?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -86,6 +88,7 @@ export async function send(method: string, path: string, options: CallOptions): 
       headers,
       body: options.body === undefined ? null : JSON.stringify(options.body),
       signal: options.signal ?? null,
+      keepalive: options.keepalive ?? false,
     });
   } catch (thrown) {
     if (options.signal?.aborted) throw thrown;

@@ -7,11 +7,13 @@ import type {
   DataStore,
   DataStoreRecord,
   File as HouseFile,
+  FirstSteps,
   ListAppsResponse,
   ListDataStoreRecordsResponse,
   ListFilesResponse,
   ListPoolsResponse,
   ListRunnersResponse,
+  ListUsesResponse,
   Project,
   Retention,
   Session,
@@ -43,6 +45,27 @@ export const variablesQuery = queryOptions({
   queryKey: ["variables"],
   queryFn: () => all<Variable>("variables", "variables"),
 });
+
+/** Where something is used, such as `variables/REGION`. */
+export function usesQuery(target: string) {
+  return infiniteQueryOptions({
+    queryKey: ["uses", target],
+    queryFn: ({ pageParam: pageToken }) => call<ListUsesResponse>("GET", "uses", { query: { target, pageToken } }),
+    initialPageParam: "",
+    getNextPageParam: ({ nextPageToken = "" }) => (nextPageToken === "" ? undefined : nextPageToken),
+    gcTime: 0,
+  });
+}
+
+export const firstStepsQuery = queryOptions({
+  queryKey: ["first-steps"],
+  queryFn: () => call<FirstSteps>("GET", "project/firstSteps"),
+});
+
+/** Ends the first steps for good. */
+export function dismissFirstSteps(): Promise<FirstSteps> {
+  return call<FirstSteps>("POST", "project/firstSteps:dismiss", { body: {} });
+}
 
 export const accountsQuery = queryOptions({
   queryKey: ["accounts"],

@@ -16,12 +16,12 @@ import { TabLinks } from "../../ui/tabs.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { toast } from "../../ui/toast.tsx";
 import { useSave } from "../../ui/use-save.ts";
+import { UsesDialog } from "../../ui/uses-dialog.tsx";
 import { AccountStateBadge } from "./account-state.tsx";
 import { AppMark } from "./app-mark.tsx";
 import { ConnectDialog } from "./connect-dialog.tsx";
 import { FieldsDialog } from "./fields-dialog.tsx";
 import { ReconnectDialog } from "./reconnect-dialog.tsx";
-import { UsedByDialog } from "./used-by-dialog.tsx";
 import "./accounts.css";
 
 /** The two pages of accounts. */
@@ -57,7 +57,13 @@ export function AccountsPage() {
       {open?.what === "connect" && <ConnectDialog taken={accounts.data ?? []} onClose={close} />}
       {open?.what === "fields" && <FieldsDialog account={open.account} apps={apps.data ?? []} onClose={close} />}
       {open?.what === "reconnect" && <ReconnectDialog account={open.account} onClose={close} />}
-      {open?.what === "used" && <UsedByDialog account={open.account} onClose={close} />}
+      {open?.what === "used" && (
+        <UsesDialog
+          target={open.account.name ?? ""}
+          title={`Where ${idOf(open.account.name)} is used`}
+          onClose={close}
+        />
+      )}
       {open?.what === "delete" && <DeleteAccount name={idOf(open.account.name)} onClose={close} />}
     </Page>
   );

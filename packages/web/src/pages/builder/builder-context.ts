@@ -1,6 +1,7 @@
 import { createContext, useContext } from "react";
 import type { DraftStep, DraftTest, Workflow } from "../../api/generated/types.ts";
-import type { DraftSession, DraftView } from "./draft-session.ts";
+import type { DraftSession } from "./draft-session.ts";
+import type { DraftView } from "./draft-view.ts";
 import type { LiveTest, TestDesk } from "./test-desk.ts";
 import type { TestEvent } from "./test-event.ts";
 

@@ -9,7 +9,8 @@ import { Menu, MenuItem, MenuLink, MenuSeparator } from "../../ui/menu.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { WorkflowTabs } from "../workflows/workflow-tabs.tsx";
 import { useBuilder } from "./builder-context.ts";
-import type { SaveState } from "./draft-session.ts";
+import { RevisionsDialog } from "./revisions-dialog.tsx";
+import type { SaveState } from "./draft-view.ts";
 
 /** What the draft is of, how far it is saved, and the way to deploy it. */
 export function BuilderHeader({ onDeploy }: { readonly onDeploy: () => void }) {
@@ -71,6 +72,7 @@ const STATES: Readonly<Record<SaveState, readonly [text: string, tone: string, i
   unsaved: ["Saving …", "", CloudUpload],
   saving: ["Saving …", "", CloudUpload],
   offline: ["Offline, kept in this browser", "warn", CloudOff],
+  signedOut: ["Signed out, kept in this browser", "warn", CloudOff],
   conflict: ["Somebody else changed it", "bad", CircleAlert],
   refused: ["Not saved", "bad", CircleAlert],
 };
@@ -89,6 +91,7 @@ function SaveStateText({ state, error }: { readonly state: SaveState; readonly e
 function MoreMenu() {
   const { workflow, session, view } = useBuilder();
   const [asking, setAsking] = useState(false);
+  const [looking, setLooking] = useState(false);
   const id = workflow.id!;
   const reset = useSave({
     save: () => resetDraftTests(id),
@@ -99,7 +102,7 @@ function MoreMenu() {
     save: () => discardDraft(id),
     changes: [],
     then: (draft) => {
-      session.replace(draft);
+      session.replaced("discarding the changes", draft);
       setAsking(false);
     },
     done: () => "The draft is what is deployed again",
@@ -108,6 +111,7 @@ function MoreMenu() {
     <>
       <Menu trigger={<IconButton kind="plain" label="More" icon={<MoreHorizontal size={16} aria-hidden />} />}>
         <MenuItem onSelect={() => reset.mutate()}>Forget test results and /tmp</MenuItem>
+        <MenuItem onSelect={() => setLooking(true)}>What the draft was</MenuItem>
         <MenuLink to={`/workflows/${encodeURIComponent(id)}/versions`}>Versions and roll back</MenuLink>
         <MenuSeparator />
         <MenuItem
@@ -118,6 +122,7 @@ function MoreMenu() {
           Discard changes
         </MenuItem>
       </Menu>
+      {looking && <RevisionsDialog onClose={() => setLooking(false)} />}
       <ConfirmDialog
         open={asking}
         onOpenChange={setAsking}

@@ -3,9 +3,11 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 import { Link, useParams, useSearchParams } from "react-router";
 import { Page } from "../../app/page.tsx";
 import { draftTestsQuery, draftWatchPath, getDraft, stepId } from "../../api/drafts.ts";
+import { sessionOver } from "../../api/connection.ts";
 import { follow } from "../../api/event-stream.ts";
+import { isSignedOut } from "../../api/http.ts";
 import { workflowQuery } from "../../api/queries.ts";
-import type { Draft, DraftTest, ListDraftTestsResponse, Workflow } from "../../api/generated/types.ts";
+import type { Draft, DraftStep, DraftTest, ListDraftTestsResponse, Workflow } from "../../api/generated/types.ts";
 import { ErrorNote } from "../../ui/note.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { BuilderProvider, TRIGGER, type Builder } from "./builder-context.ts";
@@ -50,7 +52,7 @@ function OpenBuilder({ workflow, draft }: { readonly workflow: Workflow; readonl
   const desk = useDesk(id, session);
   const { live } = useSyncExternalStore(desk.subscribe, desk.view);
   const [event, setEvent] = useState(() => loadEvent(id));
-  const { selected, line, select } = useSelection(view.steps.map(stepId));
+  const { selected, line, select } = useSelection(view.steps);
   const builder = useMemo(
     (): Builder => ({
       ...{ workflow, session, view, desk, live, tests, event, selected, line, select },
@@ -74,19 +76,60 @@ function useSession(id: string, draft: Draft): DraftSession {
   useEffect(() => {
     const controller = new AbortController();
     session.open();
-    void follow<Draft>(draftWatchPath(id), controller.signal, {
-      event: (next) => session.take(next),
-      state: () => undefined,
-    }).catch(() => undefined);
+    void watch(id, session, controller.signal);
     const leave = (): void => session.close();
+    const hide = (): void => void (document.visibilityState === "hidden" && session.flush());
+    const ask = (event: BeforeUnloadEvent): void => {
+      if (!session.canLeave()) event.preventDefault();
+    };
+    const forgetSignIn = sessionOver.subscribe(session.signedIn);
+    addEventListener("beforeunload", ask);
     addEventListener("pagehide", leave);
+    // A page that comes back as it was goes on.
+    addEventListener("pageshow", session.open);
+    document.addEventListener("visibilitychange", hide);
     return () => {
       controller.abort();
+      forgetSignIn();
+      removeEventListener("beforeunload", ask);
       removeEventListener("pagehide", leave);
+      removeEventListener("pageshow", session.open);
+      document.removeEventListener("visibilitychange", hide);
       session.close();
     };
   }, [id, session]);
   return session;
+}
+
+/** Follows what others do, also behind a sign-in. */
+async function watch(id: string, session: DraftSession, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await follow<Draft>(draftWatchPath(id), signal, {
+        event: (next) => session.take(next),
+        state: () => undefined,
+      });
+      return;
+    } catch (thrown) {
+      if (!isSignedOut(thrown)) return;
+      await signInAgain(signal);
+    }
+  }
+}
+
+/** Passes when somebody has signed in again, or nobody waits any more. */
+function signInAgain(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      if (sessionOver.get() && !signal.aborted) return;
+      forget();
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    const forget = sessionOver.subscribe(finish);
+    signal.addEventListener("abort", finish);
+    finish();
+  });
 }
 
 function useDesk(id: string, session: DraftSession): TestDesk {
@@ -122,7 +165,7 @@ function useTests(id: string, etag: string): ReadonlyMap<string, DraftTest> {
 }
 
 /** What is looked at stands in the address, so that it can be sent to others. */
-function useSelection(ids: readonly string[]) {
+function useSelection(steps: readonly DraftStep[]) {
   const [parameters, setParameters] = useSearchParams();
   const asked = parameters.get("at") ?? "";
   const line = Number(parameters.get("line") ?? "") || undefined;
@@ -131,6 +174,8 @@ function useSelection(ids: readonly string[]) {
       setParameters({ at: key, ...(at !== undefined && { line: String(at) }) }, { replace: true }),
     [setParameters],
   );
-  const selected = ids.includes(asked) || asked === TRIGGER ? asked : (ids[0] ?? TRIGGER);
+  // Whoever leads here from elsewhere may know a step by its name alone.
+  const step = steps.find((each) => stepId(each) === asked) ?? steps.find(({ displayName }) => displayName === asked);
+  const selected = asked === TRIGGER ? TRIGGER : stepId(step ?? steps[0] ?? { name: TRIGGER });
   return { selected, line, select };
 }

@@ -1,16 +1,22 @@
-import { ApiError } from "../../api/http.ts";
+import { sessionOver } from "../../api/connection.ts";
+import { ApiError, isSignedOut } from "../../api/http.ts";
 import {
   addStep,
   getDraft,
   moveStep,
   removeStep,
+  restoreRevision,
   stepId,
   updateSettings,
   updateStep,
   type StepFields,
 } from "../../api/drafts.ts";
 import type { Draft, DraftStep } from "../../api/generated/types.ts";
-import { loadEdits, storeEdits, type Edit } from "./kept-edits.ts";
+import { meet, SETTINGS, type Collision } from "./collision.ts";
+import { isMismatch, revision } from "./draft-etags.ts";
+import { Deeds, type Deed } from "./deeds.ts";
+import { UNREADY, type DraftView, type SaveState } from "./draft-view.ts";
+import { loadEdits, outlivesPage, storeEdits, type Edit } from "./kept-edits.ts";
 import { newsOf } from "./news-of.ts";
 
 /** Typing is saved when it pauses for so long … */
@@ -19,51 +25,6 @@ const PAUSE_MS = 500;
 const LATEST_MS = 3_000;
 const RETRY_MS = 2_000;
 const SETTINGS_TRIES = 5;
-
-/** The settings of a draft are edited like a step. */
-export const SETTINGS = "settings";
-
-/** How far what was typed has come. */
-export type SaveState = "saved" | "unsaved" | "saving" | "offline" | "conflict" | "refused";
-
-const UNREADY: Partial<Record<SaveState, string>> = {
-  offline: "What you have typed is not saved: the house does not answer. It is kept in this browser, and saved later.",
-  conflict: "Somebody else has changed the same: choose what holds first.",
-  refused: "What you have typed is not saved: the house refuses it. Beside “Not saved” it says why.",
-};
-
-/** Somebody else's change came first. */
-export interface Collision {
-  readonly key: string;
-  /** What it is called. */
-  readonly title: string;
-  readonly mine: StepFields & { readonly settingsJson?: string };
-  /** Undefined when the other one has removed it. */
-  readonly theirs: (StepFields & { readonly settingsJson?: string }) | undefined;
-  readonly author: string;
-}
-
-/** A draft as it is shown: what the house has, with what was typed since. */
-export interface DraftView {
-  readonly draft: Draft;
-  readonly steps: readonly DraftStep[];
-  readonly settingsJson: string;
-  readonly unsaved: ReadonlySet<string>;
-  readonly saveState: SaveState;
-  readonly error: unknown;
-  readonly collisions: readonly Collision[];
-  /** What somebody else has just done; empty for nothing. */
-  readonly news: string;
-  readonly undoLabel: string | undefined;
-  readonly redoLabel: string | undefined;
-}
-
-/** Something that can be taken back. */
-interface Deed {
-  readonly label: string;
-  readonly undo: () => Promise<void> | void;
-  readonly redo: () => Promise<void> | void;
-}
 
 /**
  * One person's editing of a draft. What is typed is shown at once, kept in the browser, and saved a moment later, each step
@@ -76,8 +37,7 @@ export class DraftSession {
   readonly #collisions = new Map<string, Collision>();
   /** What own saves have made of each step, as long as the house has not told of the newest of them. */
   readonly #ownEtags = new Map<string, Set<string>>();
-  readonly #undo: Deed[] = [];
-  readonly #redo: Deed[] = [];
+  readonly #deeds = new Deeds();
   #draft: Draft;
   #held: Draft | undefined;
   #queue: Promise<unknown> = Promise.resolve();
@@ -87,6 +47,10 @@ export class DraftSession {
   #offline = false;
   #refusal: unknown;
   #news = "";
+  #failure = "";
+  /** Takes over what stands in a field that is still being filled in. */
+  #unfinished: (() => void) | undefined;
+  #closed = false;
   /** What this page deploys, or has deployed, is no news to it. */
   #ownVersion: number | "next" = 0;
   #view: DraftView | undefined;
@@ -138,7 +102,7 @@ export class DraftSession {
     this.#do({ label, undo: () => set(before), redo: () => set(settingsJson) });
   }
 
-  /** Adds a step; the id that it was given. */
+  /** Adds a step; the id that it was given. Throws where that cannot be. */
   async add(step: DraftStep, place: number): Promise<string> {
     let id = await this.#insert(step, place);
     const at = (this.#draft.steps ?? []).findIndex((each) => stepId(each) === id) + 1;
@@ -151,15 +115,20 @@ export class DraftSession {
   }
 
   /** Removes a step. */
-  async remove(id: string): Promise<void> {
+  readonly remove = (id: string): Promise<void> => this.#attempt(() => this.#remove(id));
+
+  async #remove(id: string): Promise<void> {
     const steps = this.view().steps;
     const at = steps.findIndex((each) => stepId(each) === id);
     if (at < 0) return;
     const { displayName, code, optionsJson, file } = steps[at]!;
     const step = { ...{ displayName, code, file }, ...(optionsJson && { optionsJson }) } as DraftStep;
     let now = id;
-    this.#edits.delete(id);
-    await this.#structural(() => removeStep(this.#workflow, now));
+    await this.#structural(async () => {
+      const draft = await removeStep(this.#workflow, now);
+      this.#forget(id);
+      return draft;
+    });
     this.#did({
       label: "removing a step",
       undo: async () => void (now = await this.#insert(step, at + 1)),
@@ -168,7 +137,9 @@ export class DraftSession {
   }
 
   /** Moves a step to a place, from 1. */
-  async move(id: string, place: number): Promise<void> {
+  readonly move = (id: string, place: number): Promise<void> => this.#attempt(() => this.#move(id, place));
+
+  async #move(id: string, place: number): Promise<void> {
     const from = this.view().steps.findIndex((each) => stepId(each) === id) + 1;
     if (from === 0 || from === place) return;
     const to = (target: number) => this.#structural(() => moveStep(this.#workflow, id, target));
@@ -176,19 +147,32 @@ export class DraftSession {
     this.#did({ label: "moving a step", undo: () => to(from), redo: () => to(place) });
   }
 
-  async undo(): Promise<void> {
-    const deed = this.#undo.pop();
-    if (deed === undefined) return;
-    this.#redo.push(deed);
-    await deed.undo();
-    this.#changed();
+  readonly undo = (): Promise<void> => this.#attempt(() => this.#deeds.undo());
+  readonly redo = (): Promise<void> => this.#attempt(() => this.#deeds.redo());
+
+  /** Puts the draft that an own deed has led to in place of what there was; undo goes back to that. */
+  replaced(label: string, draft: Draft): void {
+    const now = (): string => String(revision(this.#draft));
+    const before = now();
+    this.#edits.clear();
+    this.#collisions.clear();
+    this.#accept(draft, false);
+    let then = "";
+    const restore = (to: string) => this.#structural(() => restoreRevision(this.#workflow, to, ""));
+    this.#did({
+      label,
+      undo: async () => {
+        then = now();
+        await restore(before);
+      },
+      redo: () => restore(then),
+    });
   }
 
-  async redo(): Promise<void> {
-    const deed = this.#redo.pop();
-    if (deed === undefined) return;
-    this.#undo.push(deed);
-    await deed.redo();
+  /** Says that a field is being filled in: it is unsaved, and `finish` takes it over. Undefined when it is no more. */
+  typing(finish: (() => void) | undefined): void {
+    if (this.#unfinished === finish) return;
+    this.#unfinished = finish;
     this.#changed();
   }
 
@@ -197,21 +181,22 @@ export class DraftSession {
     const collision = this.#collisions.get(key);
     const edit = this.#edits.get(key);
     if (collision === undefined || edit === undefined) return;
-    this.#collisions.delete(key);
-    this.#edits.delete(key);
+    this.#forget(key);
     if (choice === "mine" && collision.theirs !== undefined) {
       const etag = key === SETTINGS ? (this.#draft.settingsJson ?? "") : (this.#serverStep(key)?.etag ?? "");
       this.#edits.set(key, { ...edit, etag, base: collision.theirs });
       this.#schedule(0);
     } else if (choice === "mine") {
       const { displayName, code, optionsJson } = collision.mine;
-      void this.add({ displayName, code, ...(optionsJson && { optionsJson }) } as DraftStep, 0);
+      const step = { displayName, code, ...(optionsJson && { optionsJson }) } as DraftStep;
+      void this.#attempt(async () => void (await this.add(step, 0)));
     }
     this.#changed();
   }
 
   /** Saves what is not saved, now. Resolves when nothing is on its way any more. */
   async flush(): Promise<void> {
+    this.#unfinished?.();
     clearTimeout(this.#timer);
     this.#refusal = undefined;
     this.#save();
@@ -232,33 +217,43 @@ export class DraftSession {
     else this.#accept(draft, true);
   }
 
-  /** Puts the draft that an own deed has led to in place of what there was. */
-  replace(draft: Draft): void {
-    this.#edits.clear();
-    this.#collisions.clear();
-    this.#accept(draft, false);
-  }
-
   /** Says that this page deploys; behind that, which version came of it, 0 for none. */
   deploys(version: number | "next"): void {
     this.#ownVersion = version;
   }
 
   dismissNews(): void {
-    this.#news = "";
+    [this.#news, this.#failure] = ["", ""];
     this.#changed();
   }
 
   /** Begins to save. */
-  open(): void {
+  readonly open = (): void => {
+    this.#closed = false;
     if (this.#edits.size > 0) this.#schedule(0);
-  }
+  };
 
-  /** Saves for the last time; what cannot be saved stays in the browser. */
+  /** True when all that was typed is saved, or is by the time the page is gone. */
+  readonly canLeave = (): boolean => {
+    this.#unfinished?.();
+    if (this.#edits.size === 0) return true;
+    return this.#saveState() === "unsaved" && outlivesPage([...this.#edits.values()]);
+  };
+
+  /** Saves for the last time; what cannot be saved stays in the browser, for the next page. */
   close(): void {
+    this.#unfinished?.();
+    this.#closed = true;
     storeEdits(this.#workflow, this.#edits);
     if (this.#edits.size > 0) this.#save();
   }
+
+  /** Somebody has signed in again: what could not be saved can be. */
+  readonly signedIn = (): void => {
+    if (sessionOver.get()) return;
+    if (this.#edits.size > 0) this.#schedule(0);
+    this.#changed();
+  };
 
   #serverStep(id: string): DraftStep | undefined {
     return (this.#draft.steps ?? []).find((step) => stepId(step) === id);
@@ -283,8 +278,7 @@ export class DraftSession {
   }
 
   #did(deed: Deed): void {
-    this.#undo.push(deed);
-    this.#redo.length = 0;
+    this.#deeds.did(deed);
     this.#changed();
   }
 
@@ -302,6 +296,22 @@ export class DraftSession {
   #structural(work: () => Promise<Draft>): Promise<void> {
     this.#save();
     return this.#enqueue(async () => this.#accept(await work(), false));
+  }
+
+  /** Does what a person has asked for; says so where it cannot be done. */
+  async #attempt(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+      this.#failure = "";
+    } catch (thrown) {
+      this.#failure = thrown instanceof ApiError ? thrown.message : "That did not work. Try it again.";
+    }
+    this.#changed();
+  }
+
+  #forget(key: string): void {
+    this.#edits.delete(key);
+    this.#collisions.delete(key);
   }
 
   /** One thing after the other; what the house tells meanwhile waits, so that own changes are not taken for another's. */
@@ -322,7 +332,8 @@ export class DraftSession {
 
   #schedule(afterMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#save(), afterMs);
+    // What is left when the page is closed is the next page's to save.
+    if (!this.#closed) this.#timer = setTimeout(() => this.#save(), afterMs);
   }
 
   #save(): void {
@@ -349,7 +360,7 @@ export class DraftSession {
   }
 
   async #saveStep(id: string, edit: Edit): Promise<void> {
-    const step = await updateStep(this.#workflow, id, edit.fields, edit.etag);
+    const step = await updateStep(this.#workflow, id, edit.fields, edit.etag, this.#sending(edit));
     this.#ownEtags.set(id, (this.#ownEtags.get(id) ?? new Set()).add(step.etag ?? ""));
     const steps = (this.#draft.steps ?? []).map((each) => (stepId(each) === id ? step : each));
     this.#draft = { ...this.#draft, steps, changed: true };
@@ -360,12 +371,17 @@ export class DraftSession {
     } as Edit["base"]);
   }
 
+  #sending({ fields }: Edit): { keepalive: boolean } {
+    return { keepalive: this.#closed && outlivesPage(fields) };
+  }
+
   /** The etag is that of the whole draft: a change elsewhere in it is no collision. */
   async #saveSettings(edit: Edit): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        const draft = await updateSettings(this.#workflow, edit.fields.settingsJson ?? "", this.#draft.etag ?? "");
-        this.#edits.delete(SETTINGS);
+        const json = edit.fields.settingsJson ?? "";
+        const draft = await updateSettings(this.#workflow, json, this.#draft.etag ?? "", this.#sending(edit));
+        this.#saved(SETTINGS, edit, draft.settingsJson ?? "", { settingsJson: draft.settingsJson ?? "" });
         this.#accept(draft, false);
         return;
       } catch (thrown) {
@@ -388,14 +404,24 @@ export class DraftSession {
   }
 
   async #failed(thrown: unknown): Promise<void> {
+    let cause = thrown;
     if (isMismatch(thrown) || (thrown instanceof ApiError && thrown.status === 404)) {
-      const draft = await getDraft(this.#workflow).catch(() => undefined);
-      // That is what there is now, however it looks.
-      this.#ownEtags.clear();
-      if (draft !== undefined) this.#accept(draft, true);
-    } else if (thrown instanceof ApiError && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 429) {
-      this.#refusal = thrown;
-    } else {
+      try {
+        const draft = await getDraft(this.#workflow);
+        // That is what there is now, however it looks.
+        this.#ownEtags.clear();
+        this.#accept(draft, true);
+        this.#schedule(PAUSE_MS);
+        return;
+      } catch (again) {
+        cause = again;
+      }
+    }
+    // Who has to sign in first is asked to, and what was typed is saved then.
+    if (isSignedOut(cause)) return;
+    const status = cause instanceof ApiError ? cause.status : 0;
+    if (status >= 400 && status < 500 && status !== 429) this.#refusal = cause;
+    else {
       this.#offline = true;
       this.#schedule(RETRY_MS);
     }
@@ -424,18 +450,16 @@ export class DraftSession {
   /** Finds what was typed on something that is not there any more. */
   #collide(draft: Draft): void {
     for (const [key, edit] of this.#edits) {
-      const found = key === SETTINGS ? undefined : (draft.steps ?? []).find((step) => stepId(step) === key);
-      const isGone = key !== SETTINGS && found === undefined;
-      const etag = key === SETTINGS ? (draft.settingsJson ?? "") : (found?.etag ?? "");
-      if (!isGone && etag === edit.etag) continue;
-      const theirs = key === SETTINGS ? { settingsJson: draft.settingsJson ?? "" } : found && fieldsOf(found);
-      const mine = { ...edit.base, ...edit.fields };
-      if (theirs !== undefined && JSON.stringify({ ...theirs, ...mine }) === JSON.stringify(theirs)) {
-        this.#edits.delete(key);
+      const before = this.#collisions.get(key);
+      const meeting = meet(key, edit, draft, before);
+      if (meeting.is === "collision") {
+        this.#collisions.set(key, meeting.collision);
         continue;
       }
-      const title = key === SETTINGS ? "Settings" : (found?.displayName ?? mine.displayName ?? "");
-      this.#collisions.set(key, { key, title, mine, theirs, author: draft.author ?? "" });
+      this.#collisions.delete(key);
+      if (meeting.is === "same") this.#edits.delete(key);
+      if (meeting.is === "merged") this.#edits.set(key, meeting.edit);
+      if (before !== undefined) this.#schedule(PAUSE_MS);
     }
   }
 
@@ -455,28 +479,20 @@ export class DraftSession {
       error: this.#refusal,
       collisions: [...this.#collisions.values()],
       news: this.#news,
-      undoLabel: this.#undo.at(-1)?.label,
-      redoLabel: this.#redo.at(-1)?.label,
+      failure: this.#failure,
+      undoLabel: this.#deeds.undoLabel,
+      redoLabel: this.#deeds.redoLabel,
     };
   }
 
   #saveState(): SaveState {
     if (this.#collisions.size > 0) return "conflict";
-    if (this.#refusal !== undefined) return "refused";
-    if (this.#offline) return "offline";
+    if (this.#edits.size > 0) {
+      if (this.#refusal !== undefined) return "refused";
+      if (sessionOver.get()) return "signedOut";
+      if (this.#offline) return "offline";
+    }
     if (this.#waiting > 0) return "saving";
-    return this.#edits.size > 0 ? "unsaved" : "saved";
+    return this.#edits.size > 0 || this.#unfinished !== undefined ? "unsaved" : "saved";
   }
-}
-
-function fieldsOf({ displayName = "", code = "", optionsJson = "" }: DraftStep): Required<StepFields> {
-  return { displayName, code, optionsJson };
-}
-
-function isMismatch(thrown: unknown): boolean {
-  return thrown instanceof ApiError && thrown.reason === "ETAG_MISMATCH";
-}
-
-function revision({ etag = "" }: Draft): number {
-  return Number(etag.replaceAll(/\D/g, ""));
 }

@@ -11,6 +11,7 @@ export interface Edit {
 }
 
 const PREFIX = "millrace.draft.";
+const KEEPALIVE_BYTES_MAX = 48 * 1024;
 
 /** What an earlier page of this browser could not save. */
 export function loadEdits(workflow: string): readonly (readonly [string, Edit])[] {
@@ -30,6 +31,11 @@ export function storeEdits(workflow: string, edits: ReadonlyMap<string, Edit>): 
   } catch {
     // Storage is full or forbidden: what was typed lasts until the page is left.
   }
+}
+
+/** Whether something can still be sent by a page that is left: browsers allow 64 KiB in all. */
+export function outlivesPage(what: unknown): boolean {
+  return new TextEncoder().encode(JSON.stringify(what)).length < KEEPALIVE_BYTES_MAX;
 }
 
 function isEntry(entry: unknown): entry is readonly [string, Edit] {

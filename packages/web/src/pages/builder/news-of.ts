@@ -1,9 +1,10 @@
 import { stepId } from "../../api/drafts.ts";
 import type { Draft } from "../../api/generated/types.ts";
+import { personOf } from "./author.ts";
 
 /** What somebody else has done, for people; empty for nothing that shows. */
 export function newsOf(before: Draft, after: Draft): string {
-  const who = (after.author ?? "").replace(/^users\//, "").replace(/^apiKeys\/.*/, "A program with an API key");
+  const who = personOf(after.author);
   const old = new Map((before.steps ?? []).map((step) => [stepId(step), step]));
   const now = new Map((after.steps ?? []).map((step) => [stepId(step), step]));
   const changed = [...now].filter(([id, { etag }]) => old.has(id) && old.get(id)!.etag !== etag);

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { ClipboardPaste, Lock, Pencil, Plus, Trash2 } from "lucide-react";
+import { ClipboardPaste, Lock, Pencil, Plus, Trash2, Workflow } from "lucide-react";
 import { useState } from "react";
 import { Page } from "../../app/page.tsx";
 import { segment } from "../../api/http.ts";
@@ -15,12 +15,15 @@ import { RowMenu } from "../../ui/row-menu.tsx";
 import { SearchField } from "../../ui/search-field.tsx";
 import { TableHead } from "../../ui/table-head.tsx";
 import { Ago } from "../../ui/time.tsx";
+import { UsesDialog } from "../../ui/uses-dialog.tsx";
 import { PasteDialog } from "./paste-dialog.tsx";
 import { VariableDialog } from "./variable-dialog.tsx";
 import "./environment-page.css";
 
 type Open =
-  { readonly what: "add" | "paste" } | { readonly what: "change" | "delete"; readonly variable: Variable } | undefined;
+  | { readonly what: "add" | "paste" }
+  | { readonly what: "change" | "delete" | "uses"; readonly variable: Variable }
+  | undefined;
 
 /** The environment variables that every step sees. */
 export function EnvironmentPage() {
@@ -51,6 +54,13 @@ export function EnvironmentPage() {
       {open?.what === "add" && <VariableDialog taken={names} onClose={close} />}
       {open?.what === "change" && <VariableDialog variable={open.variable} taken={names} onClose={close} />}
       {open?.what === "paste" && <PasteDialog taken={names} onClose={close} />}
+      {open?.what === "uses" && (
+        <UsesDialog
+          target={open.variable.name ?? ""}
+          title={`Where ${idOf(open.variable.name)} is used`}
+          onClose={close}
+        />
+      )}
       {open?.what === "delete" && <DeleteVariable name={idOf(open.variable.name)} onClose={close} />}
     </Page>
   );
@@ -147,6 +157,9 @@ function VariableMenu({ variable, onOpen }: { readonly variable: Variable; reado
     <RowMenu label={`Actions for ${idOf(variable.name)}`}>
       <MenuItem icon={<Pencil size={15} aria-hidden />} onSelect={() => onOpen({ what: "change", variable })}>
         {variable.secret === true ? "Replace value" : "Change"}
+      </MenuItem>
+      <MenuItem icon={<Workflow size={15} aria-hidden />} onSelect={() => onOpen({ what: "uses", variable })}>
+        Where it is used
       </MenuItem>
       <MenuItem danger icon={<Trash2 size={15} aria-hidden />} onSelect={() => onOpen({ what: "delete", variable })}>
         Delete

@@ -4,6 +4,7 @@ import { Link } from "react-router";
 import { versionQuery } from "../../api/drafts.ts";
 import { readRunValue } from "../../api/run-calls.ts";
 import type { Run, StepAnswer, StepRun } from "../../api/generated/types.ts";
+import { HttpAnswer } from "../../ui/http-answer.tsx";
 import { ErrorNote, Note } from "../../ui/note.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { Tabs, type Tab } from "../../ui/tabs.tsx";
@@ -146,7 +147,7 @@ interface AnswerProps {
   readonly answer: StepAnswer;
 }
 
-function Answer({ run, step: { path = "" }, answer: { status, headers = [], body = "" } }: AnswerProps) {
+function Answer({ run, step: { path = "" }, answer }: AnswerProps) {
   const large =
     run.largeValues?.some((value) => value.kind === "RUN_VALUE_KIND_ANSWER" && value.path === path) === true;
   const read = useQuery({
@@ -155,31 +156,12 @@ function Answer({ run, step: { path = "" }, answer: { status, headers = [], body
     enabled: large,
     gcTime: 10_000,
   });
-  const text = large ? (read.data ?? "") : decode(body);
   return (
-    <div className="answer">
-      <p className="mono">HTTP {status}</p>
-      <dl className="headers mono">
-        {headers.map(({ name, value }, index) => (
-          <div key={index}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+    <>
       {read.isError && <ErrorNote error={read.error} />}
-      <pre className="code-block" tabIndex={0} aria-label="Body">
-        {text.slice(0, SHOWN_BODY)}
-      </pre>
-      {text.length > SHOWN_BODY && (
-        <p className="nothing muted">The first {SHOWN_BODY.toLocaleString("en")} characters.</p>
-      )}
-    </div>
+      <HttpAnswer answer={answer} body={large ? (read.data ?? "") : undefined} most={SHOWN_BODY} />
+    </>
   );
 }
 
 const SHOWN_BODY = 200_000;
-
-function decode(base64: string): string {
-  return new TextDecoder().decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
-}

@@ -17,6 +17,7 @@ import { useSave } from "../../ui/use-save.ts";
 import { VirtualTable, type Column } from "../../ui/virtual-table.tsx";
 import { ActivityDurations, ActivityFailures, ActivityLast, ActivityStrip } from "./activity-cells.tsx";
 import { CreateWorkflow } from "./create-workflow.tsx";
+import { FirstSteps } from "./first-steps.tsx";
 import "./workflows-page.css";
 
 const EVERY_MS = 10_000;
@@ -46,6 +47,7 @@ export function WorkflowsPage() {
       }
     >
       {workflows.isError && <ErrorNote error={workflows.error} onRetry={() => void workflows.refetch()} />}
+      <FirstSteps />
       <div className="card workflow-list">
         {workflows.isPending && <Skeleton rows={6} label="Loading the workflows" />}
         {workflows.data?.length === 0 && <NoWorkflows onCreate={() => create(true)} />}
