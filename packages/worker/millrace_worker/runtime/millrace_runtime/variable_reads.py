@@ -83,5 +83,4 @@ class _Names:
                 self._environments.add(target.id)
             text = node.value.value if isinstance(node.value, ast.Constant) else None
             # A name that is given twice is no constant.
-            is_constant = isinstance(text, str) and target.id not in self._texts
-            self._texts[target.id] = text if is_constant else None
+            self._texts[target.id] = text if isinstance(text, str) and target.id not in self._texts else None
