@@ -3,7 +3,7 @@ import { createHash, createHmac, randomUUID } from "node:crypto";
 import { describe, test } from "node:test";
 import { wire } from "@millrace/bus";
 import { encodeRunToken, type messages } from "@millrace/core";
-import { control, fileApi } from "@millrace/protocol";
+import { control, fileApi, runApi } from "@millrace/protocol";
 import pg from "pg";
 import { WHOLE_REPLAY } from "../harness/requests.ts";
 import { deploy, house, owner, runs, startRun, useScriptedOwner } from "../harness/scripted-record.ts";
@@ -83,6 +83,20 @@ describe("an upload", () => {
     await house.store.objects.release({ kind: "run", id: run.runId });
     await house.store.housekeeping.collectObjects(0);
     assert.equal(await (await fetch(file.url)).text(), "again");
+  });
+
+  test("is listed with its run, and not with another one whose event names it too", async () => {
+    const { run, file } = await upload(formOf("listed"));
+    const listed = await runs().listRunFiles({ parent: `workflows/-/runs/${run.runId}` });
+    const [shown] = listed.files;
+    assert.deepEqual([listed.files.length, listed.more, shown?.origin], [1, false, runApi.RunFileOrigin.EVENT]);
+    assert.deepEqual([shown?.name, shown?.size, shown?.expireTime], ["file.bin", file.size, undefined]);
+    assert.equal(await (await fetch(shown!.url)).text(), "listed");
+    const { name } = await startRun(JSON.stringify({ body: { file } }));
+    assert.deepEqual(await runs().listRunFiles({ parent: name }), { files: [], more: false });
+    const nobody = { parent: "workflows/-/runs/01890000-0000-7000-8000-000000000000" };
+    await assert.rejects(runs().listRunFiles(nobody), { reason: "RUN_NOT_FOUND" });
+  });
   });
 
   test("of a run that is turned away leaves nothing behind", async () => {

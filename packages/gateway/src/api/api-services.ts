@@ -183,6 +183,7 @@ export class ApiServices {
         readSchedulers: () => readLeases(this.#parts.bus),
       }),
       values: new RunValues(this.#parts.payloads),
+      files: this.#parts.files.ofRuns,
     });
   }
 

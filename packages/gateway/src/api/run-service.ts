@@ -3,6 +3,7 @@ import { isEndState, PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
 import type { RunRecord, Runs } from "@millrace/store";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
+import type { RunFiles } from "../files/run-files.ts";
 import { checkJsonText } from "../http/json-text.ts";
 import type { EndWatch } from "../runs/end-watch.ts";
 import type { RunDesk } from "../runs/run-desk.ts";
@@ -46,6 +47,7 @@ export interface RunServiceOptions {
   readonly gate: ReaderGate;
   readonly feed: RunFeed;
   readonly values: RunValues;
+  readonly files: RunFiles;
 }
 
 /** `millrace.api.v1.RunService`. */
@@ -187,6 +189,15 @@ export class RunService {
       if (signal.aborted) return;
       yield { content };
     }
+  }
+
+  async listRunFiles(
+    request: runApi.ListRunFilesRequest,
+    { principal }: ApiContext,
+  ): Promise<runApi.ListRunFilesResponse> {
+    const { record } = await this.#options.values.show(await this.#find(principal, request.parent));
+    const { id, projectId, input } = record;
+    return this.#options.files.list({ id, projectId, eventJson: input.eventJson });
   }
 
   async resumeRun(request: runApi.ResumeRunRequest, { principal }: ApiContext): Promise<runApi.Run> {

@@ -6,6 +6,7 @@ import { FileCalls } from "../calls/file-calls.ts";
 import type { CallHandler } from "../calls/host-calls.ts";
 import { FileDoor } from "./file-door.ts";
 import { FileTokens } from "./file-token.ts";
+import { RunFiles } from "./run-files.ts";
 import { UploadDoor } from "./upload-door.ts";
 
 /** Everything of a gateway that files come and go through. */
@@ -13,6 +14,7 @@ export interface FileRoom {
   readonly uploads: UploadDoor;
   readonly door: FileDoor;
   readonly service: FileService;
+  readonly ofRuns: RunFiles;
   readonly calls: Readonly<Record<string, CallHandler>>;
 }
 
@@ -39,6 +41,7 @@ export function openFileRoom({ store, settings, key, publicUrl, log }: FileRoomO
     uploads: new UploadDoor({ ...parts, bodyLimitBytes, uploadLimitBytes, uploadFilesMax, uploadsMax }),
     door: new FileDoor({ ...parts, downloadsMax, stallMs: streamStallMs, log }),
     service: new FileService({ ...parts, limits, transfersMax: uploadsMax }),
+    ofRuns: new RunFiles(parts),
     calls: new FileCalls({ ...parts, limits }).handlers,
   };
 }

@@ -2,14 +2,13 @@ import type { IncomingMessage } from "node:http";
 import { coerceError, PlatformError } from "@millrace/core";
 import type { ObjectRecord, Objects } from "@millrace/store";
 import type { DecodedBody } from "../http/decode-body.ts";
+import { filesIn } from "./event-files.ts";
 import { FILE_PATH, type FileTokens } from "./file-token.ts";
 import { isMultipart, readMultipart, type FilePart, type MultipartParts } from "./read-multipart.ts";
 import { isFileType, readStart } from "./read-start.ts";
 
 /** A body that is larger and no text becomes a file. */
 export const INLINE_BODY_BYTES_MAX = 256 * 1024;
-
-const TOKEN_IN_TEXT = new RegExp(`${FILE_PATH}([A-Za-z0-9_-]+\\.[A-Za-z0-9_-]{32})(?![A-Za-z0-9_-])`, "g");
 
 export interface UploadDoorOptions {
   readonly objects: Pick<Objects, "write" | "retain">;
@@ -91,24 +90,12 @@ export class UploadDoor {
 
   /** A run that gets an earlier run's event keeps the files in it too, as far as they are still there. */
   async keepAgain(eventJson: Uint8Array, projectId: string, runId: string): Promise<void> {
-    for (const objectId of this.#objectsIn(eventJson, projectId)) {
+    const { tokens, uploadFilesMax } = this.#options;
+    for (const { objectId } of filesIn(tokens, eventJson, projectId, uploadFilesMax)) {
       await this.#options.objects.retain(projectId, { kind: "run", id: runId }, [objectId]).catch((thrown: unknown) => {
         if (coerceError(thrown).reason !== "OBJECT_NOT_FOUND") throw thrown;
       });
     }
-  }
-
-  /** What of the project's the addresses in an event show; whoever wrote the event may have made some up. */
-  #objectsIn(eventJson: Uint8Array, projectId: string): ReadonlySet<string> {
-    const found = new Set<string>();
-    const text = Buffer.from(eventJson.buffer, eventJson.byteOffset, eventJson.byteLength);
-    if (!text.includes(FILE_PATH)) return found;
-    for (const [, token] of text.toString("latin1").matchAll(TOKEN_IN_TEXT)) {
-      const grant = this.#options.tokens.find(token!);
-      if (grant?.kind === "object" && grant.projectId === projectId) found.add(grant.objectId);
-      if (found.size >= this.#options.uploadFilesMax) break;
-    }
-    return found;
   }
 
   async #readFile(

@@ -48,6 +48,8 @@ export interface Files {
   get(projectId: string, path: string): Promise<FileRecord>;
   /** Ordered by path, by bytes. */
   list(listing: FileListing): Promise<Page<FileEntry>>;
+  /** What a run has written and nobody has written or deleted since, ordered by path; at most so many. */
+  listWritten(projectId: string, runId: string, limit: number): Promise<readonly FileRecord[]>;
   /**
    * Creates or replaces a file; readers see the old content or the new one. Repeating it is harmless. Throws
    * `OBJECT_NOT_FOUND`, `FILE_STORE_FULL`.

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, it } from "node:test";
-import { createScratchHouse, type ScratchHouse } from "../../test/scratch-house.ts";
+import { createAccept, createScratchHouse, type ScratchHouse } from "../../test/scratch-house.ts";
 import type { FileBounds, FileEntry } from "./file-records.ts";
 
 const BOUNDS: FileBounds = { bytesMax: 1_000_000, filesMax: 1_000 };
@@ -36,6 +36,34 @@ async function retainedBy(objectId: string): Promise<number> {
 }
 
 describe("a file", () => {
+  it("is told of with the run that has written it, until somebody else writes or deletes it", async () => {
+    const writer = await house.createWriter([3]);
+    const run = createAccept(house.spec);
+    await writer.commit(run);
+    const by = { runId: run.runId, assignment: 1 };
+    const write = async (path: string, author?: typeof by) => {
+      const given = { projectId: house.projectId, path, contentType: "text/plain", bounds: BOUNDS };
+      return house.store.files.save({ ...given, objectId: await object(path) }, author);
+    };
+    const paths = async (limit = 10): Promise<string[]> =>
+      (await house.store.files.listWritten(house.projectId, run.runId, limit)).map(({ path }) => path);
+    for (const path of ["b", "a", "c"]) await write(path, by);
+    assert.deepEqual(
+      [await paths(), await paths(2)],
+      [
+        ["a", "b", "c"],
+        ["a", "b"],
+      ],
+    );
+    await write("a");
+    await house.store.files.delete(house.projectId, "b");
+    assert.deepEqual(await paths(), ["c"]);
+    // As a release writes it that does not know of writers.
+    await (await house.connect()).query("UPDATE files SET object_id = $1 WHERE path = 'c'", [await object("other")]);
+    assert.deepEqual(await paths(), []);
+    assert.deepEqual(await house.store.files.listWritten(await project(), run.runId, 10), []);
+  });
+
   it("is what was saved last, and lets go of what it was before", async () => {
     const projectId = await project();
     const first = await save(projectId, "a/b.txt", "one");

@@ -13,9 +13,10 @@ export function createFiles(database: Database): Files {
   return {
     get: (projectId, path) => getFile(database, projectId, path),
     list: (listing) => listFiles(database, listing),
+    listWritten: (projectId, runId, limit) => listWritten(database, projectId, runId, limit),
     save: (write, by) =>
       database.transaction(async (transaction) => {
-        const saved = await saveFile(transaction, write);
+        const saved = await saveFile(transaction, write, by?.runId);
         if (by) await assertCurrentAssignment(transaction, by);
         return saved;
       }),
@@ -40,6 +41,21 @@ async function getFile(database: Database, projectId: string, path: string): Pro
   throw new PlatformError("NotFound", "FILE_NOT_FOUND", `there is no file "${path}"`, { metadata: { path } });
 }
 
+/** An older release writes a file without saying so: then its object is another one. */
+async function listWritten(
+  database: Database,
+  projectId: string,
+  runId: string,
+  limit: number,
+): Promise<readonly FileRecord[]> {
+  const rows = await database.query<FileRow>(
+    `SELECT ${FILE_COLUMNS} FROM files WHERE writer_run_id = $1 AND project_id = $2 AND writer_object_id = object_id
+     ORDER BY path LIMIT $3`,
+    [runId, projectId, limit],
+  );
+  return rows.map(toFileRecord);
+}
+
 interface Usage {
   readonly files: number;
   readonly bytes: number;
@@ -53,7 +69,7 @@ async function lockUsage(transaction: Transaction, projectId: string): Promise<U
   return rows[0]!;
 }
 
-async function saveFile(transaction: Transaction, write: FileWrite): Promise<FileRecord> {
+async function saveFile(transaction: Transaction, write: FileWrite, runId?: string): Promise<FileRecord> {
   const { projectId, path, objectId, bounds } = write;
   const usage = await lockUsage(transaction, projectId);
   const { rows } = await sql<SavedRow>`
@@ -65,20 +81,26 @@ async function saveFile(transaction: Transaction, write: FileWrite): Promise<Fil
   const size = await lockObjects(transaction, projectId, objectId, old?.object_id);
   const now = { files: usage.files + (old ? 0 : 1), bytes: usage.bytes + size - (old?.size ?? 0) };
   checkBounds(now, usage, bounds);
-  const saved = await upsert(transaction, write, size);
+  const saved = await upsert(transaction, write, size, runId ?? null);
   await retain(transaction, saved.id, objectId);
   if (old) await release(transaction, old.id, old.object_id);
   await setUsage(transaction, projectId, now);
   return toFileRecord(saved);
 }
 
-async function upsert(transaction: Transaction, write: FileWrite, size: number): Promise<SavedRow> {
+async function upsert(
+  transaction: Transaction,
+  write: FileWrite,
+  size: number,
+  runId: string | null,
+): Promise<SavedRow> {
   const { projectId, path, objectId, contentType } = write;
   const { rows } = await sql<SavedRow>`
-    INSERT INTO files (project_id, path, object_id, size, content_type)
-    VALUES (${projectId}, ${path}, ${objectId}, ${size}, ${contentType})
+    INSERT INTO files (project_id, path, object_id, size, content_type, writer_run_id, writer_object_id)
+    VALUES (${projectId}, ${path}, ${objectId}, ${size}, ${contentType}, ${runId}, ${runId === null ? null : objectId})
     ON CONFLICT (project_id, path) DO UPDATE
-    SET object_id = excluded.object_id, size = excluded.size, content_type = excluded.content_type, update_time = now()
+    SET object_id = excluded.object_id, size = excluded.size, content_type = excluded.content_type, update_time = now(),
+      writer_run_id = excluded.writer_run_id, writer_object_id = excluded.writer_object_id
     RETURNING id, ${sql.raw(FILE_COLUMNS)}`.execute(transaction);
   return rows[0]!;
 }

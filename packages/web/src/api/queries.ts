@@ -3,6 +3,7 @@ import { call, segment, type Query } from "./http.ts";
 import type {
   Caller,
   House,
+  ListRunFilesResponse,
   ListRunLogsResponse,
   ListRunsResponse,
   ListVersionsResponse,
@@ -108,6 +109,18 @@ export function newestRunsQuery(filter: RunFilter, count: number) {
 
 export function runQuery(id: string) {
   return queryOptions({ queryKey: ["run", id], queryFn: () => call<Run>("GET", `workflows/-/runs/${segment(id)}`) });
+}
+
+/** How often a run that goes on is asked whether it has files by now. */
+const RUN_FILES_MS = 5_000;
+
+/** The files of a run; of one that goes on they may still come. */
+export function runFilesQuery(id: string, over: boolean) {
+  return queryOptions({
+    queryKey: ["run-files", id],
+    queryFn: ({ signal }) => call<ListRunFilesResponse>("GET", `workflows/-/runs/${segment(id)}/files`, { signal }),
+    refetchInterval: over ? false : RUN_FILES_MS,
+  });
 }
 
 /** All lines of a run that has ended. */

@@ -479,6 +479,33 @@ export interface ReadRunValueResponse {
   readonly content?: string;
 }
 
+/** Response of ListRunFiles. */
+export interface ListRunFilesResponse {
+  /** At most 100 of each kind. */
+  readonly files?: readonly RunFile[];
+  /** True when the run has written more. */
+  readonly more?: boolean;
+}
+
+/** A file of a run. */
+export interface RunFile {
+  /** How it came to the run. */
+  readonly origin?: RunFileOrigin;
+  /** What its sender called it, empty when that was not said; of a written one `files/<path>`. */
+  readonly name?: string;
+  /** Bytes of the content. */
+  readonly size?: string;
+  /** Media type of the content. */
+  readonly contentType?: string;
+  /** Answers GET and HEAD, also for ranges, with the content; whoever has it can read it. */
+  readonly url?: string;
+  /** From then on the address is refused; absent when it lives as long as the run is kept. */
+  readonly expireTime?: string;
+}
+
+/** How a file came to a run. - `RUN_FILE_ORIGIN_UNSPECIFIED`: Not said. - `RUN_FILE_ORIGIN_EVENT`: The run's event has brought it. - `RUN_FILE_ORIGIN_WRITTEN`: The run has written it to the project's files. */
+export type RunFileOrigin = "RUN_FILE_ORIGIN_UNSPECIFIED" | "RUN_FILE_ORIGIN_EVENT" | "RUN_FILE_ORIGIN_WRITTEN";
+
 /** Response of ListDeadLetters. */
 export interface ListDeadLettersResponse {
   /** One page of the failed runs. */

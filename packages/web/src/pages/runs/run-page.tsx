@@ -9,6 +9,7 @@ import { Skeleton } from "../../ui/skeleton.tsx";
 import { Ago, durationMs, formatDuration } from "../../ui/time.tsx";
 import { LogView } from "./log-view.tsx";
 import { RunActions } from "./run-actions.tsx";
+import { RunFiles } from "./run-files.tsx";
 import { RunOutcome } from "./run-outcome.tsx";
 import { RunDuration, shortId } from "./run-table.tsx";
 import { StepDetails } from "./step-details.tsx";
@@ -70,6 +71,7 @@ function LoadedRun({ run }: { readonly run: Run }) {
         <StepDetails run={run} step={steps.find(({ path }) => path === selected)} />
         <LogView run={run} />
       </div>
+      <RunFiles run={run} />
     </Page>
   );
 }

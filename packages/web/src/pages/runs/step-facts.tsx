@@ -26,7 +26,7 @@ export function StepFacts({ step }: { readonly step: StepRun }) {
     <>
       <Facts columns>
         <Fact name="Began">
-          <Ago time={startTime ?? attempts[0]?.startTime} />
+          <Ago time={attempts[0]?.startTime ?? startTime} />
         </Fact>
         <Fact name="Took">{took === undefined ? "–" : formatDuration(took)}</Fact>
         <Fact name="Attempts">{Math.max(1, count)}</Fact>
@@ -62,7 +62,7 @@ function Attempts({ attempts }: { readonly attempts: readonly StepAttempt[] }) {
   return (
     <table className="table attempts">
       <caption className="visually-hidden">Attempts of this step</caption>
-      <TableHead columns={["Attempt", "Began", "Took", "What came of it", "Runner"]} />
+      <TableHead columns={["Attempt", "Began", "Took", "What came of it"]} />
       <tbody>
         {attempts.map((attempt, index) => {
           const hidden = index === 0 ? 0 : (attempt.number ?? 0) - (attempts[index - 1]!.number ?? 0) - 1;
@@ -70,7 +70,7 @@ function Attempts({ attempts }: { readonly attempts: readonly StepAttempt[] }) {
             <Fragment key={attempt.number}>
               {hidden > 0 && (
                 <tr>
-                  <td colSpan={5} className="faint">
+                  <td colSpan={4} className="faint">
                     {hidden} in between are not told.
                   </td>
                 </tr>
@@ -90,10 +90,19 @@ function AttemptRow({ attempt }: { readonly attempt: StepAttempt }) {
   return (
     <tr>
       <td className="mono">{number}</td>
-      <td>{startTime === undefined ? <span className="faint">not known</span> : <Ago time={startTime} />}</td>
+      <td className="mono">
+        {startTime === undefined ? "not known" : <time dateTime={startTime}>{startTime.slice(11, 23)}</time>}
+      </td>
       <td className="mono">{took === undefined ? "–" : formatDuration(took)}</td>
-      <td className={wasLost(attempt) ? "lost" : undefined}>{attemptFate(attempt)}</td>
-      <td className="mono">{runner === "" ? "–" : runner}</td>
+      <td>
+        <span className={wasLost(attempt) ? "lost" : undefined}>{attemptFate(attempt)}</span>
+        {runner !== "" && (
+          <span className="muted">
+            {" "}
+            on <span className="mono">{runner}</span>
+          </span>
+        )}
+      </td>
     </tr>
   );
 }

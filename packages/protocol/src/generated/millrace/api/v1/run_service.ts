@@ -165,6 +165,24 @@ export namespace RunValueKind {
   export type ANSWER = typeof RunValueKind.ANSWER;
 }
 
+/** How a file came to a run. */
+export const RunFileOrigin = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** EVENT - The run's event has brought it. */
+  EVENT: 1,
+  /** WRITTEN - The run has written it to the project's files. */
+  WRITTEN: 2,
+} as const;
+
+export type RunFileOrigin = typeof RunFileOrigin[keyof typeof RunFileOrigin];
+
+export namespace RunFileOrigin {
+  export type UNSPECIFIED = typeof RunFileOrigin.UNSPECIFIED;
+  export type EVENT = typeof RunFileOrigin.EVENT;
+  export type WRITTEN = typeof RunFileOrigin.WRITTEN;
+}
+
 /** One execution of one version of a workflow. */
 export interface Run {
   /** `workflows/<workflow id>/runs/<run id>`. Wherever a request names a run, `-` may stand in place of the workflow. */
@@ -667,6 +685,36 @@ export interface ReadRunValueRequest {
 export interface ReadRunValueResponse {
   /** The bytes behind those before. */
   content: Buffer;
+}
+
+/** Request of ListRunFiles. */
+export interface ListRunFilesRequest {
+  /** `workflows/<workflow id or name>/runs/<run id>`. */
+  parent: string;
+}
+
+/** Response of ListRunFiles. */
+export interface ListRunFilesResponse {
+  /** At most 100 of each kind. */
+  files: RunFile[];
+  /** True when the run has written more. */
+  more: boolean;
+}
+
+/** A file of a run. */
+export interface RunFile {
+  /** How it came to the run. */
+  origin: RunFileOrigin;
+  /** What its sender called it, empty when that was not said; of a written one `files/<path>`. */
+  name: string;
+  /** Bytes of the content. */
+  size: number;
+  /** Media type of the content. */
+  contentType: string;
+  /** Answers GET and HEAD, also for ranges, with the content; whoever has it can read it. */
+  url: string;
+  /** From then on the address is refused; absent when it lives as long as the run is kept. */
+  expireTime: Date | undefined;
 }
 
 function createBaseRun(): Run {
@@ -3557,6 +3605,210 @@ export const ReadRunValueResponse: MessageFns<ReadRunValueResponse> = {
   },
 };
 
+function createBaseListRunFilesRequest(): ListRunFilesRequest {
+  return { parent: "" };
+}
+
+export const ListRunFilesRequest: MessageFns<ListRunFilesRequest> = {
+  encode(message: ListRunFilesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.parent !== "") {
+      writer.uint32(10).string(message.parent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRunFilesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRunFilesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRunFilesResponse(): ListRunFilesResponse {
+  return { files: [], more: false };
+}
+
+export const ListRunFilesResponse: MessageFns<ListRunFilesResponse> = {
+  encode(message: ListRunFilesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.files) {
+      RunFile.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.more !== false) {
+      writer.uint32(16).bool(message.more);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRunFilesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRunFilesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.files.push(RunFile.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.more = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunFile(): RunFile {
+  return { origin: 0, name: "", size: 0, contentType: "", url: "", expireTime: undefined };
+}
+
+export const RunFile: MessageFns<RunFile> = {
+  encode(message: RunFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.origin !== 0) {
+      writer.uint32(8).int32(message.origin);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.size !== 0) {
+      writer.uint32(24).int64(message.size);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(34).string(message.contentType);
+    }
+    if (message.url !== "") {
+      writer.uint32(42).string(message.url);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.origin = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.size = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /** Starts runs and tells what became of them. */
 export type RunServiceService = typeof RunServiceService;
 export const RunServiceService = {
@@ -3742,6 +3994,21 @@ export const RunServiceService = {
       Buffer.from(ReadRunValueResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadRunValueResponse => ReadRunValueResponse.decode(value),
   },
+  /**
+   * Lists the files that a run's event has brought, as far as the run keeps them, and then those that it has written with `pd.files` and
+   * nobody has written or deleted since; each with an address to download it from. An event of more than 1 MiB is not looked
+   * through. Fails with NOT_FOUND (`RUN_NOT_FOUND`).
+   */
+  listRunFiles: {
+    path: "/millrace.api.v1.RunService/ListRunFiles" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRunFilesRequest): Buffer => Buffer.from(ListRunFilesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRunFilesRequest => ListRunFilesRequest.decode(value),
+    responseSerialize: (value: ListRunFilesResponse): Buffer =>
+      Buffer.from(ListRunFilesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRunFilesResponse => ListRunFilesResponse.decode(value),
+  },
 } as const;
 
 export interface RunServiceServer extends UntypedServiceImplementation {
@@ -3820,6 +4087,12 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * `VALUE_NOT_FOUND`).
    */
   readRunValue: handleServerStreamingCall<ReadRunValueRequest, ReadRunValueResponse>;
+  /**
+   * Lists the files that a run's event has brought, as far as the run keeps them, and then those that it has written with `pd.files` and
+   * nobody has written or deleted since; each with an address to download it from. An event of more than 1 MiB is not looked
+   * through. Fails with NOT_FOUND (`RUN_NOT_FOUND`).
+   */
+  listRunFiles: handleUnaryCall<ListRunFilesRequest, ListRunFilesResponse>;
 }
 
 export interface RunServiceClient extends Client {
@@ -4023,6 +4296,26 @@ export interface RunServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ReadRunValueResponse>;
+  /**
+   * Lists the files that a run's event has brought, as far as the run keeps them, and then those that it has written with `pd.files` and
+   * nobody has written or deleted since; each with an address to download it from. An event of more than 1 MiB is not looked
+   * through. Fails with NOT_FOUND (`RUN_NOT_FOUND`).
+   */
+  listRunFiles(
+    request: ListRunFilesRequest,
+    callback: (error: ServiceError | null, response: ListRunFilesResponse) => void,
+  ): ClientUnaryCall;
+  listRunFiles(
+    request: ListRunFilesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRunFilesResponse) => void,
+  ): ClientUnaryCall;
+  listRunFiles(
+    request: ListRunFilesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRunFilesResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const RunServiceClient = makeGenericClientConstructor(
