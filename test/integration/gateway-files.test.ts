@@ -97,7 +97,6 @@ describe("an upload", () => {
     const nobody = { parent: "workflows/-/runs/01890000-0000-7000-8000-000000000000" };
     await assert.rejects(runs().listRunFiles(nobody), { reason: "RUN_NOT_FOUND" });
   });
-  });
 
   test("of a run that is turned away leaves nothing behind", async () => {
     const before = await objectIds();
