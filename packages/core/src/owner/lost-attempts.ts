@@ -37,6 +37,8 @@ export function loseByCancel(run: OwnedRun, clocks: Clocks): void {
 /** Of a run that was found and never heard of, only what the record says of it is known: one that was merely accepted may never have begun. */
 function lose(run: OwnedRun, loss: AttemptLoss, endTimeMs: number, clocks: Clocks): void {
   const path = nextStepPath(run);
+  // Behind a checkpoint that is not committed yet no step has begun.
+  if (run.committedSteps < run.steps.length) return;
   if (path === undefined || (run.phase === "DOUBT" && run.state !== "RUNNING")) return;
   const began = beganAt(run, clocks);
   const startTimeMs = began === null ? null : Math.min(began, endTimeMs);
