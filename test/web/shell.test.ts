@@ -1,31 +1,25 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import type { Page, Response } from "playwright-core";
-import { TestHouse } from "../harness/test-house.ts";
+import { house } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
-import { seriousFindings, WebBrowser } from "../harness/web-browser.ts";
+import { seriousFindings } from "../harness/web-browser.ts";
+import { browser, useWebHouse } from "../harness/web-house.ts";
 
 const FIRST_LOAD_BYTES_MAX = 250_000;
 
 describe("around every page of the web app", () => {
-  let house: TestHouse;
-  let browser: WebBrowser;
   let page: Page;
 
+  useWebHouse({ environment: { MILLRACE_SIGN_IN_FAILURES_MAX: "3" } });
   before(async () => {
-    browser = await WebBrowser.start();
-    house = await TestHouse.start({ environment: { MILLRACE_SIGN_IN_FAILURES_MAX: "3" } });
     await house.deploy({
       name: "Order import",
       trigger: { http: {} },
       steps: { hello: "def handler(pd):\n    return 1\n" },
     });
     page = await browser.signedIn(house, "/environment");
-  });
-  after(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await house?.stop();
   });
 
   const button = (name: string) => page.getByRole("button", { name, exact: true });
@@ -66,7 +60,7 @@ describe("around every page of the web app", () => {
     await finder.fill("theda");
     await page.getByRole("option", { name: "Theme: dark", selected: true }).waitFor();
     await page.keyboard.press("Enter");
-    assert.equal(await page.evaluate(() => document.documentElement.dataset["theme"]), "dark");
+    await until(() => page.evaluate(() => document.documentElement.dataset["theme"] === "dark"));
     await page.keyboard.press("Control+k");
     await finder.fill("zzzz");
     await page.getByText("Nothing is called like").waitFor();
@@ -82,14 +76,17 @@ describe("around every page of the web app", () => {
     await page.goto(new URL("/settings/project", house.url).href);
     await page.getByRole("region", { name: "Queue" }).waitFor();
     const main = page.locator("main");
-    await main.evaluate((element) => element.scrollTo(0, 300));
-    const top = await main.evaluate((element) => element.scrollTop);
-    assert.ok(top > 50);
+    let top = 0;
+    await until(async () => {
+      await main.evaluate((element) => element.scrollTo(0, 300));
+      top = await main.evaluate((element) => element.scrollTop);
+      return top > 50;
+    });
     await page.getByRole("link", { name: "Runners" }).first().click();
     await heading("Runners").waitFor();
     await until(() => page.evaluate(() => document.activeElement?.tagName === "H1"));
     assert.equal(await page.title(), "Runners · Millrace");
-    assert.equal(await main.evaluate((element) => element.scrollTop), 0);
+    await until(() => main.evaluate((element) => element.scrollTop === 0));
     await page.goBack();
     await until(() => main.evaluate((element, wanted) => element.scrollTop === wanted, top));
     await page.keyboard.press("Control+k");
