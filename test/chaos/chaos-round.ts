@@ -8,7 +8,7 @@ import { check } from "./checker/check.ts";
 import { measure } from "./checker/measure.ts";
 import { readBack, readUnfinished, type Unfinished } from "./checker/read-back.ts";
 import { History } from "./client/history.ts";
-import { StepWitness } from "./client/step-witness.ts";
+import { startStepWitness } from "./client/step-witness.ts";
 import { deployAll, PROBES } from "./client/workflows.ts";
 import { Workload, type Door } from "./client/workload.ts";
 import { ChaosHouse, SHAPE } from "./house/chaos-house.ts";
@@ -57,7 +57,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
   process.once("SIGINT", endAtOnce).once("SIGTERM", endAtOnce);
   try {
     await house.start();
-    const witness = await StepWitness.start(network, history);
+    const witness = await startStepWitness(network, history);
     const doors = await openDoors(house);
     const triggers = await deployAll((doors[0] as Door).client, witness.url);
     const workload = new Workload({

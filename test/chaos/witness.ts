@@ -1,6 +1,7 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 
 /** One execution of a step, told by the step itself when it began. */
 export interface Execution {
@@ -13,35 +14,42 @@ export interface Execution {
   readonly before: string | null;
 }
 
-/** Sees from outside of the house which steps were executed, in the order in which they began. */
-export class Witness {
-  readonly executions: Execution[] = [];
+/** A server outside of the house, to which steps tell what they do as JSON. */
+export class Listener {
+  readonly url: string;
   readonly #server: Server;
 
-  private constructor() {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      // A step that is killed while it tells has begun all the same, but its text may be cut.
-      request.on("error", () => response.destroy());
-      request.on("end", () => {
-        this.executions.push(JSON.parse(Buffer.concat(chunks).toString()) as Execution);
-        response.end();
-      });
-    });
+  private constructor(server: Server) {
+    const { address, port } = server.address() as AddressInfo;
+    this.#server = server;
+    this.url = `http://${address}:${port}/`;
   }
 
-  static async start(): Promise<Witness> {
-    const witness = new Witness();
-    witness.#server.listen(0, "127.0.0.1");
-    await once(witness.#server, "listening");
-    return witness;
+  static async start<T>(hear: (told: T, from: IncomingMessage) => void, address = "127.0.0.1"): Promise<Listener> {
+    const server = createServer((request, response) => {
+      text(request).then(
+        (told) => {
+          hear(JSON.parse(told) as T, request);
+          response.end();
+        },
+        // A step that is killed while it tells has begun all the same, but its text may be cut.
+        () => response.destroy(),
+      );
+    }).listen(0, address);
+    await once(server, "listening");
+    return new Listener(server);
   }
 
-  /** Source of a step that tells this witness, works for a while and returns its token. */
-  stepSource(index: number, workMs: number): string {
-    const { port } = this.#server.address() as AddressInfo;
-    return `
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+/** Source of a step that makes a token, does something, and returns the token; `tell()` tells a listener of this execution. */
+export function tellingStep(url: string, index: number, about: Readonly<Record<string, string>>, body: string): string {
+  return `
 import json
 import time
 import urllib.request
@@ -52,17 +60,39 @@ def handler(pd):
     token = uuid.uuid4().hex
     before = pd.steps["step-${index - 1}"]["$return_value"]["token"] if ${index} > 0 else None
     run = pd.steps["trigger"]["context"]["id"]
-    told = json.dumps({"run": run, "step": ${index}, "token": token, "before": before}).encode()
-    urllib.request.urlopen("http://127.0.0.1:${port}/", data=told, timeout=10).read()
-    print("token", token)
-    time.sleep(${workMs / 1000})
+    execution = {**${JSON.stringify(about)}, "run": run, "step": ${index}, "token": token, "before": before}
+    told = json.dumps(execution).encode()
+
+    def tell():
+        urllib.request.urlopen("${url}", data=told, timeout=10).read()
+
+${body.replaceAll(/^/gm, "    ")}
     return {"token": token}
 `;
+}
+
+/** Sees from outside of the house which steps were executed, in the order in which they began. */
+export class Witness {
+  readonly executions: readonly Execution[];
+  readonly #listener: Listener;
+
+  private constructor(executions: readonly Execution[], listener: Listener) {
+    this.executions = executions;
+    this.#listener = listener;
   }
 
-  async close(): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, "close");
+  static async start(): Promise<Witness> {
+    const executions: Execution[] = [];
+    return new Witness(executions, await Listener.start((told: Execution) => executions.push(told)));
+  }
+
+  /** Source of a step that tells this witness, works for a while and returns its token. */
+  stepSource(index: number, workMs: number): string {
+    const body = `tell()\nprint("token", token)\ntime.sleep(${workMs / 1000})`;
+    return tellingStep(this.#listener.url, index, {}, body);
+  }
+
+  close(): Promise<void> {
+    return this.#listener.close();
   }
 }
