@@ -195,6 +195,70 @@ test("of two people who edit one step, the second is told at once, sees both, an
   await Promise.all([browser.close(one), browser.close(other)]);
 });
 
+test("nothing that is typed is lost, whatever ends, and what the draft was can be had back", async () => {
+  const page = await browser.signedIn(house);
+  await createWorkflow(page, "careful");
+  await addCode(page, "def handler(pd):\n    return 1\n");
+  await saved(page);
+  const says = (text: string) => page.getByRole("status").filter({ hasText: text }).waitFor();
+  const draftHas = (text: string) =>
+    until(async () => (await (await house.ask("workflows/careful/draft")).text()).includes(text));
+
+  await page.getByRole("button", { name: "Configure" }).click();
+  await page.getByLabel("Time limit of this step").fill("9s");
+  await says("Saving …");
+  await page.keyboard.press("ControlOrMeta+s");
+  await saved(page);
+  await draftHas("9s");
+  await page.getByRole("button", { name: "Code", exact: true }).click();
+
+  const steps = "**/draft/steps/*";
+  await page.route(steps, (route) => route.fulfill({ status: 401, json: { error: { message: "sign in" } } }));
+  await replaceCode(page, "def handler(pd):\n    return 'signed out'\n");
+  const again = page.getByRole("alertdialog", { name: "Sign in again" });
+  await again.getByRole("button", { name: "Use an API key" }).click();
+  await again.getByLabel("API key", { exact: true }).fill(house.apiKey);
+  await page.unroute(steps);
+  await again.getByRole("button", { name: "Sign in", exact: true }).click();
+  await again.waitFor({ state: "detached" });
+  await saved(page);
+  await draftHas("signed out");
+
+  await page.context().setOffline(true);
+  await replaceCode(page, "def handler(pd):\n    return 'offline'\n");
+  await says("Offline, kept in this browser");
+  const asked = new Promise<string>((resolve) =>
+    page.once("dialog", (dialog) => {
+      resolve(dialog.type());
+      void dialog.dismiss();
+    }),
+  );
+  await page.close({ runBeforeUnload: true });
+  assert.equal(await asked, "beforeunload");
+  await page.context().setOffline(false);
+  await saved(page);
+
+  await replaceCode(page, "def handler(pd):\n    return 'left at once'\n");
+  await page.goto("about:blank");
+  await draftHas("left at once");
+  await page.goBack();
+  await page.getByText("return 'left at once'").waitFor();
+
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  await page.getByRole("menuitem", { name: "What the draft was" }).click();
+  const dialog = page.getByRole("dialog", { name: "What the draft was" });
+  await dialog.locator(".cm-deletedText, .cm-changedText, .cm-changedLine").first().waitFor();
+  assert.deepEqual(await seriousFindings(page), []);
+  await dialog.getByRole("navigation").getByRole("button").last().click();
+  await dialog.getByText("Nothing: it is the same.").or(dialog.getByText("code.py")).first().waitFor();
+  await dialog.getByRole("button", { name: "Go back to this" }).click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByText("return 'left at once'").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Undo going back to an earlier state" }).click();
+  await page.getByText("return 'left at once'").waitFor();
+  await browser.close(page);
+});
+
 test("what a deploy objects to is marked while one types, and steps are moved, removed and brought back", async () => {
   const page = await browser.signedIn(house);
   await createWorkflow(page, "counting", "Counter in a data store");

@@ -1,5 +1,5 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Download, EllipsisVertical, Plus, RefreshCw, Trash2, Upload } from "lucide-react";
+import { Download, EllipsisVertical, Plus, RefreshCw, Trash2, Upload, Workflow } from "lucide-react";
 import { useCallback, useDeferredValue, useMemo, useState } from "react";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 import { Page } from "../../app/page.tsx";
@@ -14,6 +14,7 @@ import { SearchField } from "../../ui/search-field.tsx";
 import { Skeleton } from "../../ui/skeleton.tsx";
 import { Ago } from "../../ui/time.tsx";
 import { VirtualTable, type Column } from "../../ui/virtual-table.tsx";
+import { UsesDialog } from "../../ui/uses-dialog.tsx";
 import { DeleteStore } from "./data-stores-page.tsx";
 import { downloadExport } from "./download-export.ts";
 import { ImportDialog } from "./import-dialog.tsx";
@@ -21,7 +22,9 @@ import { RecordDialog } from "./record-dialog.tsx";
 import "./data-stores.css";
 
 type Open =
-  { readonly what: "add" | "import" | "delete" } | { readonly what: "record"; readonly key: string } | undefined;
+  | { readonly what: "add" | "import" | "delete" | "uses" }
+  | { readonly what: "record"; readonly key: string }
+  | undefined;
 
 /** One data store: its records by key, however many there are. */
 export function DataStorePage() {
@@ -65,6 +68,9 @@ function OpenStore({ name }: { readonly name: string }) {
       {open?.what === "add" && <RecordDialog store={name} onClose={close} />}
       {open?.what === "record" && <RecordDialog key={open.key} store={name} recordKey={open.key} onClose={close} />}
       {open?.what === "import" && <ImportDialog store={name} onClose={close} />}
+      {open?.what === "uses" && (
+        <UsesDialog target={`dataStores/${name}`} title={`Where ${name} is used`} onClose={close} />
+      )}
       {open?.what === "delete" && store !== undefined && (
         <DeleteStore store={store} onClose={close} onDone={() => void navigate("/data-stores")} />
       )}
@@ -97,6 +103,9 @@ function Actions({ name, prefix, exists, onOpen }: ActionsProps) {
           onSelect={() => downloadExport(name, prefix)}
         >
           {prefix === "" ? "Export" : "Export what is found"}
+        </MenuItem>
+        <MenuItem icon={<Workflow size={15} aria-hidden />} onSelect={() => onOpen({ what: "uses" })}>
+          Where it is used
         </MenuItem>
         <MenuSeparator />
         <MenuItem
