@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 
 import type { Page } from "playwright-core";
-import { TestHouse } from "../harness/test-house.ts";
+import { house } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
-import { WebBrowser } from "../harness/web-browser.ts";
+import { browser, useWebHouse } from "../harness/web-house.ts";
 
 /** Tries whatever a page can try to get at the session, and to call the API with it. */
 const ATTACK = `<!doctype html><title>quiet</title>
@@ -43,23 +43,16 @@ def handler(pd):
 `;
 
 describe("HTML and script in a workflow's answer, opened from the house's own host", () => {
-  let house: TestHouse;
-  let browser: WebBrowser;
   let page: Page;
   let address: string;
 
+  useWebHouse();
   before(async () => {
-    browser = await WebBrowser.start();
-    house = await TestHouse.start();
     const deployed = await house.deploy({
       ...{ name: "hostile", trigger: { http: { respond: "workflow" } }, steps: { attack: SOURCE } },
     });
     address = deployed.url;
     page = await browser.signedIn(house);
-  });
-  after(async () => {
-    await browser?.[Symbol.asyncDispose]();
-    await house?.stop();
   });
 
   /** Whether the browser still has its session: by a call that the app itself makes. */
@@ -107,6 +100,7 @@ describe("HTML and script in a workflow's answer, opened from the house's own ho
       ...{ createdFrom: undefined, createdBefore: undefined, minDuration: undefined, maxDuration: undefined },
       ...{ triggerKind: "http", requestId: "" },
     });
+    assert.ok(runs.length > 0, "the visit has begun a run");
     for (const { id } of runs) {
       const run = await house.waitRun(id);
       assert.deepEqual(run.steps[0]!.returnValue, { cookie: null, authorization: null });
