@@ -99,6 +99,31 @@ describe("a run as people read it", () => {
   });
 });
 
+describe("what workflows have done lately", () => {
+  it("tells of the newest run, also where none has ended", async () => {
+    await using house = await createScratchHouse();
+    const partition = partitionOf(house.spec.workflowId, 16);
+    const writer = await house.createWriter([partition]);
+    const last = async (): Promise<number | null | undefined> =>
+      (await house.store.runs.readActivity(house.projectId, [house.spec.workflowId]))[0]?.lastRunTimeMs;
+    assert.equal(await last(), null);
+    const [first, second, third] = [1, 2, 3].map((n) =>
+      createAccept(house.spec, { partition, timeMs: Date.now() + n }),
+    );
+    await writer.commit(first!);
+    await writer.commit(
+      createUpdate(first!, { state: "SUSPENDED", wakeTimeMs: Date.now() + DAY_MS, step: createStep(0) }),
+    );
+    assert.equal(await last(), first!.input.createTimeMs, "paused");
+    await writer.commit(second!);
+    assert.equal(await last(), second!.input.createTimeMs, "under way");
+    await writer.commit({ ...third!, parked: true });
+    assert.equal(await last(), third!.input.createTimeMs, "waiting in the record alone");
+    await writer.commit(createEnd(third!), createEnd(second!), createEnd(first!));
+    assert.equal(await last(), third!.input.createTimeMs, "ended");
+  });
+});
+
 describe("a list of runs", () => {
   it("is newest first over unfinished runs and days of history, page by page", async () => {
     await using house = await createScratchHouse();
