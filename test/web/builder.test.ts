@@ -3,25 +3,19 @@ import { after, before, test } from "node:test";
 
 import type { Page } from "playwright-core";
 import { PackageIndex } from "../harness/package-index.ts";
-import { TestHouse } from "../harness/test-house.ts";
+import { house } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
-import { seriousFindings, WebBrowser } from "../harness/web-browser.ts";
+import { seriousFindings } from "../harness/web-browser.ts";
+import { browser, useWebHouse } from "../harness/web-house.ts";
 
 let index: PackageIndex;
-let house: TestHouse;
-let browser: WebBrowser;
 before(async () => {
   index = await PackageIndex.start();
   // In place of the real one: this machine may know no other index.
   index.add({ name: "requests", version: "2.99.0", files: { "requests/__init__.py": '__version__ = "2.99.0"\n' } });
-  browser = await WebBrowser.start();
-  house = await TestHouse.start({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } });
 });
-after(async () => {
-  await browser?.[Symbol.asyncDispose]();
-  await house?.stop();
-  index?.stop();
-});
+useWebHouse(() => ({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } }));
+after(() => index?.stop());
 
 const HOSTILE = `<img src=x onerror="document.title='broken'"><script>alert(1)</script>`;
 
@@ -179,9 +173,7 @@ test("of two people who edit one step, the second is told at once, sees both, an
   await replaceCode(other, "def handler(pd):\n    return 'theirs'\n");
   // What is shown as saved may still be what stood there before: the house itself says when it has the new text.
   await until(async () => {
-    const answer = await fetch(`${house.url}/api/v1/workflows/together/draft`, {
-      headers: { authorization: `Bearer ${house.apiKey}` },
-    });
+    const answer = await house.ask("workflows/together/draft");
     return (await answer.text()).includes("'theirs'");
   });
   await one.context().setOffline(false);
