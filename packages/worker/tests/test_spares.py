@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from millrace_worker.generated import session_pb2 as pb
+from millrace_worker.host.spares import Spares
 from scripted_runner import Outcome, ScriptedRunner, duration
 
 MIB = 1 << 20
@@ -263,6 +265,29 @@ def test_versions_do_not_take_places_from_each_other_for_ever(make: Callable[...
         assert beside_a_busy_one(runner, "v0", environment=environment).value["early"] is False
         door.settimeout(30)
         open_ones.enter_context(door.accept()[0])
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ([f"m{number}" for number in range(30)], True),
+        (["m"] * 5, False),
+        ("m" * 30, False),
+        ({"m": 1}, False),
+        ([1] * 30, False),
+        (["m"] * 5_001, False),
+        (["m" * 201] * 30, False),
+        (["m" * 200] * 1_400, False),
+        ([""] * 30, False),
+    ],
+)
+def test_what_an_environment_says_of_its_imports_is_bounded(said: Any, kept: bool) -> None:
+    """A process that runs user code has written it, and the worker keeps it."""
+    version = types.SimpleNamespace(version_id="v", packages="set")
+    environment = types.SimpleNamespace(version=version, variables=0, values={}, memory_bytes=0)
+    spares = Spares()
+    assert spares.learn(environment, said) is kept  # type: ignore[arg-type]
+    assert (spares.next() is not None) is kept
 
 
 def test_a_spare_one_makes_room_for_a_run(make: Callable[..., ScriptedRunner]) -> None:

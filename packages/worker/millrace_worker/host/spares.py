@@ -24,6 +24,7 @@ from millrace_worker.host.versions import Version
 MODULES_MIN = 20
 MODULES_MAX = 5_000
 _NAME_MAX = 200
+_NAMES_CHARACTERS_MAX = 1 << 18
 # What is known of a version is a list of names: some 15 KB for large packages.
 _VERSIONS_MAX = 64
 
@@ -171,4 +172,5 @@ def _are_names(modules: Any) -> bool:
         isinstance(modules, list)
         and len(modules) <= MODULES_MAX
         and all(isinstance(name, str) and 0 < len(name) <= _NAME_MAX for name in modules)
+        and sum(map(len, modules)) <= _NAMES_CHARACTERS_MAX
     )
