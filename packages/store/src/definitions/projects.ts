@@ -46,7 +46,7 @@ async function readFirstSteps(database: Database, projectId: string): Promise<Fi
   const [steps] = await database.query<{ workflow_id: string | null; deployed_count: number; tested: boolean }>(
     `WITH own AS (SELECT id, version_id, create_time FROM workflows WHERE project_id = $1 AND delete_time IS NULL)
      SELECT (SELECT id FROM own ORDER BY create_time DESC LIMIT 1) AS workflow_id,
-       (SELECT count(*) FROM (SELECT FROM own WHERE version_id IS NOT NULL LIMIT ${COUNTED_MAX}) some) AS deployed_count,
+       (SELECT count(*) FROM (SELECT FROM own WHERE version_id IS NOT NULL LIMIT ${COUNTED_MAX}) few) AS deployed_count,
        EXISTS (SELECT FROM own JOIN drafts d ON d.workflow_id = own.id JOIN draft_tests t ON t.draft_id = d.id) AS tested`,
     [projectId],
   );
