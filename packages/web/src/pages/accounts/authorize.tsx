@@ -50,6 +50,7 @@ export interface AuthorizingProps {
 /** Waits until a person has allowed the account in the other window, and tells how that went. */
 export function Authorizing({ name, asked, before, onDone }: AuthorizingProps) {
   const [now, setNow] = useState(asked);
+  const [old, setOld] = useState(() => lastingProblem(before));
   const [isDone, setDone] = useState(false);
   const account = useQuery({
     queryKey: ["account", name, "authorizing"],
@@ -62,9 +63,12 @@ export function Authorizing({ name, asked, before, onDone }: AuthorizingProps) {
   const again = useSave({
     save: (opened: Window | null) => beginAuthorizing(name, opened),
     changes: [["account", name, "authorizing"]],
-    then: setNow,
+    then: (next) => {
+      setNow(next);
+      setOld(lastingProblem(account.data));
+    },
   });
-  const { state, updateTime } = account.data ?? {};
+  const { state, updateTime, problem = "" } = account.data ?? {};
   const connected = state === "ACCOUNT_STATE_CONNECTED" && updateTime !== before?.updateTime;
   useEffect(() => {
     if (!connected || isDone) return;
@@ -80,7 +84,7 @@ export function Authorizing({ name, asked, before, onDone }: AuthorizingProps) {
   }
   return (
     <div className="authorizing-box">
-      <Standing asked={now} problem={newProblem(account.data, before)} />
+      <Standing asked={now} problem={problem === old ? "" : problem} />
       {account.isError && <ErrorNote error={account.error} />}
       {again.isError && <ErrorNote error={again.error} />}
       {now.opened === null && (
@@ -100,10 +104,9 @@ export function Authorizing({ name, asked, before, onDone }: AuthorizingProps) {
   );
 }
 
-/** What went wrong since the person was asked: the house forgets older problems then, but for those of an account that is dead. */
-function newProblem({ problem = "" }: Account = {}, before: Account | undefined): string {
-  const isOld = before?.state === "ACCOUNT_STATE_DEAD" && before.problem === problem;
-  return isOld ? "" : problem;
+/** What the house goes on to say of an account when it is authorized anew: other problems it forgets then. */
+function lastingProblem({ state, problem = "" }: Account = {}): string {
+  return state === "ACCOUNT_STATE_DEAD" ? problem : "";
 }
 
 /** How far the person is, as far as this window can know. */
