@@ -39,6 +39,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "QUEUE_FULL",
   "PROJECT_QUEUE_FULL",
   "GATEWAY_BUSY",
+  "OVERLOADED",
   "TRIGGER_NOT_FOUND",
 ]);
 
