@@ -199,7 +199,7 @@ describe("what steps use, and the settings, in the web app", () => {
     await button("Test team").click();
     await page.getByText(/^team works/).waitFor();
     await menu("team", "Where it is used");
-    await page.getByText("No deployed workflow uses it.").waitFor();
+    await page.getByText("No workflow uses it.").waitFor();
     await button("Close").click();
   });
 
