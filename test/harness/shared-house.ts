@@ -8,9 +8,9 @@ import { TestHouse, type TestHouseOptions, type TestWorkflow } from "./test-hous
 export let house: TestHouse;
 
 /** Starts one house before the tests of a file and stops it behind them. Options that are not known before that come from a function. */
-export function useHouse(options: TestHouseOptions | (() => TestHouseOptions) = {}): void {
+export function useHouse(options: TestHouseOptions | (() => Promise<TestHouseOptions>) = {}): void {
   before(async () => {
-    house = await TestHouse.start(typeof options === "function" ? options() : options);
+    house = await TestHouse.start(typeof options === "function" ? await options() : options);
   });
   after(() => house?.stop());
 }

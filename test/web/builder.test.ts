@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 
 import type { Page } from "playwright-core";
 import { PackageIndex } from "../harness/package-index.ts";
@@ -9,12 +9,12 @@ import { seriousFindings } from "../harness/web-browser.ts";
 import { browser, useWebHouse } from "../harness/web-house.ts";
 
 let index: PackageIndex;
-before(async () => {
+useWebHouse(async () => {
   index = await PackageIndex.start();
   // In place of the real one: this machine may know no other index.
   index.add({ name: "requests", version: "2.99.0", files: { "requests/__init__.py": '__version__ = "2.99.0"\n' } });
+  return { environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } };
 });
-useWebHouse(() => ({ environment: { MILLRACE_PACKAGE_INDEX_URL: index.url } }));
 after(() => index?.stop());
 
 const HOSTILE = `<img src=x onerror="document.title='broken'"><script>alert(1)</script>`;
