@@ -79,6 +79,8 @@ interface Wanted {
   queue: string | undefined;
   handler: MessageHandler;
   live: Subscription | undefined;
+  /** The connection that has it. */
+  on: NatsConnection | undefined;
 }
 
 interface Outgoing {
@@ -189,7 +191,7 @@ export class Bus {
 
   /** Receives what is sent to a subject from now on, over lost connections too. With `queue`, one member of it receives each. */
   subscribe(subject: string, handler: MessageHandler, options: { queue?: string } = {}): BusSubscription {
-    const wanted: Wanted = { subject, queue: options.queue, handler, live: undefined };
+    const wanted: Wanted = { subject, queue: options.queue, handler, live: undefined, on: undefined };
     this.#wanted.add(wanted);
     const connection = this.#link.current;
     if (connection !== undefined) this.#attach(connection, wanted);
@@ -369,7 +371,8 @@ export class Bus {
 
   /** A callback, not an iterator: each message is handled in the turn that read it, without a promise of its own. */
   #attach(connection: NatsConnection, wanted: Wanted): void {
-    const before = wanted.live;
+    const { live: before, on: last } = wanted;
+    wanted.on = connection;
     wanted.live = connection.subscribe(wanted.subject, {
       ...(wanted.queue !== undefined && { queue: wanted.queue }),
       callback: (error, message) => {
@@ -377,8 +380,7 @@ export class Bus {
         else if (this.#wanted.has(wanted)) this.#deliver(wanted, message);
       },
     });
-    // Both receive until the server knows of the new one, which it says behind it: a message may come twice then, and none gets lost.
-    if (before?.isClosed() === false) void connection.flush().then(() => before.unsubscribe());
+    if (before?.isClosed() === false && last !== undefined) void leave(before, last, connection);
   }
 
   #deliver(wanted: Wanted, message: Msg): void {
@@ -427,4 +429,14 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const bus = new Bus(options);
   await bus.open();
   return bus;
+}
+
+/**
+ * Ends a subscription of the connection before. Both receive until the server knows of the new one, which it says behind it, and
+ * until what it had sent to the old one before has come: a message may come twice then, and none gets lost.
+ */
+async function leave(before: Subscription, last: NatsConnection, connection: NatsConnection): Promise<void> {
+  await connection.flush().catch(() => undefined);
+  await last.flush().catch(() => undefined);
+  before.unsubscribe();
 }
