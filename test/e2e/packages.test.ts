@@ -85,17 +85,17 @@ test("the lock stays until it no longer fits or somebody wants newer versions", 
 });
 
 test("what the index has answered stands for other workflows until somebody asks it anew", async () => {
-  const steps = { a: "import eta" };
+  const steps = { a: "import theta" };
   const versionFor = async (name: string, upgrade = false) => {
     const { workflow } = await watchDeploy(house, { name, steps }, { upgrade });
     return workflow.packages.map(({ version }) => version);
   };
-  publish("eta", "1.0", "");
-  assert.deepEqual(await versionFor("eta-1"), ["1.0"]);
-  publish("eta", "2.0", "");
-  assert.deepEqual(await versionFor("eta-2"), ["1.0"]);
-  assert.deepEqual(await versionFor("eta-2", true), ["2.0"]);
-  assert.deepEqual(await versionFor("eta-3"), ["2.0"]);
+  publish("theta", "1.0", "");
+  assert.deepEqual(await versionFor("theta-1"), ["1.0"]);
+  publish("theta", "2.0", "");
+  assert.deepEqual(await versionFor("theta-2"), ["1.0"]);
+  assert.deepEqual(await versionFor("theta-2", true), ["2.0"]);
+  assert.deepEqual(await versionFor("theta-3"), ["2.0"]);
 });
 
 test("add-package replaces the guess for the import that it provides", async () => {

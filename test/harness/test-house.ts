@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 
 import { openApiClient, runDocument, type ApiClient, type RunDocument } from "@millrace/cli";
 import type { workflowApi } from "@millrace/protocol";
-import { pickFreePort } from "@millrace/provision";
+import { isPortFree, pickFreePort } from "@millrace/provision";
 import { scratchFolder } from "@millrace/testkit";
 import pg from "pg";
 
@@ -110,7 +110,9 @@ export class TestHouse {
   /** Stops everything and starts it again, on the same data and port. */
   async restart(): Promise<TestHouse> {
     await this.#end();
-    return TestHouse.#open(this.data, Number(new URL(this.url).port), this.#options);
+    const port = Number(new URL(this.url).port);
+    // Tests beside this one take ports too.
+    return TestHouse.#open(this.data, (await isPortFree(port)) ? port : await pickFreePort(), this.#options);
   }
 
   /** A connection to the house's database. */
