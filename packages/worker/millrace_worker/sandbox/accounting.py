@@ -40,9 +40,15 @@ class ProcessTable:
 
     def __init__(self, host_pid: int) -> None:
         root = f"/proc/{host_pid}/root"
-        self._proc = os.open(f"{root}/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._shm = os.open(f"{root}/dev/shm", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._tmp = os.open(f"{root}/tmp", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        opened: list[int] = []
+        try:
+            for folder in ("proc", "dev/shm", "tmp"):
+                opened.append(os.open(f"{root}/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError:  # It has ended meanwhile.
+            for descriptor in opened:
+                os.close(descriptor)
+            raise
+        self._proc, self._shm, self._tmp = opened
         self._tmp_device = os.fstat(self._tmp).st_dev
         self._shm_device = os.fstat(self._shm).st_dev
         self._init_kib = 0

@@ -88,12 +88,15 @@ class SandboxedProcess:
             return
         pid = int(json.loads(os.read(self.info_fd, 4096))["child-pid"])
         pidfd = os.pidfd_open(pid)
-        with open(f"/proc/{pid}/stat") as file:
-            parent = int(file.read().rpartition(")")[2].split()[1])
-        if parent != self.popen.pid:
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+            if parent != self.popen.pid:
+                raise ProcessLookupError(f"process {pid} is not bubblewrap's child")
+            table = ProcessTable(pid)
+        except BaseException:  # It may have ended meanwhile.
             os.close(pidfd)
-            raise ProcessLookupError(f"process {pid} is not bubblewrap's child")
-        table = ProcessTable(pid)
+            raise
         with self._lock:
             self.pid, self.pidfd, self.table = pid, pidfd, table
             self._tmp = TmpBound(pidfd, tmp_descriptor)
