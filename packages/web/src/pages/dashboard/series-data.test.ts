@@ -31,6 +31,13 @@ describe("series", () => {
     assert.deepEqual(runRates(early, intervalsOf(early)).lines[0]?.values, [2, null, 0.5, null, null]);
   });
 
+  test("an interval that has hardly begun is shown when it is all that there is", () => {
+    const young = { ...answer, runs: [{ time: at(1_030), acceptedCount: "6" }], countedUntil: at(1_033) };
+    assert.deepEqual(runRates(young, intervalsOf(young)).lines[0]?.values, [null, null, null, 2, null]);
+    const uncounted = { ...young, countedUntil: at(1_030) };
+    assert.deepEqual(runRates(uncounted, intervalsOf(uncounted)).lines[0]?.values, [null, null, null, null, null]);
+  });
+
   test("quantiles are seconds, and missing where nothing ended", () => {
     const [, p95] = quantiles(answer, intervals, "duration").lines;
     assert.deepEqual(p95?.values, [1.5, null, null, null, null]);

@@ -36,7 +36,7 @@ export interface Intervals {
   ) => (number | null)[];
 }
 
-/** Less than this part of an interval says nothing about it yet. */
+/** Less than this part of an interval says nothing about it yet, beside others; when it is all that there is, it is shown. */
 const LEAST_PART = 0.5;
 
 /** Every interval between begin and end, those without a point too: they are gaps. */
@@ -50,10 +50,13 @@ export function intervalsOf({ startTime, endTime, resolution, countedUntil }: Re
     ...{ times, resolutionS },
     spread(points, read) {
       const values: (number | null)[] = times.map(() => null);
-      for (const point of points) {
+      const known = points.map((point) => {
         const time = Date.parse(point.time ?? "") / 1000;
-        const coveredS = Math.min(resolutionS, counted - time);
-        if (coveredS < resolutionS * LEAST_PART) continue;
+        return { point, time, coveredS: Math.min(resolutionS, counted - time) };
+      });
+      const telling = known.filter(({ coveredS }) => coveredS >= resolutionS * LEAST_PART);
+      for (const { point, time, coveredS } of telling.length > 0 ? telling : known) {
+        if (coveredS <= 0) continue;
         const index = Math.round((time - start) / resolutionS);
         if (index >= 0 && index < values.length) values[index] = read(point, coveredS) ?? null;
       }
