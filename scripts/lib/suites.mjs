@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { checkout } from "./paths.mjs";
 
@@ -43,22 +43,21 @@ function pytestParts(python) {
   return parts.toReversed().map((other) => [...pytest(python), ...ignoring(other)]);
 }
 
-function nodeTests(node, folders, options = [], without = "") {
-  const files = folders.flatMap(testFiles).filter((file) => without === "" || !file.startsWith(without));
-  return files.length === 0
-    ? []
-    : [[node, "--test", "--test-reporter=spec", "--test-timeout=180000", ...options, ...files]];
+function nodeTests(node, paths, options = [], without = "") {
+  const files = paths.flatMap(testFiles).filter((file) => without === "" || !file.startsWith(without));
+  return [[node, "--test", "--test-reporter=spec", "--test-timeout=180000", ...options, ...files]];
 }
 
-function testFiles(folder) {
-  const path = join(checkout, folder);
-  if (!existsSync(path)) {
-    return [];
+/** The test files of a folder, or the one file. */
+function testFiles(path) {
+  const place = join(checkout, path);
+  if (statSync(place).isFile()) {
+    return [path];
   }
-  return readdirSync(path, { recursive: true })
+  return readdirSync(place, { recursive: true })
     .filter((name) => /\.test\.(ts|mjs)$/.test(name) && !name.includes("node_modules"))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(path, name));
 }
 
 /** @type {Suite[]} */
