@@ -175,7 +175,8 @@ describe("a bus whose server goes away", () => {
 
   test("notices a server that has stopped answering and keeps what waits for it within bounds", async () => {
     const proxy = await startStallableProxy(nats.port);
-    const limits = { pingIntervalMs: 100, pingsMissedMax: 3, connectTimeoutMs: 300, pendingBytesMax: 1_000_000 };
+    const pings = { quietMs: 200, pingIntervalMs: 100, pingsMissedMax: 3 };
+    const limits = { ...pings, connectTimeoutMs: 300, pendingBytesMax: 1_000_000 };
     const bus = await connectTo(`nats://127.0.0.1:${proxy.port}`, "stalled", limits);
     const got: string[] = [];
     bus.subscribe("test.stall", (data) => void got.push(decode(data)));
@@ -197,6 +198,16 @@ describe("a bus whose server goes away", () => {
     assert.deepEqual(got, ["again"]);
     await bus.drain(200);
     await proxy.close();
+  });
+
+  test("takes an answer to anything for a sign of life", async () => {
+    const [asker, answerer] = [await connect("asker", { quietMs: 60_000 }), await connect("answerer")];
+    answerer.subscribe("test.sign", (_data, { reply }) => answerer.respond(reply, encode("here")));
+    await answerer.flush();
+    const askedMs = performance.now();
+    assert.ok(asker.lastHeardMs < askedMs);
+    await asker.request("test.sign", encode("?"), { timeoutMs: 5_000 });
+    assert.ok(asker.lastHeardMs > askedMs);
   });
 
   test("publishes more than its backlog bound to a server that keeps up", async () => {

@@ -44,6 +44,38 @@ describe("leases", () => {
     await two.remove();
   });
 
+  test("are kept without a look at the others by who is alone, until another one says that it is there", async () => {
+    const [one, two] = [leasesOf("s1", buses[0]), leasesOf("s2", buses[1])];
+    await Promise.all(buses.map((bus) => bus.flush()));
+    let told = 0;
+    const listening = one.onChange(() => void told++);
+    await one.put([1]);
+    assert.equal((await one.keep([1])).living, undefined);
+    assert.deepEqual([...(await one.keep([1, 2])).living!.keys()], ["s1"], "a lease with something else in it");
+    await two.put([3]);
+    await until(() => told > 0);
+    assert.deepEqual([...(await one.keep([1, 2])).living!.keys()].sort(), ["s1", "s2"]);
+    assert.ok((await one.keep([1, 2])).living !== undefined, "one that is not alone always looks");
+    listening.unsubscribe();
+    await Promise.all([one.remove(), two.remove()]);
+  });
+
+  test("that are kept without a look live on, and count no longer once they have run out", async () => {
+    const [one, two] = [leasesOf("s1", buses[0]), leasesOf("s2", buses[1])];
+    await one.put([1]);
+    const endMs = performance.now() + TTL_MS + 200;
+    while (performance.now() < endMs) {
+      await one.keep([1]);
+      await new Promise((resolve) => setTimeout(resolve, TTL_MS / 5));
+    }
+    assert.ok((await two.put([])).living.has("s1"));
+    await Promise.all([one.remove(), two.remove()]);
+    await one.put([1]);
+    await new Promise((resolve) => setTimeout(resolve, TTL_MS + 100));
+    assert.ok((await one.keep([1])).living !== undefined, "whoever was away has to look");
+    await one.remove();
+  });
+
   test("run out when they are not renewed, and not before", async () => {
     const [quiet, busy] = [leasesOf("quiet"), leasesOf("busy")];
     const { sentAtMs } = await quiet.put([9]);

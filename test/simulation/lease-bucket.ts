@@ -9,7 +9,13 @@ export class LeaseBucket extends Process {
     this.table = new Map();
   }
 
-  put(scheduler: SimulatedScheduler, lease: string, sentAtMs: number, holds: ReadonlySet<number>): void {
+  put(
+    scheduler: SimulatedScheduler,
+    lease: string,
+    sentAtMs: number,
+    holds: ReadonlySet<number>,
+    looks: boolean,
+  ): void {
     const { simulation } = this;
     const incarnation = scheduler.incarnation;
     simulation.send(scheduler, this, "lease", () => {
@@ -20,7 +26,9 @@ export class LeaseBucket extends Process {
       const living = new Map<string, ReadonlySet<number>>();
       for (const [name, entry] of this.table) if (entry.untilMs > simulation.nowMs) living.set(name, entry.holds);
       simulation.send(this, scheduler, "lease", () => {
-        if (scheduler.incarnation === incarnation) scheduler.onLease(sentAtMs, holds, living);
+        if (scheduler.incarnation !== incarnation) return;
+        if (looks) scheduler.onLease(sentAtMs, holds, living);
+        else scheduler.onLeaseKept(sentAtMs);
       });
     });
   }

@@ -26,6 +26,8 @@ const COMMIT_RETRY_MS = 50;
 
 /** An exchange with NATS takes no longer. */
 const LEASE_TIMEOUT_MS = 1_000;
+/** One that is alone looks for others this often. */
+const LOOK_EVERY_MS = 2_000;
 
 /** The real owner brain on a simulated process. */
 export class SimulatedScheduler extends Process implements OwnerPort {
@@ -36,6 +38,8 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   /** When the lease that is under way was sent. */
   private leaseSentMs: number | undefined;
   private leaseAgain = false;
+  /** Until when its last look at the leases, which found nobody else, counts. */
+  private aloneUntilMs = -Infinity;
   private closing = false;
 
   constructor(simulation: Simulation, name: string) {
@@ -49,6 +53,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     this.connected = true;
     this.leaseSentMs = undefined;
     this.leaseAgain = false;
+    this.aloneUntilMs = -Infinity;
     this.closing = false;
     this.brain = this.createBrain();
   }
@@ -76,6 +81,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     const connected = this.simulation.isConnected(this);
     if (connected === this.connected || this.simulation.has("no_nats_grace")) return;
     this.connected = connected;
+    this.aloneUntilMs = -Infinity;
     this.brain.onConnection(connected);
   }
 
@@ -97,8 +103,14 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   // What arrives
 
   onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
+    this.aloneUntilMs = living.size === 1 ? sentAtMs + LOOK_EVERY_MS : -Infinity;
     this.brain.onLease(sentAtMs, holds, living);
     this.show(holds);
+    this.endLease(sentAtMs);
+  }
+
+  onLeaseKept(sentAtMs: number): void {
+    this.brain.onLeaseKept(sentAtMs);
     this.endLease(sentAtMs);
   }
 
@@ -130,6 +142,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
 
   /** Another scheduler's lease has changed. */
   onNudge(): void {
+    this.aloneUntilMs = -Infinity;
     this.brain.renewLease();
   }
 
@@ -261,7 +274,7 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   }
 
   /** One at a time, as in a real scheduler: a claim made meanwhile is written right after it. */
-  putLease(holds: readonly number[]): void {
+  putLease(holds: readonly number[], isSettled: boolean): void {
     if (this.closing) return;
     if (this.leaseSentMs !== undefined) {
       this.leaseAgain = true;
@@ -270,7 +283,8 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     const sentMs = this.simulation.nowMs;
     this.leaseSentMs = sentMs;
     this.later(LEASE_TIMEOUT_MS, () => this.endLease(sentMs));
-    this.simulation.leases.put(this, this.lease, sentMs, new Set(holds));
+    const looks = !isSettled || sentMs > this.aloneUntilMs;
+    this.simulation.leases.put(this, this.lease, sentMs, new Set(holds), looks);
   }
 
   /** Others are told to look once the lease is written: who looks earlier sees nothing new. */

@@ -59,8 +59,9 @@ export interface BusCounters {
 export type BusStatus = LinkStatus;
 
 const DEFAULT_LIMITS: BusLimits = {
+  quietMs: 1_200,
   pingIntervalMs: 500,
-  pingsMissedMax: 4,
+  pingsMissedMax: 3,
   clusterPingsMissedMax: 2,
   reconnectDelayMinMs: 50,
   reconnectDelayMaxMs: 2_000,
@@ -152,7 +153,7 @@ export class Bus {
     return this.#link.current !== undefined;
   }
 
-  /** When the server last answered a ping, on the monotonic clock: silence of others means nothing when this is old. */
+  /** When the server last answered anything, on the monotonic clock: silence of others means nothing when this is old. */
   get lastHeardMs(): number {
     return this.#link.lastHeardMs;
   }
@@ -171,6 +172,11 @@ export class Bus {
   /** Goes over to a new connection with the newest credentials; what is under way over the old one may still end there. */
   renewConnection(): Promise<void> {
     return this.#link.renew(RETIRE_MS);
+  }
+
+  /** What was sent over this connection has been answered: no ping needs to find out whether the server is there. */
+  noteAnswer(): void {
+    if (this.connected) this.#link.heard();
   }
 
   /** Resolves to true when there is a connection, to false when the bus was closed. */
@@ -218,6 +224,7 @@ export class Bus {
         timeout: options.timeoutMs,
         ...(options.headers !== undefined && { headers: encodeHeaders(options.headers) }),
       });
+      if (connection === this.#link.current) this.#link.heard();
       return answer.data;
     } catch (thrown) {
       throw translateNatsError(thrown, what);

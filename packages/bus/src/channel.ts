@@ -25,6 +25,8 @@ export interface Address<Message> {
   readonly listen: string;
   /** For what runners send: whether the message says of its sender what its subject says. */
   readonly isOwn?: ((message: Message, subject: string) => boolean) | undefined;
+  /** Whether a message answers one that its receiver has sent just now. */
+  readonly isAnswer?: (message: Message) => boolean;
 }
 
 /** One kind of message to one address. */
@@ -48,7 +50,7 @@ export function channel<Message>(
   bus: Bus,
   kind: string,
   codec: Codec<Message>,
-  { send, listen, isOwn }: Address<Message>,
+  { send, listen, isOwn, isAnswer }: Address<Message>,
 ): Channel<Message> {
   return {
     send: (message, headers) => bus.publish(sendable(kind, send), codec.encode(message).finish(), headers),
@@ -57,6 +59,7 @@ export function channel<Message>(
         const message = decode(bus, kind, codec, data);
         if (message === undefined) return;
         if (isOwn?.(message, meta.subject) === false) return bus.countForged(kind, meta.subject);
+        if (isAnswer?.(message) === true) bus.noteAnswer();
         return guarded(bus, kind, () => handler(message, { ...meta, runner: senderOf(isOwn, meta.subject) }));
       }),
   };

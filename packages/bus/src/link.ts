@@ -25,9 +25,11 @@ export interface LinkOptions {
 
 /** Bounds of a connection; all times in ms. */
 export interface LinkLimits {
-  /** Between two pings. Default 500. */
+  /** Without a sign of life from the server for this long, it is asked for one. Default 1,200: an answered heartbeat is one. */
+  quietMs: number;
+  /** Between two pings while none is answered, and the quiet time where there are other servers to go to. Default 500. */
   pingIntervalMs: number;
-  /** Pings without an answer after which the connection counts as dead. Default 4: noticed before runners are given up. */
+  /** Pings without an answer after which the connection counts as dead. Default 3: noticed before runners are given up. */
   pingsMissedMax: number;
   /** The same where there are other servers to go to: leaving one costs little. Default 2. */
   clusterPingsMissedMax: number;
@@ -59,6 +61,7 @@ export class Link {
   #current: NatsConnection | undefined;
   #closed = false;
   #pingTimer: NodeJS.Timeout | undefined;
+  readonly #quietMs: number;
   #pingsMissed = 0;
   #pinging = false;
   #waitingPings = new Set<(seen: boolean) => void>();
@@ -89,6 +92,7 @@ export class Link {
     this.#onStatus = onStatus;
     const several = serversOf(options.url).length > 1;
     this.#pingsMissedMax = several ? limits.clusterPingsMissedMax : limits.pingsMissedMax;
+    this.#quietMs = several ? limits.pingIntervalMs : limits.quietMs;
   }
 
   /** The living connection, if there is one. */
@@ -132,6 +136,12 @@ export class Link {
     setTimeout(() => void old.close().catch(() => {}), retireMs).unref();
   }
 
+  /** Something that was sent over the connection has been answered, which says as much as an answered ping. */
+  heard(): void {
+    this.#pingsMissed = 0;
+    this.#lastHeardMs = performance.now();
+  }
+
   /** Asks the server for a sign of life now; resolves when it has seen everything that was sent before. */
   ping(): Promise<boolean> {
     const connection = this.#current;
@@ -140,10 +150,7 @@ export class Link {
       // The client forgets its pings when a connection ends, so those that wait are answered by `#lost`.
       const settle = (seen: boolean): void => {
         if (!this.#waitingPings.delete(settle)) return;
-        if (seen) {
-          this.#pingsMissed = 0;
-          this.#lastHeardMs = performance.now();
-        }
+        if (seen) this.heard();
         resolve(seen);
       };
       this.#waitingPings.add(settle);
@@ -158,7 +165,7 @@ export class Link {
   async close(timeoutMs: number): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#pingTimer);
+    clearTimeout(this.#pingTimer);
     clearTimeout(this.#retryTimer);
     this.#wakeRetry?.();
     const connection = this.#current;
@@ -196,25 +203,33 @@ export class Link {
   #attach({ connection, server }: Dialled): void {
     this.#current = connection;
     this.#server = server;
-    this.#pingsMissed = 0;
-    this.#lastHeardMs = performance.now();
+    this.heard();
     void connection
       .closed()
       .then((cause) => this.#lost(connection, cause instanceof Error ? cause.message : "connection closed"));
-    clearInterval(this.#pingTimer);
-    this.#pingTimer = setInterval(() => this.#beat(connection), this.#limits.pingIntervalMs);
+    this.#beatIn(connection, this.#quietMs);
     void this.#watchPeers(connection);
     this.#onUp(connection);
   }
 
-  /** Counts timer ticks, not time: a stall of this process itself says nothing about the server. */
+  #beatIn(connection: NatsConnection, ms: number): void {
+    clearTimeout(this.#pingTimer);
+    this.#pingTimer = setTimeout(() => this.#beat(connection), Math.ceil(ms));
+  }
+
+  /** Pings a server that is quiet. Counts timer ticks, not time: a stall of this process itself says nothing about the server. */
   #beat(connection: NatsConnection): void {
+    void this.#leaveIfCutOff(connection);
+    const quietForMs = performance.now() - this.#lastHeardMs;
+    if (this.#pingsMissed === 0 && quietForMs < this.#quietMs) {
+      return this.#beatIn(connection, this.#quietMs - quietForMs);
+    }
     if (this.#pingsMissed >= this.#pingsMissedMax) {
       this.#lost(connection, "the server has stopped answering");
       return;
     }
     this.#pingsMissed++;
-    void this.#leaveIfCutOff(connection);
+    this.#beatIn(connection, this.#limits.pingIntervalMs);
     if (this.#pinging) return;
     this.#pinging = true;
     void this.ping().finally(() => (this.#pinging = false));
@@ -256,7 +271,7 @@ export class Link {
   #end(connection: NatsConnection, cause: string): void {
     this.#current = undefined;
     this.#downSinceMs = performance.now();
-    clearInterval(this.#pingTimer);
+    clearTimeout(this.#pingTimer);
     // Not awaited: against a server that reads nothing it would never resolve. Its subscriptions end at once.
     void connection.close().catch(() => {});
     for (const settle of this.#waitingPings) settle(false);

@@ -95,7 +95,11 @@ function houseChannels(bus: Bus) {
     cancel: (partition: number) => channel(bus, "cancel", c.Cancel, both(subjects.partition(partition, "cancel"))),
     resume: (partition: number) => channel(bus, "resume", c.Resume, both(subjects.partition(partition, "resume"))),
     assign: (runner: string) => channel(bus, "assign", c.Assign, both(subjects.runner(runner, "assign"))),
-    renew: (runner: string) => channel(bus, "renew", c.Renew, both(subjects.runner(runner, "renew"))),
+    renew: (runner: string) =>
+      channel(bus, "renew", c.Renew, {
+        ...both(subjects.runner(runner, "renew")),
+        isAnswer: ({ stampMs }: control.Renew) => stampMs > 0,
+      }),
     committed: (runner: string) => channel(bus, "committed", c.Committed, both(subjects.runner(runner, "committed"))),
     partitionsReleased: () =>
       channel(bus, "partitionsReleased", c.PartitionsReleased, both(subjects.partitionsReleased())),

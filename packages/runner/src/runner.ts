@@ -111,7 +111,7 @@ export class Runner {
       channels.assign(holdings.runner).listen((message) => {
         this.#tell(() => this.#holdings.onAssign(wire.assignFromWire(message)));
       }),
-      channels.renew(holdings.runner).listen((message) => this.#tell(() => this.#holdings.onRenew(message))),
+      channels.renew(holdings.runner).listen((message) => this.#onRenew(message)),
       channels.committed(holdings.runner).listen((message) => {
         this.#tell(() => this.#holdings.onCommitted(wire.committedFromWire(message)));
       }),
@@ -157,6 +157,12 @@ export class Runner {
   }
 
   // From owners
+
+  /** An answered heartbeat is not sent again: a runner without a run need not wake to see that. */
+  #onRenew(message: control.Renew): void {
+    if (this.#runs.size === 0) this.#disarm();
+    this.#tell(() => this.#holdings.onRenew(message));
+  }
 
   async #check(request: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
     const { problems, imports, requirements, variables, pythonMinor } = await this.host.checkSources(request);
@@ -450,9 +456,14 @@ export class Runner {
   #arm(): void {
     const dueMs = this.#holdings.nextDueMs();
     if (dueMs >= this.#timerDueMs || this.#ended) return;
-    clearTimeout(this.#timer);
+    this.#disarm();
     this.#timerDueMs = dueMs;
     this.#timer = setTimeout(() => this.#tick(), Math.max(0, Math.ceil(dueMs - performance.now())));
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timerDueMs = Infinity;
   }
 
   #tick(): void {

@@ -354,15 +354,16 @@ export class OwnerWiring implements OwnerPort {
   }
 
   /** One renewal at a time; a claim made meanwhile is written right after it. */
-  putLease(holds: readonly number[]): void {
+  putLease(holds: readonly number[], isSettled: boolean): void {
     if (this.closed) return;
     if (this.leasing) {
       this.leaseAgain = true;
       return;
     }
-    this.leasing = this.deps.leases
-      .put(holds)
+    const { leases } = this.deps;
+    this.leasing = (isSettled ? leases.keep(holds) : leases.put(holds))
       .then(({ sentAtMs, living }) => {
+        if (living === undefined) return this.guard(() => this.brain.onLeaseKept(sentAtMs));
         const heldBy = new Map([...living].map(([name, held]) => [name, new Set(held)]));
         this.guard(() => this.brain.onLease(sentAtMs, new Set(holds), heldBy));
         this.syncSubscriptions();

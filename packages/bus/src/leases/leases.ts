@@ -24,10 +24,21 @@ export interface Leases {
   readonly ttlMs: number;
   /** Renews the lease with the partitions held or claimed. Throws when it was not renewed; the old one then still counts. */
   put(holds: readonly number[]): Promise<LeaseView>;
+  /**
+   * The same for a scheduler that has taken all that it claims: while it was alone when it last looked, it looks for others every
+   * 2 s only, or when one says that it is there. Without a look, nothing is said of the others.
+   */
+  keep(holds: readonly number[]): Promise<LeaseView | KeptLease>;
   /** Gives the lease back at once: a clean stop. */
   remove(): Promise<void>;
   /** Told when another scheduler's lease names other partitions than before, or is gone: a look is worth its while. */
   onChange(listener: () => void): BusSubscription;
+}
+
+/** A lease that was renewed, without a look at the others. */
+export interface KeptLease {
+  readonly sentAtMs: number;
+  readonly living?: undefined;
 }
 
 /** Where leases are: in one bucket, or in one on each of several servers, of which a majority counts. */
@@ -112,6 +123,12 @@ class HouseLeases implements Leases {
     return view;
   }
 
+  async keep(holds: readonly number[]): Promise<LeaseView | KeptLease> {
+    if (this.#register === undefined && this.#single.isAlone(holds))
+      return { sentAtMs: await this.#single.keep(holds) };
+    return this.put(holds);
+  }
+
   async remove(): Promise<void> {
     clearTimeout(this.#lapseTimer);
     const keeper: Keeper = this.#register ?? this.#single;
@@ -122,7 +139,9 @@ class HouseLeases implements Leases {
   onChange(listener: () => void): BusSubscription {
     this.#listeners.add(listener);
     const nudges = this.#bus.subscribe(subjects.leaseChanged(), (data) => {
-      if (Buffer.from(data).toString() !== this.#options.scheduler) listener();
+      if (Buffer.from(data).toString() === this.#options.scheduler) return;
+      this.#single.expectOthers();
+      listener();
     });
     return {
       unsubscribe: () => {

@@ -1,5 +1,12 @@
 import { PlatformError } from "@millrace/core";
-import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from "@nats-io/jetstream";
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  type ApiError,
+  type StreamConfig,
+} from "@nats-io/jetstream";
 import { connectionOf, type Bus } from "../bus.ts";
 import { translateNatsError } from "../bus-errors.ts";
 import { ensureStream, streamsOf, type Replicas } from "../streams.ts";
@@ -11,6 +18,8 @@ export const SINGLE_STREAM = "KV_millrace_leases";
 const PREFIX = "$KV.millrace_leases.";
 /** A bucket with fewer copies than wanted is looked at again after this: the cluster may have grown. */
 const RAISE_AFTER_MS = 30_000;
+/** A scheduler that is alone looks for others this often. */
+const LOOK_EVERY_MS = 2_000;
 /** Pauses before a server that is behind is asked again. */
 const BEHIND_PAUSE_MS = { first: 1, max: 50 } as const;
 
@@ -39,6 +48,10 @@ export class SingleBucket {
   #replicas: Replicas;
   /** The connection on which the bucket was seen as it should be, and until when that counts. */
   #seen: { connection: object; untilMs: number } | undefined;
+  /** The look that found nobody else: on which connection, with what in the lease, how long it counts. */
+  #alone: { connection: object; value: string; untilMs: number } | undefined;
+  /** Until when the last renewal lives. */
+  #livesUntilMs = -Infinity;
 
   constructor(bus: Bus, { scheduler, ttlMs, timeoutMs, replicas }: SingleBucketOptions) {
     this.#bus = bus;
@@ -66,6 +79,30 @@ export class SingleBucket {
     }
   }
 
+  /** Whether this scheduler was alone when it looked, not long ago, and its lease has lived on with the same in it ever since. */
+  isAlone(holds: readonly number[]): boolean {
+    const nowMs = performance.now();
+    if (this.#alone === undefined || nowMs > Math.min(this.#alone.untilMs, this.#livesUntilMs)) return false;
+    if (!this.#bus.connected || connectionOf(this.#bus, "renewing the lease") !== this.#alone.connection) return false;
+    return JSON.stringify(holds) === this.#alone.value;
+  }
+
+  /** Renews the lease without a look at the others; resolves to when the renewal was sent. */
+  async keep(holds: readonly number[]): Promise<number> {
+    try {
+      return (await this.#write(JSON.stringify(holds))).sentAtMs;
+    } catch (thrown) {
+      this.expectOthers();
+      this.#seen = undefined;
+      throw translateNatsError(thrown, "renewing the lease");
+    }
+  }
+
+  /** The next renewal looks for others. */
+  expectOthers(): void {
+    this.#alone = undefined;
+  }
+
   /** Ends the keeping of leases here for good: nobody can write to it again, whatever release it is of. */
   async seal(): Promise<void> {
     const { manager } = await streamsOf(this.#bus, "sealing the leases' bucket", this.#timeoutMs);
@@ -85,13 +122,25 @@ export class SingleBucket {
   }
 
   async #renew(holds: readonly number[]): Promise<LeaseView> {
+    this.expectOthers();
     await this.#ensure();
-    const { client } = await streamsOf(this.#bus, "renewing the lease", this.#timeoutMs);
+    const connection = connectionOf(this.#bus, "renewing the lease");
     const value = JSON.stringify(holds);
+    const { sentAtMs, sequence } = await this.#write(value);
+    const living = await this.#readBehind(sequence, sentAtMs + this.#timeoutMs);
+    if (living.size === 1) this.#alone = { connection, value, untilMs: sentAtMs + LOOK_EVERY_MS };
+    return { sentAtMs, living };
+  }
+
+  /** Asked as any other request, over the subscription for answers that is there already. */
+  async #write(value: string): Promise<{ sentAtMs: number; sequence: number }> {
     const sentAtMs = performance.now();
-    const options = { timeout: this.#timeoutMs, retries: 0 };
-    const { seq } = await client.publish(PREFIX + this.#scheduler, value, options);
-    return { sentAtMs, living: await this.#readBehind(seq, sentAtMs + this.#timeoutMs) };
+    const options = { timeoutMs: this.#timeoutMs };
+    const answer = await this.#bus.request(PREFIX + this.#scheduler, Buffer.from(value), options);
+    const { error, seq } = JSON.parse(Buffer.from(answer).toString()) as { error?: ApiError; seq: number };
+    if (error !== undefined) throw new JetStreamApiError(error);
+    this.#livesUntilMs = sentAtMs + this.#ttlMs;
+    return { sentAtMs, sequence: seq };
   }
 
   /** What one server has that has seen our write: one that has not is asked again after a moment. */

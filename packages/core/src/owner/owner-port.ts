@@ -58,8 +58,11 @@ export interface OwnerPort {
   commit(batch: CommitBatch): void;
   /** Raise the epochs of these partitions, then load them in a new snapshot → `onTaken`. */
   take(partitions: readonly number[]): void;
-  /** Write this scheduler's lease, then read all living ones → `onLease`; nothing when it fails. */
-  putLease(holds: readonly number[]): void;
+  /**
+   * Write this scheduler's lease, then read all living ones → `onLease`; nothing when it fails. When it is settled, because all that
+   * it names is owned, a scheduler that knows itself to be alone need not read every time → `onLeaseKept`.
+   */
+  putLease(holds: readonly number[], isSettled: boolean): void;
   /** To every other scheduler; may be lost. */
   tellReleased(message: PartitionsReleased): void;
   /** Look a run up that is not in memory → `onRunFound`; nothing when it fails. */

@@ -132,7 +132,15 @@ export class Owner {
 
   /** Writes the lease again with what is claimed by now. */
   renewLease(): void {
-    this.state.port.putLease(this.state.ownership.holds());
+    const holds = this.state.ownership.holds();
+    this.state.port.putLease(holds, holds.length > 0 && holds.every((partition) => this.state.owned.has(partition)));
+  }
+
+  /** The lease was renewed, without a look at the others. */
+  onLeaseKept(sentAtMs: number): void {
+    const { state } = this;
+    if (!state.isLeased()) state.lapse();
+    state.ownership.onLeaseKept(sentAtMs, state.port.nowMs());
   }
 
   /** The lease was renewed; `living` was read after it was written. */

@@ -56,6 +56,13 @@ export class Ownership {
     this.claims.clear();
   }
 
+  /** A lease written at `sentAtMs` was acknowledged. True while it is worth anything yet. */
+  onLeaseKept(sentAtMs: number, nowMs: number): boolean {
+    if (this.retired || nowMs >= sentAtMs + this.timing.leaseMs) return false;
+    this.leaseUntilMs = Math.max(this.leaseUntilMs, sentAtMs + this.timing.leaseMs);
+    return true;
+  }
+
   /**
    * A lease written with `holds` at `sentAtMs` was acknowledged, and `living` was read afterwards.
    *
@@ -68,8 +75,7 @@ export class Ownership {
     living: ReadonlyMap<string, ReadonlySet<number>>,
     isOwned: (partition: number) => boolean,
   ): OwnershipSteps {
-    if (this.retired || nowMs >= sentAtMs + this.timing.leaseMs) return { drop: [], take: [], claimed: false };
-    this.leaseUntilMs = Math.max(this.leaseUntilMs, sentAtMs + this.timing.leaseMs);
+    if (!this.onLeaseKept(sentAtMs, nowMs)) return { drop: [], take: [], claimed: false };
     const names = new Set([...living.keys(), this.self]);
     const others = [...living].filter(([name]) => name !== this.self).map(([, held]) => held);
     const steps: OwnershipSteps & { claimed: boolean } = { drop: [], take: [], claimed: false };
