@@ -15,6 +15,8 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   store: ["core", "protocol"],
   gateway: ["bus", "config", "core", "protocol", "rpc", "store", "telemetry"],
   scheduler: ["bus", "config", "core", "protocol", "rpc", "store", "telemetry"],
+  // A gateway and a scheduler in one process: the one room that knows two others of the processes.
+  hub: ["bus", "config", "core", "gateway", "scheduler", "telemetry"],
   // Runners hold no database credentials, so `store` is not theirs.
   runner: ["bus", "config", "core", "protocol", "rpc", "telemetry"],
   // `store` is for `dev`, which brings a new house's database up to date as an operator does for a cluster.

@@ -54,6 +54,11 @@ const values = parseOptions(
       value: "FOLDER",
       about: "with --sweep: put the figures into its sweeps.json and draw them beside it",
     },
+    separate: {
+      type: "boolean",
+      default: false,
+      about: "with gateway and scheduler as processes of their own",
+    },
     profile: {
       type: "string",
       value: "FOLDER",
@@ -132,7 +137,7 @@ function databaseUrl(password: string, port: number): string {
 
 /** The processes of the house that are Node's. */
 function nodeProcesses(processes: readonly HouseProcess[]): { role: string; pid: number }[] {
-  const roles = new Set<string>(["gateway", "scheduler", "runner"]);
+  const roles = new Set<string>(["gateway", "scheduler", "hub", "runner"]);
   return processes.flatMap(({ role, pid }) => (pid !== null && roles.has(role) ? [{ role, pid }] : []));
 }
 
@@ -192,7 +197,7 @@ else await sweep(values.sweep === "all" ? SWEEP_NAMES : values.sweep.split(","))
 
 async function inOneHouse(): Promise<void> {
   say("starting a house on scratch data");
-  const house = await TestHouse.start();
+  const house = await TestHouse.start({ separate: values.separate });
   const scale = values.quick ? 0.1 : 1;
   try {
     if (values.hops) await measureHops(house, scale);

@@ -14,6 +14,8 @@ const BUDGET_MS: Readonly<Record<string, number>> = {
   gateway: 0.12,
   nats: 0.06,
   scheduler: 0.14,
+  // Both in one.
+  hub: 0.26,
   postgres: 0.16,
   runner: 0.1,
   worker: 0.16,
@@ -52,12 +54,15 @@ export async function measureAlone(
 
 /** The hops of a run in its order, with what they cost and what they may cost, and the longest block of an event loop under load. */
 export function renderHops(loaded: Throughput, alone: AloneFigures, blocks: ReadonlyMap<string, number>): string {
-  const lines = Object.entries(BUDGET_MS).map(([role, budget]) => {
+  const budgets = Object.entries(BUDGET_MS).filter(([role]) => role in loaded.cpuMsPerRunByRole);
+  const lines = budgets.map(([role, budget]) => {
     const costs = [role, budget, loaded.cpuMsPerRunByRole[role] ?? 0, alone.cpuMsByRole[role] ?? 0];
     return [...costs, blocks.get(role) ?? ""].join("\t");
   });
   const sum = (values: Iterable<number>) => round([...values].reduce((total, value) => total + value, 0));
-  const all = [BUDGET_MS, loaded.cpuMsPerRunByRole, alone.cpuMsByRole].map((one) => sum(Object.values(one)));
+  const all = [Object.fromEntries(budgets), loaded.cpuMsPerRunByRole, alone.cpuMsByRole].map((one) =>
+    sum(Object.values(one)),
+  );
   return [
     "CPU ms a run\tmay cost\tunder load\talone\tlongest block under load, ms",
     ...lines,

@@ -31,7 +31,7 @@ describe("fences, with real processes", () => {
 
   before(async () => {
     watcher = await Watcher.start();
-    house = await TestHouse.start({ environment: { MILLRACE_SLOTS: "6" } });
+    house = await TestHouse.start({ separate: true, environment: { MILLRACE_SLOTS: "6" } });
     second = await ExtraProcess.start(house, "runner", "second");
     await deploy("free", 1500, {});
     await deploy("limited", 700, { concurrency: 1 });

@@ -8,7 +8,7 @@ describe("increments of 64 concurrent runs", () => {
   let house: TestHouse;
 
   before(async () => {
-    house = await TestHouse.start({ environment: { MILLRACE_SLOTS: "66" } });
+    house = await TestHouse.start({ separate: true, environment: { MILLRACE_SLOTS: "66" } });
   });
   after(() => house?.stop());
 

@@ -9,9 +9,11 @@ import type { TestHouse } from "../harness/test-house.ts";
 import type { Execution, Witness } from "./witness.ts";
 
 /** What is killed, one after another; `everything` is all of them at once. */
-export const victims = ["scheduler", "runner", "worker", "gateway", "nats", "postgres", "everything"] as const;
+export const victims = ["hub", "runner", "worker", "nats", "postgres", "everything"] as const;
+/** The same where gateway and scheduler are processes of their own. */
+export const separateVictims = ["scheduler", "runner", "worker", "gateway", "nats", "postgres", "everything"] as const;
 
-export type Victim = (typeof victims)[number];
+export type Victim = (typeof victims | typeof separateVictims)[number];
 
 export interface KillRoundOptions {
   /** Runs that are acknowledged in the round. */

@@ -1,6 +1,6 @@
 import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse } from "../harness/test-house.ts";
-import { deployVictims, killRound, victims, type Victim } from "./kill-round.ts";
+import { deployVictims, killRound, separateVictims, victims, type Victim } from "./kill-round.ts";
 import { Witness } from "./witness.ts";
 
 const values = parseOptions(
@@ -10,6 +10,7 @@ const values = parseOptions(
     times: { type: "string", value: "N", default: "1", about: "rounds" },
     runs: { type: "string", value: "N", default: "200", about: "runs in each round" },
     pause: { type: "string", value: "MS", about: "stop the victims for so long instead of killing them" },
+    separate: { type: "boolean", default: false, about: "with gateway and scheduler as processes of their own" },
     seed: {
       type: "string",
       value: "SEED",
@@ -21,7 +22,7 @@ const values = parseOptions(
 
 /** Shuffles by a seed, so that a round that failed can be repeated in its order. */
 function shuffled(seed: number): Victim[] {
-  const order: Victim[] = [...victims];
+  const order: Victim[] = [...(values.separate ? separateVictims : victims)];
   let state = seed;
   for (let index = order.length - 1; index > 0; index--) {
     state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -35,7 +36,7 @@ function shuffled(seed: number): Victim[] {
 const times = Number(values.times);
 const seed = Number(values.seed);
 const witness = await Witness.start();
-const house = await TestHouse.start();
+const house = await TestHouse.start({ separate: values.separate });
 let passed = 0;
 try {
   const { url } = await deployVictims(house, witness);

@@ -83,7 +83,7 @@ async function listMany(house: TestHouse, keys: number): Promise<void> {
 }
 
 const rounds = Number(values.times);
-const house = await TestHouse.start({ environment: { MILLRACE_SLOTS: "66" } });
+const house = await TestHouse.start({ separate: true, environment: { MILLRACE_SLOTS: "66" } });
 let passed = 0;
 try {
   await deployCounting(house);

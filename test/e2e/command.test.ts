@@ -160,8 +160,8 @@ describe("the command line", () => {
   });
 
   test("a command right after the gateway has died waits for the next gateway", async () => {
-    const gateway = (await house.processes()).find(({ role }) => role === "gateway");
-    process.kill(Number(gateway?.pid), "SIGKILL");
+    const hub = (await house.processes()).find(({ role }) => role === "hub");
+    process.kill(Number(hub?.pid), "SIGKILL");
     const outcome = await house.cli(["workflows", "--json"]);
     assert.equal(outcome.code, 0, outcome.stdout);
   });
@@ -177,7 +177,7 @@ describe("the command line", () => {
       "patient",
     ]);
     await until(async () => (await house.client.runs.listRuns(newestOf("patient"))).runs.length === 1);
-    for (const victim of ["gateway", "nats", "postgres"]) {
+    for (const victim of ["hub", "nats", "postgres"]) {
       const found = (await house.processes()).find(({ role }) => role === victim);
       process.kill(Number(found?.pid), "SIGKILL");
     }

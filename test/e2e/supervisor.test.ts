@@ -144,7 +144,7 @@ describe("the supervisor of a house on one machine", () => {
     assert.match(error.message, new RegExp(`${port}.*--port`));
   });
 
-  for (const role of ["gateway", "scheduler", "runner", "worker", "nats", "postgres"] as const) {
+  for (const role of ["hub", "runner", "worker", "nats", "postgres"] as const) {
     test(`a ${role} that is killed is started again, and the house is ready again`, async () => {
       const pidOf = async (): Promise<number | null> =>
         (await house.processes()).find((process) => process.role === role)?.pid ?? null;

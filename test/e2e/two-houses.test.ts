@@ -34,11 +34,10 @@ describe("two houses on one machine", () => {
   test("status names every process, each with a pid, and all are ready", async () => {
     const processes = await one.processes();
     assert.deepEqual([...new Set(processes.map(({ role }) => role))].toSorted(), [
-      "gateway",
+      "hub",
       "nats",
       "postgres",
       "runner",
-      "scheduler",
       "worker",
     ]);
     assert.ok(

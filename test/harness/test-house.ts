@@ -27,7 +27,7 @@ const STOP_MS = 60_000;
 
 /** A process of the house, as `millrace status --json` tells it. */
 export interface HouseProcess {
-  readonly role: "gateway" | "scheduler" | "runner" | "worker" | "nats" | "postgres";
+  readonly role: "gateway" | "scheduler" | "hub" | "runner" | "worker" | "nats" | "postgres";
   readonly pid: number | null;
   readonly ready: boolean;
 }
@@ -57,6 +57,8 @@ export interface CommandOutcome {
 export interface TestHouseOptions {
   readonly environment?: Readonly<Record<string, string>>;
   readonly user?: OtherUser;
+  /** Gateway and scheduler as processes of their own, for tests that handle one of them. */
+  readonly separate?: boolean;
 }
 
 /** A whole house, started as people start it: `millrace dev` on a data folder and a port of its own. */
@@ -99,7 +101,7 @@ export class TestHouse {
 
   static async #open(data: string, port: number, options: TestHouseOptions): Promise<TestHouse> {
     const environment = { ...options.environment, ...options.user?.environment };
-    const dev = await startDev(data, port, environment, options.user?.uid);
+    const dev = await startDev(data, port, environment, options);
     const [, url, , grpc] = dev.readyLine.split(" ");
     assert.ok(url !== undefined && grpc !== undefined, `unexpected ready line: ${dev.readyLine}`);
     const apiKey = (await readFile(join(data, "api-key"), "utf8")).trim();
@@ -236,9 +238,10 @@ async function startDev(
   data: string,
   port: number,
   environment: Readonly<Record<string, string>>,
-  uid: number | undefined,
+  { user, separate = false }: TestHouseOptions,
 ): Promise<StartedDev> {
-  const args = [command, "dev", "--data", data, "--port", String(port)];
+  const args = [command, "dev", "--data", data, "--port", String(port), ...(separate ? ["--separate"] : [])];
+  const uid = user?.uid;
   const child = spawn(process.execPath, args, {
     env: { ...process.env, XDG_STATE_HOME: stateHome, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

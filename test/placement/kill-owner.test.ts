@@ -56,7 +56,7 @@ function tell(context: TestContext, when: string, stretch: LoadStretch, spanMs: 
 }
 
 describe("the kill of a scheduler at 500 runs a second", () => {
-  useHouse();
+  useHouse({ separate: true });
 
   it("that owns all partitions keeps no submit for 5 s when its supervisor starts it again", async (context) => {
     const pid = await pidOf(house, "scheduler");

@@ -12,7 +12,7 @@ const SOURCE = "def handler(pd):\n    return 1\n";
 const STRETCH_MS = 5_000;
 
 describe("partitions under load", () => {
-  useHouse();
+  useHouse({ separate: true });
 
   it("move when schedulers join, leave and die, and nothing is lost or ended twice", async (context) => {
     const load = await SteadyLoad.start(house, { workflows: 40, perSecond: 60, source: SOURCE, prefix: "moves" });

@@ -148,7 +148,7 @@ async function measureParked(house: TestHouse, database: pg.Client, waits: strin
   assert.equal(run.state, "SUCCEEDED");
 }
 
-const house = await TestHouse.start();
+const house = await TestHouse.start({ separate: true });
 try {
   const database = await house.connectDatabase();
   // It ends with the house, also when a bound is broken.

@@ -20,7 +20,7 @@ import { disable, enable, remove, workflows } from "./commands/workflows.ts";
 import { addPoolCommands } from "./commands/pool-commands.ts";
 import { addOperatorCommands } from "./commands/operator-commands.ts";
 import { addStoreCommands } from "./commands/store-commands.ts";
-import { dev, doctor } from "./commands/house.ts";
+import { dev, doctor, type DevCommandOptions } from "./commands/house.ts";
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 internal, 2 usage or invalid input, 3 not found, 4 not allowed, 5 house not reachable,
@@ -68,10 +68,9 @@ function addHouseCommands(program: Command, perform: Perform): void {
     )
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--public-url <url>", "address under which others reach the triggers (default: the gateway's own)")
+    .option("--separate", "run gateway and scheduler as processes of their own, as a cluster does", false)
     .addHelpText("after", examples("millrace dev", "millrace dev --data /srv/millrace --port 9000"))
-    .action((options: { port?: number; grpcPort?: number; host: string; publicUrl?: string }) =>
-      perform((context) => dev(context, options)),
-    );
+    .action((options: DevCommandOptions) => perform((context) => dev(context, options)));
   program
     .command("status")
     .description("show the processes of the house")

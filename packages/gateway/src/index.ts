@@ -1,1 +1,1 @@
-export { startGateway, type RunningGateway } from "./start-gateway.ts";
+export { GatewayPart, startGateway, type GatewayPartOptions, type RunningGateway } from "./start-gateway.ts";

@@ -9,9 +9,10 @@ import {
   addProcessMetrics,
   createMetrics,
   createTracer,
-  startHealthServer,
+  startParts,
   type Logger,
   type Metrics,
+  type ProcessPart,
   type RunningProcess,
   type Tracer,
 } from "@millrace/telemetry";
@@ -62,60 +63,92 @@ export interface RunningGateway extends RunningProcess {
   readonly waitingCount: () => number;
 }
 
-/** Connects a gateway to NATS and Postgres, loads the definitions and opens its doors. */
+/** Starts a process that is a gateway: connects it to NATS and Postgres, loads the definitions and opens its doors. */
 export async function startGateway(settings: GatewaySettings, log: Logger): Promise<RunningGateway> {
   const name = processName("gateway", settings.name);
   const metrics = createMetrics();
   addProcessMetrics(metrics, "gateway");
-  const live: { gateway?: Gateway } = {};
-  const health = await startHealthServer({
-    host: settings.healthHost,
-    port: settings.healthPort,
-    checks: {
-      start: () => (live.gateway === undefined ? "starting" : undefined),
-      nats: () => (live.gateway?.bus.connected === false ? "not connected to NATS" : undefined),
-    },
-    status: () => ({ gateway: name, ...live.gateway?.status() }),
-    metrics,
-  });
-  log.info("health.listening", { port: health.port });
-  const bus = await connectBus({ ...natsOptions(settings), inboxPrefix: inboxes.gateway, name, log });
-  const store = await openStore({
-    url: settings.databaseUrl,
-    applicationName: sessionName("gateway", name),
-    connectionsMax: settings.databasePoolSize,
-    statementTimeoutMs: settings.databaseTimeoutMs,
-    vault: createVault(settings.masterKey),
-    storageBytesMax: settings.storageBytesMax,
-  });
-  await resealSecrets(store, log);
-  const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "gateway", name, log });
-  const partitionCount = await store.partitions.count();
-  const started = new Gateway({ name, settings, bus, store, tracer, log, metrics, partitionCount });
-  await started.open();
-  live.gateway = started;
-  const primaryShare = sharePrimary(openChannels(bus), store.primary);
-  const waitingCount = (): number => started.status().waiting;
-  metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", waitingCount);
-  addConnectionMetrics(metrics, bus, store);
-  const { httpPort, grpcPort } = started.status();
-  return {
-    httpPort,
-    grpcPort,
-    waitingCount,
-    drain: async () => {
-      health.drain();
-      await started.drain();
-      primaryShare.close();
-      await Promise.all([store.close(), tracer.shutdown(), bus.drain()]);
-      await health.close();
-    },
-  };
+  const part = new GatewayPart({ name, settings, log, metrics });
+  const connect = () => connectBus({ ...natsOptions(settings), inboxPrefix: inboxes.gateway, name, log });
+  const running = await startParts({ ...settings, log, metrics, connect, parts: [part] });
+  const { httpPort, grpcPort } = part.ports;
+  return { ...running, httpPort, grpcPort, waitingCount: () => part.waitingCount };
 }
 
-function addConnectionMetrics(metrics: Metrics, bus: Bus, store: Store): void {
-  metrics.observe("millrace_nats_connected", "1 while connected to NATS.", () => (bus.connected ? 1 : 0));
-  metrics.observe("millrace_database_connections", "Connections to the database.", () => store.primary.connectionCount);
+/** What a gateway is made from. */
+export interface GatewayPartOptions {
+  readonly name: string;
+  readonly settings: GatewaySettings;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A gateway as a part of a process. */
+export class GatewayPart implements ProcessPart<Bus> {
+  readonly drainShare = 0.8;
+  readonly checks = { start: () => (this.#gateway === undefined ? "starting" : undefined) };
+  readonly #options: GatewayPartOptions;
+  #store: Store | undefined;
+  #gateway: Gateway | undefined;
+  #end: () => Promise<void> = () => Promise.resolve();
+
+  constructor(options: GatewayPartOptions) {
+    this.#options = options;
+    options.metrics.observe("millrace_gateway_waiting", "Callers that wait for a run.", () => this.waitingCount);
+  }
+
+  /** Callers that wait for a run now. */
+  get waitingCount(): number {
+    return this.#gateway?.status().waiting ?? 0;
+  }
+
+  /** Where it listens; 0 before. */
+  get ports(): { readonly httpPort: number; readonly grpcPort: number } {
+    const { httpPort = 0, grpcPort = 0 } = this.#gateway?.status() ?? {};
+    return { httpPort, grpcPort };
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    return { gateway: this.#options.name, ...this.#gateway?.status() };
+  }
+
+  databaseConnections(): number {
+    return this.#store?.primary.connectionCount ?? 0;
+  }
+
+  async open(bus: Bus): Promise<void> {
+    const { name, settings, log } = this.#options;
+    const store = await openStore({
+      url: settings.databaseUrl,
+      applicationName: sessionName("gateway", name),
+      connectionsMax: settings.databasePoolSize,
+      statementTimeoutMs: settings.databaseTimeoutMs,
+      vault: createVault(settings.masterKey),
+      storageBytesMax: settings.storageBytesMax,
+    });
+    this.#store = store;
+    await resealSecrets(store, log);
+    const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "gateway", name, log });
+    const partitionCount = await store.partitions.count();
+    const gateway = new Gateway({ ...this.#options, bus, store, tracer, partitionCount });
+    await gateway.open();
+    this.#gateway = gateway;
+    const primaryShare = sharePrimary(openChannels(bus), store.primary);
+    this.#end = async () => {
+      await gateway.end();
+      primaryShare.close();
+      await Promise.all([store.close(), tracer.shutdown()]);
+    };
+  }
+
+  async closeDoors(timeoutMs: number): Promise<void> {
+    await this.#gateway?.closeDoors(timeoutMs);
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    await this.closeDoors(timeoutMs);
+    await this.#end();
+  }
 }
 
 /** What is not under the first master key goes under it: values from before there was one, and those of a key that leaves. */
@@ -138,7 +171,6 @@ interface GatewayParts {
 
 /** A gateway's parts, wired. */
 class Gateway {
-  readonly bus: Bus;
   readonly #parts: GatewayParts;
   readonly #cache = new DefinitionCache();
   readonly #runners = new RunnerDirectory();
@@ -167,10 +199,10 @@ class Gateway {
   readonly #grpc: GrpcServer;
   #httpPort = 0;
   #grpcPort = 0;
+  #doorsClosed: Promise<unknown> | undefined;
 
   constructor(parts: GatewayParts) {
     const { bus, store, settings, log, name } = parts;
-    this.bus = bus;
     this.#parts = parts;
     this.#channels = openChannels(bus);
     const key = Buffer.from(settings.tokenKey, "hex");
@@ -299,11 +331,15 @@ class Gateway {
     return { httpPort: this.#httpPort, grpcPort: this.#grpcPort, generation, waiting: this.#desk.waitingCount };
   }
 
-  /** Takes nothing new, answers what is under way, and leaves. */
-  async drain(): Promise<void> {
-    const timeoutMs = this.#parts.settings.drainTimeoutMs * 0.8;
+  /** Takes nothing new and answers what is under way. */
+  closeDoors(timeoutMs: number): Promise<unknown> {
     this.#gate.close();
-    await Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
+    this.#doorsClosed ??= Promise.all([this.#http.drain(timeoutMs), this.#grpc.drain(timeoutMs)]);
+    return this.#doorsClosed;
+  }
+
+  /** Leaves. */
+  async end(): Promise<void> {
     await this.#people.callers.stop();
     this.#services.stop();
     this.#issuer?.stop();

@@ -1,19 +1,9 @@
-import type { Bus } from "@millrace/bus";
-import type { messages } from "@millrace/core";
-import type { Committer, Store } from "@millrace/store";
-import { addProcessMetrics, createMetrics, type Metrics } from "@millrace/telemetry";
-import type { OwnerWiring } from "./owner-wiring.ts";
-
-/** What the metrics are read from; a reader may come before all of it is there. */
-export interface SchedulerParts {
-  bus?: Bus;
-  store?: Store;
-  owner?: OwnerWiring;
-}
+import type { messages, OwnerBrain } from "@millrace/core";
+import type { Committer } from "@millrace/store";
+import type { Metrics } from "@millrace/telemetry";
 
 /** The metrics of a scheduler, and what it counts for them. */
 export interface SchedulerMetrics {
-  readonly all: Metrics;
   /** A submit has its answer. */
   settled(outcome: messages.SubmitOutcome): void;
   /** Log lines that no run can have written were left out of the record. */
@@ -22,11 +12,9 @@ export interface SchedulerMetrics {
   measured(committer: Committer): Committer;
 }
 
-/** Makes the metrics of a scheduler. */
-export function schedulerMetrics(parts: SchedulerParts): SchedulerMetrics {
-  const all = createMetrics();
-  addProcessMetrics(all, "scheduler");
-  const counts = () => parts.owner?.brain.counts();
+/** Adds a scheduler's metrics to those of its process. A reader may come before there is a brain. */
+export function schedulerMetrics(all: Metrics, brain: () => OwnerBrain | undefined): SchedulerMetrics {
+  const counts = () => brain()?.counts();
   all.observe("millrace_scheduler_runs", "Unfinished runs in memory.", () => counts()?.runs ?? 0);
   all.observe(
     "millrace_scheduler_parked_runs",
@@ -34,8 +22,8 @@ export function schedulerMetrics(parts: SchedulerParts): SchedulerMetrics {
     () => counts()?.parked ?? 0,
   );
   all.observe("millrace_scheduler_commit_queue", "Changes waiting for a commit.", () => counts()?.commitQueue ?? 0);
-  all.observe("millrace_scheduler_partitions", "Partitions owned.", () => parts.owner?.brain.partitions().size ?? 0);
-  const pools = () => [...(parts.owner?.brain.pools() ?? [])];
+  all.observe("millrace_scheduler_partitions", "Partitions owned.", () => brain()?.partitions().size ?? 0);
+  const pools = () => [...(brain()?.pools() ?? [])];
   all.observeEach(
     "millrace_pool_waiting_runs",
     "Runs of this scheduler's partitions that wait for a runner, by pool.",
@@ -49,18 +37,11 @@ export function schedulerMetrics(parts: SchedulerParts): SchedulerMetrics {
     "How long the oldest run of this scheduler's partitions waits that has not started, by pool.",
     () => pools().map(([pool, { oldestWaitMs }]) => [{ pool }, oldestWaitMs / 1_000]),
   );
-  all.observe("millrace_nats_connected", "1 while connected to NATS.", () => (parts.bus?.connected === true ? 1 : 0));
-  all.observe(
-    "millrace_database_connections",
-    "Connections to the database.",
-    () => parts.store?.primary.connectionCount ?? 0,
-  );
   const submits = all.counter("millrace_scheduler_submits_total", "Answers to submits, by outcome.");
   const commits = all.histogram("millrace_scheduler_commit_seconds", "Time of a commit of a group of changes.");
   const failures = all.counter("millrace_scheduler_commit_failures_total", "Commits whose outcome was unknown.");
   const refused = all.counter("millrace_scheduler_log_lines_refused_total", "Log lines that no run can have written.");
   return {
-    all,
     refused: (lines) => refused.add(lines),
     settled: (outcome) => submits.add(1, { outcome }),
     measured: (committer) => ({

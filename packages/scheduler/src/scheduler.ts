@@ -15,92 +15,147 @@ import { natsOptions, processName, type SchedulerSettings } from "@millrace/conf
 import { PlatformError, TIMING_DEFAULT, validateTiming, type RunTokenMac, type Timing } from "@millrace/core";
 import { openCommitter, openStore, sessionName, type Committer, type Store } from "@millrace/store";
 import {
+  addProcessMetrics,
+  createMetrics,
   createTracer,
-  startHealthServer,
-  type HealthServer,
+  startParts,
   type Logger,
   type Metrics,
+  type ProcessPart,
   type RunningProcess,
 } from "@millrace/telemetry";
 import { archiveLogs } from "./log-archive.ts";
 import { Housekeeper } from "./housekeeper.ts";
-import { OwnerWiring } from "./owner-wiring.ts";
+import { OwnerWiring, type OwnerDeps } from "./owner-wiring.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { SeriesKeeper } from "./series-keeper.ts";
-import { schedulerMetrics, type SchedulerMetrics, type SchedulerParts } from "./scheduler-metrics.ts";
+import { schedulerMetrics, type SchedulerMetrics } from "./scheduler-metrics.ts";
 
-/** Connects a scheduler to NATS and Postgres and starts it; the one place that opens connections. */
+/** Starts a process that is a scheduler: connects it to NATS and Postgres. */
 export async function startScheduler(settings: SchedulerSettings, log: Logger): Promise<RunningProcess> {
-  // New with each start: a former life's lease must not count as ours, and commit numbers begin at 1.
-  const name = `${processName("scheduler", settings.name)}-${Date.now().toString(36)}${randomBytes(3).toString("hex")}`;
-  const timing = timingOf(settings);
-  const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "scheduler", name, log });
-  const parts: SchedulerParts = {};
-  const metrics = schedulerMetrics(parts);
-  const health = await serveHealth(name, settings, parts, metrics.all);
-  log.info("health.listening", { port: health.port });
+  const name = schedulerName(settings);
+  const metrics = createMetrics();
+  addProcessMetrics(metrics, "scheduler");
+  const part = new SchedulerPart({ name, settings, log, metrics });
+  const connect = () => connectBus({ ...natsOptions(settings), inboxPrefix: inboxes.scheduler, name, log });
+  return startParts({ ...settings, log, metrics, connect, parts: [part] });
+}
 
-  const bus = await connectBus({ ...natsOptions(settings), inboxPrefix: inboxes.scheduler, name, log });
-  parts.bus = bus;
-  const store = await openStore({
-    url: settings.databaseUrl,
-    applicationName: sessionName("scheduler", name),
-    connectionsMax: settings.databasePoolSize,
-    statementTimeoutMs: settings.databaseTimeoutMs,
-  });
-  parts.store = store;
-  const channels = openChannels(bus);
-  const primaryShare = sharePrimary(channels, store.primary);
-  await warnOfUnsafeDatabase(store, log);
-  await store.partitions.registerCommitter(name);
-  const feed = new ChangeFeed(channels);
-  const committer = openCommits(name, settings, { store, metrics, feed });
-  const key = Buffer.from(settings.tokenKey, "hex");
-  const mac = (data: Uint8Array) => createHmac("sha256", key).update(data).digest();
-  const housekeeper = new Housekeeper(store, log, settings);
-  housekeeper.start();
-  // The stream itself is made by whoever consumes it, again and again while JetStream elects a leader, say: runs do not wait for it.
-  const archive = archiveLogs(openLogs(bus, mac, settings), store.logs, (lines) => metrics.refused(lines));
-  const owner = new OwnerWiring(
-    {
-      scheduler: name,
-      partitionCount: await store.partitions.count(),
-      timing,
-      commitChangesMax: settings.commitChangesMax,
-      commitQueueMax: settings.commitWaitingMax,
-      queueHeadRuns: settings.queueHeadRuns,
-      queueHeadBytes: settings.queueHeadBytes,
-    },
-    {
-      ...{ bus, committer, store, tracer, log },
-      onWatched: (gateway) => feed.watch(gateway),
-      onSettled: (outcome) => metrics.settled(outcome),
-      channels,
-      leases: openLeases(bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: replicasOf(settings) }),
-      mac,
-      projectQueueLimit: settings.projectQueueLimit,
-      onFatal: (error) => {
-        log.error("process.failed", { error });
-        process.exit(1);
-      },
-    },
-  );
-  parts.owner = owner;
-  const keeper = keepSeries(name, owner, { bus, store, log });
+/** New with each start: a former life's lease must not count as ours, and commit numbers begin at 1. */
+export function schedulerName({ name }: Pick<SchedulerSettings, "name">): string {
+  return `${processName("scheduler", name)}-${Date.now().toString(36)}${randomBytes(3).toString("hex")}`;
+}
 
-  return {
-    drain: async () => {
-      health.drain();
-      await owner.drain(settings.drainTimeoutMs / 2);
+/** What a scheduler is made from. */
+export interface SchedulerPartOptions {
+  readonly name: string;
+  readonly settings: SchedulerSettings;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A scheduler as a part of a process. */
+export class SchedulerPart implements ProcessPart<Bus> {
+  readonly drainShare = 0.5;
+  readonly checks = { partitions: () => (this.#partitions() > 0 ? undefined : "owns no partition yet") };
+  readonly #options: SchedulerPartOptions;
+  readonly #timing: Timing;
+  readonly #metrics: SchedulerMetrics;
+  #store: Store | undefined;
+  #owner: OwnerWiring | undefined;
+  #end: () => Promise<void> = () => Promise.resolve();
+
+  constructor(options: SchedulerPartOptions) {
+    this.#options = options;
+    this.#timing = timingOf(options.settings);
+    this.#metrics = schedulerMetrics(options.metrics, () => this.#owner?.brain);
+  }
+
+  status(): Readonly<Record<string, unknown>> {
+    return { scheduler: this.#options.name, partitions: this.#partitions(), ...this.#owner?.brain.counts() };
+  }
+
+  databaseConnections(): number {
+    return this.#store?.primary.connectionCount ?? 0;
+  }
+
+  async open(bus: Bus): Promise<void> {
+    const { name, settings, log } = this.#options;
+    const tracer = await createTracer({ endpoint: settings.otlpEndpoint, role: "scheduler", name, log });
+    const store = await openStore({
+      url: settings.databaseUrl,
+      applicationName: sessionName("scheduler", name),
+      connectionsMax: settings.databasePoolSize,
+      statementTimeoutMs: settings.databaseTimeoutMs,
+    });
+    this.#store = store;
+    const channels = openChannels(bus);
+    const primaryShare = sharePrimary(channels, store.primary);
+    await warnOfUnsafeDatabase(store, log);
+    await store.partitions.registerCommitter(name);
+    const feed = new ChangeFeed(channels);
+    const committer = openCommits(name, settings, { store, metrics: this.#metrics, feed });
+    const housekeeper = new Housekeeper(store, log, settings);
+    housekeeper.start();
+    const mac = macOf(settings);
+    // The stream itself is made by whoever consumes it, again and again while JetStream elects a leader, say: runs do not wait for it.
+    const archive = archiveLogs(openLogs(bus, mac, settings), store.logs, (lines) => this.#metrics.refused(lines));
+    const owner = await this.#openOwner(mac, { bus, channels, store, tracer, committer, feed });
+    this.#owner = owner;
+    const keeper = keepSeries(name, owner, { bus, store, log });
+    this.#end = async () => {
       feed.close();
       archive.close();
       primaryShare.close();
       await keeper.stop();
       await housekeeper.stop();
-      await Promise.all([committer.close(), store.close(), tracer.shutdown(), bus.drain()]);
-      await health.close();
-    },
-  };
+      await Promise.all([committer.close(), store.close(), tracer.shutdown()]);
+    };
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    await this.#owner?.drain(timeoutMs);
+    await this.#end();
+  }
+
+  async #openOwner(
+    mac: RunTokenMac,
+    {
+      feed,
+      ...parts
+    }: Pick<OwnerDeps, "bus" | "channels" | "tracer" | "committer"> & { store: Store; feed: ChangeFeed },
+  ): Promise<OwnerWiring> {
+    const { name, settings, log } = this.#options;
+    const timing = this.#timing;
+    const { commitChangesMax, commitWaitingMax: commitQueueMax } = settings;
+    const { queueHeadRuns, queueHeadBytes, sharedHeadRuns, sharedHeadBytes } = settings;
+    return new OwnerWiring(
+      {
+        ...{ scheduler: name, timing, partitionCount: await parts.store.partitions.count() },
+        ...{ commitChangesMax, commitQueueMax, queueHeadRuns, queueHeadBytes, sharedHeadRuns, sharedHeadBytes },
+      },
+      {
+        ...parts,
+        ...{ log, mac, projectQueueLimit: settings.projectQueueLimit },
+        onWatched: (gateway) => feed.watch(gateway),
+        onSettled: (outcome) => this.#metrics.settled(outcome),
+        leases: openLeases(parts.bus, { scheduler: name, ttlMs: timing.leaseMs, replicas: replicasOf(settings) }),
+        onFatal: (error) => {
+          log.error("process.failed", { error });
+          process.exit(1);
+        },
+      },
+    );
+  }
+
+  #partitions(): number {
+    return this.#owner?.brain.partitions().size ?? 0;
+  }
+}
+
+function macOf(settings: SchedulerSettings): RunTokenMac {
+  const key = Buffer.from(settings.tokenKey, "hex");
+  return (data) => createHmac("sha256", key).update(data).digest();
 }
 
 function openCommits(
@@ -140,25 +195,6 @@ function openLogs(bus: Bus, mac: RunTokenMac, settings: SchedulerSettings): LogS
     streamBytesMax: settings.logStreamBytesMax,
     ageMaxMs: settings.logStreamAgeMs,
     replicas: replicasOf(settings),
-  });
-}
-
-function serveHealth(
-  name: string,
-  settings: SchedulerSettings,
-  parts: SchedulerParts,
-  metrics: Metrics,
-): Promise<HealthServer> {
-  const partitions = (): number => parts.owner?.brain.partitions().size ?? 0;
-  return startHealthServer({
-    host: settings.healthHost,
-    port: settings.healthPort,
-    checks: {
-      nats: () => (parts.bus?.connected === true ? undefined : "not connected to NATS"),
-      partitions: () => (partitions() > 0 ? undefined : "owns no partition yet"),
-    },
-    status: () => ({ scheduler: name, partitions: partitions(), ...parts.owner?.brain.counts() }),
-    metrics,
   });
 }
 

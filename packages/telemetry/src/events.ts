@@ -5,6 +5,7 @@
 export const events = {
   processStarted: "process.started",
   processReady: "process.ready",
+  processDoorsClosed: "process.doors_closed",
   processDraining: "process.draining",
   processDrained: "process.drained",
   processDrainLate: "process.drain_late",

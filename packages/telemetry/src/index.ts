@@ -10,6 +10,7 @@ export {
   type Metrics,
   type ObservedType,
 } from "./metrics.ts";
+export { startParts, type Connection, type PartsOptions, type ProcessPart } from "./process-parts.ts";
 export { addProcessMetrics } from "./process-metrics.ts";
 export { runProcess, type ProcessOptions, type RunningProcess } from "./run-process.ts";
 export { spanNames, type SpanName } from "./span-names.ts";

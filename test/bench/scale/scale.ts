@@ -129,7 +129,7 @@ const PARTS = { runners: scaleRunners, schedulers: scaleSchedulers, saturated: s
 
 for (const [name, measure] of Object.entries(PARTS)) {
   if (values.only !== undefined && values.only !== name) continue;
-  const house = await TestHouse.start({ environment: { MILLRACE_SLOTS: String(SLOTS) } });
+  const house = await TestHouse.start({ separate: true, environment: { MILLRACE_SLOTS: String(SLOTS) } });
   try {
     const db = await house.connectDatabase();
     db.on("error", () => undefined);

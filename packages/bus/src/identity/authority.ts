@@ -1,4 +1,10 @@
-import { gatewayPermissions, joinerPermissions, runnerPermissions, schedulerPermissions } from "./permissions.ts";
+import {
+  gatewayPermissions,
+  hubPermissions,
+  joinerPermissions,
+  runnerPermissions,
+  schedulerPermissions,
+} from "./permissions.ts";
 import type { Permissions } from "./permissions.ts";
 import { createKey, publicKeyOf, signJwt } from "./jwt.ts";
 
@@ -101,11 +107,22 @@ function userJwt(accountSeed: string, plan: UserPlan): string {
   return signJwt({ sub: publicKey, name, exp, nats }, accountSeed);
 }
 
-/** The credential of all gateways, or of all schedulers. It does not run out: who has lost it revokes its key. */
-export function issueRole(accountSeed: string, role: "gateway" | "scheduler"): Credentials {
+/** The roles that have the database behind them. */
+export type HouseRole = "gateway" | "scheduler" | "hub";
+
+const permissionsOf: Readonly<Record<HouseRole, Permissions>> = {
+  gateway: gatewayPermissions,
+  scheduler: schedulerPermissions,
+  hub: hubPermissions,
+};
+
+/** The credential of all processes with a role. It does not run out: who has lost it revokes its key. */
+export function issueRole(accountSeed: string, role: HouseRole): Credentials {
   const { publicKey, seed } = createKey("user");
-  const permissions = role === "gateway" ? gatewayPermissions : schedulerPermissions;
-  return { seed, jwt: userJwt(accountSeed, { name: role, publicKey, permissions, answers: true }) };
+  return {
+    seed,
+    jwt: userJwt(accountSeed, { name: role, publicKey, permissions: permissionsOf[role], answers: true }),
+  };
 }
 
 /** The JWT of one runner, for the key that it has made itself. */

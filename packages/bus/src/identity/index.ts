@@ -8,6 +8,7 @@ export {
   readJoinToken,
   trustOf,
   type Credentials,
+  type HouseRole,
   type NatsKeys,
   type NatsTrust,
 } from "./authority.ts";

@@ -10,6 +10,7 @@ export interface Permissions {
 export const inboxes = {
   gateway: "millrace.inbox.gateway",
   scheduler: "millrace.inbox.scheduler",
+  hub: "millrace.inbox.hub",
   runner: (runner: string): string => `millrace.inbox.runner.${runner}`,
   joiner: (key: string): string => `millrace.inbox.joiner.${key}`,
 } as const;
@@ -106,4 +107,12 @@ export const schedulerPermissions: Permissions = {
     ...["accepted", "resumed", "cancelled"].map((kind) => `millrace.g.*.${kind}`),
     `${inboxes.scheduler}.>`,
   ],
+};
+
+/** A hub is a gateway and a scheduler, over one connection. */
+export const hubPermissions: Permissions = {
+  pub: [...new Set([...gatewayPermissions.pub, ...schedulerPermissions.pub])],
+  sub: [...new Set([...gatewayPermissions.sub, ...schedulerPermissions.sub])]
+    .filter((subject) => !subject.startsWith("millrace.inbox."))
+    .concat(`${inboxes.hub}.>`),
 };

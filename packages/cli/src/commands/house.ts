@@ -14,6 +14,7 @@ export interface DevCommandOptions {
   readonly grpcPort?: number;
   readonly host: string;
   readonly publicUrl?: string;
+  readonly separate: boolean;
 }
 
 /** Runs the whole house in the foreground; with `--json` its document comes when everything answers. */

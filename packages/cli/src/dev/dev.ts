@@ -29,6 +29,8 @@ export interface DevOptions {
   readonly host?: string;
   /** The address that outsiders know the house by; `http://<host>:<port>` by default. */
   readonly publicUrl?: string;
+  /** Runs gateway and scheduler as processes of their own, as a cluster does, instead of one that is both. */
+  readonly separate?: boolean;
   /** Keeps stdout free of the line that says that the house is ready. */
   readonly json?: boolean;
   /** Runs when everything is ready; the house goes on until `stop` is called or a signal comes. */
@@ -49,7 +51,7 @@ export interface ReadyHouse {
 }
 
 /**
- * Runs Postgres, NATS, gateway, scheduler and runner in the foreground until SIGINT or SIGTERM, and returns when all of them
+ * Runs Postgres, NATS, hub (or gateway and scheduler) and runner in the foreground until SIGINT or SIGTERM, and returns when all of them
  * are gone, with the exit code. Prints one line on stdout when everything answers. Throws ALREADY_RUNNING, PORT_TAKEN, PROCESS_FAILED,
  * TOOLS_MISSING, DATA_FOLDER_UNUSABLE or DATA_FOLDER_DAMAGED.
  */
@@ -73,7 +75,8 @@ export async function dev(options: DevOptions): Promise<number> {
     writeNatsIdentities(folder, state.natsKeys);
     const publicUrl = options.publicUrl ?? `http://${reachable(host)}:${httpPort}`;
     const onDeath = (role: string, how: string): void => say(`${role} ${how}; starting it again`);
-    const settings = { folder, state, ports, tools, host, httpPort, publicUrl, onDeath };
+    const separate = options.separate ?? false;
+    const settings = { folder, state, ports, tools, host, httpPort, publicUrl, separate, onDeath };
     await runHouse(settings, stop, options);
     return 0;
   } finally {

@@ -8,6 +8,11 @@ export async function isReadyOverHttp(port: number): Promise<boolean> {
   return (await ask(port, "/readyz"))?.status === 200;
 }
 
+/** Whether a process that was told to close its doors has done so. */
+export async function areDoorsClosed(port: number): Promise<boolean> {
+  return (await readStatusOf<{ doors?: string }>(port))?.doors === "closed";
+}
+
 /** A worker, as its runner reports it. */
 export interface WorkerStatus {
   readonly pid: number;
@@ -16,11 +21,14 @@ export interface WorkerStatus {
 
 /** The workers of the runner with this health port; none while the runner is down. */
 export async function readWorkers(port: number): Promise<readonly WorkerStatus[]> {
+  return (await readStatusOf<{ workers?: readonly WorkerStatus[] }>(port))?.workers ?? [];
+}
+
+async function readStatusOf<Status>(port: number): Promise<Status | undefined> {
   try {
-    const { workers } = JSON.parse((await ask(port, "/status"))?.body ?? "{}") as { workers?: readonly WorkerStatus[] };
-    return workers ?? [];
+    return JSON.parse((await ask(port, "/status"))?.body ?? "{}") as Status;
   } catch {
-    return [];
+    return undefined;
   }
 }
 

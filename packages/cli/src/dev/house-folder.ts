@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import type { HouseRole } from "@millrace/bus/identity";
 import { coerceError, PlatformError } from "@millrace/core";
 import { checkoutFolder } from "@millrace/provision";
 
@@ -19,8 +20,8 @@ export interface HouseFolder {
   readonly postgres: string;
   readonly nats: string;
   readonly runner: string;
-  /** What gateways and schedulers show to NATS. */
-  readonly credentials: Readonly<Record<"gateway" | "scheduler", string>>;
+  /** What gateways, schedulers and hubs show to NATS. */
+  readonly credentials: Readonly<Record<HouseRole, string>>;
   /** What makes further runners, on other machines too, members of the house's default pool. */
   readonly joinTokenFile: string;
 }
@@ -53,7 +54,11 @@ export function openHouseFolder(folder: string): HouseFolder {
     postgres: join(path, "postgres"),
     nats: join(path, "nats"),
     runner: join(path, "runner"),
-    credentials: { gateway: join(path, "gateway.creds"), scheduler: join(path, "scheduler.creds") },
+    credentials: {
+      gateway: join(path, "gateway.creds"),
+      scheduler: join(path, "scheduler.creds"),
+      hub: join(path, "hub.creds"),
+    },
     joinTokenFile: join(path, "join-token"),
   };
 }

@@ -4,7 +4,7 @@ import { createNatsKeys, type NatsKeys } from "@millrace/bus/identity";
 import { PlatformError } from "@millrace/core";
 
 /** The roles that are processes of Millrace's own. */
-export const processRoles = ["gateway", "scheduler", "runner"] as const;
+export const processRoles = ["gateway", "scheduler", "hub", "runner"] as const;
 
 /** A role of a process of Millrace's own. */
 export type ProcessRole = (typeof processRoles)[number];

@@ -21,9 +21,11 @@ export class House {
   readonly #settings: HouseSettings;
   readonly #postgres: SupervisedProcess;
   readonly #nats: SupervisedProcess;
-  readonly #scheduler: SupervisedProcess;
   readonly #runner: SupervisedProcess;
-  readonly #gateway: SupervisedProcess;
+  /** Whoever has the doors: the gateway, or the hub. */
+  readonly #door: SupervisedProcess;
+  /** Absent where the hub is the scheduler too. */
+  readonly #scheduler: SupervisedProcess | undefined;
   #started: Promise<unknown> = Promise.resolve();
   /** The administrator's, when this start has made one. */
   #firstPassword: string | undefined;
@@ -32,9 +34,10 @@ export class House {
     this.#settings = settings;
     this.#postgres = new SupervisedProcess(postgresPlan(settings));
     this.#nats = new SupervisedProcess(natsPlan(settings));
-    this.#scheduler = new SupervisedProcess(processPlan(settings, "scheduler"));
+    const { separate } = settings;
+    this.#scheduler = separate ? new SupervisedProcess(processPlan(settings, "scheduler")) : undefined;
     this.#runner = new SupervisedProcess(processPlan(settings, "runner"));
-    this.#gateway = new SupervisedProcess(processPlan(settings, "gateway"));
+    this.#door = new SupervisedProcess(processPlan(settings, separate ? "gateway" : "hub"));
   }
 
   /** Starts everything, side by side as far as one does not need the other, and returns when all are ready. */
@@ -48,7 +51,7 @@ export class House {
     const record = this.#startRecord();
     await Promise.all([
       Promise.all([nats, record]).then(() =>
-        Promise.all([this.#scheduler.start(startTimeoutMs), this.#gateway.start(startTimeoutMs)]),
+        Promise.all([this.#scheduler?.start(startTimeoutMs), this.#door.start(startTimeoutMs)]),
       ),
       nats.then(() => this.#runner.start(startTimeoutMs)),
     ]);
@@ -86,7 +89,8 @@ export class House {
 
   /** Lets everything finish what it has: first whoever brings in work, last what the others rest on. */
   async drain(): Promise<void> {
-    for (const process of [this.#gateway, this.#runner, this.#scheduler, this.#nats, this.#postgres]) {
+    await (this.#scheduler === undefined ? this.#door.retreat() : this.#door.stop());
+    for (const process of [this.#runner, this.#scheduler ?? this.#door, this.#nats, this.#postgres]) {
       await process.stop();
     }
     await this.#givenUp();
@@ -121,6 +125,6 @@ export class House {
   }
 
   #all(): SupervisedProcess[] {
-    return [this.#gateway, this.#scheduler, this.#runner, this.#nats, this.#postgres];
+    return [this.#door, ...(this.#scheduler ? [this.#scheduler] : []), this.#runner, this.#nats, this.#postgres];
   }
 }

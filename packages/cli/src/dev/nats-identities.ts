@@ -18,7 +18,7 @@ const RUNNER_LIFE_MS = 3_600_000;
  * that it need not wait for a gateway to join; further ones it gets as any runner does.
  */
 export function writeNatsIdentities(folder: HouseFolder, { accountSeed }: NatsKeys): void {
-  for (const role of ["gateway", "scheduler"] as const) {
+  for (const role of ["gateway", "scheduler", "hub"] as const) {
     if (!existsSync(folder.credentials[role]))
       writeSecret(folder.credentials[role], formatCredentials(issueRole(accountSeed, role)));
   }

@@ -35,6 +35,7 @@ export async function choosePorts(named: NamedPorts, last: HousePorts | undefine
     health: {
       gateway: await choose(last?.health.gateway),
       scheduler: await choose(last?.health.scheduler),
+      hub: await choose(last?.health.hub),
       runner: await choose(last?.health.runner),
     },
   };

@@ -13,7 +13,7 @@ import {
   type PostgresCluster,
   type Tools,
 } from "@millrace/provision";
-import { isReadyOverHttp } from "./health.ts";
+import { areDoorsClosed, isReadyOverHttp } from "./health.ts";
 import type { HouseFolder } from "./house-folder.ts";
 import type { HousePorts, HouseState, ProcessRole } from "./house-state.ts";
 import { houseVariable } from "./leftovers.ts";
@@ -35,6 +35,8 @@ export interface HouseSettings {
   readonly host: string;
   readonly httpPort: number;
   readonly publicUrl: string;
+  /** Whether gateway and scheduler are processes of their own; a hub is both otherwise. */
+  readonly separate: boolean;
   readonly onDeath: (role: string, how: string) => void;
 }
 
@@ -94,7 +96,7 @@ export function natsPlan(settings: HouseSettings): ProcessPlan {
  * Room for young objects. Start-up fills whatever is allowed, and an idle process keeps it; less of it than this costs processor time
  * under load.
  */
-const youngSpaceMiB: Readonly<Record<ProcessRole, number>> = { gateway: 4, scheduler: 2, runner: 2 };
+const youngSpaceMiB: Readonly<Record<ProcessRole, number>> = { gateway: 4, scheduler: 2, hub: 4, runner: 2 };
 
 /** How a process of Millrace's own is kept running, from the same settings that a cluster gives it. */
 export function processPlan(settings: HouseSettings, role: ProcessRole): ProcessPlan {
@@ -114,6 +116,10 @@ export function processPlan(settings: HouseSettings, role: ProcessRole): Process
       deathSignal: "TERM",
     },
     isReady: () => isReadyOverHttp(settings.ports.health[role]),
+    // Runs that callers wait for, and those that the runner then finishes, still need the scheduler in it.
+    ...(role === "hub" && {
+      retreat: { signal: "SIGUSR2", isDone: () => areDoorsClosed(settings.ports.health[role]) },
+    }),
     stopSignal: "SIGTERM",
     stopTimeoutMs: drainTimeoutMs() + drainGraceMs,
     hardSignal: "SIGKILL",
@@ -177,15 +183,17 @@ function mailServer(): Record<string, string> {
 }
 
 function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string, string> {
+  const { credentials } = settings.folder;
   const record = { MILLRACE_DATABASE_URL: recordUrlOf(settings), MILLRACE_TOKEN_KEY: settings.state.tokenKey };
   switch (role) {
     case "gateway":
+    case "hub":
       return {
         ...record,
         ...masterKey(settings),
         ...privateAddresses(),
         ...mailServer(),
-        MILLRACE_NATS_CREDENTIALS_FILE: settings.folder.credentials.gateway,
+        MILLRACE_NATS_CREDENTIALS_FILE: credentials[role],
         MILLRACE_NATS_ACCOUNT_KEY: settings.state.natsKeys.accountSeed,
         MILLRACE_HOST: settings.host,
         MILLRACE_HTTP_PORT: String(settings.httpPort),
@@ -194,7 +202,7 @@ function roleSettings(settings: HouseSettings, role: ProcessRole): Record<string
         MILLRACE_WEB_DIR: join(checkoutFolder, "packages/web/dist"),
       };
     case "scheduler":
-      return { ...record, MILLRACE_NATS_CREDENTIALS_FILE: settings.folder.credentials.scheduler };
+      return { ...record, MILLRACE_NATS_CREDENTIALS_FILE: credentials.scheduler };
     case "runner":
       return {
         MILLRACE_JOIN_TOKEN_FILE: settings.folder.joinTokenFile,

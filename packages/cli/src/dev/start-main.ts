@@ -14,6 +14,7 @@ const { values } = parseArgs({
     host: { type: "string" },
     "grpc-port": { type: "string" },
     "public-url": { type: "string" },
+    separate: { type: "boolean", default: false },
   },
 });
 
@@ -61,6 +62,7 @@ try {
     grpcPort: portOf(values["grpc-port"]),
     host: values.host,
     publicUrl: values["public-url"],
+    separate: values.separate,
     whenReady: show,
   });
   process.exitCode = answered || !values.once ? 0 : 1;

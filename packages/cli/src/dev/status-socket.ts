@@ -7,7 +7,7 @@ const timeoutMs = 5_000;
 const answerMaxCharacters = 1024 * 1024;
 
 /** The roles of a house's processes. */
-export type Role = "gateway" | "scheduler" | "runner" | "worker" | "nats" | "postgres";
+export type Role = "gateway" | "scheduler" | "hub" | "runner" | "worker" | "nats" | "postgres";
 
 /** One process of a house, as its supervisor sees it now. */
 export interface ProcessStatus {

@@ -27,6 +27,8 @@ export interface ProcessPlan {
   readonly stopSignal: NodeJS.Signals;
   readonly stopTimeoutMs: number;
   readonly hardSignal: NodeJS.Signals;
+  /** How it closes its doors before others stop that it is needed by. */
+  readonly retreat?: { readonly signal: NodeJS.Signals; readonly isDone: () => Promise<boolean> };
   /** Told of each end that nobody asked for. */
   readonly onDeath: (how: string) => void;
 }
@@ -84,11 +86,21 @@ export class SupervisedProcess {
     return pid !== undefined && (await this.#plan.isReady(pid));
   }
 
+  /** Lets it close its doors, as far as it has some, and go on inside; it is not started again from now on. */
+  async retreat(): Promise<void> {
+    const { pid } = this;
+    const { retreat, stopTimeoutMs } = this.#plan;
+    if (pid === undefined || retreat === undefined) return;
+    this.#giveUpRestarts();
+    signal(pid, retreat.signal);
+    const done = async (): Promise<boolean> => !isAlive(pid) || (await retreat.isDone());
+    // Who is late is stopped all the same.
+    await waitUntil(done, { what: `closed doors of ${this.role}`, timeoutMs: stopTimeoutMs }).catch(() => undefined);
+  }
+
   /** Asks it to end, and sees to it that it does. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#watch);
+    this.#giveUpRestarts();
     const pid = this.pid;
     if (pid === undefined) {
       return;
@@ -102,9 +114,7 @@ export class SupervisedProcess {
 
   /** Ends it at once, with everything in its process group. */
   async kill(): Promise<void> {
-    this.#stopping = true;
-    clearTimeout(this.#timer);
-    clearTimeout(this.#watch);
+    this.#giveUpRestarts();
     const pid = this.pid;
     if (pid === undefined) {
       return;
@@ -114,6 +124,12 @@ export class SupervisedProcess {
       signal(-pid, "SIGKILL");
       await this.#endsWithin(pid, killTimeoutMs);
     }
+  }
+
+  #giveUpRestarts(): void {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#watch);
   }
 
   /** Looks from time to time whether it is broken, having found so this many times in a row. */

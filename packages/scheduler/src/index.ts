@@ -1,0 +1,1 @@
+export { SchedulerPart, schedulerName, startScheduler, type SchedulerPartOptions } from "./scheduler.ts";
