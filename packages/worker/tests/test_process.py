@@ -175,3 +175,19 @@ def test_each_step_is_a_span_below_the_assignments() -> None:
     assert two.status.code == 2
     assert two.status.message == "KeyError"
     assert outcome.results[0].return_value_json.decode().strip('"') == f"00-{trace}-{parent}-01"
+
+
+def test_a_worker_has_neither_tls_nor_the_slow_protobuf_and_whoever_asks_gets_them() -> None:
+    script = """
+import sys
+from millrace_worker.lean import import_lean
+import_lean({})
+import millrace_worker.host.main
+from millrace_worker.generated import session_pb2 as pb
+assert "ssl" not in sys.modules and "google.protobuf.text_format" not in sys.modules, sorted(sys.modules)
+assert pb.SessionResponse.FromString(pb.SessionResponse(frames=[pb.RunnerFrame(drain=pb.Drain())]).SerializeToString()).frames
+import ssl
+from google.protobuf import text_format
+assert ssl.create_default_context and "drain" in text_format.MessageToString(pb.RunnerFrame(drain=pb.Drain()))
+"""
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": python_path()}, check=True)

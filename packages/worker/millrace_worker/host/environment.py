@@ -63,6 +63,8 @@ class Environment:
         self.variables = 0
         #: Their values, in its newest run.
         self.values: dict[str, str] = {}
+        #: Whether it was told to import what steps often need.
+        self.imports_often = False
         #: Whether it has imported what it was told to, before a run was there.
         self.prepared = False
         self.tenant: Tenant | None = None
@@ -164,6 +166,12 @@ class Environment:
         if version.modules:
             header["modules"] = version.modules
         self.send(frames.BIND, header)
+
+    def import_often(self) -> None:
+        """Has a blank one import what steps often need: cold starts find it there, and it takes more memory."""
+        if not self.imports_often:
+            self.imports_often = True
+            self.send(frames.IMPORT_OFTEN, {})
 
     def prepare(self, modules: list[str], variables: dict[str, str], then: Callable[[Environment, dict[str, Any]], None]) -> None:
         """Has it import modules while it has no tenant; one that comes earlier waits for it as it would for its own imports."""

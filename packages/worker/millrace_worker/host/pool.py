@@ -26,6 +26,8 @@ _READY_SECONDS = 15.0
 _STARTS_MAX = 2
 # A blank one that was just taken is replaced a moment later, so that its replacement does not slow down the first run.
 _REFILL_SECONDS = 0.05
+# A blank one that nobody has wanted for so long imports what steps often need: the next one to be taken, no other, for memory's sake.
+_IMPORT_SECONDS = 2.0
 _BACKOFF_SECONDS = (0.25, 1.0, 4.0, 15.0)
 _MEMORY_SHARE = 0.75
 # A spare one is made a moment after the run that shows its use, for the same reason.
@@ -306,6 +308,10 @@ class Pool:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def _import_often(self) -> None:
+        if self._blank:
+            self._blank[0].import_often()
+
     def _staying(self) -> int:
         return len(self._alive) - len(self._dying)
 
@@ -335,6 +341,7 @@ class Pool:
             self._hand_over(environment, self._waiting.popleft())
         else:
             self._blank.append(environment)
+            self._later("import", _IMPORT_SECONDS, self._import_often)
             self._changed()
             if self._spares.next() is not None:  # It may have waited for one to be made of.
                 self._later("spare", _SPARE_SECONDS, self._add_spare)

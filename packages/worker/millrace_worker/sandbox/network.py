@@ -12,7 +12,6 @@ import fcntl
 import ipaddress
 import itertools
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -80,6 +79,8 @@ def find_tools(settings: SandboxSettings) -> Tools:
 
 
 def _which(name: str) -> str | None:
+    import shutil  # Which imports every compression there is.
+
     return shutil.which(name, path=":".join((os.environ.get("PATH", ""), *_TOOL_FOLDERS)))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn
 
-_FROM_WORKER = frozenset(range(frames.BIND, frames.PREPARE + 1))
+_FROM_WORKER = frozenset(range(frames.BIND, frames.IMPORT_OFTEN + 1))
 _FRAME_MAX = 1 << 30
 
 
@@ -35,9 +35,9 @@ class Channel:
         self._owner = os.getpid()
         os.register_at_fork(after_in_child=self._close_in_child)
 
-    def ready(self, timeout: float) -> bool:
-        """Whether something to read arrives in time."""
-        return bool(self._queue) or bool(select([frames.CONTROL_IN], (), (), timeout)[0])
+    def ready(self) -> bool:
+        """Whether there is something to read."""
+        return bool(self._queue) or bool(select([frames.CONTROL_IN], (), (), 0)[0])
 
     def receive(self) -> tuple[int, dict[str, Any], list[bytes]]:
         """Waits for the next frame."""

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from millrace_runtime.tmp_files import TmpFiles
 
-# A blank environment that nobody wants yet imports what steps often need; at least this long after its start.
-_SPARE_SECONDS = 2.0
 _OFTEN_IMPORTED = (
     "asyncio",
     "traceback",
@@ -126,12 +124,6 @@ class Environment:
     def serve(self) -> None:
         """Does what the worker says until the channel ends."""
         self._channel.send(frames.READY, {"memory": memory_bytes()})
-        wait = _SPARE_SECONDS
-        for name in _OFTEN_IMPORTED:
-            if self._channel.ready(wait):
-                break
-            __import__(name)
-            wait = 0.0
         handlers = {
             frames.BIND: self._bind,
             frames.START: self._start,
@@ -140,9 +132,16 @@ class Environment:
         }
         handlers[frames.CHECK] = self._check
         handlers[frames.PREPARE] = self._prepare
+        handlers[frames.IMPORT_OFTEN] = self._import_often
         while True:
             kind, header, segments = self._channel.receive()
             handlers[kind](header, segments)
+
+    def _import_often(self, _header: dict[str, Any], _segments: list[bytes]) -> None:
+        for name in _OFTEN_IMPORTED:
+            if self._channel.ready():
+                break
+            __import__(name)
 
     def _bind(self, header: dict[str, Any], _segments: list[bytes]) -> None:
         self._steps = make_steps(header["steps"])

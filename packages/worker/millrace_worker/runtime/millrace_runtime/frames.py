@@ -24,6 +24,7 @@ END = 0x04  # The run has ended between two steps: clean up.
 CHECK = 0x05  # Compile sources without running them.
 CALL_RESULT = 0x06  # What a CALL has brought.
 PREPARE = 0x07  # Modules that are imported before a run is there.
+IMPORT_OFTEN = 0x08  # Nobody wants this blank environment yet: import what steps often need.
 
 # From the environment.
 READY = 0x81  # The interpreter is up.

@@ -11,11 +11,11 @@ capabilities, filter, fork.
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # `signal` makes enumerations of them, half a megabyte.
 import ctypes
 import os
 import resource
 import select
-import signal
 import sys
 
 TYPE_CHECKING = False  # the real one lies in `typing`, an import that is not needed otherwise
