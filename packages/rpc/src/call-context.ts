@@ -51,45 +51,111 @@ export function metadataText(metadata: Metadata, name: string): string | undefin
   return typeof value === "string" ? value : value?.toString("utf8");
 }
 
-/** A call's abort signal: the caller has cancelled, or the server's own deadline has passed. gRPC sees to the caller's. */
-export class CallLife {
+/**
+ * One call from its beginning to its end, and its context at the same time. Hardly any caller leaves, and hardly any handler
+ * asks whether one has: what tells them so is made when it is asked for.
+ */
+export class CallLife<Principal> implements CallContext<Principal>, CallCredentials {
   readonly requestId: string;
   readonly method: string;
-  readonly credentials: CallCredentials;
-  readonly #peer: () => string;
-  readonly #abort = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
+  readonly header: ReadHeader;
+  readonly #call: AnyServerCall;
+  readonly #onOver: ((reason: PlatformError) => void) | undefined;
+  #principal: Principal | undefined;
+  #abort: AbortController | undefined;
+  #over: PlatformError | undefined;
   #ended = false;
 
-  constructor(call: AnyServerCall, method: string, deadlineMs: number | undefined) {
-    const header = (name: string): string | undefined => metadataText(call.metadata, name);
+  /** @param onOver told when the caller is gone or the deadline has passed, unless the call has ended before */
+  constructor(call: AnyServerCall, method: string, onOver?: (reason: PlatformError) => void) {
+    this.#call = call;
+    this.#onOver = onOver;
     this.method = method;
-    this.requestId = requestIdOf(header(REQUEST_ID_HEADER));
-    this.#peer = () => call.getPeer().replace(/^ipv[46]:|:\d+$/g, "");
-    this.credentials = { bearer: bearerOf(header("authorization")), method, header };
+    this.header = (name) => metadataText(call.metadata, name);
+    this.requestId = requestIdOf(this.header(REQUEST_ID_HEADER));
     // gRPC's library says so after every call; errors with their stacks are made only for calls that are under way.
     call.on("cancelled", () => {
-      if (!this.#ended) this.#abort.abort(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone"));
+      if (!this.#ended) this.#break(new PlatformError("Cancelled", "CALL_CANCELLED", "the caller is gone"));
     });
-    if (deadlineMs === undefined) return;
-    this.#timer = setTimeout(() => {
-      const message = `no answer within ${deadlineMs} ms`;
-      this.#abort.abort(new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", message));
-    }, deadlineMs);
-    this.#timer.unref();
+  }
+
+  get bearer(): string | undefined {
+    return bearerOf(this.header("authorization"));
+  }
+
+  get peer(): string {
+    return this.#call.getPeer().replace(/^ipv[46]:|:\d+$/g, "");
+  }
+
+  get principal(): Principal {
+    return this.#principal!;
   }
 
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#over !== undefined) this.#abort.abort(this.#over);
+    }
     return this.#abort.signal;
   }
 
-  context<Principal>(principal: Principal): CallContext<Principal> {
-    const { requestId, method, signal, credentials } = this;
-    return { principal, requestId, method, signal, header: credentials.header, peer: this.#peer() };
+  /** The call's context, once it is known who calls. */
+  context(principal: Principal): CallContext<Principal> {
+    this.#principal = principal;
+    return this;
   }
 
-  end(): void {
+  /** Its own deadline has passed; gRPC sees to the caller's. */
+  expire(deadlineMs: number): void {
+    const message = `no answer within ${deadlineMs} ms`;
+    if (!this.#ended) this.#break(new PlatformError("DeadlineExceeded", "DEADLINE_EXCEEDED", message));
+  }
+
+  /** The call is answered; false when it was over before, and has been answered with that. */
+  end(): boolean {
     this.#ended = true;
-    clearTimeout(this.#timer);
+    return this.#over === undefined;
+  }
+
+  #break(reason: PlatformError): void {
+    if (this.#over !== undefined) return;
+    this.#over = reason;
+    this.#abort?.abort(reason);
+    this.#onOver?.(reason);
+  }
+}
+
+/** Ends calls that take too long. All have as much time, so one timer does, for the one that has been there for longest. */
+export class Deadlines {
+  readonly #deadlineMs: number;
+  readonly #calls = new Map<CallLife<never>, number>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs;
+  }
+
+  add(call: CallLife<never>): void {
+    this.#calls.set(call, performance.now() + this.#deadlineMs);
+    if (this.#timer === undefined) this.#wait(this.#deadlineMs);
+  }
+
+  delete(call: CallLife<never>): void {
+    this.#calls.delete(call);
+  }
+
+  #wait(ms: number): void {
+    this.#timer = setTimeout(() => this.#look(), ms);
+    this.#timer.unref();
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const nowMs = performance.now();
+    for (const [call, dueMs] of this.#calls) {
+      if (dueMs > nowMs) return this.#wait(Math.ceil(dueMs - nowMs));
+      this.#calls.delete(call);
+      call.expire(this.#deadlineMs);
+    }
   }
 }

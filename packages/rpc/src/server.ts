@@ -12,7 +12,7 @@ import {
   type UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { PlatformError, coerceError } from "@millrace/core";
-import { CallLife, type CallContext, type CallCredentials } from "./call-context.ts";
+import { CallLife, Deadlines, type CallContext, type CallCredentials } from "./call-context.ts";
 import type { Handlers, MethodDefinition, ServiceDefinition } from "./definitions.ts";
 import { REQUEST_ID_HEADER, toGrpcFailure } from "./errors.ts";
 import { addHealth, type Health } from "./health.ts";
@@ -103,8 +103,11 @@ export function createGrpcServer<Principal>(options: GrpcServerOptions<Principal
     "grpc.max_concurrent_streams": limits.streamsPerConnectionMax,
     "grpc.keepalive_time_ms": limits.keepaliveMs,
     "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+    // Its records of every call, which nobody reads here.
+    "grpc.enable_channelz": 0,
   });
-  for (const binding of options.services) addService(server, binding, options, limits);
+  const deadlines = new Deadlines(limits.unaryDeadlineMs);
+  for (const binding of options.services) addService(server, binding, options, deadlines);
   if (options.reflection === true) addReflection(server);
   const health = options.health === true ? addHealth(server) : undefined;
   return new RunningServer(server, health);
@@ -204,14 +207,14 @@ function addService<Principal>(
   server: Server,
   binding: ServiceBinding<Principal>,
   options: GrpcServerOptions<Principal>,
-  limits: GrpcServerLimits,
+  deadlines: Deadlines,
 ): void {
   const definition: Record<string, MethodDefinition> = {};
   const implementation: Record<string, UntypedHandleCall> = {};
   for (const [name, method] of Object.entries(binding.definition)) {
     definition[name] = { ...method, requestDeserialize: tolerant(method.requestDeserialize) };
     const handler = binding.handlers[name]!.bind(binding.handlers) as unknown as AnyHandler<Principal>;
-    implementation[name] = handle(method, handler, options, limits);
+    implementation[name] = handle(method, handler, options, deadlines);
   }
   server.addService(definition as never, implementation);
 }
@@ -232,7 +235,7 @@ function handle<Principal>(
   method: MethodDefinition,
   handler: AnyHandler<Principal>,
   options: GrpcServerOptions<Principal>,
-  limits: GrpcServerLimits,
+  deadlines: Deadlines,
 ): UntypedHandleCall {
   if (method.requestStream && !method.responseStream) {
     return ((call: ServerReadableStream<unknown, unknown>, callback: sendUnaryData<unknown>) =>
@@ -247,32 +250,29 @@ function handle<Principal>(
       void handleServerStream(call, method, handler, options)) as UntypedHandleCall;
   }
   return ((call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) =>
-    void handleUnary(call, callback, method, handler, options, limits)) as UntypedHandleCall;
+    void handleUnary(call, callback, method, handler, options, deadlines)) as UntypedHandleCall;
 }
 
+/** Answers once: with what the handler makes, or, when it is over before that, with why. */
 async function handleUnary<Principal>(
   call: ServerUnaryCall<unknown, unknown>,
   callback: sendUnaryData<unknown>,
   method: MethodDefinition,
   handler: AnyHandler<Principal>,
   options: GrpcServerOptions<Principal>,
-  limits: GrpcServerLimits,
+  deadlines: Deadlines,
 ): Promise<void> {
-  const life = new CallLife(call, method.path, limits.unaryDeadlineMs);
-  const aborted = new Promise<never>((_, reject) => {
-    life.signal.addEventListener("abort", () => reject(life.signal.reason as PlatformError), { once: true });
-  });
-  aborted.catch(() => {});
+  const life = new CallLife<Principal>(call, method.path, (reason) => callback(failure(reason, life, options.log)));
+  deadlines.add(life as CallLife<never>);
   try {
-    const work = async (): Promise<unknown> => {
-      const context = await contextOf(life, options);
-      return handler(wellFormed(call.request), context);
-    };
-    callback(null, await Promise.race([work(), aborted]), trailer(life));
+    const found = contextOf(life, options);
+    const context = found instanceof Promise ? await found : found;
+    const answer = await handler(wellFormed(call.request), context);
+    if (life.end()) callback(null, answer, trailer(life));
   } catch (thrown) {
-    callback(failure(thrown, life, options.log));
+    if (life.end()) callback(failure(thrown, life, options.log));
   } finally {
-    life.end();
+    deadlines.delete(life as CallLife<never>);
   }
 }
 
@@ -282,7 +282,7 @@ async function handleServerStream<Principal>(
   handler: AnyHandler<Principal>,
   options: GrpcServerOptions<Principal>,
 ): Promise<void> {
-  const life = new CallLife(call, method.path, undefined);
+  const life = new CallLife<Principal>(call, method.path);
   try {
     const context = await contextOf(life, options);
     const items = handler(wellFormed(call.request), context) as AsyncIterable<unknown>;
@@ -304,7 +304,7 @@ async function handleStream<Principal>(
   handler: AnyHandler<Principal>,
   options: GrpcServerOptions<Principal>,
 ): Promise<void> {
-  const life = new CallLife(call, method.path, undefined);
+  const life = new CallLife<Principal>(call, method.path);
   try {
     await handler(call, await contextOf(life, options));
   } catch (thrown) {
@@ -322,7 +322,7 @@ async function handleClientStream<Principal>(
   handler: AnyHandler<Principal>,
   options: GrpcServerOptions<Principal>,
 ): Promise<void> {
-  const life = new CallLife(call, method.path, undefined);
+  const life = new CallLife<Principal>(call, method.path);
   try {
     const context = await contextOf(life, options);
     callback(null, await handler(messagesOf(call, context.signal), context), trailer(life));
@@ -353,10 +353,10 @@ async function* messagesOf(call: ServerReadableStream<unknown, unknown>, signal:
 }
 
 function contextOf<Principal>(
-  life: CallLife,
+  life: CallLife<Principal>,
   options: GrpcServerOptions<Principal>,
 ): Promise<CallContext<Principal>> | CallContext<Principal> {
-  const principal = options.authenticate(life.credentials);
+  const principal = options.authenticate(life);
   return principal instanceof Promise ? principal.then((found) => life.context(found)) : life.context(principal);
 }
 
@@ -381,14 +381,14 @@ function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSign
   });
 }
 
-function trailer(life: CallLife): Metadata {
+function trailer(life: Pick<CallContext<unknown>, "requestId">): Metadata {
   const metadata = new Metadata();
   metadata.set(REQUEST_ID_HEADER, life.requestId);
   return metadata;
 }
 
 /** Maps what was thrown; what is ours alone goes to the log under the request id. */
-function failure(thrown: unknown, life: CallLife, log: RpcLog) {
+function failure(thrown: unknown, life: Pick<CallContext<unknown>, "requestId" | "method">, log: RpcLog) {
   const error = coerceError(thrown);
   if (error.kind === "Internal")
     log.error("rpc.failed", { requestId: life.requestId, method: life.method, error: thrown });

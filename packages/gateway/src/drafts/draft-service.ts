@@ -203,7 +203,9 @@ export class DraftService {
     const { gate, desk, tester } = this.#options;
     using _place = gate.enter();
     const open = await desk.open(context.principal, parseDraftName(request.name));
-    yield* tester.test(open, request, { ...context, signal: gate.signalOf(context.signal) });
+    const { principal, requestId, method, header, peer } = context;
+    const signal = gate.signalOf(context.signal);
+    yield* tester.test(open, request, { principal, requestId, method, header, peer, signal });
   }
 
   async *watchDraftEvents(

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { PlatformError } from "@millrace/core";
 import { sql, type Kysely } from "kysely";
 import type { Database } from "../database.ts";
@@ -14,7 +14,7 @@ const KEYS_MAX = 1_000;
 
 /** SHA-256 of an API key in hex: what the record keeps, and what gateways compare. */
 export function hashApiKey(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
+  return hash("sha256", key);
 }
 
 /** API keys on Postgres. */
