@@ -5,6 +5,7 @@ import { loadTools } from "@millrace/provision";
 import pg from "pg";
 import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse, type HouseProcess } from "../harness/test-house.ts";
+import { measureAccept } from "./accept.ts";
 import { longestBlocks, profileWhile, renderBusiest } from "./cpu-profile.ts";
 import { measureDataStore } from "./data-store.ts";
 import {
@@ -109,6 +110,9 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const one200 = await durable(200, 1);
   const three = await durable(1, 3);
   const three200 = await durable(200, 3);
+  say("accepting alone");
+  // Last: its runs stay, waiting for a runner.
+  const accept = await measureAccept(house, 20_000 * scale);
   await db.end();
   return {
     one_step_runs_per_s: one.runsPerSecond,
@@ -118,6 +122,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     warm_http_ms: warm,
     warm_http_immediate_ms: immediate,
     http_16: http16,
+    accept,
     cold_start_ms: cold,
     packages_ms: packages,
     data_store_p50_ms: dataStore,

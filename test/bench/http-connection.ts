@@ -1,6 +1,7 @@
 import { connect, type Socket } from "node:net";
 
 const HEADER_END = "\r\n\r\n";
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * One kept connection that sends prepared requests, one at a time, and reads answers with a Content-Length: what is measured
@@ -9,7 +10,7 @@ const HEADER_END = "\r\n\r\n";
 export class HttpConnection {
   private readonly socket: Socket;
   private readonly request: Buffer;
-  private received = "";
+  private received: Buffer = NOTHING;
   private settle: { resolve: (status: number) => void; reject: (error: Error) => void } | undefined;
 
   private constructor(socket: Socket, request: Buffer) {
@@ -57,17 +58,16 @@ export class HttpConnection {
   }
 
   private onData(chunk: Buffer): void {
-    this.received += chunk.toString("latin1");
-    const end = this.received.indexOf(HEADER_END);
-    if (end < 0) return;
-    const length = Number(/^content-length: (\d+)/im.exec(this.received.slice(0, end))?.[1] ?? Number.NaN);
+    const received = this.received.length === 0 ? chunk : Buffer.concat([this.received, chunk]);
+    const end = received.indexOf(HEADER_END);
+    const length = end < 0 ? Infinity : contentLength(received.toString("latin1", 0, end));
     if (Number.isNaN(length)) return this.fail(new Error("an answer has no Content-Length"));
-    if (this.received.length < end + HEADER_END.length + length) return;
-    const status = Number(this.received.slice(9, 12));
-    this.received = "";
+    const isWhole = received.length >= end + HEADER_END.length + length;
+    this.received = isWhole ? NOTHING : received;
+    if (!isWhole) return;
     const { settle } = this;
     this.settle = undefined;
-    settle?.resolve(status);
+    settle?.resolve(Number(received.toString("latin1", 9, 12)));
   }
 
   private fail(error: Error): void {
@@ -75,4 +75,8 @@ export class HttpConnection {
     this.settle = undefined;
     settle?.reject(error);
   }
+}
+
+function contentLength(head: string): number {
+  return Number(/\ncontent-length: (\d+)/i.exec(head)?.[1] ?? Number.NaN);
 }

@@ -1,6 +1,7 @@
 import type { TestHouse } from "../harness/test-house.ts";
 import { HttpConnection } from "./http-connection.ts";
-import { quantiles, round, timeCalls, timeConcurrently, type Quantiles } from "./quantiles.ts";
+import { Load } from "./load.ts";
+import { quantiles, round, timeCalls, type Quantiles } from "./quantiles.ts";
 
 /** What every measured request posts. */
 export const BODY = JSON.stringify({ id: 1, name: "Bulbasaur", type: "plant" });
@@ -25,20 +26,13 @@ export async function measureWarmHttp(house: TestHouse, immediate: boolean, coun
   return quantiles(times);
 }
 
-/** The same with 16 callers. */
+/** The same with 16 callers, in a process of their own. */
 export async function measureHttp16(house: TestHouse, count: number) {
-  const url = await deployAnswering(house, "bench-16");
-  const idle = await Promise.all(Array.from({ length: 16 }, () => HttpConnection.open(url, BODY)));
-  const connections = [...idle];
-  const post = async () => {
-    const connection = idle.pop()!;
-    await connection.post();
-    idle.push(connection);
-  };
-  await timeConcurrently(Math.ceil(count / 4), 16, post);
-  const { times, seconds } = await timeConcurrently(count, 16, post);
-  connections.forEach((connection) => connection.close());
-  return { rps: Math.round(times.length / seconds), p99_ms: quantiles(times).p99 };
+  const load = await Load.open(await deployAnswering(house, "bench-16"), BODY, 16);
+  await load.offer(Math.ceil(count / 4));
+  const { seconds, ms } = await load.offer(count);
+  load.close();
+  return { rps: Math.round(count / seconds), p99_ms: ms.p99 };
 }
 
 /** The first request to a version that no environment has run. */
