@@ -59,11 +59,9 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   }
 
   private createBrain(): OwnerBrain {
-    const { timing, random, mutations } = this.simulation;
-    const brain = new OwnerBrain(
-      { scheduler: this.lease, partitionCount: PARTITIONS, timing, queueHeadRuns: this.simulation.headRuns },
-      this,
-    );
+    const { timing, random, mutations, headRuns } = this.simulation;
+    const heads = { queueHeadRuns: headRuns, sharedHeadRuns: headRuns === 2 ? 4 : 0, sharedHeadBytes: 1e6 };
+    const brain = new OwnerBrain({ scheduler: this.lease, partitionCount: PARTITIONS, timing, ...heads }, this);
     mutateBrain(brain, mutations);
     this.later(random.uniform(0, timing.tickMs), () => this.tick());
     return brain;

@@ -66,6 +66,22 @@ export const schedulerSettings = {
     max: 1024 ** 3,
     unit: "bytes",
   }),
+  sharedHeadRuns: integer({
+    env: "MILLRACE_SHARED_HEAD_RUNS",
+    description:
+      "Waiting runs of all workflows together that a scheduler has in memory, though one workflow has more than its own; 0 means none.",
+    default: 8_192,
+    min: 0,
+    max: 1_000_000,
+  }),
+  sharedHeadBytes: integer({
+    env: "MILLRACE_SHARED_HEAD_BYTES",
+    description: "Most bytes of them.",
+    default: 16 * 1024 ** 2,
+    min: 0,
+    max: 1024 ** 3,
+    unit: "bytes",
+  }),
   logStreamBytesMax: integer({
     env: "MILLRACE_LOG_STREAM_BYTES_MAX",
     description: "Size of the stream that carries log lines; the oldest lines go first.",

@@ -11,6 +11,7 @@ import type { PartitionState } from "./partition-state.ts";
 import { Outbox } from "./outbox.ts";
 import type { Change, LoadedQueue, OutboxMessage } from "./record.ts";
 import { RunnerTable } from "./runner-table.ts";
+import { SharedHead } from "./shared-head.ts";
 import { ReadyQueues } from "./ready-queues.ts";
 import { WaitingDemand } from "./demand.ts";
 import { Handovers } from "./handovers.ts";
@@ -33,6 +34,10 @@ export interface OwnerSettings {
   readonly queueHeadRuns?: number;
   /** Most bytes of them. Default 4 MiB. */
   readonly queueHeadBytes?: number;
+  /** Waiting runs of all workflows together that may be in memory, though one of them has more than its head. Default none. */
+  readonly sharedHeadRuns?: number;
+  /** Most bytes of them. Default none. */
+  readonly sharedHeadBytes?: number;
 }
 
 /** The memory of an owner, shared by its parts, with the moves that keep it consistent. */
@@ -72,6 +77,7 @@ export class OwnerState {
     this.headBounds = {
       runs: settings.queueHeadRuns ?? HEAD_RUNS_DEFAULT,
       bytes: settings.queueHeadBytes ?? HEAD_BYTES_DEFAULT,
+      shared: new SharedHead(settings.sharedHeadRuns ?? 0, settings.sharedHeadBytes ?? 0),
     };
     this.ownership = new Ownership(settings.scheduler, settings.partitionCount, settings.timing);
     this.runners = new RunnerTable(settings.scheduler, settings.timing);
@@ -251,6 +257,7 @@ export class OwnerState {
     for (const queue of part.workflows.values()) {
       this.ready.delete(queue);
       this.pageDue.delete(queue);
+      queue.release();
     }
     for (const run of part.runs.values()) {
       this.unmarked.delete(run);

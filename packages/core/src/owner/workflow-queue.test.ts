@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { OwnedRun } from "./owned-run.ts";
+import { SharedHead } from "./shared-head.ts";
 import { WorkflowQueue, type HeadBounds } from "./workflow-queue.ts";
 
 const BOUNDS: HeadBounds = { runs: 4, bytes: 1000 };
@@ -103,6 +104,36 @@ describe("a queue whose end is parked", () => {
     const large = new WorkflowQueue("w", BOUNDS);
     for (let sequence = 1; sequence <= 3; sequence++) take(large, run(sequence, 0, { bytes: 600 }));
     assert.deepEqual([large.size, large.parked], [1, 2], "bounded by bytes too, but for the first");
+  });
+
+  it("has a longer head while all queues together leave room, and gives the room back", () => {
+    const shared = new SharedHead(10, 1000);
+    const [queue, other] = [
+      new WorkflowQueue("w", { ...BOUNDS, shared }),
+      new WorkflowQueue("x", { ...BOUNDS, shared }),
+    ];
+    for (let sequence = 1; sequence <= 20; sequence++) take(queue, run(sequence));
+    assert.deepEqual([queue.size, queue.parked], [10, 10]);
+    for (let sequence = 21; sequence <= 40; sequence++) take(other, run(sequence));
+    assert.deepEqual([other.size, other.parked], [4, 16], "whoever comes late has its own head");
+    assert.deepEqual(
+      [1, 2, 3, 4, 5].map(() => start(queue)),
+      [1, 2, 3, 4, 5],
+    );
+    assert.equal(shared.runs, 9);
+    assert.equal(take(queue, run(41)), true, "what is parked comes first, whatever room there is");
+    other.release();
+    other.held -= 1;
+    assert.deepEqual([shared.runs, shared.bytes], [5, 5], "once, whatever comes later");
+  });
+
+  it("parks what is too much for all, not what is too much for itself", () => {
+    const shared = new SharedHead(6, 1000);
+    const queue = new WorkflowQueue("w", { ...BOUNDS, shared });
+    for (let sequence = 1; sequence <= 6; sequence++) take(queue, run(sequence));
+    assert.equal(queue.excess(), undefined);
+    take(queue, run(7, 0, { priority: 1 }));
+    assert.equal(queue.excess()?.sequence, 6);
   });
 
   it("starts nothing before a parked run whose turn it is", () => {

@@ -1,6 +1,7 @@
 import { QUEUE_LIMIT_DEFAULT } from "../run/run-spec.ts";
 import { isWaiting, type OwnedRun } from "./owned-run.ts";
 import type { ProjectQueue } from "./project-queue.ts";
+import type { SharedHead } from "./shared-head.ts";
 
 /** A run's place in its workflow's queue. */
 export interface QueueKey {
@@ -14,6 +15,8 @@ export interface QueueKey {
 export interface HeadBounds {
   readonly runs: number;
   readonly bytes: number;
+  /** What it may have beyond them, as long as all queues together leave room. */
+  readonly shared?: SharedHead;
 }
 
 /** True when `a` starts before `b`. */
@@ -24,7 +27,7 @@ export function isBefore(a: QueueKey, b: QueueKey): boolean {
 /**
  * The queue of one workflow, and the places that its concurrency limit has given away. In memory is the head of the queue
  * alone, in order; what stands behind is parked: in the record, and nowhere else. New runs join the head as long as there is
- * room and nothing is parked before them. Taking from the front and adding at the end cost the same however long the head is.
+ * room, its own or shared, and nothing is parked before them. Taking from the front and adding at the end cost the same however long the head is.
  */
 export class WorkflowQueue {
   readonly workflowId: string;
@@ -37,6 +40,7 @@ export class WorkflowQueue {
   /** Ended assignments whose environment may still live: key → until when, on the owner's clock. */
   readonly linger = new Map<string, number>();
   private readonly bounds: HeadBounds;
+  private shared: SharedHead | undefined;
   private project: ProjectQueue | undefined;
   private heldRuns = 0;
   private parkedRuns = 0;
@@ -54,6 +58,7 @@ export class WorkflowQueue {
   constructor(workflowId: string, bounds: HeadBounds) {
     this.workflowId = workflowId;
     this.bounds = bounds;
+    this.shared = bounds.shared;
   }
 
   /** Runs in memory that are being accepted or wait. */
@@ -63,6 +68,7 @@ export class WorkflowQueue {
 
   set held(runs: number) {
     if (this.project) this.project.waiting += runs - this.heldRuns;
+    if (this.shared) this.shared.runs += runs - this.heldRuns;
     this.heldRuns = runs;
   }
 
@@ -105,7 +111,7 @@ export class WorkflowQueue {
   /** Adds a waiting run in its place: at the end when new, near the front when it comes back. */
   add(run: OwnedRun): void {
     this.follow(run);
-    this.bytes += run.bytes;
+    this.weigh(run.bytes);
     let low = this.head;
     let high = this.items.length;
     if (high > low && isBefore(this.items[high - 1]!, run)) low = high;
@@ -138,14 +144,14 @@ export class WorkflowQueue {
   remove(run: OwnedRun): void {
     if (this.items[this.head] === run) {
       this.items[this.head++] = undefined;
-      this.bytes -= run.bytes;
+      this.weigh(-run.bytes);
       this.compact();
       return;
     }
     const index = this.items.indexOf(run, this.head);
     if (index < 0) return;
     this.items.splice(index, 1);
-    this.bytes -= run.bytes;
+    this.weigh(-run.bytes);
   }
 
   /** True when the concurrency limit leaves room for one more live assignment. */
@@ -166,14 +172,14 @@ export class WorkflowQueue {
     if (this.parkedFrom && !isBefore(run, this.parkedFrom)) return true;
     const others = this.held - (isWaiting(run.phase) ? 1 : 0);
     const fits = others < this.bounds.runs && this.bytes + run.bytes <= this.bounds.bytes;
-    if (others === 0 || fits) return false;
+    if (others === 0 || fits || this.shared?.hasRoomFor(run.bytes)) return false;
     return this.size === 0 || !isBefore(run, this.items.at(-1)!);
   }
 
   /** The run to be parked for others' sake, when there are more in memory than there is room for. */
   excess(): OwnedRun | undefined {
     const tooMuch = this.size > this.bounds.runs || this.bytes > this.bounds.bytes;
-    return tooMuch && this.size > 1 ? this.items.at(-1) : undefined;
+    return tooMuch && this.size > 1 && this.shared?.isOverfull() !== false ? this.items.at(-1) : undefined;
   }
 
   /** From now on nothing behind this run starts before what is parked has been read. */
@@ -226,6 +232,19 @@ export class WorkflowQueue {
   /** The page could not be read. */
   abandonPage(): void {
     this.paging = false;
+  }
+
+  /** The queue is another owner's from now on: what happens to it here takes no room any more. */
+  release(): void {
+    if (!this.shared) return;
+    this.shared.runs -= this.heldRuns;
+    this.shared.bytes -= this.bytes;
+    this.shared = undefined;
+  }
+
+  private weigh(bytes: number): void {
+    this.bytes += bytes;
+    if (this.shared) this.shared.bytes += bytes;
   }
 
   /** Gives back the room of what was taken from the front, seldom enough to cost nothing a run. */
