@@ -61,6 +61,7 @@ export class Link {
   #current: NatsConnection | undefined;
   #closed = false;
   #pingTimer: NodeJS.Timeout | undefined;
+  readonly #several: boolean;
   readonly #quietMs: number;
   #pingsMissed = 0;
   #pinging = false;
@@ -90,9 +91,9 @@ export class Link {
     this.#log = log;
     this.#onUp = onUp;
     this.#onStatus = onStatus;
-    const several = serversOf(options.url).length > 1;
-    this.#pingsMissedMax = several ? limits.clusterPingsMissedMax : limits.pingsMissedMax;
-    this.#quietMs = several ? limits.pingIntervalMs : limits.quietMs;
+    this.#several = serversOf(options.url).length > 1;
+    this.#pingsMissedMax = this.#several ? limits.clusterPingsMissedMax : limits.pingsMissedMax;
+    this.#quietMs = this.#several ? limits.pingIntervalMs : limits.quietMs;
   }
 
   /** The living connection, if there is one. */
@@ -138,8 +139,13 @@ export class Link {
 
   /** Something that was sent over the connection has been answered, which says as much as an answered ping. */
   heard(): void {
-    this.#pingsMissed = 0;
     this.#lastHeardMs = performance.now();
+    const wasMissed = this.#pingsMissed > 0;
+    this.#pingsMissed = 0;
+    // Where there are several servers, the beat also looks whether this one is cut off.
+    if (this.#several) return;
+    if (!wasMissed) this.#pingTimer?.refresh();
+    else if (this.#current !== undefined) this.#beatIn(this.#current, this.#quietMs);
   }
 
   /** Asks the server for a sign of life now; resolves when it has seen everything that was sent before. */
@@ -203,7 +209,8 @@ export class Link {
   #attach({ connection, server }: Dialled): void {
     this.#current = connection;
     this.#server = server;
-    this.heard();
+    this.#pingsMissed = 0;
+    this.#lastHeardMs = performance.now();
     void connection
       .closed()
       .then((cause) => this.#lost(connection, cause instanceof Error ? cause.message : "connection closed"));
@@ -214,7 +221,7 @@ export class Link {
 
   #beatIn(connection: NatsConnection, ms: number): void {
     clearTimeout(this.#pingTimer);
-    this.#pingTimer = setTimeout(() => this.#beat(connection), Math.ceil(ms));
+    this.#pingTimer = setTimeout(() => this.#beat(connection), ms);
   }
 
   /** Pings a server that is quiet. Counts timer ticks, not time: a stall of this process itself says nothing about the server. */
@@ -222,7 +229,7 @@ export class Link {
     void this.#leaveIfCutOff(connection);
     const quietForMs = performance.now() - this.#lastHeardMs;
     if (this.#pingsMissed === 0 && quietForMs < this.#quietMs) {
-      return this.#beatIn(connection, this.#quietMs - quietForMs);
+      return this.#beatIn(connection, Math.max(1, this.#quietMs - quietForMs));
     }
     if (this.#pingsMissed >= this.#pingsMissedMax) {
       this.#lost(connection, "the server has stopped answering");

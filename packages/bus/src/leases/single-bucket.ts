@@ -20,6 +20,9 @@ const PREFIX = "$KV.millrace_leases.";
 const RAISE_AFTER_MS = 30_000;
 /** A scheduler that is alone looks for others this often. */
 const LOOK_EVERY_MS = 2_000;
+/** Of a lease's life, how much of it is over before one that is alone renews it, and how long it waits for the answer. */
+const KEPT_SHARE = 0.375;
+const LOST_SHARE = 0.2;
 /** Pauses before a server that is behind is asked again. */
 const BEHIND_PAUSE_MS = { first: 1, max: 50 } as const;
 
@@ -50,8 +53,8 @@ export class SingleBucket {
   #seen: { connection: object; untilMs: number } | undefined;
   /** The look that found nobody else: on which connection, with what in the lease, how long it counts. */
   #alone: { connection: object; value: string; untilMs: number } | undefined;
-  /** Until when the last renewal lives. */
-  #livesUntilMs = -Infinity;
+  /** When the last acknowledged renewal was sent. */
+  #sentAtMs = -Infinity;
 
   constructor(bus: Bus, { scheduler, ttlMs, timeoutMs, replicas }: SingleBucketOptions) {
     this.#bus = bus;
@@ -82,15 +85,19 @@ export class SingleBucket {
   /** Whether this scheduler was alone when it looked, not long ago, and its lease has lived on with the same in it ever since. */
   isAlone(holds: readonly number[]): boolean {
     const nowMs = performance.now();
-    if (this.#alone === undefined || nowMs > Math.min(this.#alone.untilMs, this.#livesUntilMs)) return false;
+    if (this.#alone === undefined || nowMs > Math.min(this.#alone.untilMs, this.#sentAtMs + this.#ttlMs)) return false;
     if (!this.#bus.connected || connectionOf(this.#bus, "renewing the lease") !== this.#alone.connection) return false;
     return JSON.stringify(holds) === this.#alone.value;
   }
 
-  /** Renews the lease without a look at the others; resolves to when the renewal was sent. */
+  /**
+   * Renews the lease without a look at the others, unless that was done just now; resolves to when the renewal was sent. One
+   * that gets lost is known early enough for another one.
+   */
   async keep(holds: readonly number[]): Promise<number> {
+    if (performance.now() < this.#sentAtMs + this.#ttlMs * KEPT_SHARE) return this.#sentAtMs;
     try {
-      return (await this.#write(JSON.stringify(holds))).sentAtMs;
+      return (await this.#write(JSON.stringify(holds), this.#ttlMs * LOST_SHARE)).sentAtMs;
     } catch (thrown) {
       this.expectOthers();
       this.#seen = undefined;
@@ -126,20 +133,19 @@ export class SingleBucket {
     await this.#ensure();
     const connection = connectionOf(this.#bus, "renewing the lease");
     const value = JSON.stringify(holds);
-    const { sentAtMs, sequence } = await this.#write(value);
+    const { sentAtMs, sequence } = await this.#write(value, this.#timeoutMs);
     const living = await this.#readBehind(sequence, sentAtMs + this.#timeoutMs);
     if (living.size === 1) this.#alone = { connection, value, untilMs: sentAtMs + LOOK_EVERY_MS };
     return { sentAtMs, living };
   }
 
   /** Asked as any other request, over the subscription for answers that is there already. */
-  async #write(value: string): Promise<{ sentAtMs: number; sequence: number }> {
+  async #write(value: string, timeoutMs: number): Promise<{ sentAtMs: number; sequence: number }> {
     const sentAtMs = performance.now();
-    const options = { timeoutMs: this.#timeoutMs };
-    const answer = await this.#bus.request(PREFIX + this.#scheduler, Buffer.from(value), options);
+    const answer = await this.#bus.request(PREFIX + this.#scheduler, Buffer.from(value), { timeoutMs });
     const { error, seq } = JSON.parse(Buffer.from(answer).toString()) as { error?: ApiError; seq: number };
     if (error !== undefined) throw new JetStreamApiError(error);
-    this.#livesUntilMs = sentAtMs + this.#ttlMs;
+    this.#sentAtMs = sentAtMs;
     return { sentAtMs, sequence: seq };
   }
 
