@@ -3,13 +3,17 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import axe from "axe-core";
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type Page, type Request } from "playwright-core";
 import { toolsFolder } from "@millrace/provision";
 
 import type { TestHouse } from "./test-house.ts";
+import { until } from "./until.ts";
 
 const LAUNCH_MS = 30_000;
 const ACTION_MS = 20_000;
+
+/** Requests of pages that are not answered yet; those that are answered by a stream of events are. */
+const underWay = new WeakMap<Page, Set<Request>>();
 
 /** How a page is looked at. */
 export interface Look {
@@ -51,6 +55,7 @@ export class WebBrowser implements AsyncDisposable {
     page.on("console", (message) => {
       if (message.type() === "error") troubles.push(message.text());
     });
+    watchRequests(page);
     this.#contexts.set(page, context);
     this.#troubles.set(page, troubles);
     await page.goto(url);
@@ -91,9 +96,37 @@ export class WebBrowser implements AsyncDisposable {
   }
 }
 
-/** Waits until nothing on the page stands in for what is still on its way. */
-export function loaded(page: Page): Promise<void> {
-  return page.locator(".skeleton").first().waitFor({ state: "detached" });
+function watchRequests(page: Page): void {
+  const requests = new Set<Request>();
+  underWay.set(page, requests);
+  page.on("framenavigated", (frame) => {
+    // Nobody waits for what a page before asked for.
+    if (frame === page.mainFrame()) requests.clear();
+  });
+  page.on("request", (request) => requests.add(request));
+  page.on("requestfinished", (request) => requests.delete(request));
+  page.on("requestfailed", (request) => requests.delete(request));
+  page.on("response", (response) => {
+    if (response.headers()["content-type"]?.startsWith("text/event-stream") === true)
+      requests.delete(response.request());
+  });
+}
+
+/**
+ * Waits until a page has all that it asked for, and has drawn it: nothing stands in for what is still on its way, no request is
+ * under way, and both are still so two frames later.
+ */
+export async function loaded(page: Page): Promise<void> {
+  const isQuiet = async (): Promise<boolean> => {
+    if ((underWay.get(page)?.size ?? 0) > 0) return false;
+    return page.evaluate(() => document.readyState === "complete" && document.querySelector(".skeleton") === null);
+  };
+  await until(async () => (await isQuiet()) && (await page.evaluate(twoFrames)) && isQuiet(), ACTION_MS);
+}
+
+/** True when the page has drawn twice. */
+function twoFrames(): Promise<true> {
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))));
 }
 
 /** A finding of axe on the page as it is now. */

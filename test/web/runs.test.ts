@@ -224,6 +224,11 @@ describe("runs in the web app", () => {
     await page.getByRole("button", { name: "Replay" }).click();
     await page.getByRole("button", { name: "Replay them" }).click();
     await page.getByText("Replayed: 2 of 2").waitFor();
+    // What was done stays told whatever the list shows.
+    await page.getByRole("button", { name: "Failed", pressed: true }).click();
+    await page.waitForURL((url) => !url.searchParams.has("state"));
+    await page.getByRole("row").nth(2).waitFor();
+    await page.getByText("Replayed: 2 of 2").waitFor();
   });
 
   test("what runs say is text, however hostile", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import type { Page } from "playwright-core";
 import { parseOptions } from "../harness/parse-options.ts";
-import { seriousFindings, WebBrowser } from "../harness/web-browser.ts";
+import { loaded, seriousFindings, WebBrowser } from "../harness/web-browser.ts";
 import { allLooks, readShowIds, type LookedAt } from "./looks.ts";
 
 const values = parseOptions("node test/web/shot.ts", "Takes pictures of the web app of a running house.", {
@@ -39,13 +39,12 @@ async function shoot(page: Page, { path, open, signedOut }: LookedAt, file: stri
   const before = browser.troubles(page).length;
   await page.goto(new URL(path, values.url).href);
   if (signedOut !== true) await page.locator("main h1").first().waitFor();
-  await page.locator(".skeleton").first().waitFor({ state: "detached" });
-  await page.waitForLoadState("networkidle", { timeout: 1_000 }).catch(() => undefined);
+  await loaded(page);
   if (open !== undefined) {
     await open(page);
     await page.getByRole("dialog").first().waitFor();
   }
-  await page.waitForLoadState("networkidle", { timeout: 500 }).catch(() => undefined);
+  await loaded(page);
   await page.screenshot({ path: join(values.out, file) });
   console.log(file, ...browser.troubles(page).slice(signedOut === true ? Number.POSITIVE_INFINITY : before));
   for (const cut of await tooWide(page)) console.log(`  too wide: ${cut}`);

@@ -18,10 +18,12 @@ describe("a stream of the API", () => {
   /** What the next requests get, one after the other; the last one again and again. */
   let answers: Answer[] = [];
   let asked = 0;
+  let lastUrl = "";
 
   before(async () => {
-    server = createServer((_request, response) => {
+    server = createServer((request, response) => {
       asked += 1;
+      lastUrl = request.url ?? "";
       response.writeHead(200, { "content-type": "text/event-stream" });
       (answers.length > 1 ? answers.shift()! : answers[0]!)(response);
     });
@@ -68,6 +70,14 @@ describe("a stream of the API", () => {
       state: (live) => states.push(live),
     });
     assert.deepEqual([events, states, asked], [[1, 2], [true, false, true], 2]);
+  });
+
+  test("goes on where it was cut: what it asks for is said anew each time", async () => {
+    answers = [(response) => response.end(event(7)), (response) => response.end(END)];
+    let behind = 0;
+    const on = { event: ({ n }: { n: number }) => void (behind = n), state: () => undefined };
+    await follow<{ n: number }>("x", new AbortController().signal, on, () => ({ cursor: behind }));
+    assert.match(lastUrl, /cursor=7$/);
   });
 
   test("is left at once, also between two tries", async (t) => {

@@ -50,16 +50,16 @@ async function* linesOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): 
   }
 }
 
-/** Follows a stream until `signal` is aborted; one that breaks is opened again, with growing pauses. */
+/** Follows a stream until `signal` is aborted; one that breaks is opened again, with growing pauses and what `query` then says. */
 export async function follow<T>(
   path: string,
   signal: AbortSignal,
   on: { readonly event: (message: T) => void; readonly state: (live: boolean) => void },
-  query: Query = {},
+  query: () => Query = () => ({}),
 ): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
     try {
-      for await (const message of stream<T>("GET", path, { query, signal })) {
+      for await (const message of stream<T>("GET", path, { query: query(), signal })) {
         failures = 0;
         on.state(true);
         on.event(message);

@@ -39,7 +39,7 @@ export function useCodeContext(step: DraftStep): CodeContext {
 }
 
 /** What `pd.steps` has of a step that was tested. */
-export function valuesOf(test: DraftTest | undefined): Record<string, unknown> {
+function valuesOf(test: DraftTest | undefined): Record<string, unknown> {
   const { exportsJson = "{}", returnValueJson = "" } = test?.result ?? {};
   const exports = (parseJson(exportsJson) ?? {}) as Record<string, unknown>;
   return returnValueJson === "" ? exports : { ...exports, $return_value: parseJson(returnValueJson) };

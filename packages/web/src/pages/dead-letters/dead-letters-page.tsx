@@ -16,16 +16,16 @@ import { DEAD_LETTER_COLUMNS } from "../runs/run-columns.tsx";
 import { isFiltering, NO_FILTER, readFilter, writeFilter } from "../runs/run-filter.ts";
 import { TextFilter, TimeFilter, WorkflowFilter } from "../runs/run-filters.tsx";
 import { RunGrid } from "../runs/run-grid.tsx";
-import { useBulk } from "../runs/use-bulk.ts";
+import { useBulk, type Bulk } from "../runs/use-bulk.ts";
+import { useChosen } from "../runs/use-chosen.ts";
 import { SettleStatus } from "./settle-status.tsx";
-import { useSettleAll, type SettleProgress } from "./use-settle-all.ts";
+import { useSettleAll, type SettleAll, type SettleProgress } from "./use-settle-all.ts";
 import "../runs/runs-page.css";
 
 const PAGE_RUNS = 200;
 /** A search goes on until so many are found. */
 const LEAST_FOUND = 40;
 const NEWS_EVERY_MS = 5_000;
-const NONE: ReadonlySet<string> = new Set();
 
 /** Runs that have failed for good, until somebody replays or discards them. */
 export function DeadLettersPage() {
@@ -33,6 +33,9 @@ export function DeadLettersPage() {
   const filter = useMemo(() => readFilter(parameters), [parameters]);
   const change = useCallback((next: RunFilter) => setParameters(writeFilter(next), { replace: true }), [setParameters]);
   const part = (some: Partial<RunFilter>): void => change({ ...filter, ...some });
+  // Here, since what is done to many goes on whatever the list shows meanwhile.
+  const bulk = useBulk();
+  const all = useSettleAll();
   return (
     <Page full title="Dead letters">
       <div className="runs-room">
@@ -46,7 +49,9 @@ export function DeadLettersPage() {
             </Button>
           )}
         </div>
-        <DeadLetterList key={parameters.toString()} filter={filter} onClear={() => change(NO_FILTER)} />
+        <BulkStatus bulk={bulk} />
+        <SettleStatus all={all} />
+        <DeadLetterList key={parameters.toString()} {...{ filter, bulk, all }} onClear={() => change(NO_FILTER)} />
       </div>
     </Page>
   );
@@ -79,18 +84,20 @@ function useDeadLetters(filter: RunFilter) {
   return { list, runs, searching, hasNews: list.isSuccess && newestId > (runs[0]?.id ?? "") };
 }
 
-function DeadLetterList({ filter, onClear }: { readonly filter: RunFilter; readonly onClear: () => void }) {
+interface DeadLetterListProps extends NoDeadLettersProps {
+  readonly bulk: Bulk;
+  readonly all: SettleAll;
+}
+
+function DeadLetterList({ filter, onClear, bulk, all }: DeadLetterListProps) {
   const { list, runs, searching, hasNews } = useDeadLetters(filter);
   const client = useQueryClient();
-  const refresh = () => client.resetQueries({ queryKey: ["dead-letters", filter] });
-  const bulk = useBulk();
-  const all = useSettleAll();
+  // Whatever is shown by then has changed, too.
+  const refresh = () => client.resetQueries({ queryKey: ["dead-letters"] });
   const loadMore = useCallback(() => void (!list.isFetchingNextPage && list.fetchNextPage()), [list]);
   return (
     <>
       {list.isError && <ErrorNote error={list.error} onRetry={() => void list.refetch()} />}
-      <BulkStatus bulk={bulk} />
-      <SettleStatus all={all} />
       {(list.isPending || (searching && runs.length === 0)) && <Skeleton rows={10} label="Loading the dead letters" />}
       {list.isSuccess && !searching && runs.length === 0 && <NoDeadLetters filter={filter} onClear={onClear} />}
       {runs.length > 0 && (
@@ -115,7 +122,12 @@ function DeadLetterList({ filter, onClear }: { readonly filter: RunFilter; reado
   );
 }
 
-function NoDeadLetters({ filter, onClear }: { readonly filter: RunFilter; readonly onClear: () => void }) {
+interface NoDeadLettersProps {
+  readonly filter: RunFilter;
+  readonly onClear: () => void;
+}
+
+function NoDeadLetters({ filter, onClear }: NoDeadLettersProps) {
   return (
     <div className="card">
       {isFiltering(filter) ? (
@@ -149,22 +161,12 @@ interface DeadLetterRowsProps {
 }
 
 function DeadLetterRows({ runs, filter, hasMore, loadMore, busy, onSome, onAll, news }: DeadLetterRowsProps) {
-  const [chosen, setChosen] = useState(NONE);
+  const { chosen, choose, clear } = useChosen();
   const [asking, setAsking] = useState<Action>();
   const some = chosen.size > 0;
-  const choose = useCallback(
-    (id: string, isChosen: boolean) =>
-      setChosen((before) => {
-        const next = new Set(before);
-        if (isChosen) next.add(id);
-        else next.delete(id);
-        return next;
-      }),
-    [],
-  );
   const begin = (action: Action): void => {
     setAsking(undefined);
-    setChosen(NONE);
+    clear();
     if (some) onSome(action, [...chosen]);
     else onAll(action);
   };
@@ -185,7 +187,7 @@ function DeadLetterRows({ runs, filter, hasMore, loadMore, busy, onSome, onAll, 
         {news}
         <span className="bar-end">
           {some && (
-            <Button kind="plain" icon={<X size={14} aria-hidden />} onClick={() => setChosen(NONE)}>
+            <Button kind="plain" icon={<X size={14} aria-hidden />} onClick={clear}>
               Clear
             </Button>
           )}

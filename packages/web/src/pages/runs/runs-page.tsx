@@ -14,17 +14,18 @@ import { RUN_COLUMNS } from "./run-columns.tsx";
 import { isFiltering, NO_FILTER, readFilter, writeFilter } from "./run-filter.ts";
 import { RunFilters } from "./run-filters.tsx";
 import { RunGrid } from "./run-grid.tsx";
-import { useBulk } from "./use-bulk.ts";
+import { useBulk, type Bulk } from "./use-bulk.ts";
+import { useChosen } from "./use-chosen.ts";
 import { useRunFeed, type RunFeed } from "./use-run-feed.ts";
 import "./runs-page.css";
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** All runs, the newest first, as they come. */
 export function RunsPage() {
   const [parameters, setParameters] = useSearchParams();
   const filter = useMemo(() => readFilter(parameters), [parameters]);
   const change = useCallback((next: RunFilter) => setParameters(writeFilter(next), { replace: true }), [setParameters]);
+  // Here, since what is done to many goes on whatever the list shows meanwhile.
+  const bulk = useBulk();
   return (
     <Page
       full
@@ -38,18 +39,18 @@ export function RunsPage() {
     >
       <div className="runs-room">
         <RunFilters filter={filter} onChange={change} />
-        <RunList key={parameters.toString()} filter={filter} onFilter={change} />
+        <BulkStatus bulk={bulk} />
+        <RunList key={parameters.toString()} filter={filter} onFilter={change} bulk={bulk} />
       </div>
     </Page>
   );
 }
 
-interface RunListProps {
-  readonly filter: RunFilter;
-  readonly onFilter: (filter: RunFilter) => void;
+interface RunListProps extends OlderRunsProps {
+  readonly bulk: Bulk;
 }
 
-function RunList({ filter, onFilter }: RunListProps) {
+function RunList({ filter, onFilter, bulk }: RunListProps) {
   const held = useRef(false);
   const feed = useRunFeed(filter, held);
   const { window, error, retry, searching } = feed;
@@ -60,7 +61,7 @@ function RunList({ filter, onFilter }: RunListProps) {
     <>
       {error !== undefined && <ErrorNote error={error} onRetry={retry} />}
       {isEmpty && <NoRuns isFiltering={isFiltering(filter)} onClear={() => onFilter(NO_FILTER)} />}
-      {window !== undefined && !isEmpty && <ShownRuns feed={feed} held={held} filter={filter} onFilter={onFilter} />}
+      {window !== undefined && !isEmpty && <ShownRuns {...{ feed, held, filter, onFilter, bulk }} />}
     </>
   );
 }
@@ -90,57 +91,43 @@ interface ShownRunsProps extends RunListProps {
   readonly held: RefObject<boolean>;
 }
 
-function ShownRuns({ feed, held, filter, onFilter }: ShownRunsProps) {
-  const [chosen, setChosen] = useState(NONE);
+function ShownRuns({ feed, held, filter, onFilter, bulk }: ShownRunsProps) {
+  const { chosen, choose, clear } = useChosen();
   const [topRound, setTopRound] = useState(0);
-  const bulk = useBulk();
   const { rows, hasMore, arrived, overflowed, gone } = feed.window!;
-  const choose = useCallback(
-    (id: string, isChosen: boolean) =>
-      setChosen((before) => {
-        const next = new Set(before);
-        if (isChosen) next.add(id);
-        else next.delete(id);
-        return next;
-      }),
-    [],
-  );
   const showArrived = (): void => {
     feed.showArrived();
     setTopRound((round) => round + 1);
   };
   return (
-    <>
-      <BulkStatus bulk={bulk} />
-      <section className="card run-list" aria-label="List of runs">
-        <div className="list-bar">
-          {chosen.size > 0 ? (
-            <ChosenRuns runs={rows} chosen={chosen} bulk={bulk} onClear={() => setChosen(NONE)} />
-          ) : (
-            <ListState live={feed.live} searching={feed.searching} shown={rows.length} hasMore={hasMore} />
-          )}
-        </div>
-        {(arrived.length > 0 || overflowed) && (
-          <Button className="arrived" icon={<ArrowUp size={14} aria-hidden />} onClick={showArrived}>
-            {arrived.length}
-            {overflowed ? "+" : ""} new
-          </Button>
+    <section className="card run-list" aria-label="List of runs">
+      <div className="list-bar">
+        {chosen.size > 0 ? (
+          <ChosenRuns runs={rows} chosen={chosen} bulk={bulk} onClear={clear} />
+        ) : (
+          <ListState live={feed.live} searching={feed.searching} shown={rows.length} hasMore={hasMore} />
         )}
-        <RunGrid
-          label="Runs"
-          columns={RUN_COLUMNS}
-          runs={rows}
-          gone={gone}
-          hasMore={hasMore && !feed.full}
-          loadMore={feed.loadMore}
-          chosen={chosen}
-          onChoose={choose}
-          held={held}
-          topRound={topRound}
-          end={feed.full && <OlderRuns last={rows.at(-1)!} filter={filter} onFilter={onFilter} />}
-        />
-      </section>
-    </>
+      </div>
+      {(arrived.length > 0 || overflowed) && (
+        <Button className="arrived" icon={<ArrowUp size={14} aria-hidden />} onClick={showArrived}>
+          {arrived.length}
+          {overflowed ? "+" : ""} new
+        </Button>
+      )}
+      <RunGrid
+        label="Runs"
+        columns={RUN_COLUMNS}
+        runs={rows}
+        gone={gone}
+        hasMore={hasMore && !feed.full}
+        loadMore={feed.loadMore}
+        chosen={chosen}
+        onChoose={choose}
+        held={held}
+        topRound={topRound}
+        end={feed.full && <OlderRuns last={rows.at(-1)!} filter={filter} onFilter={onFilter} />}
+      />
+    </section>
   );
 }
 
@@ -168,8 +155,13 @@ function ListState({ live, searching, shown, hasMore }: ListStateProps) {
   );
 }
 
+interface OlderRunsProps {
+  readonly filter: RunFilter;
+  readonly onFilter: (filter: RunFilter) => void;
+}
+
 /** At the end of what a list keeps: the way to what is older. */
-function OlderRuns({ last, filter, onFilter }: RunListProps & { readonly last: Run }) {
+function OlderRuns({ last, filter, onFilter }: OlderRunsProps & { readonly last: Run }) {
   return (
     <p className="older">
       A list ends after so many runs.{" "}

@@ -18,6 +18,9 @@ const PAGE_RUNS = 100;
 const LEAST_FOUND = 40;
 /** Changes are shown so often at most: faster than that nobody reads. */
 const FLUSH_MS = 250;
+/** The same while so many come at a time that the list is another one with each. */
+const BUSY_FLUSH_MS = 1_000;
+const BUSY_CHANGES = 40;
 /** Changes that wait to be shown, in a tab that sleeps; beyond that the list is read anew. */
 const KEPT_CHANGES = 2_000;
 
@@ -78,7 +81,7 @@ export function useRunFeed(wanted: RunFilter, held: RefObject<boolean>): RunFeed
           setLive(isLive);
         },
       },
-      runFilterQuery(filter),
+      () => runFilterQuery(filter),
     ).catch(fail);
     return () => {
       controller.abort();
@@ -129,11 +132,16 @@ class ChangeBatch {
   readonly #flush: (changes: RunChanges) => void;
   readonly #relist: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #pauseMs = FLUSH_MS;
   #lost = false;
 
   constructor(flush: (changes: RunChanges) => void, relist: () => void) {
     this.#flush = flush;
     this.#relist = relist;
+  }
+
+  get #size(): number {
+    return this.#runs.size + this.#left.size;
   }
 
   add({ runs = [], left = [] }: WatchRunsResponse): void {
@@ -146,12 +154,12 @@ class ChangeBatch {
       this.#left.add(id);
       this.#runs.delete(id);
     }
-    if (this.#runs.size + this.#left.size > KEPT_CHANGES) {
+    if (this.#size > KEPT_CHANGES) {
       this.#runs.clear();
       this.#left.clear();
       this.#lost = true;
     }
-    if (this.#runs.size + this.#left.size > 0 || this.#lost) this.#timer ??= setTimeout(() => this.#show(), FLUSH_MS);
+    if (this.#size > 0 || this.#lost) this.#timer ??= setTimeout(() => this.#show(), this.#pauseMs);
   }
 
   stop(): void {
@@ -162,6 +170,7 @@ class ChangeBatch {
     this.#timer = undefined;
     if (this.#lost) this.#relist();
     this.#lost = false;
+    this.#pauseMs = this.#size > BUSY_CHANGES ? BUSY_FLUSH_MS : FLUSH_MS;
     this.#flush({ runs: [...this.#runs.values()], left: [...this.#left] });
     this.#runs.clear();
     this.#left.clear();

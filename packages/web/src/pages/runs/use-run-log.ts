@@ -104,22 +104,21 @@ function useTail(id: string, enabled: boolean) {
         return all.slice(-KEPT_LINES);
       });
     };
-    const begin = (): void => {
-      waiting = [];
-      setLines(NONE);
-    };
-    begin();
-    follow<TailRunLogsResponse>(`workflows/-/runs/${segment(id)}/logs:tail`, controller.signal, {
-      event: ({ entries = [] }) => {
-        waiting.push(...entries);
-        timer ??= setTimeout(show, FLUSH_MS);
+    // A stream that is opened again goes on behind the last line that has come.
+    let behind = "";
+    follow<TailRunLogsResponse>(
+      `workflows/-/runs/${segment(id)}/logs:tail`,
+      controller.signal,
+      {
+        event: ({ entries = [], cursor = "" }) => {
+          behind = cursor;
+          waiting.push(...entries);
+          timer ??= setTimeout(show, FLUSH_MS);
+        },
+        state: setLive,
       },
-      state: (isLive) => {
-        // A stream that is opened again begins with the first line.
-        if (!isLive) begin();
-        setLive(isLive);
-      },
-    })
+      () => ({ cursor: behind }),
+    )
       .then(() => setLive(false))
       .catch((thrown: unknown) => setError(thrown));
     return () => {
