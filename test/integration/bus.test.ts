@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connectBus, openChannels, type Bus, type BusLimits, type BusStatus } from "@millrace/bus";
 import { PlatformError } from "@millrace/core";
-import type { control } from "@millrace/protocol";
+import { control } from "@millrace/protocol";
 import { startScratchNats, type ScratchNats } from "@millrace/testkit";
 import { startStallableProxy } from "../harness/stallable-proxy.ts";
 import { until } from "../harness/until.ts";
@@ -49,6 +49,54 @@ describe("a bus", () => {
     openChannels(owner).renew("r1").send(renewal("s1"));
     await until(() => got.length > 0);
     assert.deepEqual(got, ["s1"]);
+  });
+
+  test("hands what one process alone is to have over within that process, but for what is large or not for it now", async () => {
+    const [both, elsewhere] = await Promise.all([connect("both"), connect("elsewhere")]);
+    const got: string[] = [];
+    let isOwner = true;
+    const cancel = (runId: string): control.Cancel => ({ partition: 7, runId, gateway: "g", reason: "" });
+    const resume = (dataJson: Buffer): control.Resume => ({
+      ...control.Resume.decode(new Uint8Array(0)),
+      partition: 7,
+      dataJson,
+    });
+    const here = openChannels(both);
+    here.cancel(7).listen(
+      ({ runId }) => void got.push(runId),
+      () => isOwner,
+    );
+    here.resume(7).listen(({ dataJson }) => void got.push(`${dataJson.length} bytes`));
+    await both.flush();
+    here.cancel(7).send(Object.freeze(cancel("near")));
+    here.resume(7).send(resume(Buffer.alloc(2 * 1024 * 1024)));
+    await until(() => got.length === 2);
+    assert.deepEqual([got, both.counters.short, both.counters.published], [["near", "2097152 bytes"], 1, 1]);
+    openChannels(elsewhere)
+      .cancel(7)
+      .listen(({ runId }) => void got.push(`${runId} elsewhere`));
+    await elsewhere.flush();
+    isOwner = false;
+    here.cancel(7).send(cancel("far"));
+    await until(() => got.length === 4);
+    assert.deepEqual(got.slice(2).toSorted(), ["far", "far elsewhere"]);
+    assert.equal(both.counters.short, 1);
+    assert.throws(() => here.resume(7).send(resume(Buffer.alloc(9 * 1024 * 1024))), { reason: "PAYLOAD_TOO_LARGE" });
+  });
+
+  test("loses what goes from one part of a process to another too while there is no connection", async () => {
+    const proxy = await startStallableProxy(nats.port);
+    const bus = await connectTo(`nats://127.0.0.1:${proxy.port}`, "alone");
+    const got: string[] = [];
+    const channel = openChannels(bus).cancel(8);
+    channel.listen(({ runId }) => void got.push(runId));
+    const send = (runId: string): boolean => channel.send({ partition: 8, runId, gateway: "g", reason: "" });
+    assert.equal(send("before"), true);
+    await until(() => got.length === 1);
+    await proxy.close();
+    await until(() => !bus.connected);
+    assert.equal(send("meanwhile"), false);
+    assert.deepEqual([got, bus.counters.lostDisconnected], [["before"], 1]);
   });
 
   test("goes on after a handler that throws and after bytes that are no message", async () => {

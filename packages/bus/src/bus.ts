@@ -8,6 +8,7 @@ import {
   type Subscription,
 } from "@nats-io/transport-node";
 import { disconnectedError, silentLog, translateNatsError, type BusLog } from "./bus-errors.ts";
+import { ShortWay, type ShortReceiver } from "./short-way.ts";
 import { Link, type LinkLimits, type LinkOptions, type LinkStatus } from "./link.ts";
 
 /** Headers of a message; only tracing uses them. */
@@ -45,6 +46,8 @@ export interface BusOptions extends LinkOptions {
 export interface BusCounters {
   published: number;
   received: number;
+  /** Messages from one part of this process to another one that NATS has not seen. */
+  short: number;
   /** Publishes while there was no connection. */
   lostDisconnected: number;
   /** Publishes beyond `pendingBytesMax`. */
@@ -109,6 +112,7 @@ export class Bus {
   readonly counters: BusCounters = {
     published: 0,
     received: 0,
+    short: 0,
     lostDisconnected: 0,
     lostBacklog: 0,
     handlerErrors: 0,
@@ -124,6 +128,7 @@ export class Bus {
   #waiting = new Set<(connected: boolean) => void>();
   /** Messages of this turn of the event loop. */
   #outbox: Outgoing[] = [];
+  readonly #shortWay = new ShortWay();
   #sentBytes = 0;
   #seenBytes = 0;
   #catchingUp = false;
@@ -188,6 +193,21 @@ export class Bus {
   /** Sends and forgets. Throws only `PAYLOAD_TOO_LARGE`; returns false when the message is lost already. */
   publish(subject: string, data: Uint8Array, messageHeaders?: BusHeaders): boolean {
     return this.#send(subject, data, undefined, messageHeaders);
+  }
+
+  /**
+   * Hands a message to its receiver when that is in this process, and in this process alone; false when it has to be published. Cut
+   * off from NATS nobody hands on anything: whoever cannot renew a lease is not given work by its neighbour either.
+   */
+  sendShort(subject: string, message: unknown, messageHeaders?: BusHeaders): boolean {
+    if (!this.connected || !this.#shortWay.send(subject, message, messageHeaders)) return false;
+    this.counters.short++;
+    return true;
+  }
+
+  /** Receives what other parts of this process send to a subject; beside a subscription for what others send. */
+  listenShort(subject: string, receiver: ShortReceiver): () => void {
+    return this.#shortWay.listen(subject, receiver);
   }
 
   /** Answers a request; nothing happens when nobody asked. */

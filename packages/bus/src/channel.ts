@@ -27,14 +27,22 @@ export interface Address<Message> {
   readonly isOwn?: ((message: Message, subject: string) => boolean) | undefined;
   /** Whether a message answers one that its receiver has sent just now. */
   readonly isAnswer?: (message: Message) => boolean;
+  /** For what one process alone receives: bytes of users' data in a message. What is small goes the short way, where there is one. */
+  readonly bulk?: (message: Message) => number;
 }
+
+/** What goes the short way at most: beyond it a message is encoded, and its size checked, wherever it goes. */
+const SHORT_BYTES_MAX = 1024 * 1024;
 
 /** One kind of message to one address. */
 export interface Channel<Message> {
   /** Sends and forgets: false when it is lost already. Throws only `PAYLOAD_TOO_LARGE`. */
   send(message: Message, headers?: BusHeaders): boolean;
-  /** Receives from now on, over lost connections too. */
-  listen(handler: ChannelHandler<Message>): BusSubscription;
+  /**
+   * Receives from now on, over lost connections too. `isMeant` says for what comes from within the process whether it is for this
+   * receiver now.
+   */
+  listen(handler: ChannelHandler<Message>, isMeant?: () => boolean): BusSubscription;
 }
 
 /** One kind of request that any member of a group answers, or one process alone. */
@@ -50,18 +58,36 @@ export function channel<Message>(
   bus: Bus,
   kind: string,
   codec: Codec<Message>,
-  { send, listen, isOwn, isAnswer }: Address<Message>,
+  { send, listen, isOwn, isAnswer, bulk }: Address<Message>,
 ): Channel<Message> {
   return {
-    send: (message, headers) => bus.publish(sendable(kind, send), codec.encode(message).finish(), headers),
-    listen: (handler) =>
-      bus.subscribe(listen, (data, meta) => {
+    send: (message, headers) => {
+      const subject = sendable(kind, send);
+      const isSmall = bulk !== undefined && bulk(message) <= SHORT_BYTES_MAX;
+      if (isSmall && bus.sendShort(subject, message, headers)) return true;
+      return bus.publish(subject, codec.encode(message).finish(), headers);
+    },
+    listen: (handler, isMeant = () => true) => {
+      const subscription = bus.subscribe(listen, (data, meta) => {
         const message = decode(bus, kind, codec, data);
         if (message === undefined) return;
         if (isOwn?.(message, meta.subject) === false) return bus.countForged(kind, meta.subject);
         if (isAnswer?.(message) === true) bus.noteAnswer();
         return guarded(bus, kind, () => handler(message, { ...meta, runner: senderOf(isOwn, meta.subject) }));
-      }),
+      });
+      if (bulk === undefined) return subscription;
+      const receive = (message: unknown, headers: BusHeaders | undefined): void => {
+        const meta = { subject: listen, reply: undefined, headers, runner: "" };
+        void guarded(bus, kind, () => handler(message as Message, meta));
+      };
+      const stopShort = bus.listenShort(listen, { isMeant, receive });
+      return {
+        unsubscribe: () => {
+          stopShort();
+          subscription.unsubscribe();
+        },
+      };
+    },
   };
 }
 

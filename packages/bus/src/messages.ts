@@ -1,7 +1,16 @@
 import { control } from "@millrace/protocol";
 import type { Bus, BusSubscription } from "./bus.ts";
 import { channel, decode, guarded, service, type Channel, type Codec, type Service } from "./channel.ts";
-import { ANYONE, poolOf, queueGroups, runnerOf, subjects, type GatewayKind, type ServiceKind } from "./subjects.ts";
+import {
+  ANYONE,
+  poolOf,
+  queueGroups,
+  runnerOf,
+  subjects,
+  type GatewayKind,
+  type PartitionKind,
+  type ServiceKind,
+} from "./subjects.ts";
 
 /** Every kind of message between the house's processes, typed. */
 export interface Channels {
@@ -82,18 +91,28 @@ export function openChannels(bus: Bus, self?: RunnerSelf): Channels {
 }
 
 const c = control;
+const none = () => 0;
 const both = (subject: string) => ({ send: subject, listen: subject });
+
+/** Steps that were taken over from an earlier run are not counted: with any, a submit goes over NATS. */
+function submitBytes({ input, takenOver }: control.Submit): number {
+  if (takenOver.length > 0) return Infinity;
+  return (input?.eventJson.length ?? 0) + (input?.contextJson.length ?? 0);
+}
 
 /** What gateways and schedulers say, to one another and to runners. */
 function houseChannels(bus: Bus) {
   const gatewayHears =
-    <Message>(kind: GatewayKind, codec: Codec<Message>) =>
+    <Message>(kind: GatewayKind, codec: Codec<Message>, bulk: (message: Message) => number = none) =>
     (gateway: string) =>
-      channel(bus, kind, codec, both(subjects.gateway(gateway, kind)));
+      channel(bus, kind, codec, { ...both(subjects.gateway(gateway, kind)), bulk });
+  const toOwner = (partition: number, kind: PartitionKind) => both(subjects.partition(partition, kind));
   return {
-    submit: (partition: number) => channel(bus, "submit", c.Submit, both(subjects.partition(partition, "submit"))),
-    cancel: (partition: number) => channel(bus, "cancel", c.Cancel, both(subjects.partition(partition, "cancel"))),
-    resume: (partition: number) => channel(bus, "resume", c.Resume, both(subjects.partition(partition, "resume"))),
+    submit: (partition: number) =>
+      channel(bus, "submit", c.Submit, { ...toOwner(partition, "submit"), bulk: submitBytes }),
+    cancel: (partition: number) => channel(bus, "cancel", c.Cancel, { ...toOwner(partition, "cancel"), bulk: none }),
+    resume: (partition: number) =>
+      channel(bus, "resume", c.Resume, { ...toOwner(partition, "resume"), bulk: ({ dataJson }) => dataJson.length }),
     assign: (runner: string) => channel(bus, "assign", c.Assign, both(subjects.runner(runner, "assign"))),
     renew: (runner: string) =>
       channel(bus, "renew", c.Renew, {
@@ -109,7 +128,7 @@ function houseChannels(bus: Bus) {
       service(bus, "drain", both(subjects.runner(runner, "drain")), c.DrainRunnerRequest, c.DrainRunnerResponse),
     poolLoads: () => survey(bus, subjects.poolLoads(), c.GetPoolLoadsRequest, c.PoolLoads),
     accepted: gatewayHears("accepted", c.Accepted),
-    release: gatewayHears("release", c.Release),
+    release: gatewayHears("release", c.Release, ({ response }) => response?.body.length ?? 0),
     reassigned: gatewayHears("reassigned", c.Reassigned),
     ended: gatewayHears("ended", c.Ended),
     cancelled: gatewayHears("cancelled", c.Cancelled),

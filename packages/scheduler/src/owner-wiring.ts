@@ -178,10 +178,17 @@ export class OwnerWiring implements OwnerPort {
   private listen(partition: number): BusSubscription[] {
     const { channels } = this.deps;
     const { brain } = this;
+    const isOwned = (): boolean => brain.owns(partition);
     return [
-      channels.submit(partition).listen((message) => this.guard(() => this.onSubmit(wire.submitFromWire(message)))),
-      channels.cancel(partition).listen((message) => this.guard(() => brain.onCancel(wire.cancelFromWire(message)))),
-      channels.resume(partition).listen((message) => this.guard(() => brain.onResume(wire.resumeFromWire(message)))),
+      channels
+        .submit(partition)
+        .listen((message) => this.guard(() => this.onSubmit(wire.submitFromWire(message))), isOwned),
+      channels
+        .cancel(partition)
+        .listen((message) => this.guard(() => brain.onCancel(wire.cancelFromWire(message))), isOwned),
+      channels
+        .resume(partition)
+        .listen((message) => this.guard(() => brain.onResume(wire.resumeFromWire(message))), isOwned),
       channels.checkpoint(partition).listen((message, { runner, subject }) =>
         this.guard(() => {
           const checkpoint = wire.checkpointFromWire(message);

@@ -37,6 +37,18 @@ describe("a lease that lapses", () => {
     assert.deepEqual([...owner.partitions()], [[0, 3]]);
   });
 
+  it("takes no work from a neighbour from its last moment on, before anybody has noticed", () => {
+    const { clock, owner, renew, load } = world();
+    renew(0);
+    renew(0);
+    assert.equal(owner.owns(0), false);
+    load(1);
+    clock.ms = leaseMs - 1;
+    assert.equal(owner.owns(0), true);
+    clock.ms = leaseMs;
+    assert.equal(owner.owns(0), false);
+  });
+
   it("while a partition is being taken makes that take void", () => {
     const { clock, owner, renew, load } = world();
     renew(0);

@@ -99,6 +99,11 @@ export class Owner {
     return new Map([...this.state.owned].map(([partition, part]) => [partition, part.stamp.epoch]));
   }
 
+  /** Whether a partition is owned now, under a lease that lives: only then may a neighbour hand work over without the broker. */
+  owns(partition: number): boolean {
+    return this.state.owned.has(partition) && this.state.isLeased();
+  }
+
   /** Grows whenever a partition comes or goes. */
   get partitionChanges(): number {
     return this.state.ownedChanges;
