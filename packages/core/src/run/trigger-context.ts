@@ -48,10 +48,11 @@ export function encodeContext({
     workflow_name: workflowName,
     deployment_id: spec.versionId,
     replay: replayOf !== undefined,
-    ...(replayOf === undefined ? {} : { replay_of: replayOf }),
-    ...(replayStep === undefined ? {} : { replay_step: replayStep }),
-    ...(parent === undefined ? {} : { parent }),
-    ...(test === true && { test }),
+    // JSON leaves out what is undefined.
+    replay_of: replayOf,
+    replay_step: replayStep,
+    parent,
+    test: test === true ? test : undefined,
   });
 }
 

@@ -322,14 +322,17 @@ export class Waiting {
   private createEntry(listener: RunListener, wants: Entry["wants"]): Entry {
     this.assertRoom();
     return {
-      ...{ listener, wants, submit: undefined, deadlineMs: Infinity, resendAtMs: 0, readAtMs: Infinity },
-      ...{
-        sinceMs: this.port.nowMs(),
-        readEveryMs: this.settings.readMs,
-        assignment: 1,
-        stream: undefined,
-        next: undefined,
-      },
+      listener,
+      wants,
+      sinceMs: this.port.nowMs(),
+      submit: undefined,
+      deadlineMs: Infinity,
+      resendAtMs: 0,
+      readAtMs: Infinity,
+      readEveryMs: this.settings.readMs,
+      assignment: 1,
+      stream: undefined,
+      next: undefined,
     };
   }
 

@@ -1,6 +1,6 @@
 import type { EventShape } from "@millrace/core";
 import { decodeBody, type DecodedBody } from "./decode-body.ts";
-import { encodePairs } from "./json-text.ts";
+import { encodeObject, encodePairs } from "./json-text.ts";
 import { withoutHouseCookies } from "./house-cookies.ts";
 
 /** A request to an HTTP trigger, read to its end. */
@@ -39,17 +39,13 @@ const API_KEY = /\bmrs?_[A-Za-z0-9_-]{40,}/;
  */
 export function buildHttpEvent(request: TriggerRequest, shape: EventShape): HttpEvent {
   const body = Buffer.isBuffer(request.body) ? decodeBody(request.body, request.contentType) : request.body;
-  const head = [
-    `"method":${JSON.stringify(request.method)}`,
-    `"path":${JSON.stringify(request.path)}`,
-    `"query":${encodePairs(new URLSearchParams(request.query))}`,
-    `"headers":${encodePairs(eventHeaders(request.rawHeaders))}`,
-  ].join(",");
-  const tail = [
-    `"client_ip":${JSON.stringify(request.clientIp)}`,
-    `"url":${JSON.stringify(request.url)}`,
-    ...(body.isBase64 ? ['"body_encoding":"base64"'] : []),
-  ].join(",");
+  const query = request.query === "" ? "{}" : encodePairs(new URLSearchParams(request.query));
+  const head =
+    `"method":${JSON.stringify(request.method)},"path":${JSON.stringify(request.path)},` +
+    `"query":${query},"headers":${encodeObject(eventHeaders(request.rawHeaders))}`;
+  const tail =
+    `"client_ip":${JSON.stringify(request.clientIp)},"url":${JSON.stringify(request.url)}` +
+    (body.isBase64 ? ',"body_encoding":"base64"' : "");
   if (shape === "body") {
     return { eventJson: body.json, fallsBackToBody: false, requestJson: `{${head},${tail}}` };
   }

@@ -78,7 +78,8 @@ export function encodePairs(pairs: Iterable<readonly [string, string]>): string 
 
 /** Writes a map of plain values as a JSON object. */
 export function encodeObject(fields: ReadonlyMap<string, string | string[]>): string {
-  const parts: string[] = [];
-  for (const [name, value] of fields) parts.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`);
-  return `{${parts.join(",")}}`;
+  let text = "";
+  for (const [name, value] of fields)
+    text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  return `{${text}}`;
 }

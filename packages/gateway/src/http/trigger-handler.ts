@@ -13,7 +13,7 @@ import type { DefinitionCache, LiveTrigger } from "../definitions/definition-cac
 import type { Payloads } from "../payloads/payloads.ts";
 import type { ReceivedUpload, UploadDoor } from "../files/upload-door.ts";
 import { buildSubmit, type SubmitOrigin } from "../runs/build-submit.ts";
-import type { RunDesk, RunOutcome } from "../runs/run-desk.ts";
+import type { Patience, RunDesk, RunOutcome } from "../runs/run-desk.ts";
 import { buildHttpEvent, type TriggerRequest } from "./build-event.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import { decodeLargeBody, isLargeBody } from "./decode-body.ts";
@@ -181,10 +181,7 @@ export class TriggerHandler {
   ): Promise<void> {
     const event = buildHttpEvent(described, trigger.http.event);
     const { span, traceId } = this.#startSpan(request);
-    const gone = new AbortController();
-    response.once("close", () => {
-      if (!response.writableEnded) gone.abort();
-    });
+    const wantsAnswer = trigger.http.respond === "workflow";
     let status = 500;
     try {
       const submit = buildSubmit(
@@ -198,7 +195,7 @@ export class TriggerHandler {
           idempotencyKey: "",
           traceId,
           traceParent: span.traceparent,
-          wantsAnswer: trigger.http.respond === "workflow",
+          wantsAnswer,
           wantsEnd: false,
         },
         this.#options.origin,
@@ -207,7 +204,7 @@ export class TriggerHandler {
       span.setAttributes({ "millrace.run.id": submit.runId, "millrace.workflow.id": submit.spec.workflowId });
       if (upload !== undefined) await this.#options.uploads.keep(upload, trigger.workflow.projectId, submit.runId);
       if (admitted !== undefined) admitted.sinceMs = performance.now();
-      const outcome = await this.#options.desk.submit(submit, { waitMs: this.#options.waitMs, signal: gone.signal });
+      const outcome = await this.#options.desk.submit(submit, wantsAnswer ? this.#patienceWith(response) : undefined);
       if (admitted !== undefined) admitted.busyMs = outcome.busyMs;
       const { stream, runId } = outcome;
       const large = outcome.answer?.bodyIsReference === true;
@@ -223,6 +220,15 @@ export class TriggerHandler {
       span.setAttributes({ "http.response.status_code": status });
       span.end();
     }
+  }
+
+  /** Whoever waits for the workflow's answer does so for a while, and until it leaves. */
+  #patienceWith(response: ServerResponse): Patience {
+    const gone = new AbortController();
+    response.once("close", () => {
+      if (!response.writableEnded) gone.abort();
+    });
+    return { waitMs: this.#options.waitMs, signal: gone.signal };
   }
 
   /** An outcome with the large body of its answer, which counts until the client has it. */

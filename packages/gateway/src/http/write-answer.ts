@@ -7,6 +7,8 @@ const BODILESS = new Set([204, 205, 304]);
 
 /** What the kernel takes at once for a client that does not read. */
 const SMALL_BYTES = 64 * 1024;
+/** A body that goes out as one piece with its head, as text of the same bytes: two pieces cost more than that it is copied. */
+const JOINED_BYTES = 4 * 1024;
 /** A client that takes nothing of a larger answer for so long is given up: until then its bytes are in memory. */
 const STALL_MS = 60_000;
 
@@ -20,7 +22,9 @@ export function writeAnswer(request: IncomingMessage, response: ServerResponse, 
   }
   response.writeHead(answer.status, [...answer.headers, "content-length", String(answer.body.length)]);
   if (answer.body.length > SMALL_BYTES) response.setTimeout(STALL_MS, () => response.destroy());
-  response.end(request.method === "HEAD" ? undefined : answer.body);
+  if (request.method === "HEAD") response.end();
+  else if (answer.body.length <= JOINED_BYTES) response.end(answer.body.toString("latin1"), "latin1");
+  else response.end(answer.body);
 }
 
 /** Begins an answer whose body comes piece by piece, chunked; the stream writes the rest. */

@@ -67,6 +67,8 @@ export function buildSubmit(start: RunStart, origin: SubmitOrigin, nowMs: number
 /** `pd.steps["trigger"]["context"]` as JSON text; the request goes in as text so that nothing in it changes. */
 function contextJson(start: RunStart, runId: string, timeMs: number): string {
   const spec = start.shownWorkflowId === undefined ? start.spec : { ...start.spec, workflowId: start.shownWorkflowId };
-  const context = encodeContext({ ...start, spec, runId, timeMs, test: start.triggerKind === "test" });
+  const { traceId, workflowName, replayOf, replayStep, triggerKind } = start;
+  const facts = { runId, traceId, timeMs, spec, workflowName, replayOf, replayStep, test: triggerKind === "test" };
+  const context = encodeContext(facts);
   return start.requestJson === undefined ? context : `${context.slice(0, -1)},"request":${start.requestJson}}`;
 }
