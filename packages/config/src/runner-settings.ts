@@ -116,6 +116,14 @@ export const runnerSettings = {
     max: 1024 ** 4,
     unit: "bytes",
   }),
+  runsBehindMax: integer({
+    env: "MILLRACE_RUNS_BEHIND",
+    description:
+      "Most runs that wait for an environment which works, when it will be free within milliseconds, instead of waking another one. 0: none.",
+    default: 8,
+    min: 0,
+    max: 64,
+  }),
   environmentIdleMs: integer({
     env: "MILLRACE_ENVIRONMENT_IDLE_MS",
     description: "How long an idle environment is kept.",

@@ -66,6 +66,7 @@ test("environments are made ready ahead within the settings' bounds", () => {
   const { spareEnvironments, spareMemoryBytes } = configureFrame(settings());
   assert.deepEqual([spareEnvironments, spareMemoryBytes], [2, 512 * MIB]);
   assert.equal(configureFrame(settings({ MILLRACE_SPARE_ENVIRONMENTS: "0" })).spareEnvironments, 0);
+  assert.equal(configureFrame(settings({ MILLRACE_RUNS_BEHIND: "0" })).runsBehindMax, 0);
 });
 
 test("the network of a pool goes to its workers, with what the operator allows and refuses", () => {

@@ -87,5 +87,6 @@ export function configureFrame(settings: RunnerSettings, memoryBytes: number = t
     tmpSavedBytesMax: settings.tmpSavedBytesMax,
     spareEnvironments: settings.spareEnvironments,
     spareMemoryBytes: settings.spareMemoryBytes,
+    runsBehindMax: settings.runsBehindMax,
   };
 }

@@ -123,7 +123,7 @@ class Hello(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[str] = ..., pid: _Optional[int] = ..., python_minor: _Optional[str] = ...) -> None: ...
 
 class Configure(_message.Message):
-    __slots__ = ("environments_max", "blank_environments", "idle_timeout", "lifetime_max", "tmp_bytes", "log_bytes_max", "result_bytes_max", "network", "processes_max", "network_allow", "network_deny", "tmp_saved_bytes_max", "spare_environments", "spare_memory_bytes")
+    __slots__ = ("environments_max", "blank_environments", "idle_timeout", "lifetime_max", "tmp_bytes", "log_bytes_max", "result_bytes_max", "network", "processes_max", "network_allow", "network_deny", "tmp_saved_bytes_max", "spare_environments", "spare_memory_bytes", "runs_behind_max")
     ENVIRONMENTS_MAX_FIELD_NUMBER: _ClassVar[int]
     BLANK_ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     IDLE_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +138,7 @@ class Configure(_message.Message):
     TMP_SAVED_BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
     SPARE_ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     SPARE_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RUNS_BEHIND_MAX_FIELD_NUMBER: _ClassVar[int]
     environments_max: int
     blank_environments: int
     idle_timeout: _duration_pb2.Duration
@@ -152,7 +153,8 @@ class Configure(_message.Message):
     tmp_saved_bytes_max: int
     spare_environments: int
     spare_memory_bytes: int
-    def __init__(self, environments_max: _Optional[int] = ..., blank_environments: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lifetime_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tmp_bytes: _Optional[int] = ..., log_bytes_max: _Optional[int] = ..., result_bytes_max: _Optional[int] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., processes_max: _Optional[int] = ..., network_allow: _Optional[_Iterable[str]] = ..., network_deny: _Optional[_Iterable[str]] = ..., tmp_saved_bytes_max: _Optional[int] = ..., spare_environments: _Optional[int] = ..., spare_memory_bytes: _Optional[int] = ...) -> None: ...
+    runs_behind_max: int
+    def __init__(self, environments_max: _Optional[int] = ..., blank_environments: _Optional[int] = ..., idle_timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., lifetime_max: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tmp_bytes: _Optional[int] = ..., log_bytes_max: _Optional[int] = ..., result_bytes_max: _Optional[int] = ..., network: _Optional[_Union[NetworkMode, str]] = ..., processes_max: _Optional[int] = ..., network_allow: _Optional[_Iterable[str]] = ..., network_deny: _Optional[_Iterable[str]] = ..., tmp_saved_bytes_max: _Optional[int] = ..., spare_environments: _Optional[int] = ..., spare_memory_bytes: _Optional[int] = ..., runs_behind_max: _Optional[int] = ...) -> None: ...
 
 class LoadVersion(_message.Message):
     __slots__ = ("version_id", "steps", "memory_bytes", "step_timeout", "limits", "modules", "packages")

@@ -23,6 +23,8 @@ class Bounds:
     #: Environments kept ahead for versions whose imports take long, and their memory together.
     spare_environments: int = 2
     spare_memory_bytes: int = 512 * _MIB
+    #: Runs that may stand behind the one that has an environment, when its version's steps are short; 0: none.
+    runs_behind_max: int = 8
     idle_seconds: float = 600.0
     lifetime_seconds: float = 3600.0
     log_bytes_max: int = _MIB
@@ -47,6 +49,7 @@ def bounds_from(configure: pb.Configure) -> Bounds:
         if configure.HasField("spare_environments")
         else default.spare_environments,
         spare_memory_bytes=configure.spare_memory_bytes or default.spare_memory_bytes,
+        runs_behind_max=configure.runs_behind_max if configure.HasField("runs_behind_max") else default.runs_behind_max,
         idle_seconds=seconds(configure.idle_timeout) or default.idle_seconds,
         lifetime_seconds=seconds(configure.lifetime_max) or default.lifetime_seconds,
         log_bytes_max=configure.log_bytes_max or default.log_bytes_max,

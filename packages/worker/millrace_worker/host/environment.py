@@ -11,8 +11,9 @@ import asyncio
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millrace_worker.generated import step_pb2 as step_pb
 from millrace_worker.host.bounds import Bounds
@@ -20,6 +21,9 @@ from millrace_worker.host.stacks import StackRequest
 from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime import frames
 from millrace_worker.sandbox import ExitInfo, SandboxedProcess
+
+if TYPE_CHECKING:
+    from millrace_worker.host.run import Run
 
 _FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.PREPARED + 1))
 _READ_BYTES = 1 << 18
@@ -68,6 +72,10 @@ class Environment:
         #: Whether it has imported what it was told to, before a run was there.
         self.prepared = False
         self.tenant: Tenant | None = None
+        #: Runs that have it next, in this order, and the version in whose lane it is; see lanes.py.
+        self.behind: deque[Run] = deque()
+        self.lane = ""
+        self.began_at = 0.0
         self.runs = 0
         #: What the interpreter said when it was ready, and behind its newest run.
         self.memory_bytes = 0

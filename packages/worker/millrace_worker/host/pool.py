@@ -1,8 +1,8 @@
 """Environments: blank ones ready for any version, warm ones of the versions that ran here, never more than allowed.
 
-A run gets, in this order: the idle environment of its version that was used last; a spare one that has its imports already
-(spares.py); a blank one; one that is started for it, for which an idle one of another version may have to end. When all are
-busy, it is refused.
+A run gets, in this order: the idle environment of its version that was used last; one that is about to be free (lanes.py), which comes first
+when enough of them work; a spare one that has its imports already (spares.py); a blank one; one that is started for it, for which
+an idle one of another version may have to end. When all are busy, it is refused.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import Environment
+from millrace_worker.host.lanes import WAIT_SECONDS, Lanes
 from millrace_worker.host.log import Log
 from millrace_worker.host.spares import Spares
 from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime.leftovers import memory_bytes
 from millrace_worker.sandbox import MachineMemory, Sandbox, SandboxUnavailable, default_reserve
+
+if TYPE_CHECKING:
+    from millrace_worker.host.run import Run
 
 _READY_SECONDS = 15.0
 _STARTS_MAX = 2
@@ -84,6 +88,7 @@ class Pool:
         self._idle_by_version: dict[str, list[Environment]] = {}
         self._outdated: set[Environment] = set()
         self._spares = Spares()
+        self.lanes = Lanes(bounds.runs_behind_max)
         self._waiting: deque[Claimant] = deque()
         self._starting = 0
         self._failures = 0
@@ -99,6 +104,7 @@ class Pool:
     def change(self, sandbox: Sandbox, bounds: Bounds) -> None:
         """New bounds: what is blank or idle is replaced, what is busy is not used again."""
         self._sandbox, self._bounds = sandbox, bounds
+        self.lanes.behind_max = bounds.runs_behind_max
         for environment in [*self._blank, *self._spares, *self._idle]:
             self._give_up(environment, "the worker's settings have changed")
         self._outdated.update(self._alive)
@@ -118,10 +124,42 @@ class Pool:
             self._waiting.append(claimant)
             self._refill()
 
-    def forget(self, claimant: Claimant) -> None:
+    def claim_turn(self, run: Run) -> None:
+        """Finds an environment for a run, or its turn in one that will be free in a moment."""
+        if self.lanes.full(run.version) and self._stand_behind(run):
+            return
+        if (warm := self._take_warm(run)) is not None:
+            run.on_environment(warm)
+        elif not self._stand_behind(run):
+            self.claim(run)
+
+    def _stand_behind(self, run: Run) -> bool:
+        environment = self.lanes.find(run)
+        if environment is None or environment in self._outdated or environment in self._dying:
+            return False
+        environment.behind.append(run)
+        self._later("lanes", WAIT_SECONDS, self._look_at_lanes)
+        return True
+
+    def _look_at_lanes(self) -> None:
+        for run in self.lanes.late():
+            self.claim(run)
+        if self.lanes:
+            self._later("lanes", WAIT_SECONDS, self._look_at_lanes)
+
+    def _send_elsewhere(self, environment: Environment) -> None:
+        """Whoever stands behind it will not get it."""
+        self.lanes.end(environment)
+        runs = list(environment.behind)
+        environment.behind.clear()
+        for run in runs:
+            self.claim(run)
+
+    def forget(self, run: Run) -> None:
         """It does not want one any more."""
-        if claimant in self._waiting:
-            self._waiting.remove(claimant)
+        self.lanes.forget(run)
+        if run in self._waiting:
+            self._waiting.remove(run)
 
     def reason_to_retire(self, environment: Environment, state: dict[str, Any]) -> str:
         """Why an environment that has just been cleaned up must not serve another run; empty when it may."""
@@ -140,15 +178,20 @@ class Pool:
         return ""
 
     def release(self, environment: Environment) -> None:
-        """A run has gone and left its environment clean."""
+        """A run has left its environment clean."""
         environment.runs += 1
         version = environment.version
         if environment.dead or self._closed or version is None or environment in self._outdated:
-            self._end(environment, "no longer needed")
+            self.retire(environment, "no longer needed")
             return
+        if environment.behind:
+            environment.behind.popleft().on_environment(environment)
+            return
+        self.lanes.end(environment)
         if self._waiting and self._waiting[0].version is version and self._waiting[0].variables == environment.variables:
             self._waiting.popleft().on_environment(environment)
             return
+        environment.process.unwatch()
         self._idle[environment] = time.monotonic()
         self._idle_by_version.setdefault(version.version_id, []).append(environment)
         if "expire" not in self._timers:
@@ -156,6 +199,11 @@ class Pool:
         if self._waiting or len(self._blank) < self._bounds.blank_environments:
             self._later("refill", 0.0, self._refill)
         self._changed()
+
+    def retire(self, environment: Environment, cause: str) -> None:
+        """It must not serve another run."""
+        self._end(environment, cause)
+        self._send_elsewhere(environment)
 
     def unload(self, version_id: str) -> None:
         """Ends the idle environments of a version; busy ones end after their run."""
@@ -173,6 +221,7 @@ class Pool:
         while self._waiting:
             self._waiting.popleft().on_refused("the worker ends")
         for environment in list(self._alive):
+            self._send_elsewhere(environment)
             environment.kill("the worker ends")
         for task in self._tasks:
             task.cancel()
@@ -385,6 +434,7 @@ class Pool:
         self._forget_idle(environment)
         if self._closed:
             return
+        self._send_elsewhere(environment)
         self._changed()
         if blank:
             self._later("refill", self._pause(), self._refill)

@@ -4,7 +4,7 @@ WAITING   for an environment           -> STEP, or gone (refused)
 STEP      user code runs               -> BETWEEN (finished, more steps), OVER (last, exit, failure, death)
 BETWEEN   the checkpoint is on its way -> STEP (Proceed), HELD (Proceed, but the assignment is not renewed)
 HELD      waits for a renewal          -> STEP
-OVER      nothing more will run        -> gone, when told by EndRun and the environment is clean
+OVER      nothing more will run        -> gone, when told by EndRun; the environment is another run's as soon as it is clean
 ENDING    told to go, kill under way   -> gone, when the environment is dead
 
 Nothing of it survives the worker; the runner tells the owner that its runs are gone.
@@ -84,6 +84,7 @@ class Run:
         #: Address of the first step run here, when that is an execution of its step after the first.
         self._turn_path = start.turn.path
         self._result = step_pb.StepResult()
+        self._began_at = now
         self._timed_out = 0
         self._responded = False
         self._clean = False
@@ -99,6 +100,11 @@ class Run:
     def complete(self) -> bool:
         """Whether no step is left to run."""
         return self._index >= len(self.version.steps)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether its environment is free when this step is over. A place in a limited workflow is never waited in."""
+        return self._index == len(self.version.steps) - 1 and not self._kills
 
     # What the runner says.
 
@@ -156,6 +162,7 @@ class Run:
         self.environment = environment
         environment.tenant = self
         environment.process.watch()
+        self._worker.pool.lanes.begin(environment, self)
         self._begin_step()
 
     def on_refused(self, message: str) -> None:
@@ -183,6 +190,7 @@ class Run:
                 self.environment.send(frames.END, {})
             self._finish(self._timeout_failure("", []))
             return
+        self._began_at = now
         self._step_end = now + self.version.step_seconds[self._index]
         if self._timer is None or min(self._step_end, self._run_end) < self._timer.when():
             self._arm()
@@ -275,6 +283,7 @@ class Run:
                 if not self._timed_out:
                     fill_result(self._result, header, segments)
                     check_sizes(self._result, self._worker.bounds)
+                    self._worker.pool.lanes.note(self.version, time.monotonic() - self._began_at)
                     self._finish()
             elif kind == frames.RESPOND:
                 self._respond(header, segments)
@@ -319,9 +328,11 @@ class Run:
             environment.process.reap_strays()
         reason = self._worker.pool.reason_to_retire(environment, header)
         if reason:  # Its death is the end of the run's stay; until then it must not look like one that can be used again.
-            environment.kill(reason)
+            self._worker.pool.retire(environment, reason)
             return
         self._clean = True
+        self.environment = environment.tenant = None
+        self._worker.pool.release(environment)
         if self.state is State.ENDING:
             self._gone()
 
@@ -416,11 +427,7 @@ class Run:
         # Somebody waits for the place only where places are limited; elsewhere a message of its own would be the dearest part.
         send = self._worker.outbox.eager if self._kills or self._gone_cause != pb.GONE_CAUSE_ENDED else self._worker.outbox.lazy
         send(pb.WorkerFrame(run_gone=gone))
-        environment, self.environment = self.environment, None
-        if environment is not None:
-            environment.tenant = None
-            environment.process.unwatch()
-        self._worker.on_run_gone(self, environment)
+        self._worker.on_run_gone(self)
 
     def _send_lines_soon(self) -> None:
         if self.lines.pending_bytes > _EAGER_LOG_BYTES:

@@ -11,7 +11,6 @@ from typing import Any
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.bounds import Bounds, bounds_from
 from millrace_worker.host.checks import Check
-from millrace_worker.host.environment import Environment
 from millrace_worker.host.log import Log
 from millrace_worker.host.outbox import Outbox
 from millrace_worker.host.pool import Pool
@@ -86,13 +85,11 @@ class Worker:
         for sandbox in self._sandboxes:
             await sandbox.close()
 
-    def on_run_gone(self, run: Run, environment: Environment | None) -> None:
+    def on_run_gone(self, run: Run) -> None:
         """A run has said its last word."""
         run_id = run.assignment.run_id
         if self._runs.get(run_id) is run:
             del self._runs[run_id]
-        if environment is not None:
-            self.pool.release(environment)
         self._look_whether_drained()
 
     def _look_whether_drained(self) -> None:
@@ -142,7 +139,7 @@ class Worker:
             self._refuse(message.assignment, "every step of the version is done already")
             return
         self._runs[run_id] = run
-        self.pool.claim(run)
+        self.pool.claim_turn(run)
 
     def _refuse(self, assignment: pb.Assignment, message: str) -> None:
         gone = pb.RunGone(assignment=assignment, cause=pb.GONE_CAUSE_REFUSED, message=message)

@@ -223,6 +223,8 @@ export interface Configure {
     | undefined;
   /** Most bytes of memory of these together. Default 512 MiB. */
   spareMemoryBytes: number;
+  /** Most runs that stand behind the one that has an environment, while its version's steps are short; 0 is none. Default 8. */
+  runsBehindMax?: number | undefined;
 }
 
 /** A version's steps and bounds. */
@@ -1200,6 +1202,7 @@ function createBaseConfigure(): Configure {
     tmpSavedBytesMax: undefined,
     spareEnvironments: undefined,
     spareMemoryBytes: 0,
+    runsBehindMax: undefined,
   };
 }
 
@@ -1246,6 +1249,9 @@ export const Configure: MessageFns<Configure> = {
     }
     if (message.spareMemoryBytes !== 0) {
       writer.uint32(112).uint64(message.spareMemoryBytes);
+    }
+    if (message.runsBehindMax !== undefined) {
+      writer.uint32(120).uint32(message.runsBehindMax);
     }
     return writer;
   },
@@ -1373,6 +1379,14 @@ export const Configure: MessageFns<Configure> = {
             }
 
             message.spareMemoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.runsBehindMax = reader.uint32();
             continue;
           }
         }
