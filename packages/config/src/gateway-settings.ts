@@ -182,10 +182,18 @@ export const gatewaySettings = {
   }),
   requestTimeoutMs: integer({
     env: "MILLRACE_REQUEST_TIMEOUT_MS",
-    description: "For receiving a whole request.",
+    description: "For receiving a whole request; of an upload through the API, the longest pause in it.",
     default: 60_000,
     min: 1_000,
     max: 600_000,
+    unit: "ms",
+  }),
+  uploadTimeoutMs: integer({
+    env: "MILLRACE_UPLOAD_TIMEOUT_MS",
+    description: "For receiving a whole upload through the API.",
+    default: 3_600_000,
+    min: 1_000,
+    max: 86_400_000,
     unit: "ms",
   }),
   cutOffAfterMs: integer({

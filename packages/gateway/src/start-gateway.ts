@@ -404,6 +404,7 @@ class Gateway {
       log,
       headerLimitBytes: settings.headerLimitBytes,
       requestTimeoutMs: settings.requestTimeoutMs,
+      uploadTimeoutMs: settings.uploadTimeoutMs,
       connectionsMax: settings.connectionsMax,
       certificate: this.#certificate,
       describe: () => ({

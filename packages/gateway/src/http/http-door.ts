@@ -10,6 +10,7 @@ import { readCertificate, watchCertificate, type CertificateFiles } from "./cert
 import { errorAnswer, jsonAnswer, type HttpAnswer } from "./http-answer.ts";
 import type { OauthDoor } from "./oauth-door.ts";
 import { parseTarget, parseTriggerPath } from "./parse-target.ts";
+import { RequestClock } from "./request-clock.ts";
 import type { TriggerHandler } from "./trigger-handler.ts";
 import type { WebApp } from "./web-app.ts";
 import { isForeignWorkerScript } from "./worker-scripts.ts";
@@ -25,6 +26,7 @@ export interface HttpDoorOptions {
   readonly port: number;
   readonly headerLimitBytes: number;
   readonly requestTimeoutMs: number;
+  readonly uploadTimeoutMs: number;
   readonly connectionsMax: number;
   /** Where its certificate is; without one a proxy in front of it is to speak TLS. */
   readonly certificate: CertificateFiles | undefined;
@@ -45,6 +47,7 @@ export interface HttpDoorOptions {
 export class HttpDoor {
   readonly #options: HttpDoorOptions;
   readonly #server: Server | TlsServer;
+  readonly #clock: RequestClock;
   #unwatch: () => void = () => {};
   #draining = false;
   #open = 0;
@@ -54,7 +57,7 @@ export class HttpDoor {
     this.#options = options;
     this.#server = this.#createServer({
       maxHeaderSize: options.headerLimitBytes,
-      requestTimeout: options.requestTimeoutMs,
+      requestTimeout: Math.max(options.requestTimeoutMs, options.uploadTimeoutMs),
       headersTimeout: Math.min(HEADERS_TIMEOUT_MAX_MS, options.requestTimeoutMs),
       connectionsCheckingInterval: 1_000,
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -63,6 +66,7 @@ export class HttpDoor {
     this.#server.maxHeadersCount = HEADERS_MAX;
     this.#server.maxConnections = options.connectionsMax;
     this.#server.on("clientError", (error, socket) => answerBrokenRequest(error, socket as Socket));
+    this.#clock = new RequestClock(options.requestTimeoutMs, ({ socket }) => answerBrokenRequest(LATE, socket));
   }
 
   #createServer(limits: ServerOptions): Server | TlsServer {
@@ -99,12 +103,15 @@ export class HttpDoor {
       });
     }
     this.#server.closeAllConnections();
+    this.#clock.stop();
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
     this.#open++;
     const begun = performance.now();
-    response.once("close", () => {
+    this.#clock.begin(request, begun);
+    response.on("close", () => {
+      this.#clock.answered(request);
       this.#options.answered(response.statusCode, performance.now() - begun);
       this.#open--;
       if (this.#open === 0) this.#idle?.();
@@ -123,7 +130,7 @@ export class HttpDoor {
     if (isForeignWorkerScript(request, target.path)) return refuseWorker(request, response);
     const place = parseTriggerPath(target.path);
     if (place !== undefined) return this.#options.triggers.handle(request, response, target, place);
-    if (this.#options.rest.takes(target.path)) return this.#options.rest.handle(request, response, target);
+    if (this.#options.rest.takes(target.path)) return this.#options.rest.handle(request, response, target, this.#clock);
     if (this.#options.links.takes(target.path)) return this.#options.links.handle(request, response, target);
     if (this.#options.files.takes(target.path)) return this.#options.files.handle(request, response, target.path);
     if (this.#options.oauth.takes(target.path)) return this.#options.oauth.handle(request, response, target);
@@ -150,7 +157,8 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
     return;
   }
   const [status, text, reason] = BROKEN[error.code ?? ""] ?? [400, "Bad Request", "BAD_REQUEST"];
-  const body = `${JSON.stringify({ error: { reason, message: "the request cannot be read" } })}\n`;
+  const message = status === 408 ? "the request did not arrive in time" : "the request cannot be read";
+  const body = `${JSON.stringify({ error: { reason, message } })}\n`;
   const head = [
     `HTTP/1.1 ${status} ${text}`,
     "content-type: application/json",
@@ -164,6 +172,9 @@ const BROKEN: Readonly<Record<string, readonly [number, string, string]>> = {
   HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE"],
   ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "REQUEST_TIMEOUT"],
 };
+
+/** What Node says of a request that did not come in time. */
+const LATE = Object.assign(new Error("the request did not arrive in time"), { code: "ERR_HTTP_REQUEST_TIMEOUT" });
 
 function portError(host: string, port: number, cause: NodeJS.ErrnoException): PlatformError {
   const metadata = { setting: "MILLRACE_HTTP_PORT", port: String(port) };

@@ -11,6 +11,7 @@ import { clientIpOf } from "../http/client-ip.ts";
 import type { HttpAnswer } from "../http/http-answer.ts";
 import type { RequestTarget } from "../http/parse-target.ts";
 import { readBody } from "../http/read-body.ts";
+import type { RequestClock } from "../http/request-clock.ts";
 import { writeAnswer, writeFinalAnswer } from "../http/write-answer.ts";
 import { readContract, type RestContract, type RestMethod } from "./contract.ts";
 import type { CorsPolicy } from "./cors-policy.ts";
@@ -49,6 +50,7 @@ interface Call extends Route {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly target: RequestTarget;
+  readonly clock: Pick<RequestClock, "prolong">;
   readonly context: ApiContext;
 }
 
@@ -69,7 +71,12 @@ export class RestDoor {
   }
 
   /** Handles one request to its end; never throws. */
-  async handle(request: IncomingMessage, response: ServerResponse, target: RequestTarget): Promise<void> {
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    target: RequestTarget,
+    clock: Pick<RequestClock, "prolong">,
+  ): Promise<void> {
     const requestId = requestIdOf(headerOf(request, REQUEST_ID_HEADER));
     const gone = new AbortController();
     response.once("close", () => {
@@ -80,19 +87,18 @@ export class RestDoor {
     try {
       if (request.method === "OPTIONS") return this.#answerOptions(request, response, target);
       if (target.path === DOCUMENT) return await this.#answerDocument(request, response);
-      await this.#call(request, response, target, requestId, gone.signal);
+      await this.#call({ request, response, target, clock }, requestId, gone.signal);
     } catch (thrown) {
       this.#fail(request, response, coerceError(thrown), requestId, target.path);
     }
   }
 
   async #call(
-    request: IncomingMessage,
-    response: ServerResponse,
-    target: RequestTarget,
+    given: Pick<Call, "request" | "response" | "target" | "clock">,
     requestId: string,
     signal: AbortSignal,
   ): Promise<void> {
+    const { request, response, target } = given;
     const route = this.#routeOf(request, target.path);
     const { path } = route.method.definition;
     const bearer = bearerOf(request.headers.authorization) ?? this.#options.cookies.tokenOf(request);
@@ -101,7 +107,7 @@ export class RestDoor {
     if (request.headers.authorization === undefined) this.#options.cookies.assertSameSite(request);
     const peer = clientIpOf(request, this.#options.trustedProxies);
     const context: ApiContext = { principal, requestId, method: path, signal, header, peer };
-    const call: Call = { ...route, request, response, target, context };
+    const call: Call = { ...route, ...given, context };
     if (route.method.definition.requestStream) return this.#upload(call);
     const message = await this.#read(call);
     if (!route.method.definition.responseStream) return this.#answer(call, await this.#unary(call, message));
@@ -171,6 +177,8 @@ export class RestDoor {
   }
 
   async #upload(call: Call): Promise<void> {
+    // Who may upload is known by now.
+    call.clock.prolong(call.request);
     const messages = uploadMessages(call.request, call.fields);
     this.#answer(call, await (call.method.handler(messages as never, call.context as never) as Promise<unknown>));
   }
