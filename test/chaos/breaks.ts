@@ -21,6 +21,15 @@ export interface Break {
 const SCHEDULERS = ["scheduler-1", "scheduler-2", "scheduler-3"];
 const RUNNERS = ["runner-1", "runner-2", "runner-3", "runner-4"];
 
+const GATEWAYS = ["gateway-1", "gateway-2"];
+const NATS = ["nats-1", "nats-2", "nats-3"];
+
+/** The gateway does what it is asked for, and nobody hears that it has. */
+const silence = (gateway: string): PlannedFault => ({
+  ...{ kind: "partition", holdMs: 2_500 },
+  cuts: NATS.map((deaf) => ({ deaf, mute: gateway })),
+});
+
 const kill = (victim: string, afterMs = 0): PlannedFault => ({ kind: "kill", victim, holdMs: 1_000, afterMs });
 
 /** The record hangs, and whoever has said more than it holds dies. */
@@ -70,7 +79,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     find: "      doneSteps: turn?.runs === 1 || !turn ? run.steps : run.steps.slice(0, -1),",
     replace: "      doneSteps: [],",
     caughtAs: ["rerun"],
-    rounds: each(RUNNERS, kill),
+    rounds: Array.from({ length: 3 }, () => ({ faults: RUNNERS.map((victim) => kill(victim)), peaceMs: 4_000 })),
   },
   "limit-not-held": {
     about: "runs of a limited workflow start without a place",
@@ -94,7 +103,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     find: "idempotencyKey: requestId }",
     replace: 'idempotencyKey: "" }',
     caughtAs: ["doubled"],
-    rounds: each(["gateway-1", "gateway-2"], kill),
+    rounds: each(GATEWAYS, kill),
   },
   "writes-repeated": {
     about: "a write to a data store that is sent again is made again",
@@ -102,9 +111,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     find: "  return { path, execution, number, request",
     replace: "  number += 1_000 * Math.floor(Math.random() * 1_000_000);\n  return { path, execution, number, request",
     caughtAs: ["increment", "claim"],
-    rounds: each(["gateway-1", "gateway-2", "gateway-1", "gateway-2"], (victim) => ({
-      ...{ kind: "stop", victim, holdMs: 6_000 },
-    })),
+    rounds: [...GATEWAYS, ...GATEWAYS, ...GATEWAYS].map((gateway) => ({ faults: [silence(gateway)], peaceMs: 3_000 })),
   },
 };
 

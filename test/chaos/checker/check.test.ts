@@ -122,6 +122,38 @@ describe("the checker", () => {
     assert.deepEqual(rulesOf(evidence({ ...found, faults: [earlier] })), ["rerun"]);
   });
 
+  test("finds a step that begins again behind its pause, which a resume or a child has shown", () => {
+    const suspended = goodRun("suspended", "m1");
+    const resume = operation({ kind: "resume", workflow: "suspended", run: suspended.run, endMs: 110 });
+    const resumed = { step: 0, run: suspended.run, workflow: "suspended", token: "m1-z" };
+    const value = { token: "m1-b", mark: "m1", resumed: { mark: "m1" } };
+    const kept = {
+      ...suspended.kept,
+      steps: [
+        { path: "steps/0", value: { token: "m1-z" } },
+        { path: "steps/1", value },
+      ],
+    };
+    const steps = seen(suspended).map((one) => (one.step === 1 ? { ...one, before: "m1-z" } : one));
+    const history = { operations: [suspended.submit, resume], runs: [kept] };
+    const early = [sighting({ ...resumed, atMs: 105 }), ...steps];
+    assert.deepEqual(check(evidence({ ...history, sightings: early })), [], "nobody has shown the pause before");
+    const late = [steps[0]!, sighting({ ...resumed, atMs: 115 }), ...steps.slice(1)];
+    assert.deepEqual(rulesOf(evidence({ ...history, sightings: late })), ["rerun"]);
+
+    const child = goodRun("child", "m2", { id: "child-m2" });
+    const parent = goodRun("parent", "m2");
+    const began = sighting({ workflow: "child", run: "child-m2", token: child.tokens[0]!, atMs: 50 });
+    const again = sighting({ workflow: "parent", run: parent.run, token: "m2-z", atMs: 60 });
+    const family = evidence({ runs: [parent.kept, child.kept], sightings: [...seen(parent), began, again] });
+    assert.match(
+      check(family)
+        .map(({ text }) => text)
+        .join(),
+      /of parent: step 0 began again on runner-1 behind its pause/,
+    );
+  });
+
   test("finds exports that the record does not keep, and an execution that nobody saw", () => {
     const other = seen(good).map((one) => (one.step === 1 ? { ...one, before: "m1-z" } : one));
     assert.deepEqual(rulesOf(evidence({ ...whole, sightings: other })), ["rerun"]);
@@ -162,7 +194,7 @@ describe("the checker", () => {
     const lost = { operations: [cancelled.submit, cancel], runs: [cancelled.kept], sightings: seen(cancelled) };
     assert.deepEqual(rulesOf(evidence(lost)), ["cancel"]);
     const resumed = goodRun("suspended", "m1");
-    const resume = operation({ kind: "resume", workflow: "suspended", run: resumed.run });
+    const resume = operation({ kind: "resume", workflow: "suspended", run: resumed.run, endMs: 110 });
     const unheard = { operations: [resumed.submit, resume], runs: [resumed.kept], sightings: seen(resumed) };
     assert.deepEqual(rulesOf(evidence(unheard)), ["resume"]);
     const delayed = goodRun("delayed", "m1", { event: { mark: "m1", delay: 4_000 } });

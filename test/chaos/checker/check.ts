@@ -54,6 +54,7 @@ export function check(evidence: Evidence): Violation[] {
   checkSubmits(context);
   checkEnds(context);
   checkExecutions(context);
+  checkPausedExecutions(context);
   checkLimits(context);
   checkOrder(context);
   checkAnswers(context);
@@ -153,6 +154,35 @@ function checkExecutions({ evidence, report, runs }: Context): void {
       const next = sightings.filter((seen) => seen.step === step + 1 && seen.before !== token);
       for (const { before } of next)
         report("rerun", `run ${id}: step ${step + 1} found ${before}, the record keeps ${token}`);
+    }
+  }
+}
+
+/**
+ * A pause is a checkpoint, too, and shows that it is committed: its resume is acknowledged, or its child begins. From then on the
+ * step that has paused may not begin again.
+ */
+function checkPausedExecutions({ evidence, report }: Context): void {
+  const { operations, sightings, faults, readBack } = evidence;
+  const begins = sightings.filter(({ kind }) => kind === "begin");
+  const committedMs = new Map<string, number>();
+  const show = (run: string, atMs: number): void => {
+    committedMs.set(run, Math.min(atMs, committedMs.get(run) ?? Infinity));
+  };
+  for (const { kind, outcome, run = "", endMs } of operations) {
+    if (kind === "resume" && outcome === "ok" && endMs !== undefined) show(run, endMs);
+  }
+  const markOf = new Map(readBack.runs.map(({ id, mark }) => [id, mark]));
+  const parents = new Map(
+    readBack.runs.filter(({ workflow }) => workflow === "parent").map(({ id, mark }) => [mark, id]),
+  );
+  for (const { workflow, run, atMs } of begins) {
+    const parent = workflow === "child" ? parents.get(markOf.get(run) ?? "") : undefined;
+    if (parent !== undefined) show(parent, atMs);
+  }
+  for (const { workflow, run, step, host, atMs } of begins) {
+    if (step === 0 && atMs > (committedMs.get(run) ?? Infinity) && !isThawing(host, atMs, faults)) {
+      report("rerun", `run ${run} of ${workflow}: step 0 began again on ${host} behind its pause`);
     }
   }
 }

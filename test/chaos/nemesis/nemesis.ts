@@ -103,7 +103,7 @@ export class Nemesis {
       case "kill-worker":
         return this.#killWorkers(victim as Member);
       case "stop":
-        return pause([(victim as Member).pid ?? 0]);
+        return pause(this.#processesOf(victim as Member));
       case "freeze":
         return pause(this.#house.processesOn((victim as Member).name));
       case "partition":
@@ -119,6 +119,11 @@ export class Nemesis {
       case "failover":
         return this.#failOver(fault.old);
     }
+  }
+
+  /** A server of the record is all of its processes: while only the first one is stopped, its connections go on. */
+  #processesOf(member: Member): number[] {
+    return member.plan.role === "postgres" ? this.#house.processesOn(member.name) : [member.pid ?? 0];
   }
 
   async #kill(members: readonly Member[]): Promise<Heal> {
