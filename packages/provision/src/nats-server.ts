@@ -34,6 +34,8 @@ export interface NatsOptions {
   readonly trust?: NatsTrustConfig | undefined;
   /** Certificates for clients and, in a cluster, between the servers. */
   readonly tls?: NatsTls | undefined;
+  /** How many processor cores it uses at once; all by default. */
+  readonly cores?: number | undefined;
   /** Makes it one server of several that share everything. */
   readonly cluster?: NatsCluster | undefined;
 }
@@ -88,7 +90,7 @@ export function natsLaunch(options: NatsOptions): Launch {
     // A reader that cannot keep up is cut off instead of holding more than this in the server.
     max_pending: 64 * mebibyte,
     // A client that is frozen or cut off gets nothing more after 3 s. Until then a part of what is asked of gateways goes to one that
-    // never answers; by default that would take minutes. Clients say something more often, so nobody is ever pinged for it.
+    // never answers; by default that would take minutes. Clients say something about as often, so hardly anybody is pinged for it.
     ping_interval: "1s",
     ping_max: 2,
     jetstream: {
@@ -105,7 +107,10 @@ export function natsLaunch(options: NatsOptions): Launch {
   return {
     command: options.program,
     args: ["--config", file],
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+    env: {
+      PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+      ...(options.cores !== undefined && { GOMAXPROCS: String(options.cores) }),
+    },
     cwd: options.folder,
     deathSignal: "TERM",
   };
