@@ -20,9 +20,6 @@ const PREFIX = "$KV.millrace_leases.";
 const RAISE_AFTER_MS = 30_000;
 /** A scheduler that is alone looks for others this often. */
 const LOOK_EVERY_MS = 2_000;
-/** Of a lease's life, how much of it is over before one that is alone renews it, and how long it waits for the answer. */
-const KEPT_SHARE = 0.375;
-const LOST_SHARE = 0.2;
 /** Pauses before a server that is behind is asked again. */
 const BEHIND_PAUSE_MS = { first: 1, max: 50 } as const;
 
@@ -90,14 +87,10 @@ export class SingleBucket {
     return JSON.stringify(holds) === this.#alone.value;
   }
 
-  /**
-   * Renews the lease without a look at the others, unless that was done just now; resolves to when the renewal was sent. One
-   * that gets lost is known early enough for another one.
-   */
+  /** Renews the lease without a look at the others; resolves to when the renewal was sent. */
   async keep(holds: readonly number[]): Promise<number> {
-    if (performance.now() < this.#sentAtMs + this.#ttlMs * KEPT_SHARE) return this.#sentAtMs;
     try {
-      return (await this.#write(JSON.stringify(holds), this.#ttlMs * LOST_SHARE)).sentAtMs;
+      return (await this.#write(JSON.stringify(holds))).sentAtMs;
     } catch (thrown) {
       this.expectOthers();
       this.#seen = undefined;
@@ -133,16 +126,17 @@ export class SingleBucket {
     await this.#ensure();
     const connection = connectionOf(this.#bus, "renewing the lease");
     const value = JSON.stringify(holds);
-    const { sentAtMs, sequence } = await this.#write(value, this.#timeoutMs);
+    const { sentAtMs, sequence } = await this.#write(value);
     const living = await this.#readBehind(sequence, sentAtMs + this.#timeoutMs);
     if (living.size === 1) this.#alone = { connection, value, untilMs: sentAtMs + LOOK_EVERY_MS };
     return { sentAtMs, living };
   }
 
   /** Asked as any other request, over the subscription for answers that is there already. */
-  async #write(value: string, timeoutMs: number): Promise<{ sentAtMs: number; sequence: number }> {
+  async #write(value: string): Promise<{ sentAtMs: number; sequence: number }> {
     const sentAtMs = performance.now();
-    const answer = await this.#bus.request(PREFIX + this.#scheduler, Buffer.from(value), { timeoutMs });
+    const options = { timeoutMs: this.#timeoutMs };
+    const answer = await this.#bus.request(PREFIX + this.#scheduler, Buffer.from(value), options);
     const { error, seq } = JSON.parse(Buffer.from(answer).toString()) as { error?: ApiError; seq: number };
     if (error !== undefined) throw new JetStreamApiError(error);
     this.#sentAtMs = sentAtMs;
