@@ -51,7 +51,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     file: "packages/core/src/owner/owner.ts",
     find: "    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
     replace:
-      "    this.accepted(part, submit, submit.runId);\n    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
+      "    this.accepted(part, submit.runId, submit.gateway, submit.runId);\n    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
     caughtAs: ["lost"],
     rounds: hangAndKill(SCHEDULERS),
   },
@@ -115,17 +115,8 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
 };
 
-/** The file with the rule broken. Throws when the place has changed: then the break no longer breaks anything. */
-export function breakSource({ file, find, replace }: Break): string {
-  const source = readFileSync(join(checkoutFolder, file), "utf8");
-  const pieces = source.split(find);
-  if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} places with: ${find}`);
-  return pieces.join(replace);
-}
-
-/** Copies the sources that processes are started from, with one rule broken; returns the copy's folder. */
-export function brokenCheckout(broken: Break, folder: string): string {
-  const text = breakSource(broken);
+/** Copies the sources that processes are started from, with rules broken; returns the copy's folder. */
+export function brokenCheckout(broken: readonly Break[], folder: string): string {
   const modules = join(folder, "node_modules");
   mkdirSync(join(modules, "@millrace"), { recursive: true });
   const isOurs = (path: string): boolean => !path.endsWith("/node_modules") && !path.includes("/.venv");
@@ -137,6 +128,13 @@ export function brokenCheckout(broken: Break, folder: string): string {
   for (const name of readdirSync(join(checkoutFolder, "node_modules/@millrace"))) {
     symlinkSync(join(folder, "packages", name), join(modules, "@millrace", name));
   }
-  writeFileSync(join(folder, broken.file), text);
+  for (const each of broken) breakSource(join(folder, each.file), each);
   return folder;
+}
+
+/** Breaks the rule in its file. Throws when the place has changed: then the break no longer breaks anything. */
+function breakSource(path: string, { file, find, replace }: Break): void {
+  const pieces = readFileSync(path, "utf8").split(find);
+  if (pieces.length !== 2) throw new Error(`${file} has ${pieces.length - 1} places with: ${find}`);
+  writeFileSync(path, pieces.join(replace));
 }

@@ -50,7 +50,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
   };
   const broken = options.broken === undefined ? undefined : BREAKS[options.broken];
   const patience = broken === undefined ? PATIENCE : IMPATIENCE;
-  const checkout = broken === undefined ? checkoutFolder : brokenCheckout(broken, join(folder, "checkout"));
+  const checkout = broken === undefined ? checkoutFolder : brokenCheckout([broken], join(folder, "checkout"));
   const house = new ChaosHouse({ folder, tools, network, checkout, clockLibrary, onDeath });
   const history = new History(join(folder, "history.jsonl"));
   const endAtOnce = (): void => void house.close().finally(() => network.close().finally(() => process.exit(130)));

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 
-import { BREAKS, breakSource } from "../breaks.ts";
+import { checkoutFolder } from "@millrace/provision";
+import { BREAKS, brokenCheckout } from "../breaks.ts";
 import type { FaultRecord, Operation, Sighting } from "../client/history.ts";
 import { planRounds, type Targets } from "../nemesis/schedule.ts";
 import { check, type Evidence, type Rule } from "./check.ts";
@@ -305,9 +311,19 @@ describe("the plan of faults", () => {
 });
 
 describe("the rules that can be broken on purpose", () => {
-  for (const [name, broken] of Object.entries(BREAKS)) {
-    test(`${name}: ${broken.about}`, () => {
-      assert.notEqual(breakSource(broken), "", "the place that it changes is there, once");
-    });
-  }
+  let folder = "";
+  before(async () => void (folder = await mkdtemp(join(tmpdir(), "millrace-breaks-"))));
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  test("are each at a place that is there once, and are TypeScript: what means nothing breaks nothing", async (context) => {
+    const breaks = Object.values(BREAKS);
+    brokenCheckout(breaks, folder);
+    const { compilerOptions } = JSON.parse(await readFile(join(checkoutFolder, "tsconfig.json"), "utf8"));
+    const files = [...new Set(breaks.map(({ file }) => file))];
+    await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files }));
+    const tsc = join(checkoutFolder, "node_modules/.bin/tsc");
+    const { stdout } = await promisify(execFile)(tsc, ["-p", folder]).catch((failed: { stdout: string }) => failed);
+    assert.equal(stdout, "");
+    context.diagnostic(`${breaks.length} breaks in ${files.length} files`);
+  });
 });
