@@ -230,7 +230,8 @@ export class Owner {
       if (this.state.owned.get(partition)?.stamp.epoch === epoch) this.state.drop(partition);
     }
     if (refused.size > 0) this.renewLease();
-    this.flush();
+    // After what has arrived meanwhile is read, too: it joins the next commit instead of waiting for the one behind it.
+    this.state.port.flushSoon();
   }
 
   // Gateways

@@ -1,6 +1,6 @@
 /**
- * Arrays in Postgres' binary format. `pg` sends a `Buffer` as a binary parameter, which spares both sides the escaping
- * and parsing of array literals: bytes travel as they are, at 1.0 instead of 2.1 bytes each.
+ * Arrays in Postgres' binary format, of values and of rows. `pg` sends a `Buffer` as a binary parameter, which spares both sides
+ * the escaping and parsing of array literals: bytes travel as they are, at 1.0 instead of 2.1 bytes each.
  */
 import { PlatformError } from "@millrace/core";
 
@@ -46,84 +46,132 @@ const OIDS: Readonly<Record<ElementName, number>> = {
   uuid: 2950,
 };
 
-/** A place that an array under construction can go back to. */
-export interface ArrayMark {
-  readonly offset: number;
-  readonly count: number;
+/** An array under construction, in one buffer: an element costs no object of its own. */
+class ArrayBytes {
+  protected buffer = Buffer.allocUnsafe(CAPACITY_START);
+  protected offset = HEADER_BYTES;
+  protected count = 0;
+  protected nulls = false;
+
+  /** Room for a value of that size behind its length; returns where it goes. */
+  claim(size: number): { readonly target: Buffer; readonly at: number } {
+    this.reserve(size);
+    const at = this.buffer.writeInt32BE(size, this.offset);
+    this.offset = at + size;
+    return { target: this.buffer, at };
+  }
+
+  addText(text: string): void {
+    this.reserve(text.length * 3);
+    const at = this.offset + LENGTH_BYTES;
+    const size = this.buffer.write(text, at, "utf8");
+    this.buffer.writeInt32BE(size, this.offset);
+    this.offset = at + size;
+  }
+
+  protected addNull(): void {
+    this.addInt32(-1);
+  }
+
+  protected addInt32(value: number): void {
+    this.reserve(0);
+    this.offset = this.buffer.writeInt32BE(value, this.offset);
+  }
+
+  protected finishAs(elementOid: number): Buffer {
+    const target = this.buffer;
+    target.writeInt32BE(1, 0);
+    target.writeInt32BE(this.nulls ? 1 : 0, 4);
+    target.writeInt32BE(elementOid, 8);
+    target.writeInt32BE(this.count, 12);
+    target.writeInt32BE(1, 16);
+    return target.subarray(0, this.offset);
+  }
+
+  private reserve(size: number): void {
+    const needed = this.offset + LENGTH_BYTES + size;
+    if (needed <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(grown, 0, 0, this.offset);
+    this.buffer = grown;
+  }
 }
 
-/** Writes one array, element by element, into one buffer: an element costs no object of its own. */
-export class ArrayWriter<N extends ElementName> {
+/** Writes an array of values of one type. */
+class ArrayWriter<N extends ElementName> extends ArrayBytes {
   readonly #name: N;
-  #buffer = Buffer.allocUnsafe(CAPACITY_START);
-  #offset = HEADER_BYTES;
-  #count = 0;
-  #nulls = false;
 
   constructor(name: N) {
+    super();
     this.#name = name;
   }
 
-  /** Adds an element; throws `INVALID_ID`, or a `RangeError`, for what the type cannot hold, and may leave a part behind. */
+  /** Adds an element; throws `INVALID_ID`, or a `RangeError`, for what the type cannot hold. */
   add(value: ElementValue<N> | null): void {
-    this.#count++;
+    this.count++;
     if (value === null) {
-      this.#nulls = true;
-      this.#reserve(0);
-      this.#offset = this.#buffer.writeInt32BE(-1, this.#offset);
+      this.nulls = true;
+      this.addNull();
     } else {
       encoders[this.#name](this, value);
     }
   }
 
-  /** Where it stands; `reset` forgets what came later. */
-  mark(): ArrayMark {
-    return { offset: this.#offset, count: this.#count };
-  }
-
-  reset({ offset, count }: ArrayMark): void {
-    this.#offset = offset;
-    this.#count = count;
-  }
-
   /** The array; the writer must not be used afterwards. */
   finish(): Buffer {
-    const target = this.#buffer;
-    target.writeInt32BE(1, 0);
-    target.writeInt32BE(this.#nulls ? 1 : 0, 4);
-    target.writeInt32BE(OIDS[this.#name], 8);
-    target.writeInt32BE(this.#count, 12);
-    target.writeInt32BE(1, 16);
-    return target.subarray(0, this.#offset);
-  }
-
-  /** Room for an element of that size behind its length; returns where it goes. */
-  claim(size: number): { readonly target: Buffer; readonly at: number } {
-    this.#reserve(size);
-    const at = this.#buffer.writeInt32BE(size, this.#offset);
-    this.#offset = at + size;
-    return { target: this.#buffer, at };
-  }
-
-  addText(text: string): void {
-    this.#reserve(text.length * 3);
-    const at = this.#offset + LENGTH_BYTES;
-    const size = this.#buffer.write(text, at, "utf8");
-    this.#buffer.writeInt32BE(size, this.#offset);
-    this.#offset = at + size;
-  }
-
-  #reserve(size: number): void {
-    const needed = this.#offset + LENGTH_BYTES + size;
-    if (needed <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
-    this.#buffer.copy(grown, 0, 0, this.#offset);
-    this.#buffer = grown;
+    return this.finishAs(OIDS[this.#name]);
   }
 }
 
-type AnyWriter = ArrayWriter<ElementName>;
-type Encoders = { readonly [N in ElementName]: (writer: AnyWriter, value: Values[N]) => void };
+/** A column of the rows of an array. */
+export interface RowColumn<R> {
+  readonly type: ElementName;
+  /** The value that goes into it; of the type's own kind. */
+  readonly value: (row: R) => ElementValue<ElementName> | null;
+}
+
+/** Writes an array of rows of a composite type. */
+export class RowArrayWriter<R> extends ArrayBytes {
+  readonly #columns: readonly RowColumn<R>[];
+
+  constructor(columns: readonly RowColumn<R>[]) {
+    super();
+    this.#columns = columns;
+  }
+
+  /** Rows so far. */
+  get length(): number {
+    return this.count;
+  }
+
+  /** Adds a row, or throws and leaves nothing of it behind: what has no encoding fails alone. */
+  add(row: R): void {
+    const start = this.offset;
+    try {
+      this.addInt32(0);
+      this.addInt32(this.#columns.length);
+      for (const { type, value } of this.#columns) this.#addField(type, value(row));
+      this.buffer.writeInt32BE(this.offset - start - LENGTH_BYTES, start);
+      this.count++;
+    } catch (thrown) {
+      this.offset = start;
+      throw thrown;
+    }
+  }
+
+  /** The array, of the composite type with this id; the writer must not be used afterwards. */
+  finish(typeOid: number): Buffer {
+    return this.finishAs(typeOid);
+  }
+
+  #addField(type: ElementName, value: ElementValue<ElementName> | null): void {
+    this.addInt32(OIDS[type]);
+    if (value === null) this.addNull();
+    else encoders[type](this, value);
+  }
+}
+
+type Encoders = { readonly [N in ElementName]: (writer: ArrayBytes, value: Values[N]) => void };
 
 const encoders = {
   bool: (writer, value) => {

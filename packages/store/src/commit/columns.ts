@@ -9,19 +9,17 @@ import {
   type StepResult,
   type UpdateChange,
 } from "@millrace/core";
+import type { ClientBase } from "pg";
 import { encodeDeaths } from "../runs/deaths.ts";
 import { encodeStepDetail } from "../runs/step-detail.ts";
-import type { ElementName, ElementValue } from "./binary.ts";
+import type { ElementName, ElementValue, RowColumn } from "./binary.ts";
 
 /** Longest idempotency key, in bytes: what an index row holds is bounded. */
 export const KEY_LENGTH_MAX = 1024;
 
 /** A column of the rows that a kind of change is sent as. */
-export interface Column<C> {
+export interface Column<C> extends RowColumn<C> {
   readonly name: string;
-  readonly type: ElementName;
-  /** The value that goes into it; of the type's own kind. */
-  readonly value: (change: C) => ElementValue<ElementName> | null;
 }
 
 function column<C, N extends ElementName>(
@@ -49,8 +47,11 @@ function checkedKey({ idempotencyKey }: AcceptChange): string | null {
   return idempotencyKey;
 }
 
+// The columns of each kind are those of a composite type, in its order: a migration makes it, and it stays as it is for the releases
+// that write it. Other columns are another type.
+
 /** Columns of an accept. */
-export const acceptColumns: readonly Column<AcceptChange>[] = [
+const acceptColumns: readonly Column<AcceptChange>[] = [
   column("partition", "int4", (change) => change.partition),
   column("id", "uuid", (change) => change.runId),
   column("day", "date", dayOf),
@@ -69,16 +70,8 @@ export const acceptColumns: readonly Column<AcceptChange>[] = [
   column("event", "bytea", (change) => change.input.eventJson),
   column("context", "bytea", (change) => change.input.contextJson),
   column("key", "text", checkedKey),
-];
-
-/** Further columns of accepts, for batches in which some run is parked or has a priority of its own. */
-export const queueColumns: readonly Column<AcceptChange>[] = [
   column("priority", "int4", (change) => change.priority),
   column("parked", "bool", (change) => change.parked),
-];
-
-/** A further column of accepts, for batches in which some run takes steps over. */
-export const takenCountColumns: readonly Column<AcceptChange>[] = [
   column("steps_done", "int4", ({ takenOver }) => takenOver?.length ?? 0),
 ];
 
@@ -91,7 +84,7 @@ export interface TakenRow {
 }
 
 /** Columns of it; it ran in no assignment of the new run. */
-export const takenColumns: readonly Column<TakenRow>[] = [
+const takenColumns: readonly Column<TakenRow>[] = [
   column("run_id", "uuid", ({ runId }) => runId),
   column("ordinal", "int4", ({ ordinal }) => ordinal),
   column("path", "text", ({ step }) => step.path),
@@ -121,7 +114,7 @@ const stepColumns: readonly Column<WithStep>[] = [
 ];
 
 /** Columns of an update. */
-export const updateColumns: readonly Column<UpdateChange>[] = [
+const updateColumns: readonly Column<UpdateChange>[] = [
   column("partition", "int4", (change) => change.partition),
   column("id", "uuid", (change) => change.runId),
   column("state", "text", (change) => change.state),
@@ -129,12 +122,8 @@ export const updateColumns: readonly Column<UpdateChange>[] = [
   column("start_time", "timestamptz", (change) => change.startTimeMs),
   column("wake_time", "timestamptz", (change) => change.wakeTimeMs),
   column("death_causes", "text", (change) => encodeDeaths(change.deaths)),
-  ...stepColumns,
-];
-
-/** A further column of updates, for batches in which some run is parked or is so no longer. */
-export const parkColumns: readonly Column<UpdateChange>[] = [
   column("parked", "bool", (change) => change.parked ?? null),
+  ...stepColumns,
 ];
 
 /** What is searched of a failure. */
@@ -146,7 +135,7 @@ function failureText({ step }: EndChange): string | null {
 }
 
 /** Columns of an end. */
-export const endColumns: readonly Column<EndChange>[] = [
+const endColumns: readonly Column<EndChange>[] = [
   column("partition", "int4", (change) => change.partition),
   column("id", "uuid", (change) => change.runId),
   column("day", "date", dayOf),
@@ -160,7 +149,7 @@ export const endColumns: readonly Column<EndChange>[] = [
 ];
 
 /** Columns of a message that an update or an end sends to another run's owner. */
-export const outboxColumns: readonly Column<OutboxMessage>[] = [
+const outboxColumns: readonly Column<OutboxMessage>[] = [
   column("partition", "int4", (message) => message.partition),
   column("id", "text", (message) => message.id),
   column("target", "text", (message) => message.target),
@@ -178,7 +167,7 @@ export interface LossRow {
 }
 
 /** Columns of it. */
-export const lossColumns: readonly Column<LossRow>[] = [
+const lossColumns: readonly Column<LossRow>[] = [
   column("partition", "int4", ({ partition }) => partition),
   column("run_id", "uuid", ({ runId }) => runId),
   column("path", "text", ({ lost }) => lost.path),
@@ -190,7 +179,43 @@ export const lossColumns: readonly Column<LossRow>[] = [
 ];
 
 /** Columns of a message that is acknowledged. */
-export const deliveredColumns: readonly Column<DeliveredChange>[] = [
+const deliveredColumns: readonly Column<DeliveredChange>[] = [
   column("partition", "int4", (change) => change.partition),
   column("id", "text", (change) => change.id),
 ];
+
+/** The composite type that the rows of a kind are sent as. */
+export const rowTypes = {
+  accept: "commit_accept",
+  taken: "commit_taken",
+  update: "commit_update",
+  end: "commit_end",
+  delivered: "commit_delivered",
+  outbox: "commit_outbox",
+  loss: "commit_loss",
+} as const;
+
+/** What is sent as rows. */
+export type RowKind = keyof typeof rowTypes;
+
+/** The columns of each kind. */
+export const columnsOf: Readonly<Record<RowKind, readonly Column<never>[]>> = {
+  accept: acceptColumns,
+  taken: takenColumns,
+  update: updateColumns,
+  end: endColumns,
+  delivered: deliveredColumns,
+  outbox: outboxColumns,
+  loss: lossColumns,
+};
+
+/** The ids that a database has given to the types. */
+export type RowTypeIds = Readonly<Record<RowKind, number>>;
+
+/** Reads them: a database that was restored has given others. */
+export async function readRowTypeIds(client: ClientBase): Promise<RowTypeIds> {
+  const kinds = Object.keys(rowTypes) as RowKind[];
+  const ids = kinds.map((kind) => `'${rowTypes[kind]}'::regtype::oid::int8 AS "${kind}"`);
+  const { rows } = await client.query<RowTypeIds>(`SELECT ${ids.join(", ")}`);
+  return rows[0]!;
+}

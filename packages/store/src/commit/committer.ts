@@ -17,6 +17,7 @@ import { Primary } from "../connection/primary.ts";
 import { classifyFailure, toPlatformError } from "../database-error.ts";
 import type { Committer, RecordedOutcome } from "../ports.ts";
 import { typeParsers } from "../type-parsers.ts";
+import { readRowTypeIds, type RowTypeIds } from "./columns.ts";
 import { readOutcomes } from "./outcome.ts";
 import { createCommitQuery } from "./rows.ts";
 import type { StatementResult } from "./statement.ts";
@@ -42,10 +43,16 @@ export function openCommitter(options: CommitterOptions): Committer {
   return new PostgresCommitter(options);
 }
 
+/** A connection that commits, and the types of rows there. */
+interface Session {
+  readonly client: PrimaryClient;
+  readonly types: RowTypeIds;
+}
+
 class PostgresCommitter implements Committer {
   readonly #options: CommitterOptions;
   readonly #primary: Primary;
-  #client: PrimaryClient | undefined;
+  #session: Session | undefined;
   #busy = false;
   #closed = false;
 
@@ -60,8 +67,8 @@ class PostgresCommitter implements Committer {
     try {
       return await this.#primary.during(() => this.#commit(batch));
     } catch (thrown) {
-      this.#client?.break(coerceError(thrown));
-      this.#client = undefined;
+      this.#session?.client.break(coerceError(thrown));
+      this.#session = undefined;
       throw toCommitError(thrown);
     } finally {
       this.#busy = false;
@@ -70,22 +77,28 @@ class PostgresCommitter implements Committer {
 
   async close(): Promise<void> {
     this.#closed = true;
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.end().catch(() => undefined);
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.client.end().catch(() => undefined);
   }
 
   async #commit(batch: CommitBatch): Promise<RecordedOutcome> {
-    const client = (this.#client ??= await this.#connect());
+    const session = (this.#session ??= await this.#connect());
     const sentAt = performance.now();
-    const outcome = await commitOn(client, batch);
+    const outcome = await commitOn(session, batch);
     this.#primary.onCommitted(sentAt);
     return outcome;
   }
 
-  #connect(): Promise<PrimaryClient> {
+  async #connect(): Promise<Session> {
     invariant(!this.#closed, "a commit is sent after the committer was closed");
-    return new PrimaryClient(this.#primary, toClientConfig(this.#options)).connect();
+    const client = await new PrimaryClient(this.#primary, toClientConfig(this.#options)).connect();
+    try {
+      return { client, types: await readRowTypeIds(client) };
+    } catch (thrown) {
+      client.break(coerceError(thrown));
+      throw thrown;
+    }
   }
 }
 
@@ -130,14 +143,15 @@ function toCommitError(thrown: unknown): PlatformError {
   );
 }
 
-async function commitOn(client: pg.Client, batch: CommitBatch): Promise<RecordedOutcome> {
-  const { query, changes, failed } = createCommitQuery(batch, batch.changes, false);
+async function commitOn(session: Session, batch: CommitBatch): Promise<RecordedOutcome> {
+  const { client, types } = session;
+  const { query, changes, failed } = createCommitQuery(batch, batch.changes, false, types);
   try {
     const { rows } = await client.query<StatementResult>(query);
     return await toOutcome(client, batch, changes, failed, rows[0]!);
   } catch (thrown) {
     if (classifyFailure(thrown) !== "data") throw thrown;
-    return commitInHalves(client, batch, changes, failed);
+    return commitInHalves(session, batch, changes, failed);
   }
 }
 
@@ -176,14 +190,15 @@ async function readHeld(client: pg.Client, batch: CommitBatch): Promise<number[]
 
 /** The rare path: some change is bad. Nothing of the batch has been written yet. */
 async function commitInHalves(
-  client: pg.Client,
+  session: Session,
   batch: CommitBatch,
   changes: readonly Change[],
   failed: Failed,
 ): Promise<RecordedOutcome> {
+  const { client, types } = session;
   await client.query("BEGIN");
-  const turn = (await client.query<StatementResult>(createCommitQuery(batch, [], false).query)).rows[0]!;
-  const rejected = turn.fresh ? await writeInHalves(client, batch, changes) : [];
+  const turn = (await client.query<StatementResult>(createCommitQuery(batch, [], false, types).query)).rows[0]!;
+  const rejected = turn.fresh ? await writeInHalves(session, batch, changes) : [];
   await client.query(turn.fresh ? "COMMIT" : "ROLLBACK");
   const allFailed = new Map([...failed, ...rejected]);
   const good = changes.filter(({ runId }) => !allFailed.has(runId));
@@ -193,14 +208,15 @@ async function commitInHalves(
 
 /** Returns the changes that were refused, with the reason. */
 async function writeInHalves(
-  client: pg.Client,
+  session: Session,
   batch: CommitBatch,
   changes: readonly Change[],
 ): Promise<[string, PlatformError][]> {
   if (changes.length === 0) return [];
+  const { client, types } = session;
   await client.query("SAVEPOINT half");
   try {
-    await client.query(createCommitQuery(batch, changes, true).query);
+    await client.query(createCommitQuery(batch, changes, true, types).query);
     await client.query("RELEASE SAVEPOINT half");
     return [];
   } catch (thrown) {
@@ -209,8 +225,8 @@ async function writeInHalves(
     if (changes.length === 1) return [[changes[0]!.runId, toRejection(changes[0]!, thrown)]];
   }
   const middle = Math.ceil(changes.length / 2);
-  const first = await writeInHalves(client, batch, changes.slice(0, middle));
-  return [...first, ...(await writeInHalves(client, batch, changes.slice(middle)))];
+  const first = await writeInHalves(session, batch, changes.slice(0, middle));
+  return [...first, ...(await writeInHalves(session, batch, changes.slice(middle)))];
 }
 
 function toRejection(change: Change, thrown: unknown): PlatformError {

@@ -14,6 +14,7 @@ import {
   waitUntil,
 } from "../../test/scratch-house.ts";
 import { typeParsers } from "../type-parsers.ts";
+import { readRowTypeIds } from "./columns.ts";
 import { createCommitQuery } from "./rows.ts";
 import type { StatementResult } from "./statement.ts";
 
@@ -37,7 +38,7 @@ async function sendCopy(
   change = (text: string): string => text,
 ): Promise<StatementResult> {
   const client = await house.connect({ types: typeParsers, options: "-c millrace.key_ttl=1000s" });
-  const { query } = createCommitQuery(batch, batch.changes, false);
+  const { query } = createCommitQuery(batch, batch.changes, false, await readRowTypeIds(client));
   const { rows } = await client.query<StatementResult>(change(query.text), query.values);
   return rows[0]!;
 }

@@ -9,19 +9,9 @@ import {
   type PlatformError,
   type UpdateChange,
 } from "@millrace/core";
-import { ArrayWriter, encodeArray, type ElementName } from "./binary.ts";
-import {
-  dayOf,
-  deliveredColumns,
-  endColumns,
-  lossColumns,
-  outboxColumns,
-  takenColumns,
-  type Column,
-  type LossRow,
-  type TakenRow,
-} from "./columns.ts";
-import { acceptColumnsOf, createStatement, updateColumnsOf, type Statement, type StatementParts } from "./statement.ts";
+import { encodeArray, RowArrayWriter, type RowColumn } from "./binary.ts";
+import { columnsOf, dayOf, type LossRow, type RowKind, type RowTypeIds, type TakenRow } from "./columns.ts";
+import { createStatement, type Statement, type StatementParts } from "./statement.ts";
 
 /** A prepared statement with its parameters, for `pg`. */
 export interface PreparedQuery extends Statement {
@@ -40,62 +30,31 @@ export interface CommitQuery {
 /** What may be a row. */
 type Row = Change | OutboxMessage | TakenRow | LossRow;
 
-/** The rows of one kind of change, as one array for each column. */
-class RowWriter {
-  readonly #columns: readonly {
-    readonly writer: ArrayWriter<ElementName>;
-    readonly value: Column<Row>["value"];
-  }[];
-  count = 0;
-
-  constructor(columns: readonly Column<never>[]) {
-    this.#columns = columns.map(({ type, value }) => ({
-      writer: new ArrayWriter<ElementName>(type),
-      value: value as Column<Row>["value"],
-    }));
-  }
-
-  /** Adds a row, or throws and leaves nothing of it behind: a change that has no encoding fails alone. */
-  add(row: Row): void {
-    const marks = this.#columns.map(({ writer }) => writer.mark());
-    try {
-      for (const { writer, value } of this.#columns) writer.add(value(row));
-      this.count++;
-    } catch (thrown) {
-      for (const [index, { writer }] of this.#columns.entries()) writer.reset(marks[index]!);
-      throw thrown;
-    }
-  }
-
-  /** The arrays that `unnest` takes; none without rows. */
-  finish(): Buffer[] {
-    return this.count === 0 ? [] : this.#columns.map(({ writer }) => writer.finish());
-  }
-}
-
 const DAY_MS = 86_400_000;
 
-function columnsOf(kind: Change["kind"], parts: Extras): readonly Column<never>[] {
-  switch (kind) {
-    case "accept":
-      return acceptColumnsOf(parts);
-    case "update":
-      return updateColumnsOf(parts);
-    case "end":
-      return endColumns;
-    case "delivered":
-      return deliveredColumns;
+/** In the order in which a statement takes them. */
+const KINDS: readonly RowKind[] = ["accept", "taken", "update", "end", "delivered", "outbox", "loss"];
+
+/** The rows of a batch, by kind. */
+class Rows {
+  readonly #writers: Partial<Record<RowKind, RowArrayWriter<Row>>> = {};
+
+  /** Adds a row, or throws and leaves nothing of it behind. */
+  add(kind: RowKind, row: Row): void {
+    const writer = (this.#writers[kind] ??= new RowArrayWriter(
+      columnsOf[kind] as readonly unknown[] as readonly RowColumn<Row>[],
+    ));
+    writer.add(row);
   }
-}
 
-/** Columns that most batches do without. */
-type Extras = Pick<StatementParts, "queues" | "takes" | "parks">;
+  has(kind: RowKind): boolean {
+    return (this.#writers[kind]?.length ?? 0) > 0;
+  }
 
-function extrasOf(changes: readonly Change[]): Extras {
-  const queues = changes.some((change) => change.kind === "accept" && (change.parked || change.priority !== 0));
-  const parks = changes.some((change) => change.kind === "update" && change.parked !== undefined);
-  const takes = changes.some((change) => change.kind === "accept" && change.takenOver !== undefined);
-  return { queues, takes, parks };
+  /** The arrays that `unnest` takes, of the kinds that have rows. */
+  finish(types: RowTypeIds): Buffer[] {
+    return KINDS.flatMap((kind) => (this.has(kind) ? [this.#writers[kind]!.finish(types[kind])] : []));
+  }
 }
 
 function takenRows(change: Change): TakenRow[] {
@@ -103,12 +62,10 @@ function takenRows(change: Change): TakenRow[] {
   return change.takenOver.map((step, index) => ({ runId: change.runId, ordinal: index + 1, step }));
 }
 
-type Writers = Partial<Record<Change["kind"] | "outbox" | "taken" | "loss", RowWriter>>;
-
 /** What updates and ends bring with them, seldom. */
-function addBeside(writers: Writers, { partition, runId, outbox = [], lost }: UpdateChange | EndChange): void {
-  for (const message of outbox) (writers.outbox ??= new RowWriter(outboxColumns)).add(message);
-  if (lost) (writers.loss ??= new RowWriter(lossColumns)).add({ partition, runId, lost });
+function addBeside(rows: Rows, { partition, runId, outbox = [], lost }: UpdateChange | EndChange): void {
+  for (const message of outbox) rows.add("outbox", message);
+  if (lost) rows.add("loss", { partition, runId, lost });
 }
 
 const statements = new Map<string, Statement>();
@@ -132,31 +89,43 @@ function daySpan(changes: readonly Change[]): [string, string] {
  *
  * @param again true inside a transaction that has taken its turn already
  */
-export function createCommitQuery(batch: CommitBatch, changes: readonly Change[], again: boolean): CommitQuery {
-  const writers: Writers = {};
+export function createCommitQuery(
+  batch: CommitBatch,
+  changes: readonly Change[],
+  again: boolean,
+  types: RowTypeIds,
+): CommitQuery {
+  const rows = new Rows();
   const failed = new Map<string, PlatformError>();
-  const extras = extrasOf(changes);
   let keys = false;
   for (const change of changes) {
     invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
     try {
       // First: of what a run takes over without being accepted, the statement writes nothing.
-      for (const row of takenRows(change)) (writers.taken ??= new RowWriter(takenColumns)).add(row);
-      (writers[change.kind] ??= new RowWriter(columnsOf(change.kind, extras))).add(change);
+      for (const row of takenRows(change)) rows.add("taken", row);
+      rows.add(change.kind, change);
       if (change.kind === "accept") keys ||= change.idempotencyKey !== "";
-      else if (change.kind !== "delivered") addBeside(writers, change);
+      else if (change.kind !== "delivered") addBeside(rows, change);
     } catch (thrown) {
       failed.set(change.runId, coerceError(thrown));
     }
   }
-  const { accept, taken, update, end, delivered, outbox, loss } = writers;
-  const has = (writer: RowWriter | undefined): boolean => writer !== undefined && writer.count > 0;
-  const beside = { delivered: has(delivered), outbox: has(outbox), losses: has(loss) };
-  const parts = { accepts: has(accept), keys, updates: has(update), ends: has(end), ...extras, ...beside };
+  const parts = { ...partsOf(rows), keys };
   const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
-  const rows = [accept, taken, update, end, delivered, outbox, loss].flatMap((writer) => writer?.finish() ?? []);
   const days = parts.accepts ? daySpan(changes) : [];
-  const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows];
+  const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows.finish(types)];
   const written = failed.size === 0 ? changes : changes.filter(({ runId }) => !failed.has(runId));
   return { query: { ...statementFor(parts), values }, changes: written, failed };
+}
+
+function partsOf(rows: Rows): Omit<StatementParts, "keys"> {
+  return {
+    accepts: rows.has("accept"),
+    takes: rows.has("taken"),
+    updates: rows.has("update"),
+    ends: rows.has("end"),
+    delivered: rows.has("delivered"),
+    outbox: rows.has("outbox"),
+    losses: rows.has("loss"),
+  };
 }
