@@ -1,6 +1,6 @@
 import type { TestHouse } from "../harness/test-house.ts";
 import { HttpConnection } from "./http-connection.ts";
-import { Load } from "./load.ts";
+import { measureLoad, type LoadFigures } from "./load.ts";
 import { quantiles, round, timeCalls, type Quantiles } from "./quantiles.ts";
 
 /** What every measured request posts. */
@@ -26,13 +26,9 @@ export async function measureWarmHttp(house: TestHouse, immediate: boolean, coun
   return quantiles(times);
 }
 
-/** The same with 16 callers, in a process of their own. */
-export async function measureHttp16(house: TestHouse, count: number) {
-  const load = await Load.open(await deployAnswering(house, "bench-16"), BODY, 16);
-  await load.offer(Math.ceil(count / 4));
-  const { seconds, ms } = await load.offer(count);
-  load.close();
-  return { rps: Math.round(count / seconds), p99_ms: ms.p99 };
+/** The same with 16 callers. */
+export async function measureHttp16(house: TestHouse, count: number): Promise<LoadFigures> {
+  return measureLoad(house, { url: await deployAnswering(house, "bench-16"), body: BODY, callers: 16, count });
 }
 
 /** The first request to a version that no environment has run. */

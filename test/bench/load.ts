@@ -1,7 +1,9 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Quantiles } from "./quantiles.ts";
+import type { TestHouse } from "../harness/test-house.ts";
+import { cpuByRole } from "./process-usage.ts";
+import { round, type Quantiles } from "./quantiles.ts";
 
 /** What a load came to. */
 export interface LoadResult {
@@ -9,6 +11,35 @@ export interface LoadResult {
   /** Of the process that offered it. */
   readonly cpuSeconds: number;
   readonly ms: Quantiles;
+}
+
+/** What a load came to, with what each process spent on one of its requests. */
+export interface LoadFigures {
+  readonly per_s: number;
+  readonly p50_ms: number;
+  readonly p99_ms: number;
+  readonly cpu_ms_by_process: Readonly<Record<string, number>>;
+}
+
+/** So many requests by callers who ask again when they are answered, behind a quarter as many that are not counted. */
+export async function measureLoad(
+  house: TestHouse,
+  { url, body, callers, count }: { url: string; body: string; callers: number; count: number },
+): Promise<LoadFigures> {
+  const load = await Load.open(url, body, callers);
+  const processes = await house.processes();
+  await load.offer(Math.ceil(count / 4));
+  const before = cpuByRole(processes);
+  const { seconds, cpuSeconds, ms } = await load.offer(count);
+  const spent = [...cpuByRole(processes)].map(([role, cpu]): [string, number] => [role, cpu - (before.get(role) ?? 0)]);
+  load.close();
+  const each = [["client", cpuSeconds] as const, ...spent].map(([role, cpu]) => [role, round((cpu * 1000) / count)]);
+  return {
+    per_s: Math.round(count / seconds),
+    p50_ms: ms.p50,
+    p99_ms: ms.p99,
+    cpu_ms_by_process: Object.fromEntries(each),
+  };
 }
 
 /** Callers with a kept connection each, who ask again when they are answered, in a process of their own. */

@@ -1,4 +1,4 @@
-import type { AcceptFigures } from "./accept.ts";
+import type { LoadFigures } from "./load.ts";
 import type { LogFigures } from "./logs.ts";
 import type { PackageFigures } from "./packages.ts";
 import type { DataStoreFigures } from "./data-store.ts";
@@ -12,8 +12,8 @@ export interface Figures {
   readonly three_step_runs_per_s_200_workflows: number;
   readonly warm_http_ms: Quantiles;
   readonly warm_http_immediate_ms: Quantiles;
-  readonly accept: AcceptFigures;
-  readonly http_16: { readonly rps: number; readonly p99_ms: number };
+  readonly accept: LoadFigures;
+  readonly http_16: LoadFigures;
   readonly cold_start_ms: { readonly p50: number; readonly p99: number };
   readonly packages_ms: PackageFigures;
   readonly data_store_p50_ms: DataStoreFigures;
@@ -51,8 +51,9 @@ export function renderTable(figures: Figures): string {
     ],
     ["warm HTTP, answer after commit", latency(warm)],
     ["warm HTTP, immediate answer", latency(immediate)],
-    ["warm HTTP, 16 callers", `${figures.http_16.rps} requests/s   p99 ${figures.http_16.p99_ms} ms`],
-    ["accepted HTTP requests/s, 64", acceptance(figures.accept)],
+    ["warm HTTP requests/s, 16 callers", rate(figures.http_16)],
+    ["CPU ms per such request", list(figures.http_16.cpu_ms_by_process)],
+    ["accepted HTTP requests/s, 64", rate(figures.accept)],
     ["CPU ms per accepted request", list(figures.accept.cpu_ms_by_process)],
     ["cold start", `p50 ${cold.p50}   p99 ${cold.p99} ms`],
     ["cold start with requests", `p50 ${packages.cold_start_requests} ms`],
@@ -76,6 +77,6 @@ export function renderTable(figures: Figures): string {
   return `${rows.map(([name, value]) => `${name.padEnd(32)} ${value}`).join("\n")}\n`;
 }
 
-function acceptance({ per_s, p50_ms, p99_ms }: AcceptFigures): string {
+function rate({ per_s, p50_ms, p99_ms }: LoadFigures): string {
   return `${per_s}   p50 ${p50_ms}   p99 ${p99_ms} ms`;
 }
