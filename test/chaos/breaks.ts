@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { checkoutFolder } from "@millrace/provision";
 import type { Rule } from "./checker/check.ts";
+import type { Kind } from "./client/workload.ts";
 import type { PlannedFault, Round } from "./nemesis/schedule.ts";
 
 /** A rule that is broken on purpose, in a copy of the sources: the checker is worth what it finds of them. */
@@ -16,6 +17,8 @@ export interface Break {
   readonly caughtAs: readonly Rule[];
   /** Faults that bring it to light. */
   readonly rounds: readonly Round[];
+  /** What the client asks for meanwhile, where most of all that it can ask for would not show it. */
+  readonly kinds?: readonly Kind[];
 }
 
 const SCHEDULERS = ["scheduler-1", "scheduler-2", "scheduler-3"];
@@ -79,6 +82,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     find: "      doneSteps: turn?.runs === 1 || !turn ? run.steps : run.steps.slice(0, -1),",
     replace: "      doneSteps: [],",
     caughtAs: ["rerun"],
+    kinds: ["steps", "suspended", "parent"],
     rounds: Array.from({ length: 3 }, () => ({ faults: RUNNERS.map((victim) => kill(victim)), peaceMs: 4_000 })),
   },
   "limit-not-held": {
@@ -111,6 +115,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     find: "  return { path, execution, number, request",
     replace: "  number += 1_000 * Math.floor(Math.random() * 1_000_000);\n  return { path, execution, number, request",
     caughtAs: ["increment", "claim"],
+    kinds: ["counting"],
     rounds: [...GATEWAYS, ...GATEWAYS, ...GATEWAYS].map((gateway) => ({ faults: [silence(gateway)], peaceMs: 3_000 })),
   },
 };

@@ -66,6 +66,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
       history,
       seed: options.seed,
       rate: options.rate,
+      kinds: broken?.kinds,
       settleMs: patience.settleMs,
     });
     await warmUp(doors, triggers);

@@ -23,6 +23,8 @@ export interface WorkloadOptions {
   readonly settleMs: number;
   /** Operations that begin in a second, beside the probes. */
   readonly rate: number;
+  /** What it asks for; by default everything. */
+  readonly kinds?: readonly Kind[] | undefined;
 }
 
 const PROBE_EVERY_MS = 1_000;
@@ -43,7 +45,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "TRIGGER_NOT_FOUND",
 ]);
 
-type Kind =
+/** Operations that the client begins. */
+export type Kind =
   | "at-once"
   | "steps"
   | "cancelled"
@@ -77,6 +80,7 @@ export class Workload {
   readonly #options: WorkloadOptions;
   readonly #history: History;
   readonly #random: Random;
+  readonly #mix: typeof MIX;
   readonly #underWay = new Set<Promise<void>>();
   readonly #finished: { run: string; mark: string }[] = [];
   #isOpen = true;
@@ -88,6 +92,7 @@ export class Workload {
     this.#options = options;
     this.#history = options.history;
     this.#random = new Random(`workload ${options.seed}`);
+    this.#mix = MIX.filter(([kind]) => options.kinds?.includes(kind) ?? true);
   }
 
   /** Operations that were left out because too many were under way. */
@@ -114,7 +119,7 @@ export class Workload {
   async #ask(): Promise<void> {
     while (this.#isOpen) {
       await sleep((1_000 / this.#options.rate) * this.#random.uniform(0.5, 1.5));
-      const kind = this.#random.weighted(MIX);
+      const kind = this.#random.weighted(this.#mix);
       const dice = new Random(`operation ${this.#options.seed} ${++this.#marks}`);
       if (this.#underWay.size >= UNDER_WAY_MAX) {
         this.#skipped++;
