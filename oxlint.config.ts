@@ -33,6 +33,9 @@ const onlyIn: Readonly<Record<string, readonly string[]>> = {
   telemetry: ["@opentelemetry/sdk-*", "@opentelemetry/exporter-*"],
 };
 
+/** The contracts inside the house by themselves: whoever is no door need not load the code of the whole API. */
+const innerContracts = ["control", "session", "step"].map((name) => `@millrace/protocol/${name}`);
+
 interface ImportPattern {
   group?: string[];
   regex?: string;
@@ -49,12 +52,13 @@ function importPatterns(room: string, allowed: readonly string[]): ImportPattern
         "@millrace/*",
         ...allowed.map((name) => `!@millrace/${name}`),
         ...(allowed.includes("bus") ? ["!@millrace/bus/identity"] : []),
+        ...(allowed.includes("protocol") ? innerContracts.map((path) => `!${path}`) : []),
       ],
       message: `The room '${room}' may import only: ${allowed.join(", ") || "nothing of ours"}. See oxlint.config.ts.`,
     },
     {
       // Keys and credentials alone are for commands that open no connection and want to start fast.
-      group: ["@millrace/*/**", "!@millrace/bus/identity"],
+      group: ["@millrace/*/**", "!@millrace/bus/identity", ...innerContracts.map((path) => `!${path}`)],
       message: "Import a package by its name; its exports are its public surface.",
     },
     { regex: "^(\\.\\./)+(packages/|[^.]+/src/)", message: "No relative path into another package." },

@@ -1,4 +1,4 @@
-import { control } from "@millrace/protocol";
+import * as control from "@millrace/protocol/control";
 import type { Bus } from "./bus.ts";
 import { translateNatsError } from "./bus-errors.ts";
 import type { LogLosses, LogStreamLimits } from "./log-types.ts";

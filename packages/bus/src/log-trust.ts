@@ -1,5 +1,5 @@
 import { verifyRunToken, type RunTokenClaims, type RunTokenMac } from "@millrace/core";
-import { control } from "@millrace/protocol";
+import * as control from "@millrace/protocol/control";
 import type { JsMsg } from "@nats-io/jetstream";
 import type { Bus } from "./bus.ts";
 import { runnerOf } from "./subjects.ts";

@@ -1,4 +1,4 @@
-import { control } from "@millrace/protocol";
+import * as control from "@millrace/protocol/control";
 import type { Bus, BusSubscription } from "./bus.ts";
 import { channel, decode, guarded, service, type Channel, type Codec, type Service } from "./channel.ts";
 import {

@@ -16,7 +16,9 @@ import {
   type StepResult,
   type TmpSnapshot,
 } from "@millrace/core";
-import { control, session, step } from "@millrace/protocol";
+import * as control from "@millrace/protocol/control";
+import * as session from "@millrace/protocol/session";
+import * as step from "@millrace/protocol/step";
 
 /** A name ↔ number table of one enum; unknown numbers become undefined. */
 function enumTable<Name extends string>(numbers: Record<Name, number>) {

@@ -14,7 +14,11 @@ import {
  * changes nothing, and the tests hold us to that.
  */
 const processes: readonly (readonly [string, string, SettingTable])[] = [
-  ["Gateway", "The door: HTTP triggers and the API.", gatewaySettings],
+  [
+    "Gateway",
+    "The door: HTTP triggers and the API. A hub, which is gateway and scheduler in one process, has the settings of both.",
+    gatewaySettings,
+  ],
   ["Scheduler", "Owns partitions and decides.", schedulerSettings],
   ["Runner", "Executes runs. It has no credentials of the database.", runnerSettings],
   [

@@ -69,6 +69,15 @@ export const commonSettings = {
     max: 3_600_000,
     unit: "ms",
   }),
+  quietAfterMs: integer({
+    env: "MILLRACE_QUIET_AFTER_MS",
+    description:
+      "Without work for so long, a process gives memory back that it has no use for, which stops it for some 100 ms; 0 for never.",
+    default: 4_000,
+    min: 0,
+    max: 3_600_000,
+    unit: "ms",
+  }),
   exitWithParent: flag({
     env: "MILLRACE_EXIT_WITH_PARENT",
     description: "Stop when the process that started this one is gone.",

@@ -10,8 +10,15 @@ function main(): void {
   }
   const settings = parseSettings(gatewaySettings);
   const log = createLogger({ level: settings.logLevel, fields: { role: "gateway", name: settings.name } });
-  const { drainTimeoutMs, exitWithParent } = settings;
-  runProcess({ role: "gateway", log, drainTimeoutMs, exitWithParent, start: () => startGateway(settings, log) });
+  const { drainTimeoutMs, exitWithParent, quietAfterMs } = settings;
+  runProcess({
+    role: "gateway",
+    log,
+    drainTimeoutMs,
+    exitWithParent,
+    quietAfterMs,
+    start: () => startGateway(settings, log),
+  });
 }
 
 try {

@@ -10,8 +10,8 @@ function main(): void {
   }
   const settings = parseSettings(hubSettings);
   const log = createLogger({ level: settings.logLevel, fields: { role: "hub", name: settings.name } });
-  const { drainTimeoutMs, exitWithParent } = settings;
-  runProcess({ role: "hub", log, drainTimeoutMs, exitWithParent, start: () => startHub(settings, log) });
+  const { drainTimeoutMs, exitWithParent, quietAfterMs } = settings;
+  runProcess({ role: "hub", log, drainTimeoutMs, exitWithParent, quietAfterMs, start: () => startHub(settings, log) });
 }
 
 try {

@@ -11,8 +11,15 @@ function main(): void {
   }
   const settings = parseSettings(runnerSettings);
   const log = createLogger({ level: settings.logLevel, fields: { role: "runner", name: settings.name } });
-  const { drainTimeoutMs, exitWithParent } = settings;
-  runProcess({ role: "runner", log, drainTimeoutMs, exitWithParent, start: () => startRunner(settings, log) });
+  const { drainTimeoutMs, exitWithParent, quietAfterMs } = settings;
+  runProcess({
+    role: "runner",
+    log,
+    drainTimeoutMs,
+    exitWithParent,
+    quietAfterMs,
+    start: () => startRunner(settings, log),
+  });
 }
 
 try {

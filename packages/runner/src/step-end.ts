@@ -1,5 +1,5 @@
 import type { StepResult } from "@millrace/core";
-import { step } from "@millrace/protocol";
+import * as step from "@millrace/protocol/step";
 
 import type { LogSource } from "./logs/log-shipper.ts";
 

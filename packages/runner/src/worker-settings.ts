@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { RunnerSettings } from "@millrace/config";
-import { session } from "@millrace/protocol";
+import * as session from "@millrace/protocol/session";
 
 import { toDuration } from "./active-run.ts";
 import type { WorkerCommand } from "./worker-host/worker-process.ts";

@@ -10,8 +10,15 @@ function main(): void {
   }
   const settings = parseSettings(schedulerSettings);
   const log = createLogger({ level: settings.logLevel, fields: { role: "scheduler", name: settings.name } });
-  const { drainTimeoutMs, exitWithParent } = settings;
-  runProcess({ role: "scheduler", log, drainTimeoutMs, exitWithParent, start: () => startScheduler(settings, log) });
+  const { drainTimeoutMs, exitWithParent, quietAfterMs } = settings;
+  runProcess({
+    role: "scheduler",
+    log,
+    drainTimeoutMs,
+    exitWithParent,
+    quietAfterMs,
+    start: () => startScheduler(settings, log),
+  });
 }
 
 try {

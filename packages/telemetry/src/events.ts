@@ -10,6 +10,7 @@ export const events = {
   processDrained: "process.drained",
   processDrainLate: "process.drain_late",
   processFailed: "process.failed",
+  memoryGivenBack: "memory.given_back",
   parentLost: "parent.lost",
   healthListening: "health.listening",
   tracingStarted: "tracing.started",

@@ -12,6 +12,7 @@ export {
 } from "./metrics.ts";
 export { startParts, type Connection, type PartsOptions, type ProcessPart } from "./process-parts.ts";
 export { addProcessMetrics } from "./process-metrics.ts";
+export { giveMemoryBackWhenQuiet } from "./quiet-memory.ts";
 export { runProcess, type ProcessOptions, type RunningProcess } from "./run-process.ts";
 export { spanNames, type SpanName } from "./span-names.ts";
 export {

@@ -16,7 +16,7 @@ function launch(start: string, drain: string, options = "drainTimeoutMs: 5000, e
     import { createLogger, runProcess } from ${JSON.stringify(MODULE)};
     const log = createLogger({ level: "info" });
     const keep = setInterval(() => {}, 1000);
-    runProcess({ role: "test", log, ${options}, start: async () => { ${start}; return { drain: async () => { ${drain} } }; } });`;
+    runProcess({ role: "test", log, quietAfterMs: 0, ${options}, start: async () => { ${start}; return { drain: async () => { ${drain} } }; } });`;
   return spawn(process.execPath, ["--input-type=module-typescript", "-e", source], {
     stdio: ["pipe", "inherit", "pipe"],
   });
@@ -97,7 +97,7 @@ describe("a process", () => {
     const source = `
       import { createLogger, runProcess } from ${JSON.stringify(MODULE)};
       setInterval(() => {}, 1000);
-      runProcess({ role: "test", log: createLogger({ level: "info" }), drainTimeoutMs: 5000, exitWithParent: true,
+      runProcess({ role: "test", log: createLogger({ level: "info" }), drainTimeoutMs: 5000, exitWithParent: true, quietAfterMs: 0,
         start: async () => ({ drain: async () => {} }) });`;
     // The shell's own end orphans the process, which keeps the pipe of stderr open until it ends itself.
     const args = [process.execPath, "--input-type=module-typescript", "-e", source];

@@ -1,6 +1,7 @@
 import { fstatSync } from "node:fs";
 import { events } from "./events.ts";
 import type { Logger } from "./logger.ts";
+import { giveMemoryBackWhenQuiet } from "./quiet-memory.ts";
 
 /** What `start` hands back. */
 export interface RunningProcess {
@@ -20,6 +21,8 @@ export interface ProcessOptions {
   drainTimeoutMs: number;
   /** Stop when the process that started this one is gone. */
   exitWithParent: boolean;
+  /** Memory is given back after so long without work; 0 for never. */
+  quietAfterMs: number;
 }
 
 const PARENT_CHECK_MS = 500;
@@ -49,6 +52,7 @@ class ProcessLife {
     process.on("uncaughtException", (thrown) => this.#fail(thrown));
     process.on("unhandledRejection", (thrown) => this.#fail(thrown));
     if (exitWithParent) watchParent((how) => this.#parentLost(how));
+    giveMemoryBackWhenQuiet(this.#options.quietAfterMs, log);
     log.info(events.processStarted, { role, pid: process.pid, node: process.version });
     this.#running = start();
     this.#running.then(

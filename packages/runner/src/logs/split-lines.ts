@@ -1,4 +1,4 @@
-import { step } from "@millrace/protocol";
+import * as step from "@millrace/protocol/step";
 
 import type { RunSecrets } from "./run-secrets.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 import { coerceError, PlatformError } from "@millrace/core";
-import { control } from "@millrace/protocol";
+import * as control from "@millrace/protocol/control";
 
 import type { BuildProgress } from "./package-build.ts";
 import { type PackageSets, packageSetHash } from "./package-sets.ts";

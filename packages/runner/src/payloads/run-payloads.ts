@@ -1,5 +1,6 @@
 import { coerceError, encodePayloadReference, INLINE_BYTES_MAX, parsePayloadReference } from "@millrace/core";
-import { control, type session, type step } from "@millrace/protocol";
+import type { session, step } from "@millrace/protocol";
+import * as control from "@millrace/protocol/control";
 import type { Logger } from "@millrace/telemetry";
 
 import type { ActiveRun, WiredAssign } from "../active-run.ts";

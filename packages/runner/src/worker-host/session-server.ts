@@ -3,7 +3,7 @@ import { chmod, rm } from "node:fs/promises";
 
 import { type Metadata, Server, ServerCredentials, type ServerDuplexStream, status } from "@grpc/grpc-js";
 import { PlatformError } from "@millrace/core";
-import { session } from "@millrace/protocol";
+import * as session from "@millrace/protocol/session";
 
 import { makeSocketFolder } from "./socket-folder.ts";
 import { PROTOCOL_VERSION } from "./worker-session.ts";

@@ -1,4 +1,4 @@
-import { session } from "@millrace/protocol";
+import * as session from "@millrace/protocol/session";
 import { PlatformError } from "@millrace/core";
 
 import type { HostLog } from "./host-log.ts";
