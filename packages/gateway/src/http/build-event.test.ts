@@ -163,18 +163,37 @@ describe("buildHttpEvent", () => {
 });
 
 describe("decodeLargeBody", () => {
+  const manyFields = Array.from({ length: 20_000 }, (_, i) => `?k${i % 9_000}=%C3%A9+${i}`).join("&");
   const cases: [title: string, type: string, text: string][] = [
     ["JSON", JSON_TYPE, '{ "n": 9007199254740993, "a": 1, "a": 2 }'],
     ["JSON behind a byte order mark", JSON_TYPE, "\ufeff[1]"],
     ["JSON that is none", JSON_TYPE, "{oops"],
     ["text", "text/plain", "grüße"],
-    ["a form", "application/x-www-form-urlencoded", "a=1&b=x+y&a=2"],
+    ["text of several slices, with a pair of halves on each of their borders", "text/plain", "😀".repeat(400_000)],
+    ["text of several slices, shifted by one", "text/plain", `\n${"😀".repeat(400_000)}"`],
+    ["a form", "application/x-www-form-urlencoded", "?a=1&b=x+y&a=2"],
+    ["a form of several slices", "application/x-www-form-urlencoded", manyFields],
+    ["an empty one", "application/x-www-form-urlencoded", "&"],
   ];
   for (const [title, type, text] of cases) {
     it(`reads ${title} as it is read when it is small`, async () => {
       assert.deepEqual(await decodeLargeBody(Buffer.from(text), type), decodeBody(Buffer.from(text), type));
     });
   }
+
+  it("leaves the event loop to others while it reads a form", async () => {
+    const form = Buffer.from(manyFields.repeat(4));
+    let turns = 0;
+    let waiting = true;
+    const count = (): void => {
+      turns += 1;
+      if (waiting) setImmediate(count);
+    };
+    setImmediate(count);
+    await decodeLargeBody(form, "application/x-www-form-urlencoded");
+    waiting = false;
+    assert.ok(turns > 20, `${turns} turns in ${form.length} bytes`);
+  });
 
   it("refuses a form that would be a map of millions", async () => {
     const form = Buffer.alloc(5 * 1024 ** 2, "a=1&");

@@ -61,23 +61,46 @@ export function invalidJson(reason: string, message: string): PlatformError {
   return new PlatformError("InvalidArgument", reason, message);
 }
 
+interface Values {
+  /** JSON texts with commas between them. */
+  json: string;
+  count: number;
+}
+
 /**
- * Writes pairs as a JSON object: a name that comes once has a string, one that comes more often a list in the order of
+ * Pairs on their way into a JSON object: a name that comes once has a string, one that comes more often a list in the order of
  * arrival. Written as text, so that names such as `__proto__` are names like any other.
  */
-export function encodePairs(pairs: Iterable<readonly [string, string]>): string {
-  const byName = new Map<string, string | string[]>();
-  for (const [name, value] of pairs) {
-    const before = byName.get(name);
-    if (before === undefined) byName.set(name, value);
-    else if (typeof before === "string") byName.set(name, [before, value]);
-    else before.push(value);
+export class PairsWriter {
+  readonly #byName = new Map<string, Values>();
+
+  add(pairs: Iterable<readonly [string, string]>): void {
+    for (const [name, value] of pairs) {
+      const before = this.#byName.get(name);
+      if (before === undefined) this.#byName.set(name, { json: JSON.stringify(value), count: 1 });
+      else {
+        before.json += `,${JSON.stringify(value)}`;
+        before.count += 1;
+      }
+    }
   }
-  return encodeObject(byName);
+
+  /** The fields of the object, one by one. */
+  *fields(): Generator<string> {
+    for (const [name, { json, count }] of this.#byName)
+      yield `${JSON.stringify(name)}:${count === 1 ? json : `[${json}]`}`;
+  }
+}
+
+/** Writes pairs as a JSON object, as `PairsWriter` does. */
+export function encodePairs(pairs: Iterable<readonly [string, string]>): string {
+  const writer = new PairsWriter();
+  writer.add(pairs);
+  return `{${[...writer.fields()].join(",")}}`;
 }
 
 /** Writes a map of plain values as a JSON object. */
-export function encodeObject(fields: ReadonlyMap<string, string | string[]>): string {
+export function encodeObject(fields: ReadonlyMap<string, string>): string {
   let text = "";
   for (const [name, value] of fields)
     text += `${text === "" ? "" : ","}${JSON.stringify(name)}:${JSON.stringify(value)}`;
