@@ -82,6 +82,25 @@ describe("dialogs of the web app that wait for a provider", () => {
     await allow(await popupBy("Begin again in a new window"));
     await page.getByText("other is connected.").waitFor();
   });
+
+  test("where the browser opens no window, a link leads to the provider", async () => {
+    await using provider = await OauthServer.start(`${house.url}/oauth/callback`);
+    await api("apps", { definitionJson: JSON.stringify(provider.app("third")) });
+    const { id: clientId, secret: clientSecret } = provider.client;
+    await api("apps/third:setClient", { clientId, clientSecret });
+    await page.goto(`${house.url}/accounts`);
+    // What a page gets where windows are blocked.
+    await page.evaluate(() => void (window.open = () => null));
+    await button("Connect account").first().click();
+    await dialog().getByRole("button", { name: "App third" }).click();
+    await button("Go on to App third").click();
+    await page.getByText("Your browser has opened no window.").waitFor();
+    const link = dialog().getByRole("link", { name: "Open the page" });
+    const [opened] = await Promise.all([page.context().waitForEvent("page"), link.click()]);
+    await allow(opened);
+    await page.getByText("third is connected.").waitFor();
+    assert.equal(await opened.evaluate(() => globalThis.opener), null);
+  });
 });
 
 /** Allows what a provider asks in a window, as somebody who signs in there first where that is asked for. */

@@ -149,7 +149,7 @@ describe("the web app by keyboard alone", () => {
     for (const key of ["ControlOrMeta+a", "Delete"]) await page.keyboard.press(key);
     await page.keyboard.type('def handler(pd):\nprint("by keys alone")');
     await page.keyboard.press("ControlOrMeta+Enter");
-    await page.locator(".result-lines").getByText("by keys alone").waitFor();
+    await page.locator(".log-lines").getByText("by keys alone").waitFor();
     await page.keyboard.press("Escape");
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate("document.activeElement.closest('.cm-editor')"), null, "Escape and Tab lead out");

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { before, describe, test } from "node:test";
 
 import type { Page } from "playwright-core";
+import { ExtraProcess } from "../harness/extra-process.ts";
 import { OauthServer } from "../harness/oauth-server.ts";
 import { house } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
@@ -92,7 +93,7 @@ describe("what steps use, and the settings, in the web app", () => {
     await field("Value").fill(JSON.stringify({ html: HOSTILE, id: 1 }).replace("1}", "9007199254740993}"));
     await button("Make it").click();
     await heading("customers").waitFor();
-    assert.equal(await page.title(), "customers · Millrace");
+    await until(async () => (await page.title()) === "customers · Millrace");
     await button(HOSTILE).click();
     await field("Value").waitFor();
     const typed = await field("Value").inputValue();
@@ -203,15 +204,22 @@ describe("what steps use, and the settings, in the web app", () => {
     await button("Close").click();
   });
 
-  test("shows the runner with its slots, and asks before it drains", async () => {
+  test("shows runners with their slots, asks before one drains, and drains it to its end", async () => {
+    await using spare = await ExtraProcess.start(house, "runner", "spare");
     await visit("Runners");
+    const row = page.getByRole("row").filter({ hasText: "spare" });
+    await row.getByText("Ready").waitFor();
+    const question = page.getByRole("alertdialog", { name: "Drain spare?" });
+    await button("Drain spare").click();
+    await question.getByRole("button", { name: "Keep it" }).click();
+    await question.waitFor({ state: "detached" });
+    assert.equal(await button("Drain spare").isEnabled(), true);
+    await button("Drain spare").click();
+    await question.getByRole("button", { name: "Drain" }).click();
+    await page.getByText("spare takes no further runs").waitFor();
+    assert.equal(await spare.ended(), 0);
+    await row.waitFor({ state: "detached" });
     await page.getByRole("cell", { name: "Ready" }).waitFor();
-    await button(/^Drain/).click();
-    await page
-      .getByRole("alertdialog", { name: /^Drain / })
-      .getByRole("button", { name: "Keep it" })
-      .click();
-    assert.equal(await button(/^Drain/).isEnabled(), true);
   });
 
   test("makes a key that is shown once, a user, and keeps history for as long as was said", async () => {

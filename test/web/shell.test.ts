@@ -85,7 +85,7 @@ describe("around every page of the web app", () => {
     await page.getByRole("link", { name: "Runners" }).first().click();
     await heading("Runners").waitFor();
     await until(() => page.evaluate(() => document.activeElement?.tagName === "H1"));
-    assert.equal(await page.title(), "Runners · Millrace");
+    await until(async () => (await page.title()) === "Runners · Millrace");
     await until(() => main.evaluate((element) => element.scrollTop === 0));
     await page.goBack();
     await until(() => main.evaluate((element, wanted) => element.scrollTop === wanted, top));

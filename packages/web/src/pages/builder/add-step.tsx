@@ -9,6 +9,7 @@ import { Select } from "../../ui/select.tsx";
 import { toast } from "../../ui/toast.tsx";
 import { useBuilder } from "./builder-context.ts";
 import { accountTemplate, EMPTY_STEP, STEP_TEMPLATES, type StepTemplate } from "./templates.ts";
+import "./step-list.css";
 
 export interface AddStepProps {
   /** Where the step is to stand, from 1. */

@@ -1,5 +1,6 @@
 import type { FileChange, PackageChange } from "../../api/generated/types.ts";
 import { Compare } from "./compare.tsx";
+import "./changes.css";
 
 const SETTINGS_FILE = "workflow.json";
 /** More at once nobody reads: then each is opened by hand. */

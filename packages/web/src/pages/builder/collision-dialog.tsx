@@ -6,6 +6,7 @@ import type { Collision } from "./collision.ts";
 import { personOf } from "./author.ts";
 import { Compare } from "./compare.tsx";
 import type { DraftSession } from "./draft-session.ts";
+import "./changes.css";
 
 /** Two people have changed the same: both are shown, and this one chooses. */
 export function CollisionDialog() {

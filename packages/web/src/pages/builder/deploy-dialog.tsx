@@ -22,6 +22,7 @@ import { useBuilder } from "./builder-context.ts";
 import { FileChanges, PackageChanges } from "./changes.tsx";
 import { curlFor } from "./curl-for.ts";
 import type { DraftSession } from "./draft-session.ts";
+import "./changes.css";
 
 const STAGES: readonly (readonly [stage: DeployStage, text: string])[] = [
   ["DEPLOY_STAGE_CHECKING", "Check the code"],

@@ -6,6 +6,7 @@ import type { CheckDraftResponse, DraftPackage, DraftStep } from "../../api/gene
 import { Button } from "../../ui/button.tsx";
 import { useBuilder } from "./builder-context.ts";
 import { withPackage } from "./package-comment.ts";
+import "./package-chips.css";
 
 /** The packages that a step's imports bring, each with its version. */
 export function PackageChips({ step, check }: { readonly step: DraftStep; readonly check: CheckDraftResponse }) {
@@ -42,7 +43,7 @@ function Chip({ wanted, version, step }: ChipProps) {
   return (
     <Popover.Root open={open} onOpenChange={setOpen}>
       <Popover.Trigger asChild>
-        <button type="button" className={guessed ? "chip guessed" : "chip"}>
+        <button type="button" className={guessed ? "package-chip guessed" : "package-chip"}>
           {guessed ? <TriangleAlert size={13} aria-hidden /> : <PackageIcon size={13} aria-hidden />}
           {name}
           <span className="chip-version">{version || "newest"}</span>

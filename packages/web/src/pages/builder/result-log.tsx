@@ -1,25 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useMemo, useState } from "react";
 import { logQuery } from "../../api/queries.ts";
-import type { DraftStep, DraftTest, LogEntry, LogStream, RunFailure } from "../../api/generated/types.ts";
+import type { DraftStep, DraftTest, LogEntry, RunFailure } from "../../api/generated/types.ts";
+import { LogLines } from "../../ui/log-lines.tsx";
 import { ErrorNote } from "../../ui/note.tsx";
 import { SearchField } from "../../ui/search-field.tsx";
 import { stepId } from "../../api/drafts.ts";
 import { useBuilder } from "./builder-context.ts";
 import type { LiveTest } from "./test-desk.ts";
 
-const LINE_PX = 20;
-const NEAR_END_PX = 40;
 const NONE: readonly LogEntry[] = [];
-
-const STREAMS: Readonly<Record<LogStream, string>> = {
-  LOG_STREAM_UNSPECIFIED: "",
-  LOG_STREAM_STDOUT: "out",
-  LOG_STREAM_STDERR: "err",
-  LOG_STREAM_ERROR: "error",
-  LOG_STREAM_SYSTEM: "system",
-};
 
 /** The lines of a step's newest test: as they come while it runs here, from history afterwards. */
 export function useResultLog(step: DraftStep, live: LiveTest | undefined, test: DraftTest | undefined) {
@@ -67,57 +57,8 @@ export function ResultLog({ entries, error, live, failure, step }: ResultLogProp
           {entries.length === 0 ? (live ? "Nothing yet." : "Nothing was printed.") : `No line has “${text}”.`}
         </p>
       ) : (
-        <Lines entries={shown} live={live} />
+        <LogLines label="Log" entries={shown} live={live} text={text} plain />
       )}
-    </div>
-  );
-}
-
-function Lines({ entries, live }: { readonly entries: readonly LogEntry[]; readonly live: boolean }) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const following = useRef(true);
-  const lines = useVirtualizer({
-    count: entries.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: (index) => LINE_PX * (entries[index]!.text?.split("\n").length ?? 1),
-    overscan: 30,
-  });
-  useEffect(() => {
-    if (live && following.current) lines.scrollToIndex(entries.length - 1, { align: "end" });
-  }, [live, entries.length, lines]);
-  const onScroll = (): void => {
-    const { scrollHeight, scrollTop, clientHeight } = scroller.current!;
-    following.current = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-  };
-  return (
-    <div
-      ref={scroller}
-      className="result-lines"
-      onScroll={onScroll}
-      role="log"
-      aria-label="Log"
-      aria-live="off"
-      tabIndex={0}
-    >
-      <div style={{ height: lines.getTotalSize(), position: "relative" }}>
-        {lines.getVirtualItems().map(({ index, key, start }) => {
-          const { time = "", stream = "LOG_STREAM_UNSPECIFIED", text } = entries[index]!;
-          const kind = STREAMS[stream];
-          return (
-            <div
-              key={key}
-              ref={lines.measureElement}
-              data-index={index}
-              className={`result-line ${kind}`}
-              style={{ transform: `translateY(${start}px)` }}
-            >
-              <time dateTime={time}>{time.slice(11, 23)}</time>
-              <span className="result-kind">{kind}</span>
-              <span className="result-text">{text}</span>
-            </div>
-          );
-        })}
-      </div>
     </div>
   );
 }

@@ -10,6 +10,7 @@ import { ResultDetails } from "./result-details.tsx";
 import { ResultLog, useResultLog } from "./result-log.tsx";
 import { useLiveTest, useStepState } from "./step-state.ts";
 import type { LiveTest } from "./test-desk.ts";
+import "./results.css";
 
 const STAGES: Readonly<Partial<Record<DeployStage, string>>> = {
   DEPLOY_STAGE_CHECKING: "Checking the code …",

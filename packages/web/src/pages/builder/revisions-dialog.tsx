@@ -14,6 +14,7 @@ import { personOf } from "./author.ts";
 import { useBuilder } from "./builder-context.ts";
 import { FileChanges } from "./changes.tsx";
 import "../workflows/versions-page.css";
+import "./changes.css";
 
 /** What the draft was, with what has changed since, and the way back. */
 export function RevisionsDialog({ onClose }: { readonly onClose: () => void }) {

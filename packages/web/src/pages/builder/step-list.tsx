@@ -6,6 +6,7 @@ import { StateBadge } from "../../ui/run-state.tsx";
 import { AddStep } from "./add-step.tsx";
 import { settingsOf, triggersOf, TRIGGER, useBuilder } from "./builder-context.ts";
 import { useStepState } from "./step-state.ts";
+import "./step-list.css";
 
 const ANSWERS = {
   immediate: "answers at once",

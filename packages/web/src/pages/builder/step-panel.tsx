@@ -14,6 +14,7 @@ import { StepConfigure } from "./step-configure.tsx";
 import { StepInputs } from "./step-inputs.tsx";
 import { problemsOf, useCheck, useLiveTest } from "./step-state.ts";
 import { useCodeContext } from "./use-code-context.ts";
+import "./step-panel.css";
 
 const PARTS = [
   ["code", "Code"],

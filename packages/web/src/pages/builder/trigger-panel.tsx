@@ -9,6 +9,7 @@ import { settingsOf, triggersOf, useBuilder, type DraftSettings, type HttpTrigge
 import { EventPicker } from "./event-picker.tsx";
 import { StaticAnswer } from "./static-answer.tsx";
 import { ALL_STEPS } from "./test-desk.ts";
+import "./trigger-panel.css";
 
 const ANSWERS = [
   ["workflow", "A step answers", "The client waits for pd.respond"],

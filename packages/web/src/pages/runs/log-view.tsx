@@ -1,9 +1,8 @@
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, Download, Search } from "lucide-react";
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { Download, Search } from "lucide-react";
+import { useDeferredValue, useEffect, useState } from "react";
 import { logDownloadUrl } from "../../api/run-calls.ts";
-import type { LogEntry, LogStream, Run } from "../../api/generated/types.ts";
-import { Button } from "../../ui/button.tsx";
+import type { Run } from "../../api/generated/types.ts";
+import { LogLines } from "../../ui/log-lines.tsx";
 import { ErrorNote } from "../../ui/note.tsx";
 import { isOver } from "../../ui/run-state.tsx";
 import { Select } from "../../ui/select.tsx";
@@ -11,19 +10,8 @@ import { Skeleton } from "../../ui/skeleton.tsx";
 import { useRunLog, type LogFilter, type RunLog } from "./use-run-log.ts";
 import "./log-view.css";
 
-const LINE_PX = 20;
-const NEAR_END_PX = 40;
-/** Further lines are read when so many are left. */
-const AHEAD_LINES = 500;
 const TYPING_MS = 250;
 
-const KINDS: Readonly<Record<LogStream, string>> = {
-  LOG_STREAM_UNSPECIFIED: "",
-  LOG_STREAM_STDOUT: "out",
-  LOG_STREAM_STDERR: "err",
-  LOG_STREAM_ERROR: "error",
-  LOG_STREAM_SYSTEM: "system",
-};
 const STREAMS = [
   ["LOG_STREAM_UNSPECIFIED", "All streams"],
   ["LOG_STREAM_STDOUT", "Output"],
@@ -63,7 +51,7 @@ export function LogView({ run }: { readonly run: Run }) {
       ) : log.entries.length === 0 ? (
         <p className="nothing muted">{isFiltering ? "No line matches." : "Nothing was printed."}</p>
       ) : (
-        <LogLines log={log} text={filter.text} />
+        <LogLines label="Lines" {...log} text={filter.text} />
       )}
     </section>
   );
@@ -117,114 +105,4 @@ function LogFilters({ run: { steps = [] }, filter, onChange }: LogFiltersProps) 
       )}
     </div>
   );
-}
-
-function LogLines({
-  log: { entries, live, hasMore, loadMore },
-  text,
-}: {
-  readonly log: RunLog;
-  readonly text: string;
-}) {
-  const scroller = useRef<HTMLDivElement>(null);
-  const [following, setFollowing] = useState(true);
-  const lines = useVirtualizer({
-    count: entries.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => LINE_PX,
-    overscan: 60,
-    getItemKey: (index) => `${entries[index]!.assignment}.${entries[index]!.sequence}.${entries[index]!.lostLines}`,
-  });
-  const items = lines.getVirtualItems();
-  const last = items.at(-1)?.index ?? 0;
-  useEffect(() => {
-    if (hasMore && last >= entries.length - AHEAD_LINES) loadMore();
-  });
-  useEffect(() => {
-    if (live && following && entries.length > 0) lines.scrollToIndex(entries.length - 1, { align: "end" });
-  }, [live, following, entries.length, lines]);
-  const onScroll = (): void => {
-    const { scrollHeight, scrollTop, clientHeight } = scroller.current!;
-    setFollowing(scrollHeight - scrollTop - clientHeight < NEAR_END_PX);
-  };
-  return (
-    <div className="log-frame">
-      <div
-        ref={scroller}
-        className="log-lines"
-        onScroll={onScroll}
-        role="log"
-        aria-live="off"
-        aria-label="Lines"
-        tabIndex={0}
-      >
-        <div style={{ height: lines.getTotalSize(), position: "relative" }}>
-          {items.map(({ index, key, start }) => (
-            <LogLine
-              key={key}
-              entry={entries[index]!}
-              top={start}
-              measure={lines.measureElement}
-              index={index}
-              text={text}
-            />
-          ))}
-        </div>
-      </div>
-      {live && !following && (
-        <Button className="to-end" icon={<ArrowDown size={14} aria-hidden />} onClick={() => setFollowing(true)}>
-          Follow
-        </Button>
-      )}
-    </div>
-  );
-}
-
-interface LogLineProps {
-  readonly entry: LogEntry;
-  readonly top: number;
-  readonly index: number;
-  /** What is looked for: marked where it stands. */
-  readonly text: string;
-  readonly measure: (node: Element | null) => void;
-}
-
-function LogLine({ entry, top, index, text: wanted, measure }: LogLineProps) {
-  const { time = "", stream, step = "", text = "" } = entry;
-  const kind = KINDS[stream ?? "LOG_STREAM_UNSPECIFIED"];
-  const marked = useMemo(() => withMarks(text, wanted), [text, wanted]);
-  return (
-    <div ref={measure} data-index={index} className={`log-line ${kind}`} style={{ transform: `translateY(${top}px)` }}>
-      <time dateTime={time} title={time}>
-        {clock(time)}
-      </time>
-      <span className="log-step truncate" title={step}>
-        {step}
-      </span>
-      <span className="log-kind">{kind}</span>
-      <span className="log-text">{marked}</span>
-    </div>
-  );
-}
-
-/** The time of day here, to the millisecond. */
-function clock(time: string): string {
-  const at = new Date(time);
-  return Number.isNaN(at.getTime())
-    ? ""
-    : `${at.toTimeString().slice(0, 8)}.${String(at.getMilliseconds()).padStart(3, "0")}`;
-}
-
-function withMarks(text: string, wanted: string) {
-  if (wanted === "") return text;
-  const [lower, search] = [text.toLowerCase(), wanted.toLowerCase()];
-  // Where lower case has another length, places in the one are none in the other.
-  if (lower.length !== text.length) return text;
-  const parts = [];
-  let from = 0;
-  for (let at = lower.indexOf(search); at >= 0; at = lower.indexOf(search, from)) {
-    parts.push(text.slice(from, at), <mark key={at}>{text.slice(at, at + search.length)}</mark>);
-    from = at + search.length;
-  }
-  return [...parts, text.slice(from)];
 }

@@ -16,7 +16,6 @@ import { Ago } from "../../ui/time.tsx";
 import { useSave } from "../../ui/use-save.ts";
 import { FileChanges, PackageChanges } from "../builder/changes.tsx";
 import { WorkflowTabs } from "./workflow-tabs.tsx";
-import "../builder/builder.css";
 import "./versions-page.css";
 
 /** What each deploy of a workflow has frozen, how they differ, and the way back to one. */
