@@ -52,10 +52,12 @@ class ProcessTable:
         self._tmp_device = os.fstat(self._tmp).st_dev
         self._shm_device = os.fstat(self._shm).st_dev
         self._init_kib = 0
+        #: Of the main Python and init, kept open for looks: status, children, children. None: not opened yet; empty: not to be had.
+        self._kept: tuple[int, ...] | None = None
 
     def close(self) -> None:
         """Forget the EE; its mounts can only go away then."""
-        for descriptor in (self._proc, self._shm, self._tmp):
+        for descriptor in (self._proc, self._shm, self._tmp, *(self._kept or ())):
             os.close(descriptor)
 
     def pids(self) -> list[int]:
@@ -93,7 +95,43 @@ class ProcessTable:
             os.close(descriptor)
 
     def quick_usage(self) -> Usage:
-        """An upper bound of the memory, for some 30 µs a process."""
+        """An upper bound of the memory: for some 15 µs while the main Python is alone, for some 30 µs a process otherwise."""
+        return self._usage_alone() or self._usage_of_all()
+
+    def _usage_alone(self) -> Usage | None:
+        """The same without a list of processes, when the main Python has one thread and there is no process beside it.
+
+        Whatever is there descends from it or was left to init. What one thread has started is among its children, or, when
+        a parent in between has ended, among those of init: they are looked at in this order, so that nothing that was
+        there before the look is missed on its way from one to the other.
+        """
+        if self._kept is None:
+            self._kept = self._open_kept()
+        if not self._kept or self._init_kib == 0:
+            return None
+        status, children, init_children = self._kept
+        try:
+            text = os.pread(status, 4096, 0)
+            if _number(text, b"\nThreads:", b"\n") != 1 or os.pread(children, 1, 0) or os.pread(init_children, 8, 0) != b"2 ":
+                return None
+        except OSError:  # It has ended.
+            return None
+        kib = self._init_kib + sum(_number(text, name, b" kB") for name in _MEMORY_LINES)
+        return Usage(kib * 1024 + _used_bytes(self._shm), 2, 2, open_files=self._open_files(MAIN_PID))
+
+    def _open_kept(self) -> tuple[int, ...]:
+        names = (f"{MAIN_PID}/status", f"{MAIN_PID}/task/{MAIN_PID}/children", f"{INIT_PID}/task/{INIT_PID}/children")
+        opened: list[int] = []
+        try:
+            for name in names:
+                opened.append(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._proc))
+        except OSError:  # A kernel without lists of children, or it has ended.
+            for descriptor in opened:
+                os.close(descriptor)
+            return ()
+        return tuple(opened)
+
+    def _usage_of_all(self) -> Usage:
         # Init is ours and does not change: what it uses is asked once.
         if self._init_kib == 0:
             self._init_kib = self._quick(INIT_PID)[0]
@@ -200,7 +238,14 @@ class ProcessTable:
 
 
 _STATUS_LINE = re.compile(rb"^(RssAnon|RssShmem|VmSwap|VmPTE|Threads):\s+(\d+)", re.MULTILINE)
+_MEMORY_LINES = (b"\nRssAnon:", b"\nRssShmem:", b"\nVmSwap:", b"\nVmPTE:")
 _STATUS_LINES = {name.encode(): name for name in ("RssAnon", "RssShmem", "VmSwap", "VmPTE", "Threads")}
+
+
+def _number(text: bytes, name: bytes, end: bytes) -> int:
+    """The number in a line of a process' status; 0 without that line. A name of the process' own has no line break in it."""
+    _, found, rest = text.partition(name)
+    return int(rest[: rest.index(end)]) if found else 0
 
 
 def _used_bytes(folder: int) -> int:
