@@ -55,6 +55,8 @@ function createAccept(workflow: Workflow, sequence: number): AcceptChange {
     gateway: "gateway-1",
     wantsAnswer: true,
     wantsEnd: false,
+    priority: 0,
+    parked: false,
   };
 }
 

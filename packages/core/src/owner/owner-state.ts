@@ -111,6 +111,7 @@ export class OwnerState {
   decide(part: PartitionState, run: OwnedRun, decision: Decision, phase: Phase, effect: Effect): void {
     const outbox = decision.change.outbox?.map((message) => ({ ...message, sequence: part.nextSequence() }));
     if (phase === "CANCELLING") loseByCancel(run, this.port);
+    const isFirstStep = run.steps.length === 0;
     const change = withLoss(run, outbox ? { ...decision.change, outbox } : decision.change);
     this.move(part, run, phase);
     run.state = change.state;
@@ -127,7 +128,8 @@ export class OwnerState {
       run.parked = change.parked ?? run.parked;
     }
     run.marked = true;
-    this.commit(part, change, change.outbox ? this.withOutbox(part, change.outbox, effect) : effect);
+    const kept = change.kind === "end" && isFirstStep ? { ...change, isFirstStep } : change;
+    this.commit(part, kept, change.outbox ? this.withOutbox(part, change.outbox, effect) : effect);
   }
 
   /** What a commit says to other runs' owners is sent when it is done. */

@@ -96,6 +96,8 @@ export interface EndChange {
   readonly outbox?: readonly OutboxMessage[] | undefined;
   /** The attempt that was under way in the assignment that is over; undefined for nearly all. */
   readonly lost?: LostAttempt | undefined;
+  /** True when the record has no earlier step of the run, as its owner knows: nothing has to be looked for. */
+  readonly isFirstStep?: boolean | undefined;
 }
 
 /** A message of a run to another run's owner is acknowledged: it is sent no more. */

@@ -16,6 +16,28 @@ const DAY_MS = 86_400_000;
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 describe("a commit", () => {
+  it("moves earlier steps also of a run whose owner says that there are none", async () => {
+    await using house = await createScratchHouse();
+    const writer = await house.createWriter([3]);
+    const [first, second] = [createAccept(house.spec), createAccept(house.spec)];
+    await writer.commit(first, second);
+    await writer.commit(createUpdate(first, { step: createStep(0) }));
+    const ends = [createEnd(first, { step: createStep(1) }), createEnd(second, { step: createStep(0) })];
+    const outcome = await writer.commit(...ends.map((end) => ({ ...end, isFirstStep: true })));
+    assert.deepEqual([outcome.failed.size, outcome.refused.size], [0, 0]);
+    const client = await house.connect();
+    const { rows } = await client.query(
+      "SELECT run_id, path FROM history_steps WHERE run_id = ANY ($1) ORDER BY run_id = $2, path",
+      [[first.runId, second.runId], second.runId],
+    );
+    assert.deepEqual(rows, [
+      { run_id: first.runId, path: "steps/0" },
+      { run_id: first.runId, path: "steps/1" },
+      { run_id: second.runId, path: "steps/0" },
+    ]);
+    assert.deepEqual((await client.query("SELECT FROM run_steps")).rowCount, 0);
+  });
+
   it("accepts, updates and ends runs, and moves what has ended to history with its steps in order", async () => {
     await using house = await createScratchHouse();
     const writer = await house.createWriter([3, 4]);

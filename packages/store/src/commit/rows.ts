@@ -98,6 +98,7 @@ export function createCommitQuery(
   const rows = new Rows();
   const failed = new Map<string, PlatformError>();
   let keys = false;
+  let moves = false;
   for (const change of changes) {
     invariant(batch.epochs.has(change.partition), `a commit lacks the epoch of partition ${change.partition}`);
     try {
@@ -106,11 +107,12 @@ export function createCommitQuery(
       rows.add(change.kind, change);
       if (change.kind === "accept") keys ||= change.idempotencyKey !== "";
       else if (change.kind !== "delivered") addBeside(rows, change);
+      if (change.kind === "end") moves ||= again || change.isFirstStep !== true;
     } catch (thrown) {
       failed.set(change.runId, coerceError(thrown));
     }
   }
-  const parts = { ...partsOf(rows), keys };
+  const parts = { ...partsOf(rows), keys, moves };
   const fence = [encodeArray("int4", [...batch.epochs.keys()]), encodeArray("int8", [...batch.epochs.values()])];
   const days = parts.accepts ? daySpan(changes) : [];
   const values = [batch.committer, batch.number, again, ...fence, ...days, ...rows.finish(types)];
@@ -118,7 +120,7 @@ export function createCommitQuery(
   return { query: { ...statementFor(parts), values }, changes: written, failed };
 }
 
-function partsOf(rows: Rows): Omit<StatementParts, "keys"> {
+function partsOf(rows: Rows): Omit<StatementParts, "keys" | "moves"> {
   return {
     accepts: rows.has("accept"),
     takes: rows.has("taken"),

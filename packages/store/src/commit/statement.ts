@@ -25,6 +25,8 @@ export interface StatementParts {
   readonly takes: boolean;
   readonly updates: boolean;
   readonly ends: boolean;
+  /** Some of the ends are of runs with earlier steps. */
+  readonly moves: boolean;
   /** Messages to other runs' owners that are acknowledged. */
   readonly delivered: boolean;
   /** Messages to other runs' owners that updates and ends send. */
@@ -90,16 +92,16 @@ export function createStatement(parts: StatementParts): Statement {
     ...(parts.accepts ? [acceptPart(`$${++parameter}::date`, `$${++parameter}::date`, source("accept"), parts)] : []),
     ...(parts.takes ? [takenPart(source("taken"))] : []),
     ...(parts.updates ? [updatePart(source("update"))] : []),
-    ...(parts.ends ? [endPart(source("end"))] : []),
+    ...(parts.ends ? [endPart(source("end"), parts.moves)] : []),
     ...(parts.delivered ? [deliveredPart(source("delivered"))] : []),
     ...(parts.outbox ? [outboxPart(source("outbox"))] : []),
     ...(parts.losses ? [lossPart(source("loss"))] : []),
   ];
   const count = (present: boolean, cte: string): string => (present ? `(SELECT count(*)::int4 FROM ${cte})` : "0");
-  const { accepts, keys, takes, updates, ends, delivered, outbox, losses } = parts;
+  const { accepts, keys, takes, updates, ends, moves, delivered, outbox, losses } = parts;
   const letters = [
     ...[accepts && "a", keys && "k", takes && "t", updates && "u"],
-    ...[ends && "e", delivered && "d", outbox && "o", losses && "l"],
+    ...[ends && "e", moves && "m", delivered && "d", outbox && "o", losses && "l"],
   ];
   return {
     name: `commit_${letters.filter(Boolean).join("")}`,
@@ -182,7 +184,11 @@ function updatePart(source: string): string {
 )`;
 }
 
-function endPart(source: string): string {
+/**
+ * An end whose run has no earlier steps has none to move, says its owner. Where the record knows better, the division fails, nothing is
+ * written, and the batch is repeated as one with bad changes is: with all parts.
+ */
+function endPart(source: string, moves: boolean): string {
   const kept = KEPT.split(", ").map((name) => `r.${name}`);
   return `${findPart("ending", source)}, ended AS (
   DELETE FROM runs r USING ending e WHERE r.ctid = e.place
@@ -190,21 +196,22 @@ function endPart(source: string): string {
 ), archived AS (
   INSERT INTO history_runs (day, id, partition, state, assignment, start_time, end_time, exit_reason, failure, ${KEPT})
   SELECT day, id, partition, state, assignment, COALESCE(earlier_start_time, start_time), end_time, exit_reason, failure, ${KEPT}
-  FROM ended
-), moving AS MATERIALIZED (
+  FROM ended${moves ? "" : " WHERE 1 / (steps_done = 0)::int4 = 1"}
+), ${moves ? movingPart : ""}kept AS (
+  INSERT INTO history_steps (day, run_id, ${STEP_COLUMNS})
+  ${moves ? `SELECT day, run_id, ${STEP_COLUMNS} FROM moved UNION ALL` : ""}
+  SELECT day, id, path, ordinal, step_assignment, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
+  FROM ended WHERE path IS NOT NULL
+)`;
+}
+
+const movingPart = `moving AS MATERIALIZED (
   SELECT e.day, s.place FROM ended e CROSS JOIN LATERAL (
     SELECT ctid AS place FROM run_steps WHERE run_id = e.id OFFSET 0
   ) s WHERE e.steps_done > 0
 ), moved AS (
   DELETE FROM run_steps s USING moving m WHERE s.ctid = m.place RETURNING m.day, s.*
-), kept AS (
-  INSERT INTO history_steps (day, run_id, ${STEP_COLUMNS})
-  SELECT day, run_id, ${STEP_COLUMNS} FROM moved
-  UNION ALL
-  SELECT day, id, path, ordinal, step_assignment, ${STEP.join(", ")}, step_start_time, step_end_time, ${STEP_TAIL.join(", ")}
-  FROM ended WHERE path IS NOT NULL
-)`;
-}
+), `;
 
 /** The same message again is one that a repeated decision made: the first stays. */
 function outboxPart(source: string): string {
