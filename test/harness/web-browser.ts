@@ -12,8 +12,15 @@ import { until } from "./until.ts";
 const LAUNCH_MS = 30_000;
 const ACTION_MS = 20_000;
 
-/** Requests of pages that are not answered yet; those that are answered by a stream of events are. */
-const underWay = new WeakMap<Page, Set<Request>>();
+/** What pages have asked for. */
+interface Asked {
+  /** Not answered yet, for the first time; what is answered by a stream of events is. */
+  readonly underWay: Set<Request>;
+  /** Answered since the page was opened: what asks for it again looks for news. */
+  readonly answered: Set<string>;
+}
+
+const asked = new WeakMap<Page, Asked>();
 
 /** How a page is looked at. */
 export interface Look {
@@ -97,31 +104,43 @@ export class WebBrowser implements AsyncDisposable {
 }
 
 function watchRequests(page: Page): void {
-  const requests = new Set<Request>();
-  underWay.set(page, requests);
+  const [underWay, answered] = [new Set<Request>(), new Set<string>()];
+  asked.set(page, { underWay, answered });
+  const keyOf = (request: Request): string => `${request.method()} ${request.url()}`;
+  const settle = (request: Request): void => {
+    underWay.delete(request);
+    answered.add(keyOf(request));
+  };
   page.on("framenavigated", (frame) => {
     // Nobody waits for what a page before asked for.
-    if (frame === page.mainFrame()) requests.clear();
+    if (frame !== page.mainFrame()) return;
+    underWay.clear();
+    answered.clear();
   });
-  page.on("request", (request) => requests.add(request));
-  page.on("requestfinished", (request) => requests.delete(request));
-  page.on("requestfailed", (request) => requests.delete(request));
+  page.on("request", (request) => void (!answered.has(keyOf(request)) && underWay.add(request)));
+  page.on("requestfinished", settle);
+  page.on("requestfailed", settle);
   page.on("response", (response) => {
-    if (response.headers()["content-type"]?.startsWith("text/event-stream") === true)
-      requests.delete(response.request());
+    if (response.headers()["content-type"]?.startsWith("text/event-stream") === true) settle(response.request());
   });
 }
 
 /**
- * Waits until a page has all that it asked for, and has drawn it: nothing stands in for what is still on its way, no request is
- * under way, and both are still so two frames later.
+ * Waits until a page has all that it asked for, and has drawn it: nothing stands in for what is still on its way, nothing is
+ * asked for the first time, and both are still so two frames later.
  */
 export async function loaded(page: Page): Promise<void> {
+  const underWay = (): readonly Request[] => [...(asked.get(page)?.underWay ?? [])];
   const isQuiet = async (): Promise<boolean> => {
-    if ((underWay.get(page)?.size ?? 0) > 0) return false;
+    if (underWay().length > 0) return false;
     return page.evaluate(() => document.readyState === "complete" && document.querySelector(".skeleton") === null);
   };
-  await until(async () => (await isQuiet()) && (await page.evaluate(twoFrames)) && isQuiet(), ACTION_MS);
+  const isLoaded = async (): Promise<boolean> =>
+    (await isQuiet()) && (await page.evaluate(twoFrames)) && (await isQuiet());
+  await until(isLoaded, ACTION_MS).catch((error: unknown) => {
+    const waited = underWay().map((request) => request.url());
+    assert.fail(`${String(error)}\n${page.url()} waits for ${waited.join(", ")}`);
+  });
 }
 
 /** True when the page has drawn twice. */
