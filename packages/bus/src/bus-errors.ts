@@ -23,7 +23,7 @@ export function translateNatsError(thrown: unknown, what: string): PlatformError
       cause: thrown,
     });
   }
-  if (cause instanceof errors.AuthorizationError || cause instanceof errors.PermissionViolationError) {
+  if (isRefusal(cause) || cause instanceof errors.PermissionViolationError) {
     return new PlatformError("PermissionDenied", "BUS_REFUSED", `${what}: NATS refuses these credentials`, {
       cause: thrown,
     });
@@ -40,4 +40,12 @@ function unwrap(thrown: unknown): unknown {
 /** Said whenever something needs the connection while there is none. */
 export function disconnectedError(what: string): PlatformError {
   return new PlatformError("Unavailable", "BUS_DISCONNECTED", `${what}: there is no connection to NATS at the moment`);
+}
+
+/**
+ * Whether NATS knows these credentials and does not take them. A client that was too slow to show them, on a machine that has its hands
+ * full, is told by an error of the same class.
+ */
+export function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof errors.AuthorizationError && !/authentication timeout/i.test(thrown.message);
 }

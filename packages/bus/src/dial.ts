@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import {
   connect,
   credsAuthenticator,
-  errors,
   jwtAuthenticator,
   type ConnectionOptions,
   type NatsConnection,
 } from "@nats-io/transport-node";
+import { isRefusal } from "./bus-errors.ts";
 import type { LinkLimits, LinkOptions } from "./link.ts";
 import { tlsOptions } from "./tls.ts";
 
@@ -43,8 +43,7 @@ export function dial(options: LinkOptions, limits: LinkLimits, avoid: string | u
     const failed = (thrown: unknown): void => {
       underWay--;
       if (settled) return;
-      const refused = thrown instanceof errors.AuthorizationError;
-      if (refused || (waiting.length === 0 && underWay === 0)) settle(() => reject(thrown));
+      if (isRefusal(thrown) || (waiting.length === 0 && underWay === 0)) settle(() => reject(thrown));
       else next();
     };
     const next = (): void => {

@@ -1,6 +1,6 @@
 import type { PlatformError } from "@millrace/core";
-import { errors, type NatsConnection } from "@nats-io/transport-node";
-import { translateNatsError, type BusLog } from "./bus-errors.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { isRefusal, translateNatsError, type BusLog } from "./bus-errors.ts";
 import { dial, serversOf, type Dialled } from "./dial.ts";
 import type { Credentials } from "./identity/authority.ts";
 import { Peers } from "./peers.ts";
@@ -116,7 +116,7 @@ export class Link {
     for (let attempt = 0; !this.#closed; attempt++) {
       const failure = await this.#dial();
       if (failure === undefined) return;
-      if (failure instanceof errors.AuthorizationError || performance.now() > deadlineMs) {
+      if (isRefusal(failure) || performance.now() > deadlineMs) {
         this.#closed = true;
         throw this.#unreachable(failure);
       }

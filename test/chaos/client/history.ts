@@ -103,6 +103,8 @@ export class History {
   }
 
   write(what: string, value: object): void {
+    // What is still tried when the test is over is not looked at.
+    if (this.#file.writableEnded) return;
     this.#file.write(`${JSON.stringify({ t: Math.round(performance.now()), what, ...value })}\n`);
   }
 
