@@ -19,6 +19,8 @@ export interface Break {
   readonly rounds: readonly Round[];
   /** What the client asks for meanwhile, where most of all that it can ask for would not show it. */
   readonly kinds?: readonly Kind[];
+  /** How often in a second, where it takes many for one to be in the middle of what is broken. */
+  readonly rate?: number;
 }
 
 const SCHEDULERS = ["scheduler-1", "scheduler-2", "scheduler-3"];
@@ -27,10 +29,10 @@ const RUNNERS = ["runner-1", "runner-2", "runner-3", "runner-4"];
 const GATEWAYS = ["gateway-1", "gateway-2"];
 const NATS = ["nats-1", "nats-2", "nats-3"];
 
-/** The gateway does what it is asked for, and nobody hears that it has. */
-const silence = (gateway: string): PlannedFault => ({
-  ...{ kind: "partition", holdMs: 2_500 },
-  cuts: NATS.map((deaf) => ({ deaf, mute: gateway })),
+/** What it asks for is done, and it does not hear so. */
+const deafen = (runner: string): PlannedFault => ({
+  ...{ kind: "partition", holdMs: 6_000 },
+  cuts: NATS.map((mute) => ({ deaf: runner, mute })),
 });
 
 const kill = (victim: string, afterMs = 0): PlannedFault => ({ kind: "kill", victim, holdMs: 1_000, afterMs });
@@ -113,10 +115,11 @@ export const BREAKS: Readonly<Record<string, Break>> = {
     about: "a write to a data store that is sent again is made again",
     file: "packages/gateway/src/calls/host-calls.ts",
     find: "  return { path, execution, number, request",
-    replace: "  number += 1_000 * Math.floor(Math.random() * 1_000_000);\n  return { path, execution, number, request",
+    replace: "  number += 1_000 * Math.floor(Math.random() * 990);\n  return { path, execution, number, request",
     caughtAs: ["increment", "claim"],
     kinds: ["counting"],
-    rounds: [...GATEWAYS, ...GATEWAYS, ...GATEWAYS].map((gateway) => ({ faults: [silence(gateway)], peaceMs: 3_000 })),
+    rate: 20,
+    rounds: Array.from({ length: 4 }, () => ({ faults: RUNNERS.map(deafen), peaceMs: 4_000 })),
   },
 };
 

@@ -65,7 +65,7 @@ export async function chaosRound(options: ChaosOptions): Promise<ChaosReport> {
       triggers,
       history,
       seed: options.seed,
-      rate: options.rate,
+      rate: broken?.rate ?? options.rate,
       kinds: broken?.kinds,
       settleMs: patience.settleMs,
     });
