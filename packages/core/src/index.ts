@@ -76,7 +76,8 @@ export type {
 export { isBefore, type QueueKey } from "./owner/workflow-queue.ts";
 export type { OwnerSettings } from "./owner/owner-state.ts";
 export { Ownership } from "./owner/ownership.ts";
-export { Owner as OwnerBrain, type Taken } from "./owner/owner.ts";
+export { Owner as OwnerBrain } from "./owner/owner.ts";
+export type { Taken } from "./owner/leaseholder.ts";
 export type { PoolLoad } from "./owner/pool-loads.ts";
 export { suits } from "./owner/runner-table.ts";
 export { Holdings, type HoldingsSettings } from "./holdings/holdings.ts";

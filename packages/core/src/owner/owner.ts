@@ -27,7 +27,8 @@ import { parseStepPath } from "../run/step-path.ts";
 import type { StepResult } from "../run/step-result.ts";
 import { nextStepPath } from "../run/steps.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { acceptRun, busyMsOf, isInFlight, isLimited, loadRun, type OwnedRun, type Phase } from "./owned-run.ts";
+import { Leaseholder, type Taken } from "./leaseholder.ts";
+import { acceptRun, busyMsOf, isInFlight, isLimited, type OwnedRun, type Phase } from "./owned-run.ts";
 import type {
   OutboxQuery,
   OwnerPort,
@@ -38,7 +39,7 @@ import type {
   WakeQuery,
 } from "./owner-port.ts";
 import { handingOf, OwnerState, type OwnerSettings } from "./owner-state.ts";
-import { PartitionState } from "./partition-state.ts";
+import type { PartitionState } from "./partition-state.ts";
 import { Pauses } from "./pauses.ts";
 import { lingerKey } from "./handovers.ts";
 import { poolLoads, type PoolLoad } from "./pool-loads.ts";
@@ -51,7 +52,6 @@ import type {
   AcceptOutcome,
   CommitOutcome,
   FoundRun,
-  LoadedPartition,
   OutboxPage,
   OutboxTargets,
   QueuePage,
@@ -61,13 +61,6 @@ import type {
 
 const COMMIT_QUEUE_MAX_DEFAULT = 20_000;
 
-/** What taking one partition came to. */
-export interface Taken {
-  readonly epoch: number;
-  /** Undefined when the epoch had moved again before the partition was loaded. */
-  readonly found: LoadedPartition | undefined;
-}
-
 export class Owner {
   private readonly state: OwnerState;
   private readonly dispatcher: Dispatcher;
@@ -76,9 +69,11 @@ export class Owner {
   private readonly pager: QueuePager;
   private readonly refusals: Refusals;
   private readonly shares: ProjectShares;
+  private readonly leaseholder: Leaseholder;
 
   constructor(settings: OwnerSettings, port: OwnerPort) {
     this.state = new OwnerState(settings, port);
+    this.leaseholder = new Leaseholder(this.state);
     this.dispatcher = new Dispatcher(this.state);
     this.pager = new QueuePager(this.state);
     this.shares = new ProjectShares(this.state, (submit) => this.onSubmit(submit));
@@ -124,8 +119,8 @@ export class Owner {
   /** Call every `tickMs`: renews the lease and looks at the timers. */
   onTick(): void {
     const { state } = this;
-    if (!state.isLeased()) state.lapse();
-    this.renewLease();
+    this.leaseholder.patrol();
+    this.leaseholder.renew();
     this.reconciler.patrol();
     this.pauses.patrol();
     state.outbox.patrol();
@@ -137,51 +132,22 @@ export class Owner {
 
   /** Writes the lease again with what is claimed by now. */
   renewLease(): void {
-    const holds = this.state.ownership.holds();
-    this.state.port.putLease(holds, holds.length > 0 && holds.every((partition) => this.state.owned.has(partition)));
+    this.leaseholder.renew();
   }
 
   /** The lease was renewed, without a look at the others. */
   onLeaseKept(sentAtMs: number): void {
-    const { state } = this;
-    if (!state.isLeased()) state.lapse();
-    state.ownership.onLeaseKept(sentAtMs, state.port.nowMs());
+    this.leaseholder.onKept(sentAtMs);
   }
 
   /** The lease was renewed; `living` was read after it was written. */
   onLease(sentAtMs: number, holds: ReadonlySet<number>, living: ReadonlyMap<string, ReadonlySet<number>>): void {
-    const { state } = this;
-    // Also between two ticks: this very reply would hide it.
-    if (!state.isLeased()) state.lapse();
-    const isOwned = (partition: number) => state.owned.has(partition) || state.taking.has(partition);
-    const steps = state.ownership.onLease(sentAtMs, state.port.nowMs(), holds, living, isOwned);
-    state.handovers.release(steps.drop);
-    if (steps.claimed || steps.drop.length > 0) this.renewLease();
-    if (steps.take.length > 0) {
-      for (const partition of steps.take) state.taking.set(partition, true);
-      state.port.take(steps.take);
-    }
+    this.leaseholder.onLease(sentAtMs, holds, living);
   }
 
   /** Partitions were taken, or could not be (`taken` lacks them): those are tried again after the next lease. */
   onTaken(partitions: readonly number[], taken: ReadonlyMap<number, Taken>): void {
-    const { state } = this;
-    for (const partition of partitions) {
-      const isVoid = state.taking.get(partition) === false;
-      state.taking.delete(partition);
-      const result = taken.get(partition);
-      if (isVoid || !result?.found || !state.isLeased() || !state.ownership.isClaimed(partition)) continue;
-      const stamp = { scheduler: state.settings.scheduler, partition, epoch: result.epoch };
-      const part = new PartitionState(stamp, state.port.nowMs(), state.headBounds);
-      state.owned.set(partition, part);
-      state.ownedChanges += 1;
-      for (const row of result.found.rows) state.insert(part, loadRun(row));
-      for (const queue of result.found.queues) state.inherit(part, queue);
-      for (const { projectId, share } of result.found.shares) part.projectOf(projectId).share = share;
-      part.sleepers.expect(result.found.nextWakeMs ?? Infinity);
-      state.outbox.onTargets(part, result.found.outbox);
-      state.handovers.apply(part);
-    }
+    this.leaseholder.onTaken(partitions, taken);
     this.settle();
   }
 
