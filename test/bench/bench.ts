@@ -24,9 +24,10 @@ import { memoryByRole } from "./process-usage.ts";
 import { round } from "./quantiles.ts";
 import { measureSweep, renderSweep, SWEEP_NAMES, type SweepFigures } from "./sweep.ts";
 import { sweepChart } from "./sweep-chart.ts";
-import { renderTable, type Figures } from "./table.ts";
+import { renderKills, renderTable, type Figures } from "./table.ts";
 import { deployMany, measureThroughput } from "./throughput.ts";
 import { measureWallHops, renderWallHops } from "./wall-hops.ts";
+import { measureWorkerKill } from "./worker-kill.ts";
 
 const values = parseOptions(
   "npm run bench",
@@ -43,6 +44,11 @@ const values = parseOptions(
       type: "boolean",
       default: false,
       about: "only what the house does with twice the requests that it can answer",
+    },
+    kill: {
+      type: "boolean",
+      default: false,
+      about: "only what the kill of a worker costs a run that it had, twice as often as among the rest",
     },
     sweep: {
       type: "string",
@@ -73,6 +79,9 @@ interface Access {
   readonly databasePassword: string;
   readonly ports: { readonly postgres: number };
 }
+
+/** Each needs a worker that has lived for a while. */
+const KILLS = 10;
 
 function say(text: string): void {
   process.stderr.write(`bench: ${text}\n`);
@@ -110,6 +119,8 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const one200 = await durable(200, 1);
   const three = await durable(1, 3);
   const three200 = await durable(200, 3);
+  say("kills of the worker");
+  const kill = await measureWorkerKill(house, Math.max(3, KILLS * scale));
   say("accepting alone");
   // Last: its runs stay, waiting for a runner.
   const accept = await measureAccept(house, 20_000 * scale);
@@ -126,6 +137,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     cold_start_ms: cold,
     packages_ms: packages,
     data_store_p50_ms: dataStore,
+    worker_kill_ms: kill,
     logs,
     cpu_s_per_1000_runs: one.cpuSecondsPer1000Runs,
     cpu_ms_per_run_by_process: one.cpuMsPerRunByRole,
@@ -207,6 +219,7 @@ async function inOneHouse(): Promise<void> {
   try {
     if (values.hops) await measureHops(house, scale);
     else if (values.overload) await measureBeyond(house, scale);
+    else if (values.kill) await measureKills(house, scale);
     else await measureAll(house, scale);
   } finally {
     await house.stop();
@@ -243,6 +256,12 @@ async function measureBeyond(house: TestHouse, scale: number): Promise<void> {
   const lengths = { capacityS: 10, normalS: 60 * scale, overloadS: 120 * scale, recoveryS: Math.max(5, 20 * scale) };
   const figures = await measureOverload(house, lengths, say);
   process.stdout.write(renderOverload(figures));
+  writeJson(figures);
+}
+
+async function measureKills(house: TestHouse, scale: number): Promise<void> {
+  const figures = await measureWorkerKill(house, Math.max(3, 2 * KILLS * scale));
+  process.stdout.write(`kill of a worker until its step runs again: ${renderKills(figures)}\n`);
   writeJson(figures);
 }
 

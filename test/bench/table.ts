@@ -3,6 +3,7 @@ import type { LogFigures } from "./logs.ts";
 import type { PackageFigures } from "./packages.ts";
 import type { DataStoreFigures } from "./data-store.ts";
 import type { Quantiles } from "./quantiles.ts";
+import type { WorkerKillFigures } from "./worker-kill.ts";
 
 /** Everything that the bench measures; names are those of its JSON. */
 export interface Figures {
@@ -17,6 +18,7 @@ export interface Figures {
   readonly cold_start_ms: { readonly p50: number; readonly p99: number };
   readonly packages_ms: PackageFigures;
   readonly data_store_p50_ms: DataStoreFigures;
+  readonly worker_kill_ms: WorkerKillFigures;
   readonly logs: LogFigures;
   readonly cpu_s_per_1000_runs: number;
   readonly cpu_ms_per_run_by_process: Readonly<Record<string, number>>;
@@ -63,6 +65,7 @@ export function renderTable(figures: Figures): string {
     ["deploy of known packages", `p50 ${packages.deploy_known_set} ms`],
     ["deploy of new packages", `p50 ${packages.deploy_new_set} ms`],
     ["data store, from user code", `p50 ${list({ ...figures.data_store_p50_ms })} ms`],
+    ["kill of a worker, step runs again", renderKills(figures.worker_kill_ms)],
     ["log lines/s of one step", String(figures.logs.lines_per_s)],
     [
       "warm answer p50, by what is logged",
@@ -74,7 +77,12 @@ export function renderTable(figures: Figures): string {
     ...Object.entries(floors).map(([name, value]): [string, string] => [`floor: ${name}`, String(value)]),
     ["machine", `${figures.machine.cores} cores, ${figures.machine.cpu}, Node ${figures.machine.node}`],
   ];
-  return `${rows.map(([name, value]) => `${name.padEnd(32)} ${value}`).join("\n")}\n`;
+  return `${rows.map(([name, value]) => `${name.padEnd(33)} ${value}`).join("\n")}\n`;
+}
+
+/** How long it takes until a step runs again whose worker was killed. */
+export function renderKills({ p50, max, kills }: WorkerKillFigures): string {
+  return `p50 ${p50}   max ${max} ms of ${kills}`;
 }
 
 function rate({ per_s, p50_ms, p99_ms }: LoadFigures): string {
