@@ -6,6 +6,7 @@ import pg from "pg";
 import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse, type HouseProcess } from "../harness/test-house.ts";
 import { measureAccept } from "./accept.ts";
+import { measureCpuFloors, renderCpuFloors } from "./cpu-floors.ts";
 import { longestBlocks, profileWhile, renderBusiest } from "./cpu-profile.ts";
 import { measureDataStore } from "./data-store.ts";
 import {
@@ -195,6 +196,10 @@ async function measureHops(house: TestHouse, scale: number): Promise<void> {
   process.stdout.write(renderHops(loaded, await measureAlone(house, processes, 1000 * scale), blocks));
   say("floors");
   const floors = await measureFloors(db, scale);
+  say("CPU of the parts alone");
+  const postgresPid = processes.find(({ role }) => role === "postgres")?.pid ?? 0;
+  const parts = await measureCpuFloors(db, postgresPid, loadTools().python, 20_000 * scale);
+  process.stdout.write(`\n${renderCpuFloors(parts)}`);
   say("wall time, in a house with spans");
   process.stdout.write(`\n${renderWallHops(await measureWallHops(1000 * scale, floors))}`);
   if (values.profile !== undefined) {

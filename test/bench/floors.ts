@@ -7,13 +7,18 @@ import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-j
 import { connectBus } from "@millrace/bus";
 import { startScratchNats } from "@millrace/testkit";
 import type pg from "pg";
+import { OPAQUE } from "./opaque.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { BODY } from "./http-latency.ts";
 import { quantiles, round, timeCalls } from "./quantiles.ts";
 
 const here = import.meta.dirname;
 
-async function startChild(command: string, args: readonly string[]): Promise<{ child: ChildProcess; line: string }> {
+/** Starts a process, and returns with the first line that it prints. */
+export async function startChild(
+  command: string,
+  args: readonly string[],
+): Promise<{ child: ChildProcess; line: string }> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   return { child, line: line.toString().trim() };
@@ -43,20 +48,20 @@ export async function measureNatsRequest(count: number): Promise<number> {
   return quantiles(times).p50;
 }
 
-/** One message from Node to Python and back on an open gRPC stream over a Unix socket. */
-export async function measureGrpcExchange(python: string, count: number): Promise<number> {
+/** An open gRPC stream over a Unix socket to Python, which echoes what it is sent. */
+export interface GrpcEcho {
+  readonly call: ServerDuplexStream<Buffer, Buffer>;
+  readonly child: ChildProcess;
+  readonly close: () => Promise<void>;
+}
+
+/** Starts both sides, and returns when the first message has come. */
+export async function openGrpcEcho(python: string): Promise<GrpcEcho> {
   const folder = await mkdtemp(join(tmpdir(), "millrace-floor-"));
   const address = join(folder, "floor.sock");
   const server = new Server();
   const stream = new Promise<ServerDuplexStream<Buffer, Buffer>>((resolve) => {
-    const same = (data: Buffer) => data;
-    const codec = {
-      requestSerialize: same,
-      requestDeserialize: same,
-      responseSerialize: same,
-      responseDeserialize: same,
-    };
-    const method = { path: "/floor.Floor/Echo", requestStream: true, responseStream: true, ...codec };
+    const method = { ...OPAQUE, path: "/floor.Floor/Echo", requestStream: true, responseStream: true };
     server.addService({ echo: method }, { echo: resolve });
   });
   await new Promise<void>((resolve, reject) =>
@@ -71,15 +76,23 @@ export async function measureGrpcExchange(python: string, count: number): Promis
   const call = await Promise.race([stream, exited]);
   exited.catch(() => undefined);
   await once(call, "data");
+  const close = async () => {
+    child.kill();
+    server.forceShutdown();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { call, child, close };
+}
+
+/** One message from Node to Python and back on an open gRPC stream over a Unix socket. */
+export async function measureGrpcExchange(python: string, count: number): Promise<number> {
+  const { call, close } = await openGrpcEcho(python);
   const payload = Buffer.alloc(512);
-  const exchange = async () => {
+  const times = await timeCalls(count, async () => {
     call.write(payload);
     await once(call, "data");
-  };
-  const times = await timeCalls(count, exchange);
-  child.kill();
-  server.forceShutdown();
-  await rm(folder, { recursive: true, force: true });
+  });
+  await close();
   return quantiles(times).p50;
 }
 

@@ -14,6 +14,14 @@ export function cpuByRole(processes: readonly HouseProcess[]): Map<string, numbe
   return sumByRole(processes, (_pid, facts) => facts.cpuSeconds);
 }
 
+/** CPU seconds of a process and of everything below it. */
+export function cpuOfTree(pid: number): number {
+  const table = readProcesses();
+  const isBelow = (at: number | undefined): boolean =>
+    at !== undefined && at > 1 && (at === pid || isBelow(table.get(at)?.parent));
+  return [...table].reduce((sum, [at, { cpuSeconds }]) => (isBelow(at) ? sum + cpuSeconds : sum), 0);
+}
+
 /** Proportional resident memory by role in MiB. */
 export function memoryByRole(processes: readonly HouseProcess[]): Map<string, number> {
   return sumByRole(processes, (pid) => readPss(pid) / 1024);

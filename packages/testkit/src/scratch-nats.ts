@@ -18,6 +18,8 @@ export interface ScratchNats {
   readonly user: string;
   readonly password: string;
   readonly port: number;
+  /** Of the server that runs, or ran last. */
+  readonly pid: number;
   /** Stops the server; `SIGKILL` is a crash. */
   stop(how?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and files. */
@@ -46,6 +48,9 @@ export async function startScratchNats({ trust, tls }: ScratchNatsOptions = {}):
     user: users?.[0]?.user ?? "",
     password: users?.[0]?.password ?? "",
     port,
+    get pid() {
+      return server.pid;
+    },
     stop: (how) => server.stop(how),
     restart: async () => {
       server = await start();
