@@ -121,7 +121,7 @@ async function throughput(house: TestHouse, workflows: string[], runs: number, e
   // The house may be told to stop first; what was asked for then fails by itself.
   db.on("error", () => undefined);
   try {
-    return await measureThroughput(house, db, workflows, runs, event);
+    return await measureThroughput(house, db, workflows, runs, { eventJson: event });
   } finally {
     await db.end();
   }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { RunSubmitter } from "@millrace/cli";
 import { createRunId, runIdDay } from "@millrace/core";
 import type pg from "pg";
 import type { TestHouse } from "../harness/test-house.ts";
@@ -34,19 +35,28 @@ export async function deployMany(house: TestHouse, workflows: number, stepCount:
 
 const EVENT = JSON.stringify({ name: "Bulbasaur", digest: createHash("sha256").update("seed").digest("hex") });
 
+/** How runs are handed in: by a call for each, or by messages on one stream; without idempotency keys, either way. */
+export type SubmitWay = "calls" | "stream";
+
+/** What is measured, where it is not the usual. */
+export interface Load {
+  readonly eventJson?: string;
+  readonly way?: SubmitWay;
+}
+
 /** Submits runs over gRPC; the clock runs from the first submit to the last run's end in Postgres. */
 export async function measureThroughput(
   house: TestHouse,
   db: pg.Client,
   workflows: string[],
   runs: number,
-  eventJson = EVENT,
+  load: Load = {},
 ): Promise<Throughput> {
-  await timeRuns(house, db, workflows, Math.min(500, runs), eventJson);
+  await timeRuns(house, db, workflows, Math.min(500, runs), load);
   const processes = await house.processes();
   const before = cpuByRole(processes);
   const clientBefore = process.cpuUsage();
-  const seconds = await timeRuns(house, db, workflows, runs, eventJson);
+  const seconds = await timeRuns(house, db, workflows, runs, load);
   const client = process.cpuUsage(clientBefore);
   const spent: (readonly [string, number])[] = [["client", (client.user + client.system) / 1e6]];
   for (const [role, cpu] of cpuByRole(processes)) spent.push([role, cpu - (before.get(role) ?? 0)]);
@@ -64,16 +74,17 @@ export async function timeRuns(
   db: pg.Client,
   workflows: string[],
   runs: number,
-  eventJson = EVENT,
+  { eventJson = EVENT, way = "calls" }: Load = {},
 ): Promise<number> {
   const since = createRunId(Date.now(), new Uint8Array(10));
   const startMs = performance.now();
-  await timeConcurrently(runs, CALLERS, (index) =>
-    house.client.runs.createRun(
-      { parent: workflows[index % workflows.length]!, eventJson, requestId: "", waitTimeout: undefined },
-      { deadlineMs: 60_000 },
-    ),
-  );
+  const submitter = new RunSubmitter(house.client.runs, { underWayMax: CALLERS });
+  await timeConcurrently(runs, CALLERS, (index) => {
+    const request = { parent: workflows[index % workflows.length]!, eventJson, requestId: "" };
+    if (way === "stream") return submitter.submit(request);
+    return house.client.runs.createRun({ ...request, waitTimeout: undefined }, { deadlineMs: 60_000 });
+  });
+  submitter.close();
   let ended = await countEnded(db, since);
   while (ended < runs) {
     const elapsedMs = performance.now() - startMs;

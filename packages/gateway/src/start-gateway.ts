@@ -429,7 +429,8 @@ class Gateway {
     return new ApiServices({
       ...{ ...this.#parts, mac: this.#mac, version: houseVersion(), channels: this.#channels, cache: this.#cache },
       ...{ sync: this.#sync, peers: this.#peers, runners: this.#runners, versions: this.#versions, desk: this.#desk },
-      ...{ payloads: this.#payloads, files: this.#files, accounts: this.#accounts, people: this.#people },
+      ...{ payloads: this.#payloads, budget: this.#budget, files: this.#files, accounts: this.#accounts },
+      people: this.#people,
       ...{ gate: this.#gate, addresses: this.#addresses, origin: this.#origin(), publicUrl: this.#publicUrl },
     });
   }

@@ -21,6 +21,8 @@ export interface CallContext<Principal> {
   /** Aborted when the caller is gone or the deadline has passed. */
   readonly signal: AbortSignal;
   readonly header: ReadHeader;
+  /** What the caller has shown who it is by; whoever talks for long asks again whether that still holds. */
+  readonly bearer: string | undefined;
   /** Address of the caller, or of the proxy in front of it; empty when unknown. */
   readonly peer: string;
 }

@@ -21,6 +21,17 @@ export interface GrpcFailure {
   metadata: Metadata;
 }
 
+/** An error as part of a message: of one thing among many that a call is about. */
+export interface Failure {
+  /** Of `google.rpc.Code`. */
+  readonly code: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly metadata: Record<string, string>;
+  /** How long to wait before trying again; undefined where that does not help. */
+  readonly retryDelayMs: number | undefined;
+}
+
 /** An error as an HTTP door sends it. */
 export interface HttpFailure {
   status: number;
@@ -56,17 +67,27 @@ function shown(error: PlatformError, requestId: string): Shown {
   return { message, metadata: { ...metadata, requestId }, retryDelayMs };
 }
 
+/** Turns whatever was thrown into what its caller may know of it. The caller logs what is `Internal`. */
+export function toFailure(thrown: unknown, requestId: string): Failure {
+  const error = coerceError(thrown);
+  return { code: grpcStatusOf(error.kind), reason: error.reason, ...shown(error, requestId) };
+}
+
+/** Turns it back into the error that was thrown. */
+export function fromFailure({ code, reason, message, metadata, retryDelayMs }: Failure): PlatformError {
+  const retry = retryDelayMs !== undefined && { [RETRY_DELAY_KEY]: String(retryDelayMs) };
+  return new PlatformError(kindOfGrpcStatus(code), reason, message, { metadata: { ...metadata, ...retry } });
+}
+
 /** Turns whatever was thrown into a gRPC status with details. The caller logs what is `Internal`. */
 export function toGrpcFailure(thrown: unknown, requestId: string): GrpcFailure {
-  const error = coerceError(thrown);
-  const code = grpcStatusOf(error.kind);
-  const { message, metadata: info, retryDelayMs } = shown(error, requestId);
+  const { code, reason, message, metadata: info, retryDelayMs } = toFailure(thrown, requestId);
   const metadata = new Metadata();
   metadata.set(REQUEST_ID_HEADER, requestId);
   const details = encodeStatusDetails({
     code,
     message,
-    info: { reason: error.reason, domain: ERROR_DOMAIN, metadata: info },
+    info: { reason, domain: ERROR_DOMAIN, metadata: info },
     retryDelayMs,
   });
   metadata.set(DETAILS_KEY, details);

@@ -360,7 +360,12 @@ function contextOf<Principal>(
   return principal instanceof Promise ? principal.then((found) => life.context(found)) : life.context(principal);
 }
 
-function wellFormed(request: unknown): unknown {
+/**
+ * A message that could be decoded, which those that a handler reads from its stream itself need not be.
+ *
+ * @throws PlatformError `MALFORMED_MESSAGE`
+ */
+export function wellFormed<Message>(request: Message): Message {
   if (!(request instanceof MalformedRequest)) return request;
   throw new PlatformError("InvalidArgument", "MALFORMED_MESSAGE", "the message is not one of this method's", {
     cause: request.cause,

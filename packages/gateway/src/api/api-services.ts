@@ -38,6 +38,7 @@ import { RunService } from "./run-service.ts";
 import { RunValues } from "./run-values.ts";
 import { ProjectService } from "./project-service.ts";
 import { RunStarter } from "./run-starter.ts";
+import { SubmitStreams } from "./submit-streams.ts";
 import { Deployer } from "../deploy/deployer.ts";
 import { PackagePreparation } from "../deploy/package-preparation.ts";
 import { SourceCheck } from "../deploy/source-check.ts";
@@ -51,6 +52,7 @@ import type { GatewayPeers } from "../definitions/gateway-peers.ts";
 import { openDraftRoom } from "../drafts/draft-room.ts";
 import type { TestAddresses } from "../drafts/test-address.ts";
 import type { FileRoom } from "../files/file-room.ts";
+import type { ByteBudget } from "../http/byte-budget.ts";
 import { TakenResults } from "../payloads/taken-results.ts";
 import type { Payloads } from "../payloads/payloads.ts";
 import type { PeopleRoom } from "../people/people-room.ts";
@@ -81,6 +83,7 @@ export interface ApiServiceParts {
   readonly versions: VersionCache;
   readonly desk: RunDesk;
   readonly payloads: Payloads;
+  readonly budget: ByteBudget;
   readonly files: FileRoom;
   readonly accounts: AccountRoom;
   readonly people: PeopleRoom;
@@ -166,15 +169,16 @@ export class ApiServices {
 
   #runService(logs: RunLogs): RunService {
     const { store, settings } = this.#parts;
-    const cache = this.#parts.cache;
-    const gate = this.#parts.gate;
+    const { cache, gate } = this.#parts;
+    const starter = this.#runStarter();
     return new RunService({
       runs: store.runs,
       cache,
       versions: this.#parts.versions,
       runners: this.#parts.runners,
       desk: this.#parts.desk,
-      starter: this.#runStarter(),
+      starter,
+      submits: this.#submitStreams(starter),
       logs,
       ends: new EndWatch({ runs: store.runs, waitersMax: settings.waitingRequestsMax, log: this.#parts.log }),
       gate,
@@ -184,6 +188,20 @@ export class ApiServices {
       }),
       values: new RunValues(this.#parts.payloads),
       files: this.#parts.files.ofRuns,
+    });
+  }
+
+  #submitStreams(starter: RunStarter): SubmitStreams {
+    const { settings, cache, gate, budget, people, log } = this.#parts;
+    return new SubmitStreams({
+      ...{ starter, cache, gate, budget, log },
+      authenticate: (credentials) => people.callers.authenticate(credentials),
+      streamsMax: settings.submitStreamsMax,
+      limits: {
+        runsMax: settings.submitStreamRunsMax,
+        bytesMax: settings.submitStreamBytesMax,
+        idleMs: settings.submitStreamIdleMs,
+      },
     });
   }
 

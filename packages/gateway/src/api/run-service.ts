@@ -17,6 +17,8 @@ import { pageSizeOf } from "./paging.ts";
 import { Poll, type PollPace } from "./poll.ts";
 import { WHOLE_LOG } from "./log-pages.ts";
 import type { ReaderGate } from "./reader-gate.ts";
+import type { SubmitCall } from "./submit-stream.ts";
+import type { SubmitStreams } from "./submit-streams.ts";
 import { parseRunName, parseWorkflowName } from "./resource-names.ts";
 import { toRunFilter } from "./run-filter.ts";
 import type { RunLogs } from "./run-logs.ts";
@@ -42,6 +44,7 @@ export interface RunServiceOptions {
   readonly runners: Pick<RunnerDirectory, "living">;
   readonly desk: RunDesk;
   readonly starter: RunStarter;
+  readonly submits: SubmitStreams;
   readonly logs: RunLogs;
   readonly ends: EndWatch;
   readonly gate: ReaderGate;
@@ -67,6 +70,10 @@ export class RunService {
       context,
     );
     return started.accepted ?? this.#load(context.principal, started.runId);
+  }
+
+  streamSubmitRuns(call: SubmitCall, context: ApiContext): Promise<void> {
+    return this.#options.submits.serve(call, context);
   }
 
   async replayRun(request: runApi.ReplayRunRequest, context: ApiContext): Promise<runApi.Run> {

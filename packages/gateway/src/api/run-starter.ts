@@ -31,6 +31,7 @@ export interface RunStarterOptions {
 /** A run that was handed in. */
 export interface StartedRun {
   readonly runId: string;
+  readonly workflowId: string;
   /** The run as it is known without asking the database; undefined when it has to be asked. */
   readonly accepted: runApi.Run | undefined;
 }
@@ -40,6 +41,12 @@ type ApiStart = Pick<
   | ("spec" | "eventJson" | "fallsBackToBody" | "requestJson" | "triggerKind" | "runId" | "priority")
   | ("replayOf" | "replayStep" | "takenOver")
 >;
+
+/** What is asked of the newest version. */
+export type CreateRequest = Pick<runApi.CreateRunRequest, "eventJson" | "requestId" | "priority">;
+
+/** What of a call its start needs. */
+export type StartContext = Pick<ApiContext, "principal" | "header" | "method" | "signal">;
 
 /** How to replay. */
 export interface ReplayRequest {
@@ -65,12 +72,7 @@ export class RunStarter {
   }
 
   /** Starts a run of a workflow's newest version. */
-  async create(
-    idOrName: string,
-    request: runApi.CreateRunRequest,
-    waitMs: number,
-    context: ApiContext,
-  ): Promise<StartedRun> {
+  async create(idOrName: string, request: CreateRequest, waitMs: number, context: StartContext): Promise<StartedRun> {
     const workflow = this.#enabledWorkflow(context.principal.projectId, idOrName);
     const start: ApiStart = {
       spec: deployedSpec(workflow),
@@ -110,7 +112,7 @@ export class RunStarter {
     start: ApiStart,
     requestId: string,
     waitMs: number,
-    context: ApiContext,
+    context: StartContext,
   ): Promise<StartedRun> {
     if (!REQUEST_ID.test(requestId)) {
       throw new PlatformError(
@@ -143,7 +145,7 @@ export class RunStarter {
       );
       const isKnown = !wantsEnd && runId === submit.runId && start.triggerKind === "api";
       const facts = { triggerKind: start.triggerKind, traceId, createTimeMs: nowMs, priority: submit.priority };
-      return { runId, accepted: isKnown ? toAcceptedRun(runId, workflow, facts) : undefined };
+      return { runId, workflowId: workflow.id, accepted: isKnown ? toAcceptedRun(runId, workflow, facts) : undefined };
     } catch (thrown) {
       span.fail(thrown instanceof PlatformError ? thrown.reason : "INTERNAL");
       throw thrown;

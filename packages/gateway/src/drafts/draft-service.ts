@@ -203,9 +203,9 @@ export class DraftService {
     const { gate, desk, tester } = this.#options;
     using _place = gate.enter();
     const open = await desk.open(context.principal, parseDraftName(request.name));
-    const { principal, requestId, method, header, peer } = context;
+    const { principal, requestId, method, header, bearer, peer } = context;
     const signal = gate.signalOf(context.signal);
-    yield* tester.test(open, request, { principal, requestId, method, header, peer, signal });
+    yield* tester.test(open, request, { principal, requestId, method, header, bearer, peer, signal });
   }
 
   async *watchDraftEvents(

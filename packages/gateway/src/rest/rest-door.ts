@@ -106,7 +106,7 @@ export class RestDoor {
     const principal = await this.#options.authenticate({ bearer, method: path, header });
     if (request.headers.authorization === undefined) this.#options.cookies.assertSameSite(request);
     const peer = clientIpOf(request, this.#options.trustedProxies);
-    const context: ApiContext = { principal, requestId, method: path, signal, header, peer };
+    const context: ApiContext = { principal, requestId, method: path, signal, header, bearer, peer };
     const call: Call = { ...route, ...given, context };
     if (route.method.definition.requestStream) return this.#upload(call);
     const message = await this.#read(call);

@@ -10,9 +10,11 @@ import {
   type CallOptions,
   type ChannelCredentials,
   Client,
+  type ClientDuplexStream,
   type ClientOptions,
   type ClientReadableStream,
   type ClientUnaryCall,
+  type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   makeGenericClientConstructor,
@@ -439,6 +441,62 @@ export interface CreateRunRequest {
    * -100 to 100. Absent: what the workflow's settings say, by default 0.
    */
   priority?: number | undefined;
+}
+
+/** One message to StreamSubmitRuns: a run to start. */
+export interface StreamSubmitRunsRequest {
+  /** Chosen by the caller and named in the result; free for another run when that has come. */
+  tag: number;
+  /** The workflow: `workflows/<id>` or `workflows/<display name>`. */
+  parent: string;
+  /** As in CreateRun. */
+  eventJson: string;
+  /** As in CreateRun. */
+  requestId: string;
+  /** As in CreateRun. */
+  priority?:
+    | number
+    | undefined;
+  /** Trace that the run is to belong to, in the form of the W3C's header of that name; empty for one of its own. */
+  traceparent: string;
+}
+
+/** One message of StreamSubmitRuns. */
+export interface StreamSubmitRunsResponse {
+  /** What became of some runs, of each at most once. */
+  results: RunSubmitResult[];
+}
+
+/** What became of a run that was handed in. */
+export interface RunSubmitResult {
+  /** The caller's. */
+  tag: number;
+  /**
+   * The run, `workflows/<workflow id>/runs/<run id>`, durable from now on: the first call's when the `request_id` was known. Empty
+   * when it was refused.
+   */
+  run: string;
+  /** Why it was refused; absent when it was not. */
+  refusal: RunRefusal | undefined;
+}
+
+/** Why a run was not started: what CreateRun would have failed with. */
+export interface RunRefusal {
+  /** Code of `google.rpc.Code`. */
+  code: number;
+  /** Stable reason, such as `QUEUE_FULL`. */
+  reason: string;
+  /** For people. */
+  message: string;
+  /** As in `google.rpc.ErrorInfo`. */
+  metadata: { [key: string]: string };
+  /** How long to wait before it is tried again; absent where trying again does not help. */
+  retryDelay: Duration | undefined;
+}
+
+export interface RunRefusal_MetadataEntry {
+  key: string;
+  value: string;
 }
 
 /** Request of WaitRun. */
@@ -2028,6 +2086,371 @@ export const CreateRunRequest: MessageFns<CreateRunRequest> = {
             }
 
             message.priority = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStreamSubmitRunsRequest(): StreamSubmitRunsRequest {
+  return { tag: 0, parent: "", eventJson: "", requestId: "", priority: undefined, traceparent: "" };
+}
+
+export const StreamSubmitRunsRequest: MessageFns<StreamSubmitRunsRequest> = {
+  encode(message: StreamSubmitRunsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tag !== 0) {
+      writer.uint32(8).uint32(message.tag);
+    }
+    if (message.parent !== "") {
+      writer.uint32(18).string(message.parent);
+    }
+    if (message.eventJson !== "") {
+      writer.uint32(26).string(message.eventJson);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(34).string(message.requestId);
+    }
+    if (message.priority !== undefined) {
+      writer.uint32(40).int32(message.priority);
+    }
+    if (message.traceparent !== "") {
+      writer.uint32(50).string(message.traceparent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamSubmitRunsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamSubmitRunsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tag = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.parent = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.eventJson = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.priority = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.traceparent = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStreamSubmitRunsResponse(): StreamSubmitRunsResponse {
+  return { results: [] };
+}
+
+export const StreamSubmitRunsResponse: MessageFns<StreamSubmitRunsResponse> = {
+  encode(message: StreamSubmitRunsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      RunSubmitResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamSubmitRunsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamSubmitRunsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(RunSubmitResult.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunSubmitResult(): RunSubmitResult {
+  return { tag: 0, run: "", refusal: undefined };
+}
+
+export const RunSubmitResult: MessageFns<RunSubmitResult> = {
+  encode(message: RunSubmitResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tag !== 0) {
+      writer.uint32(8).uint32(message.tag);
+    }
+    if (message.run !== "") {
+      writer.uint32(18).string(message.run);
+    }
+    if (message.refusal !== undefined) {
+      RunRefusal.encode(message.refusal, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunSubmitResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunSubmitResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tag = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.refusal = RunRefusal.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunRefusal(): RunRefusal {
+  return { code: 0, reason: "", message: "", metadata: {}, retryDelay: undefined };
+}
+
+export const RunRefusal: MessageFns<RunRefusal> = {
+  encode(message: RunRefusal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.code !== 0) {
+      writer.uint32(8).int32(message.code);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    globalThis.Object.entries(message.metadata).forEach(([key, value]: [string, string]) => {
+      RunRefusal_MetadataEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    if (message.retryDelay !== undefined) {
+      Duration.encode(message.retryDelay, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunRefusal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunRefusal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.code = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = RunRefusal_MetadataEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.metadata[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.retryDelay = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRunRefusal_MetadataEntry(): RunRefusal_MetadataEntry {
+  return { key: "", value: "" };
+}
+
+export const RunRefusal_MetadataEntry: MessageFns<RunRefusal_MetadataEntry> = {
+  encode(message: RunRefusal_MetadataEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunRefusal_MetadataEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunRefusal_MetadataEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
@@ -3829,6 +4252,27 @@ export const RunServiceService = {
     responseDeserialize: (value: Buffer): Run => Run.decode(value),
   },
   /**
+   * Starts runs of workflows' newest versions, as many as come: for producers to whom a call for each would be most of the work. Each
+   * message starts one run, as CreateRun does, and gets one result, named by its tag, as soon as the run is durable or refused;
+   * results come in any order, several in a message, and a refusal leaves the stream open. Takes so many runs at a time, and further
+   * messages when results have been read. Whoever has sent the last one closes its side, and the stream ends when all have their
+   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`, or a message that is too
+   * large), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes to be so) and UNAVAILABLE (`GATEWAY_STOPPING`:
+   * go on at another one), each behind the results of what was taken: of messages without a result nothing was. Where the connection
+   * is lost they may have been accepted: send them again with the same `request_id`.
+   */
+  streamSubmitRuns: {
+    path: "/millrace.api.v1.RunService/StreamSubmitRuns" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: StreamSubmitRunsRequest): Buffer =>
+      Buffer.from(StreamSubmitRunsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StreamSubmitRunsRequest => StreamSubmitRunsRequest.decode(value),
+    responseSerialize: (value: StreamSubmitRunsResponse): Buffer =>
+      Buffer.from(StreamSubmitRunsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StreamSubmitRunsResponse => StreamSubmitRunsResponse.decode(value),
+  },
+  /**
    * Returns a run when it has ended or the wait is over, whichever is first; also earlier when the gateway stops, so look
    * at the state. Fails with NOT_FOUND (`RUN_NOT_FOUND`) and RESOURCE_EXHAUSTED (`GATEWAY_BUSY`).
    */
@@ -4021,6 +4465,17 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    */
   createRun: handleUnaryCall<CreateRunRequest, Run>;
   /**
+   * Starts runs of workflows' newest versions, as many as come: for producers to whom a call for each would be most of the work. Each
+   * message starts one run, as CreateRun does, and gets one result, named by its tag, as soon as the run is durable or refused;
+   * results come in any order, several in a message, and a refusal leaves the stream open. Takes so many runs at a time, and further
+   * messages when results have been read. Whoever has sent the last one closes its side, and the stream ends when all have their
+   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`, or a message that is too
+   * large), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes to be so) and UNAVAILABLE (`GATEWAY_STOPPING`:
+   * go on at another one), each behind the results of what was taken: of messages without a result nothing was. Where the connection
+   * is lost they may have been accepted: send them again with the same `request_id`.
+   */
+  streamSubmitRuns: handleBidiStreamingCall<StreamSubmitRunsRequest, StreamSubmitRunsResponse>;
+  /**
    * Returns a run when it has ended or the wait is over, whichever is first; also earlier when the gateway stops, so look
    * at the state. Fails with NOT_FOUND (`RUN_NOT_FOUND`) and RESOURCE_EXHAUSTED (`GATEWAY_BUSY`).
    */
@@ -4115,6 +4570,24 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Run) => void,
   ): ClientUnaryCall;
+  /**
+   * Starts runs of workflows' newest versions, as many as come: for producers to whom a call for each would be most of the work. Each
+   * message starts one run, as CreateRun does, and gets one result, named by its tag, as soon as the run is durable or refused;
+   * results come in any order, several in a message, and a refusal leaves the stream open. Takes so many runs at a time, and further
+   * messages when results have been read. Whoever has sent the last one closes its side, and the stream ends when all have their
+   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`, or a message that is too
+   * large), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes to be so) and UNAVAILABLE (`GATEWAY_STOPPING`:
+   * go on at another one), each behind the results of what was taken: of messages without a result nothing was. Where the connection
+   * is lost they may have been accepted: send them again with the same `request_id`.
+   */
+  streamSubmitRuns(): ClientDuplexStream<StreamSubmitRunsRequest, StreamSubmitRunsResponse>;
+  streamSubmitRuns(
+    options: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamSubmitRunsRequest, StreamSubmitRunsResponse>;
+  streamSubmitRuns(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<StreamSubmitRunsRequest, StreamSubmitRunsResponse>;
   /**
    * Returns a run when it has ended or the wait is over, whichever is first; also earlier when the gateway stops, so look
    * at the state. Fails with NOT_FOUND (`RUN_NOT_FOUND`) and RESOURCE_EXHAUSTED (`GATEWAY_BUSY`).
