@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 
-import { ALL_RUNS } from "@millrace/cli";
+import { ALL_RUNS, RunSubmitter } from "@millrace/cli";
 import { runApi } from "@millrace/protocol";
 import { house, restartHouse, useHouse } from "../harness/shared-house.ts";
 import { until } from "../harness/until.ts";
@@ -37,6 +37,40 @@ describe("a gateway and a scheduler in one process", () => {
       "scheduler",
       "hub",
     ]);
+  });
+
+  test("die under a stream of submits: its client goes on with another one, nothing is lost and nothing doubled", async () => {
+    const step = 'def handler(pd):\n    return pd.steps["trigger"]["event"]\n';
+    const { name: parent } = await house.deploy({
+      name: "streamed",
+      trigger: { http: {} },
+      steps: { echo: step },
+    });
+    const hub = (await house.processes()).find(({ role }) => role === "hub")!.pid!;
+    const submitter = new RunSubmitter(house.client.runs);
+    const count = 600;
+    let answered = 0;
+    const submitted = Promise.all(
+      Array.from({ length: count }, async (_, index) => {
+        const run = await submitter.submit({ parent, eventJson: String(index) });
+        if (++answered === count / 3) process.kill(hub, "SIGKILL");
+        return run;
+      }),
+    );
+    const names = await submitted;
+    submitter.close();
+    assert.equal(new Set(names).size, count);
+    const listed = new Map<string, runApi.RunState>();
+    await until(async () => {
+      for (let pageToken = ""; ;) {
+        const page = await house.client.runs.listRuns({ ...ALL_RUNS, parent, pageSize: 1_000, pageToken });
+        for (const { name, state } of page.runs) listed.set(name, state);
+        if ((pageToken = page.nextPageToken) === "") break;
+      }
+      return [...listed.values()].filter((state) => state === runApi.RunState.SUCCEEDED).length >= count;
+    }, 60_000);
+    assert.deepEqual([...listed.keys()].toSorted(), names.toSorted());
+    assert.notEqual((await house.processes()).find(({ role }) => role === "hub")!.pid, hub);
   });
 
   test("stop in turn: who waits for a run is answered, and what runs is finished before the scheduler goes", async () => {
