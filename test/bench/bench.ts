@@ -26,13 +26,13 @@ import { round } from "./quantiles.ts";
 import { measureSweep, renderSweep, SWEEP_NAMES, type SweepFigures } from "./sweep.ts";
 import { sweepChart } from "./sweep-chart.ts";
 import { renderKills, renderTable, type Figures } from "./table.ts";
-import { deployMany, measureThroughput } from "./throughput.ts";
+import { deployMany, measureThroughput, type SubmitWay } from "./throughput.ts";
 import { measureWallHops, renderWallHops } from "./wall-hops.ts";
 import { measureWorkerKill } from "./worker-kill.ts";
 
 const values = parseOptions(
   "npm run bench",
-  "Measures a whole house on scratch data, beside the floors of its parts, all in one run on one machine.",
+  "Measures a whole house on scratch data, beside the floors of its parts, all in one run on one machine. Durable runs are handed in by a call for each, and again as messages on one stream; with 128 under way, and without idempotency keys, either way.",
   {
     json: { type: "string", value: "FILE", about: "write the figures for machines, too" },
     quick: { type: "boolean", default: false, about: "a tenth of the work, for a first look" },
@@ -112,13 +112,17 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const dataStore = await measureDataStore(house, 1000 * scale);
   say("logs");
   const logs = await measureLogs(house, 1000 * scale);
-  const durable = async (workflows: number, steps: number) => {
-    say(`durable runs: ${workflows} workflows, ${steps} steps`);
-    return measureThroughput(house, db, await deployMany(house, workflows, steps), 4000 * scale);
+  const durable = async (workflows: number, steps: number, way: SubmitWay = "calls") => {
+    say(
+      `durable runs: ${workflows} workflows, ${steps} steps, handed in by ${way === "calls" ? "calls" : "one stream"}`,
+    );
+    return measureThroughput(house, db, await deployMany(house, workflows, steps), 4000 * scale, { way });
   };
   const one = await durable(1, 1);
+  const oneStreamed = await durable(1, 1, "stream");
   const one200 = await durable(200, 1);
   const three = await durable(1, 3);
+  const threeStreamed = await durable(1, 3, "stream");
   const three200 = await durable(200, 3);
   say("kills of the worker");
   const kill = await measureWorkerKill(house, Math.max(3, KILLS * scale));
@@ -128,8 +132,10 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   await db.end();
   return {
     one_step_runs_per_s: one.runsPerSecond,
+    one_step_runs_per_s_streamed: oneStreamed.runsPerSecond,
     one_step_runs_per_s_200_workflows: one200.runsPerSecond,
     three_step_runs_per_s: three.runsPerSecond,
+    three_step_runs_per_s_streamed: threeStreamed.runsPerSecond,
     three_step_runs_per_s_200_workflows: three200.runsPerSecond,
     warm_http_ms: warm,
     warm_http_immediate_ms: immediate,
@@ -142,6 +148,8 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     logs,
     cpu_s_per_1000_runs: one.cpuSecondsPer1000Runs,
     cpu_ms_per_run_by_process: one.cpuMsPerRunByRole,
+    cpu_s_per_1000_runs_streamed: oneStreamed.cpuSecondsPer1000Runs,
+    cpu_ms_per_run_by_process_streamed: oneStreamed.cpuMsPerRunByRole,
     idle_pss_mb: round([...idle.values()].reduce((sum, mb) => sum + mb, 0)),
     idle_pss_mb_by_process: Object.fromEntries([...idle].map(([role, mb]) => [role, round(mb)])),
     floors,

@@ -8,8 +8,10 @@ import type { WorkerKillFigures } from "./worker-kill.ts";
 /** Everything that the bench measures; names are those of its JSON. */
 export interface Figures {
   readonly one_step_runs_per_s: number;
+  readonly one_step_runs_per_s_streamed: number;
   readonly one_step_runs_per_s_200_workflows: number;
   readonly three_step_runs_per_s: number;
+  readonly three_step_runs_per_s_streamed: number;
   readonly three_step_runs_per_s_200_workflows: number;
   readonly warm_http_ms: Quantiles;
   readonly warm_http_immediate_ms: Quantiles;
@@ -22,6 +24,8 @@ export interface Figures {
   readonly logs: LogFigures;
   readonly cpu_s_per_1000_runs: number;
   readonly cpu_ms_per_run_by_process: Readonly<Record<string, number>>;
+  readonly cpu_s_per_1000_runs_streamed: number;
+  readonly cpu_ms_per_run_by_process_streamed: Readonly<Record<string, number>>;
   readonly idle_pss_mb: number;
   readonly idle_pss_mb_by_process: Readonly<Record<string, number>>;
   readonly floors: Readonly<Record<string, number>>;
@@ -51,6 +55,10 @@ export function renderTable(figures: Figures): string {
       "durable three-step runs/s",
       `${figures.three_step_runs_per_s} (1 workflow), ${figures.three_step_runs_per_s_200_workflows} (200)`,
     ],
+    [
+      "the same, submitted by one stream",
+      `${figures.one_step_runs_per_s_streamed} (one step), ${figures.three_step_runs_per_s_streamed} (three steps)`,
+    ],
     ["warm HTTP, answer after commit", latency(warm)],
     ["warm HTTP, immediate answer", latency(immediate)],
     ["warm HTTP requests/s, 16 callers", rate(figures.http_16)],
@@ -73,6 +81,8 @@ export function renderTable(figures: Figures): string {
     ],
     ["CPU per 1,000 runs, with client", `${figures.cpu_s_per_1000_runs} s`],
     ["CPU ms per run", list(figures.cpu_ms_per_run_by_process)],
+    ["CPU per 1,000 streamed runs", `${figures.cpu_s_per_1000_runs_streamed} s`],
+    ["CPU ms per streamed run", list(figures.cpu_ms_per_run_by_process_streamed)],
     ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],
     ...Object.entries(floors).map(([name, value]): [string, string] => [`floor: ${name}`, String(value)]),
     ["machine", `${figures.machine.cores} cores, ${figures.machine.cpu}, Node ${figures.machine.node}`],
