@@ -4256,10 +4256,11 @@ export const RunServiceService = {
    * message starts one run, as CreateRun does, and gets one result, named by its tag, as soon as the run is durable or refused;
    * results come in any order, several in a message, and a refusal leaves the stream open. Takes so many runs at a time, and further
    * messages when results have been read. Whoever has sent the last one closes its side, and the stream ends when all have their
-   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`, or a message that is too
-   * large), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes to be so) and UNAVAILABLE (`GATEWAY_STOPPING`:
-   * go on at another one), each behind the results of what was taken: of messages without a result nothing was. Where the connection
-   * is lost they may have been accepted: send them again with the same `request_id`.
+   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes
+   * to be so) and UNAVAILABLE (`GATEWAY_STOPPING`: go on with another stream), each behind the results of what was taken: of messages
+   * without a result nothing was. Where the connection is lost, nothing has moved for long (UNAVAILABLE, `STREAM_IDLE`) or a message
+   * is too large (RESOURCE_EXHAUSTED), they may have been accepted: send them again with the same `request_id`. At first it fails
+   * with RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`), too.
    */
   streamSubmitRuns: {
     path: "/millrace.api.v1.RunService/StreamSubmitRuns" as const,
@@ -4469,10 +4470,11 @@ export interface RunServiceServer extends UntypedServiceImplementation {
    * message starts one run, as CreateRun does, and gets one result, named by its tag, as soon as the run is durable or refused;
    * results come in any order, several in a message, and a refusal leaves the stream open. Takes so many runs at a time, and further
    * messages when results have been read. Whoever has sent the last one closes its side, and the stream ends when all have their
-   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`, or a message that is too
-   * large), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes to be so) and UNAVAILABLE (`GATEWAY_STOPPING`:
-   * go on at another one), each behind the results of what was taken: of messages without a result nothing was. Where the connection
-   * is lost they may have been accepted: send them again with the same `request_id`.
+   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes
+   * to be so) and UNAVAILABLE (`GATEWAY_STOPPING`: go on with another stream), each behind the results of what was taken: of messages
+   * without a result nothing was. Where the connection is lost, nothing has moved for long (UNAVAILABLE, `STREAM_IDLE`) or a message
+   * is too large (RESOURCE_EXHAUSTED), they may have been accepted: send them again with the same `request_id`. At first it fails
+   * with RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`), too.
    */
   streamSubmitRuns: handleBidiStreamingCall<StreamSubmitRunsRequest, StreamSubmitRunsResponse>;
   /**
@@ -4575,10 +4577,11 @@ export interface RunServiceClient extends Client {
    * message starts one run, as CreateRun does, and gets one result, named by its tag, as soon as the run is durable or refused;
    * results come in any order, several in a message, and a refusal leaves the stream open. Takes so many runs at a time, and further
    * messages when results have been read. Whoever has sent the last one closes its side, and the stream ends when all have their
-   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`, or a message that is too
-   * large), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes to be so) and UNAVAILABLE (`GATEWAY_STOPPING`:
-   * go on at another one), each behind the results of what was taken: of messages without a result nothing was. Where the connection
-   * is lost they may have been accepted: send them again with the same `request_id`.
+   * result. Fails with INVALID_ARGUMENT (`MALFORMED_MESSAGE`), UNAUTHENTICATED (`API_KEY_INVALID`, `SESSION_OVER`: also when that comes
+   * to be so) and UNAVAILABLE (`GATEWAY_STOPPING`: go on with another stream), each behind the results of what was taken: of messages
+   * without a result nothing was. Where the connection is lost, nothing has moved for long (UNAVAILABLE, `STREAM_IDLE`) or a message
+   * is too large (RESOURCE_EXHAUSTED), they may have been accepted: send them again with the same `request_id`. At first it fails
+   * with RESOURCE_EXHAUSTED (`TOO_MANY_SUBMIT_STREAMS`), too.
    */
   streamSubmitRuns(): ClientDuplexStream<StreamSubmitRunsRequest, StreamSubmitRunsResponse>;
   streamSubmitRuns(
