@@ -44,6 +44,25 @@ describe("the command line", () => {
     assert.deepEqual(await response.json(), { message: "Hello, Ada!" });
   });
 
+  test("each line of a file, or of what is piped in, starts a run; a line that is refused is named", async () => {
+    const step = 'def handler(pd):\n    return pd.steps["trigger"]["event"]\n';
+    await house.deploy({ name: "lines", trigger: { http: {} }, steps: { echo: step } });
+    const count = 300;
+    const text = Array.from({ length: count }, (_, index) => `{"index": ${index}}`).join("\n");
+    const folder = await writeFolder(join(scratch, "lines"), { "events.ndjson": `${text}\n\n` });
+    const all = await house.cliJson(["submit", "lines", join(folder, "events.ndjson")]);
+    assert.deepEqual(all, { accepted: count, refused: 0, refusals: [] });
+    const some = await house.cli(["submit", "lines", "--priority", "5", "--json"], { stdin: "{}\nno JSON\n[]" });
+    assert.equal(some.code, 2);
+    const { accepted, refusals } = some.json as { accepted: number; refusals: { line: number; reason: string }[] };
+    assert.deepEqual([accepted, refusals.map(({ line, reason }) => [line, reason])], [2, [[2, "INVALID_EVENT"]]]);
+    const parent = "workflows/lines";
+    const { runs } = await house.client.runs.listRuns({ ...ALL_RUNS, parent, pageSize: 1_000 });
+    assert.equal(runs.length, count + 2);
+    const missing = await house.cli(["submit", "lines", join(folder, "nothing.ndjson"), "--json"]);
+    assert.equal(errorOf(missing).reason, "FILE_NOT_FOUND");
+  });
+
   test("code that does not compile is refused with file and line, and the version before stays live", async () => {
     const files = {
       "workflow.yaml": "name: broken\nsteps: [{name: one, python: one.py}]\n",

@@ -16,6 +16,7 @@ import { addRunFilters, type RunListOptions } from "./commands/run-list.ts";
 import { cancel, runs } from "./commands/runs.ts";
 import { value, type ValueOptions } from "./commands/value.ts";
 import { status } from "./commands/status.ts";
+import { submit } from "./commands/submit.ts";
 import { disable, enable, remove, workflows } from "./commands/workflows.ts";
 import { addPoolCommands } from "./commands/pool-commands.ts";
 import { addOperatorCommands } from "./commands/operator-commands.ts";
@@ -134,6 +135,18 @@ function addRunCommands(program: Command, perform: Perform): void {
     )
     .action((workflow: string, { event, priority, wait }: { event?: string; priority?: number; wait: boolean }) =>
       perform((context) => run(context, workflow, { event, priority, wait })),
+    );
+  program
+    .command("submit <workflow> [file]")
+    .description("start a run for each line of a file, or of what is piped in: each line is an event, as JSON")
+    .addOption(
+      new Option("--priority <number>", "waiting runs with a higher one start first, from -100 to 100").argParser(
+        parseWhole,
+      ),
+    )
+    .addHelpText("after", examples("millrace submit import events.ndjson", "zcat events.gz | millrace submit import"))
+    .action((workflow: string, file: string | undefined, { priority }: { priority?: number }) =>
+      perform((context) => submit(context, workflow, file ?? "-", { priority })),
     );
   addRunFilters(
     program
