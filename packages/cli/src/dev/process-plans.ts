@@ -100,8 +100,13 @@ export function natsPlan(settings: HouseSettings): ProcessPlan {
  */
 const youngSpaceMiB: Readonly<Record<ProcessRole, number>> = { gateway: 4, scheduler: 2, hub: 4, runner: 2 };
 
-/** The processes collect garbage themselves once they are quiet; V8 would do so again, twice, with a thread for each processor. */
-const QUIET_HEAP = "--no-memory-reducer";
+/**
+ * The processes collect garbage themselves once they are quiet; V8 would do so again, twice, with a thread for each processor. Where
+ * they are told not to, it is left to V8.
+ */
+function quietHeap(): string[] {
+  return Number(process.env["MILLRACE_QUIET_AFTER_MS"] || Number.NaN) === 0 ? [] : ["--no-memory-reducer"];
+}
 
 /** How a process of Millrace's own is kept running, from the same settings that a cluster gives it. */
 export function processPlan(settings: HouseSettings, role: ProcessRole): ProcessPlan {
@@ -110,7 +115,7 @@ export function processPlan(settings: HouseSettings, role: ProcessRole): Process
     launch: {
       command: settings.tools.node,
       args: [
-        QUIET_HEAP,
+        ...quietHeap(),
         `--max-semi-space-size=${youngSpaceMiB[role]}`,
         join(checkoutFolder, "packages", role, "src/main.ts"),
       ],
