@@ -17,6 +17,7 @@ export {
 export {
   createGrpcServer,
   implement,
+  readOneAhead,
   wellFormed,
   type GrpcServer,
   type GrpcServerLimits,

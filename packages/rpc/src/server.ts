@@ -386,6 +386,12 @@ function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSign
   });
 }
 
+/** Of a stream whose messages are let in one by one: its library reads sixteen ahead of that, however large they are; here one. */
+export function readOneAhead(call: object): void {
+  const { _readableState: state } = call as { readonly _readableState?: { highWaterMark: number } };
+  if (state !== undefined) state.highWaterMark = 1;
+}
+
 function trailer(life: Pick<CallContext<unknown>, "requestId">): Metadata {
   const metadata = new Metadata();
   metadata.set(REQUEST_ID_HEADER, life.requestId);

@@ -118,21 +118,29 @@ describe("a stream of submits", () => {
     assert.deepEqual(logged, ["rpc.failed"]);
   });
 
-  it("ends when nothing moves, also with results that nobody reads, and writes no more then", async () => {
+  it("ends when nothing moves, also with results that nobody reads, and writes no more then", async (context) => {
+    context.mock.timers.enable({ apis: ["setInterval"] });
     const { call, waiting, served } = open({ limits: { runsMax: 3, bytesMax: 100, idleMs: 20 } });
     call.reads = false;
     call.send(1);
     call.send(2);
     await turn();
     waiting[0]!.resolve();
+    await turn();
+    await turn();
+    context.mock.timers.tick(20);
+    call.send(3);
+    context.mock.timers.tick(20);
+    assert.ok(!call.isEnded);
+    context.mock.timers.tick(20);
     await assert.rejects(served, { kind: "Unavailable", reason: "STREAM_IDLE" });
     waiting[1]!.resolve();
     await turn();
     await turn();
     assert.deepEqual(call.tags, [1]);
-    call.send(3);
+    call.send(4);
     await turn();
-    assert.equal(waiting.length, 2);
+    assert.equal(waiting.length, 3);
   });
 
   it("leaves with its client at once, and with its gateway when what was read is answered", async () => {

@@ -1,6 +1,6 @@
 import { coerceError, PlatformError } from "@millrace/core";
 import type { runApi } from "@millrace/protocol";
-import { toFailure, wellFormed, type CallCredentials } from "@millrace/rpc";
+import { readOneAhead, toFailure, wellFormed, type CallCredentials } from "@millrace/rpc";
 import { TRACEPARENT_HEADER, type Logger } from "@millrace/telemetry";
 import type { DefinitionCache } from "../definitions/definition-cache.ts";
 import type { ByteBudget } from "../http/byte-budget.ts";
@@ -85,6 +85,7 @@ export class SubmitStream {
     if (this.#signal.aborted) leave();
     else this.#signal.addEventListener("abort", leave, { once: true });
     const idle = this.#watchIdleness();
+    readOneAhead(this.#call);
     this.#call.on("data", (message) => this.#read(message));
     this.#call.on("end", () => this.#close(undefined));
     try {
