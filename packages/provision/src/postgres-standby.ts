@@ -32,6 +32,8 @@ export interface StandbyOptions {
 }
 
 const replicationRole = "millrace_replication";
+/** For how long what a standby sends to its primary may stay unanswered, its first packet too. */
+const CONNECT_PATIENCE_MS = 3_000;
 
 /** What a base backup leaves out: other processes' state, and the log, which the standby fetches itself. */
 const skipped = /^(pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)\//;
@@ -57,8 +59,10 @@ export async function createStandby(standby: PostgresCluster, options: StandbyOp
   writeFileSync(join(fresh, "standby.signal"), "");
   const { primaryHost = "127.0.0.1" } = options;
   const address = `host=${primaryHost} port=${options.primaryPort} user=${replicationRole} password=${options.password}`;
+  // Else a connection that is begun while the network is cut is asked for ever more rarely, and every commit waits with it.
+  const patience = `tcp_user_timeout=${CONNECT_PATIENCE_MS}`;
   const settings = [
-    `primary_conninfo = '${address} application_name=${name}'`,
+    `primary_conninfo = '${address} ${patience} application_name=${name}'`,
     `primary_slot_name = '${name}'`,
     // A primary that does not answer is given up like one that is gone.
     "wal_receiver_timeout = '10s'",
