@@ -80,6 +80,7 @@ class World {
       },
       submitSettled: nothing,
       flushSoon: () => soon(() => this.#brain.flush()),
+      flushLater: () => soon(() => this.#brain.flush()),
       commit: (batch) => soon(() => this.#brain.onCommitted(outcomeOf(batch))),
       take: (partitions) =>
         soon(() => {

@@ -193,6 +193,10 @@ export class SimulatedScheduler extends Process implements OwnerPort {
     this.later(0.2, () => this.brain.flush());
   }
 
+  flushLater(): void {
+    this.later(2, () => this.brain.flush());
+  }
+
   commit(given: CommitBatch): void {
     const { simulation, brain } = this;
     const batch = simulation.has("suspend_keeps_assignment")

@@ -54,6 +54,8 @@ export interface OwnerDeps {
 const TOKEN_MARGIN_MS = 10 * 60_000;
 /** Pauses between repeats of a commit whose outcome is unknown. */
 const COMMIT_RETRY_MS = { first: 20, max: 1000 } as const;
+/** How long a change that nobody waits for waits for others to share its commit. */
+const FLUSH_LATER_MS = 2;
 /** Most paused runs of a partition that are read at once. */
 const WAKE_PAGE = { runsMax: 200, bytesMax: 2 * 1024 ** 2 } as const;
 /** Most targets of a partition's outbox that are read at once. */
@@ -75,6 +77,7 @@ export class OwnerWiring implements OwnerPort {
   /** Of the brain's partitions, as far as is listened for them. */
   private syncedChanges = 0;
   private flushDue = false;
+  private flushTimer: NodeJS.Timeout | undefined;
   /** The renewal that is under way. */
   private leasing: Promise<void> | undefined;
   private leaseAgain = false;
@@ -302,6 +305,13 @@ export class OwnerWiring implements OwnerPort {
       this.flushDue = false;
       this.guard(() => this.brain.flush());
     });
+  }
+
+  flushLater(): void {
+    this.flushTimer ??= setTimeout(() => {
+      this.flushTimer = undefined;
+      this.guard(() => this.brain.flush());
+    }, FLUSH_LATER_MS);
   }
 
   commit(batch: CommitBatch): void {

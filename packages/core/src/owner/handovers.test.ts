@@ -69,6 +69,7 @@ function takeOver(release: Partial<PartitionRelease>, concurrencyLimit = 0) {
     wallMs: () => 0,
     commit: () => queueMicrotask(() => owner.onCommitted({ refused: new Set(), accepts: new Map() })),
     flushSoon: () => queueMicrotask(() => owner.flush()),
+    flushLater: () => queueMicrotask(() => owner.flush()),
     toRunner: (_runner, kind, message) => void (kind === "assign" && assigned.push(message as Assign)),
   };
   const port = new Proxy(told as OwnerPort, {

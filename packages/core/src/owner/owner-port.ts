@@ -54,6 +54,8 @@ export interface OwnerPort {
   submitSettled(runId: string, outcome: SubmitOutcome): void;
   /** Call `flush` soon, once whatever is being handled has been handled. */
   flushSoon(): void;
+  /** Call `flush` after a moment, unless it is called before: what nobody waits for may share a commit with what comes next. */
+  flushLater(): void;
   /** Write a commit, repeating it under its number until its outcome is known → `onCommitted`. */
   commit(batch: CommitBatch): void;
   /** Raise the epochs of these partitions, then load them in a new snapshot → `onTaken`. */

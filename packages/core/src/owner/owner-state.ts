@@ -101,14 +101,22 @@ export class OwnerState {
     return this.owned.get(handing.partition)?.runs.get(handing.runId);
   }
 
-  /** Queues a change; its effect runs after its commit. */
-  commit(part: PartitionState, change: Change | null, effect: Effect): void {
+  /** Queues a change; its effect runs after its commit, which begins soon unless nobody waits for it. */
+  commit(part: PartitionState, change: Change | null, effect: Effect, isAwaited = true): void {
     this.commits.add({ partition: part.partition, epoch: part.stamp.epoch, change, effect });
-    this.port.flushSoon();
+    if (isAwaited) this.port.flushSoon();
+    else this.port.flushLater();
   }
 
   /** Applies a decision to the memory and queues its change. */
-  decide(part: PartitionState, run: OwnedRun, decision: Decision, phase: Phase, effect: Effect): void {
+  decide(
+    part: PartitionState,
+    run: OwnedRun,
+    decision: Decision,
+    phase: Phase,
+    effect: Effect,
+    isAwaited = true,
+  ): void {
     const outbox = decision.change.outbox?.map((message) => ({ ...message, sequence: part.nextSequence() }));
     if (phase === "CANCELLING") loseByCancel(run, this.port);
     const isFirstStep = run.steps.length === 0;
@@ -129,7 +137,8 @@ export class OwnerState {
     }
     run.marked = true;
     const kept = change.kind === "end" && isFirstStep ? { ...change, isFirstStep } : change;
-    this.commit(part, kept, change.outbox ? this.withOutbox(part, change.outbox, effect) : effect);
+    const told = change.outbox ? this.withOutbox(part, change.outbox, effect) : effect;
+    this.commit(part, kept, told, isAwaited);
   }
 
   /** What a commit says to other runs' owners is sent when it is done. */

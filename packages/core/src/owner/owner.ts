@@ -416,12 +416,22 @@ export class Owner {
     const { result } = message;
     const decision = decideCheckpoint(run, result);
     const phases = { END: "ENDING", SUSPEND: "SUSPENDING", NEXT: run.phase } as const;
-    this.state.decide(part, run, decision, phases[decision.then], () => {
+    const effect = (): void => {
       run.committedSteps += 1;
-      this.committed(part, run, message, decision.then);
+      // First: somebody waits for the answer, and nobody for a runner that lets a run go.
       this.release(part, run, result);
+      this.committed(part, run, message, decision.then);
       this.afterCheckpoint(part, run, decision);
-    });
+    };
+    const isAwaited = decision.then !== "END" || this.isEndAwaited(run, result, decision);
+    this.state.decide(part, run, decision, phases[decision.then], effect, isAwaited);
+  }
+
+  /** Whether anything waits for the commit of a run's end: a caller, another run, its place in a limit, or its slot. */
+  private isEndAwaited(run: OwnedRun, { response }: StepResult, { change }: Decision): boolean {
+    if (run.wantsEnd || change.outbox !== undefined || isLimited(run) || this.state.ready.lanes.size > 0) return true;
+    const isAnswered = this.answerOf(run) !== undefined || response?.immediate === true;
+    return run.wantsAnswer && !isAnswered;
   }
 
   private afterCheckpoint(part: PartitionState, run: OwnedRun, decision: Decision): void {

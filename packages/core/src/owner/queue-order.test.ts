@@ -49,6 +49,7 @@ class World {
       nowMs: () => this.nowMs,
       wallMs: () => this.nowMs,
       flushSoon: () => soon(() => this.owner.flush()),
+      flushLater: () => soon(() => this.owner.flush()),
       commit: (batch) => soon(() => this.commit(batch)),
       pageQueues: (queries) => soon(() => this.page(queries)),
       leaseShares: (requests) => soon(() => this.lease(requests)),
