@@ -95,17 +95,22 @@ export function natsPlan(settings: HouseSettings): ProcessPlan {
 }
 
 /**
- * Room for young objects. Start-up fills whatever is allowed, and an idle process keeps it; less of it than this costs processor time
- * under load.
+ * Room for young objects. Start-up fills whatever is allowed, and an idle process that does not give memory back keeps it; less of it
+ * than this costs processor time under load.
  */
 const youngSpaceMiB: Readonly<Record<ProcessRole, number>> = { gateway: 4, scheduler: 2, hub: 4, runner: 2 };
+
+/** Of a hub that gives memory back when quiet: what is under way survives fewer collections, and an idle one keeps nothing of it. */
+const YOUNG_SPACE_OF_QUIET_HUB_MIB = 16;
 
 /**
  * The processes collect garbage themselves once they are quiet; V8 would do so again, twice, with a thread for each processor. Where
  * they are told not to, it is left to V8.
  */
-function quietHeap(): string[] {
-  return Number(process.env["MILLRACE_QUIET_AFTER_MS"] || Number.NaN) === 0 ? [] : ["--no-memory-reducer"];
+function heapOptions(role: ProcessRole): string[] {
+  const givesBack = Number(process.env["MILLRACE_QUIET_AFTER_MS"] || Number.NaN) !== 0;
+  const youngMiB = givesBack && role === "hub" ? YOUNG_SPACE_OF_QUIET_HUB_MIB : youngSpaceMiB[role];
+  return [...(givesBack ? ["--no-memory-reducer"] : []), `--max-semi-space-size=${youngMiB}`];
 }
 
 /** How a process of Millrace's own is kept running, from the same settings that a cluster gives it. */
@@ -114,11 +119,7 @@ export function processPlan(settings: HouseSettings, role: ProcessRole): Process
     role,
     launch: {
       command: settings.tools.node,
-      args: [
-        ...quietHeap(),
-        `--max-semi-space-size=${youngSpaceMiB[role]}`,
-        join(checkoutFolder, "packages", role, "src/main.ts"),
-      ],
+      args: [...heapOptions(role), join(checkoutFolder, "packages", role, "src/main.ts")],
       env: {
         ...inherited(),
         // One place for what is not V8's own: its threads allocate little, and each place of their own keeps holes.
