@@ -33,6 +33,7 @@ import type { RunPackages } from "./packages/run-packages.ts";
 import { GrantedSecrets } from "./logs/granted-secrets.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
 import { hasReferences, type RunPayloads } from "./payloads/run-payloads.ts";
+import { checkSources } from "./source-check.ts";
 import { maskResult, tooLargeResult } from "./step-end.ts";
 import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 
@@ -117,7 +118,7 @@ export class Runner {
       }),
       channels.ownersMoved().listen((message) => this.#tell(() => this.#holdings.onOwnersMoved(message))),
       channels.drain(holdings.runner).serve((request) => this.#drainAsAsked(request)),
-      channels.check(holdings.runner).serve((request) => this.#check(request)),
+      channels.check(holdings.runner).serve((request) => checkSources(this.host, request)),
       channels.preparePackages(holdings.runner).serve((request) => this.#jobs.ask(request)),
     ];
     this.#tick();
@@ -164,30 +165,21 @@ export class Runner {
     this.#tell(() => this.#holdings.onRenew(message));
   }
 
-  async #check(request: control.CheckSourcesRequest): Promise<control.CheckSourcesResponse> {
-    const { problems, imports, requirements, variables, pythonMinor } = await this.host.checkSources(request);
-    return {
-      problems: problems.map(({ fileName, line, column, message }) => ({ fileName, line, column, message })),
-      imports,
-      requirements,
-      variables,
-      pythonMinor,
-      error: undefined,
-    };
-  }
-
   // From workers
 
   #workerEvents(): WorkerEvents {
     return {
       stepStarted: ({ assignment, path, warm }) => {
-        this.steps[warm ? "warm" : "cold"]++;
+        this.#countStart(warm);
         const run = this.#find(assignment);
         if (run === undefined) return;
         run.release?.();
         this.#holdings.onStepStarted(run.handing, path);
       },
-      stepFinished: ({ assignment, result }) => this.#onStepFinished(this.#find(assignment), result),
+      stepFinished: ({ assignment, result, warm }) => {
+        if (warm !== undefined) this.#countStart(warm);
+        this.#onStepFinished(this.#find(assignment), result);
+      },
       responded: ({ assignment, path, response }) => {
         const run = this.#find(assignment);
         if (run === undefined || response === undefined) return;
@@ -207,9 +199,14 @@ export class Runner {
     };
   }
 
+  #countStart(warm: boolean): void {
+    this.steps[warm ? "warm" : "cold"]++;
+  }
+
   #onStepFinished(run: ActiveRun | undefined, result: step.StepResult | undefined): void {
     if (run?.source === undefined || result === undefined) return;
     run.silentUntilMs = Infinity;
+    run.release?.();
     if (run.streaming !== undefined) this.#endStream(run);
     maskResult(result, run.source);
     this.#parts.logs.flush(run.source);

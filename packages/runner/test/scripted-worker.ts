@@ -15,6 +15,8 @@ interface Script {
   die?: boolean;
   refuse?: boolean;
   ask?: string;
+  /** Waits for no end. */
+  leave?: boolean;
 }
 
 const { MILLRACE_RUNNER_SOCKET, MILLRACE_WORKER_TOKEN, MILLRACE_WORKER_ID, SCRIPTED_PROTOCOL, SCRIPTED_DEAF } =
@@ -58,7 +60,9 @@ function runStep(start: session.StartRun, index: number): void {
     continued: false,
   }));
   if (lines.length > 0) say({ $case: "logLines", value: { assignment, lines } });
-  say({ $case: "stepFinished", value: { assignment, result: result(start, code, script, run.sequence) } });
+  const finished = { assignment, result: result(start, code, script, run.sequence) };
+  if (script.leave) runs.delete(assignment!.runId);
+  say({ $case: "stepFinished", value: { ...finished, left: script.leave ?? false, warm: undefined } });
 }
 
 function ask(assignment: session.Assignment | undefined, path: string, method: string): void {

@@ -84,7 +84,8 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             for request in requests:
                 with self._changed:
                     self.messages += 1
-                    self.frames.extend(request.frames)
+                    for frame in request.frames:
+                        self.frames.extend(spelled_out(frame))
                     self._changed.notify_all()
         except grpc.RpcError:
             pass
@@ -203,6 +204,20 @@ class ScriptedRunner(pb_grpc.WorkerSessionServiceServicer):
             self.worker.kill()
             self._server.stop(None)
             self._folder.cleanup()
+
+
+def spelled_out(frame: pb.WorkerFrame) -> list[pb.WorkerFrame]:
+    """A step's end with what else it says: that the step began, that the run is gone."""
+    if frame.WhichOneof("frame") != "step_finished":
+        return [frame]
+    finished, said = frame.step_finished, [frame]
+    if finished.HasField("warm"):
+        started = pb.StepStarted(assignment=finished.assignment, path=finished.result.path, warm=finished.warm)
+        said.insert(0, pb.WorkerFrame(step_started=started))
+    if finished.left:
+        gone = pb.RunGone(assignment=finished.assignment, cause=pb.GONE_CAUSE_ENDED)
+        said.append(pb.WorkerFrame(run_gone=gone))
+    return said
 
 
 def run(runner: ScriptedRunner, *sources: str, **fields: Any) -> Outcome:

@@ -95,12 +95,33 @@ def test_a_run_that_was_held_back_and_never_started_can_be_ended(runner: Scripte
     assert runner.finish(version).value == "ran"
 
 
+def test_a_run_whose_environment_is_clean_waits_for_nothing_but_in_a_limited_workflow(runner: ScriptedRunner) -> None:
+    version = runner.load("def handler(pd):\n    return 1")
+    left = [runner.start(version), runner.start(version, life=duration(60), kill_at_end_of_life=True)]
+    ends = [runner.wait_for("step_finished", assignment.run_id) for assignment in left]
+    assert [end.left for end in ends] == [True, False]
+    runner.say(end_run=pb.EndRun(assignment=left[1]))
+    assert runner.wait_for("run_gone", left[1].run_id).cause == pb.GONE_CAUSE_ENDED
+
+
+def test_a_step_is_said_to_begin_only_when_it_lasts(runner: ScriptedRunner) -> None:
+    version = runner.load("import time\ndef handler(pd):\n    time.sleep(pd.steps['trigger']['event'])")
+    runner.finish(version, 0)
+    lasting = runner.start(version, 60)
+    assert runner.wait_for("step_started", lasting.run_id).warm
+    assert not runner.all("step_finished", lasting.run_id)
+    runner.say(kill_run=pb.KillRun(assignment=lasting))
+    brief = runner.finish(version, 0)
+    assert len(brief.started) == 1
+
+
 def test_a_newer_assignment_replaces_an_older_one(runner: ScriptedRunner) -> None:
     version = runner.load("import time\ndef handler(pd):\n    time.sleep(pd.steps['trigger']['event'])")
     old = runner.start(version, 60)
     runner.wait_for("step_started", old.run_id)
     new = pb.Assignment(run_id=old.run_id, number=2)
-    runner.start(version, 0, assignment=new)
+    # In a limited workflow, where it stays until its end is committed.
+    runner.start(version, 0, assignment=new, life=duration(60), kill_at_end_of_life=True)
     gone = runner.wait_for("run_gone", old.run_id)
     assert (gone.assignment.number, gone.cause) == (1, pb.GONE_CAUSE_KILLED)
     assert runner.wait_for("step_finished", old.run_id).assignment.number == 2

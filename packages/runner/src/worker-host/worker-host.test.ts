@@ -174,6 +174,37 @@ test("a worker that is stopped dead is replaced", async () => {
   await until(() => host.ready && host.workers()[0]!.pid !== pid, "another worker");
 });
 
+test("what has left its worker is here until its end is known, whatever becomes of the worker", async () => {
+  const { host, of } = await scene();
+  await until(() => host.ready, "a session");
+  for (const run of ["r1", "r2", "r3"]) host.startRun(start(run, "v1", { leave: true }), version("v1"));
+  host.startRun(start("r4", "v1", { silent: true }), version("v1"));
+  await until(() => of("stepFinished").length === 3, "the ends of three");
+  assert.equal(host.workers()[0]!.runs, 1);
+  host.endRun({ runId: "r1", number: 1 });
+  host.killRun({ runId: "r2", number: 1 });
+  assert.deepEqual(
+    of<session.RunGone>("runGone").map(({ assignment, cause }) => [assignment?.runId, cause]),
+    [
+      ["r1", session.GoneCause.ENDED],
+      ["r2", session.GoneCause.KILLED],
+    ],
+  );
+  host.killWorkerOf({ runId: "r3", number: 1 });
+  process.kill(host.workers()[0]!.pid!, "SIGKILL");
+  await until(() => of("runGone").length === 3, "the news of the death");
+  host.endRun({ runId: "r3", number: 1 });
+  assert.deepEqual(
+    of<session.RunGone>("runGone").map(({ assignment, cause }) => [assignment?.runId, cause]),
+    [
+      ["r1", session.GoneCause.ENDED],
+      ["r2", session.GoneCause.KILLED],
+      ["r4", session.GoneCause.WORKER_DIED],
+      ["r3", session.GoneCause.ENDED],
+    ],
+  );
+});
+
 test("a version is sent once, and forgotten when there are too many", async () => {
   const { host, of } = await scene({ versionsMax: 2 });
   await until(() => host.ready, "a session");

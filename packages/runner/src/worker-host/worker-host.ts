@@ -62,6 +62,8 @@ interface HostedRun {
   readonly assignment: session.Assignment;
   readonly versionId: string;
   readonly session: WorkerSession;
+  /** Nothing of it is in the worker any more; it is here until its end is committed. */
+  left: boolean;
 }
 
 const CHECKS_MAX = 64;
@@ -153,7 +155,7 @@ export class WorkerHost {
     const assignment = start.assignment!;
     const chosen = this.#stopping ? undefined : this.#choose(start.versionId);
     if (chosen === undefined) return false;
-    this.#runs.set(runKey(assignment), { assignment, versionId: start.versionId, session: chosen });
+    this.#runs.set(runKey(assignment), { assignment, versionId: start.versionId, session: chosen, left: false });
     chosen.startRun(start, version);
     return true;
   }
@@ -163,11 +165,15 @@ export class WorkerHost {
   }
 
   endRun(assignment: session.Assignment): void {
-    this.#find(assignment)?.send({ $case: "endRun", value: { assignment } });
+    const run = this.#runs.get(runKey(assignment));
+    if (run?.left) this.#forget(run, session.GoneCause.ENDED);
+    else run?.session.send({ $case: "endRun", value: { assignment } });
   }
 
   killRun(assignment: session.Assignment): void {
-    this.#find(assignment)?.send({ $case: "killRun", value: { assignment } });
+    const run = this.#runs.get(runKey(assignment));
+    if (run?.left) this.#forget(run, session.GoneCause.KILLED);
+    else run?.session.send({ $case: "killRun", value: { assignment } });
   }
 
   /** Brings what user code has asked for. */
@@ -218,7 +224,8 @@ export class WorkerHost {
   }
 
   #find(assignment: session.Assignment): WorkerSession | undefined {
-    return this.#runs.get(runKey(assignment))?.session;
+    const run = this.#runs.get(runKey(assignment));
+    return run?.left ? undefined : run?.session;
   }
 
   /** A worker with a warm environment first, then the one with the fewest runs. */
@@ -269,6 +276,7 @@ export class WorkerHost {
       case "stepStarted":
         return this.#events.stepStarted(frame.value);
       case "stepFinished":
+        if (frame.value.left) this.#leave(frame.value.assignment!);
         return this.#events.stepFinished(frame.value);
       case "respond":
         return this.#events.responded(frame.value);
@@ -288,10 +296,24 @@ export class WorkerHost {
     }
   }
 
+  /** The worker has forgotten the run, which is here until its end is known: from now on nothing that becomes of the worker concerns it. */
+  #leave(assignment: session.Assignment): void {
+    const run = this.#runs.get(runKey(assignment));
+    if (run === undefined || run.left) return;
+    run.left = true;
+    run.session.runLeft(run.versionId);
+  }
+
+  /** Says of a run that has left what its worker would have said. */
+  #forget({ assignment }: HostedRun, cause: session.GoneCause): void {
+    this.#runs.delete(runKey(assignment));
+    this.#events.runGone({ assignment, cause, message: "" });
+  }
+
   #gone(gone: session.RunGone): void {
     const key = runKey(gone.assignment!);
     const run = this.#runs.get(key);
-    if (run === undefined) return;
+    if (run === undefined || run.left) return;
     this.#runs.delete(key);
     run.session.runLeft(run.versionId);
     this.#events.runGone(gone);
@@ -300,7 +322,7 @@ export class WorkerHost {
   #workerDied(died: WorkerSession): void {
     this.#checks.workerDied(died.workerId);
     for (const run of this.#runs.values()) {
-      if (run.session !== died) continue;
+      if (run.session !== died || run.left) continue;
       this.#gone({ assignment: run.assignment, cause: session.GoneCause.WORKER_DIED, message: "the worker died" });
     }
   }

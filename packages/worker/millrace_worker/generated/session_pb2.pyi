@@ -440,12 +440,16 @@ class StepStarted(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., path: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., warm: _Optional[bool] = ...) -> None: ...
 
 class StepFinished(_message.Message):
-    __slots__ = ("assignment", "result")
+    __slots__ = ("assignment", "result", "left", "warm")
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    WARM_FIELD_NUMBER: _ClassVar[int]
     assignment: Assignment
     result: _step_pb2.StepResult
-    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., result: _Optional[_Union[_step_pb2.StepResult, _Mapping]] = ...) -> None: ...
+    left: bool
+    warm: bool
+    def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., result: _Optional[_Union[_step_pb2.StepResult, _Mapping]] = ..., left: _Optional[bool] = ..., warm: _Optional[bool] = ...) -> None: ...
 
 class Respond(_message.Message):
     __slots__ = ("assignment", "path", "response")

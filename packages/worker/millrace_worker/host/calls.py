@@ -55,7 +55,7 @@ class RunCalls:
             request_json=request,
             body=body,
         )
-        self._outbox.eager(pb.WorkerFrame(call=call), len(request) + len(body))
+        self._outbox.eager(pb.WorkerFrame(call=call))
 
     def answered(self, result: pb.HostCallResult, environment: Environment) -> None:
         """Passes the runner's answer on, in its turn."""

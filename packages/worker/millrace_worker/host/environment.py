@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import time
 from collections import deque
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
     from millrace_worker.host.run import Run
 
 _FROM_ENVIRONMENT = frozenset(range(frames.READY, frames.PREPARED + 1))
-_READ_BYTES = 1 << 18
+# What is larger is mapped by the C library for each read, and unmapped again; the rest of something large comes in large pieces.
+_READ_BYTES = 1 << 16
+_READ_BYTES_MAX = 1 << 18
 # Beside a step's result, a frame holds its failure, headers and names.
 _FRAME_OVERHEAD_BYTES = 1 << 18
 _CLOSED_SECONDS = 0.3
 # Longer than short steps take on a machine that has all hands full: to begin and end listening costs four system calls.
 _LISTEN_SECONDS = 0.05
-_DRAIN_READS_MAX = 32
+_OUTPUT_BYTES = 1 << 16
+_DRAIN_READS_MAX = 128
+_LAST_READS_MAX = 32
 # Headers are parsed here, where every other run of the worker waits for it; what may be large travels in segments.
 _HEADER_BYTES_MAX = 4 << 20
 _TAIL_BYTES_MAX = 1 << 16
@@ -101,7 +106,14 @@ class Environment:
             os.set_blocking(descriptor, False)
         os.set_blocking(process.control_writer, False)
         self._loop.add_reader(process.control_reader, self._read_control)
-        self._listening: asyncio.TimerHandle | None = None
+        self._read_bytes = _READ_BYTES
+        self._printed = select.poll()
+        for descriptor in self._outputs:
+            self._printed.register(descriptor, select.POLLIN)
+        #: When it begins to listen to what is printed; the timer is not cancelled when that is put off.
+        self._listen_at: float | None = None
+        self._listen_timer: asyncio.TimerHandle | None = None
+        self._listens = False
         self._watching = self._loop.create_task(self._wait())
 
     @property
@@ -208,22 +220,30 @@ class Environment:
     def listen_soon(self) -> None:
         """Passes output on while the step runs, once it has run for a moment: what a short step prints is read at its end,
         for being woken by each line would cost more than the rest of the step."""
-        if self._listening is None:
-            self._listening = self._loop.call_later(_LISTEN_SECONDS, self._listen)
+        if self._listen_at is None:
+            self._listen_at = self._loop.time() + _LISTEN_SECONDS
+            if self._listen_timer is None:
+                self._listen_timer = self._loop.call_at(self._listen_at, self._listen)
 
     def _listen(self) -> None:
+        self._listen_timer = None
+        if self._listen_at is None or self.dead:
+            return
+        if self._loop.time() < self._listen_at:
+            self._listen_timer = self._loop.call_at(self._listen_at, self._listen)
+            return
+        self._listens = True
         for descriptor in self._outputs:
             self._loop.add_reader(descriptor, self._read_output, descriptor)
 
     def drain_output(self) -> None:
         """Reads what is in the output pipes now, and listens no longer."""
-        if self._listening is not None:
-            if self._loop.time() >= self._listening.when():
-                for descriptor in self._outputs:
-                    self._loop.remove_reader(descriptor)
-            self._listening.cancel()
-            self._listening = None
-        for descriptor in self._outputs:
+        self._listen_at = None
+        if self._listens:
+            self._listens = False
+            for descriptor in self._outputs:
+                self._loop.remove_reader(descriptor)
+        for descriptor, _ in self._printed.poll(0):
             # A pipe holds 1 MiB at most; whoever still writes must not keep the worker here.
             for _ in range(_DRAIN_READS_MAX):
                 if not self._read_output(descriptor):
@@ -243,7 +263,7 @@ class Environment:
     def _read_output(self, descriptor: int) -> bool:
         """Reads once; tells whether there may be more."""
         try:
-            data = os.read(descriptor, _READ_BYTES)
+            data = os.read(descriptor, _OUTPUT_BYTES)
         except BlockingIOError:
             return False
         except OSError:
@@ -259,11 +279,12 @@ class Environment:
 
     def _read_control(self) -> bool:
         try:
-            data = os.read(self.process.control_reader, _READ_BYTES)
+            data = os.read(self.process.control_reader, self._read_bytes)
         except BlockingIOError:
             return False
         except OSError:
             data = b""
+        self._read_bytes = _READ_BYTES_MAX if len(data) == self._read_bytes else _READ_BYTES
         if not data:
             self._loop.remove_reader(self.process.control_reader)
             self._loop.call_later(_CLOSED_SECONDS, self.kill, "it closed its connection with the platform")
@@ -307,7 +328,7 @@ class Environment:
         self.dead = True
         self._loop.remove_writer(self.process.control_writer)
         # As with output: user code may have handed its end of the pipe to a process that lives on and writes.
-        for _ in range(_DRAIN_READS_MAX):
+        for _ in range(_LAST_READS_MAX):
             if not self._read_control():
                 break
         self.drain_output()

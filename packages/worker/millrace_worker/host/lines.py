@@ -96,8 +96,10 @@ class RunLines:
         if error_text:
             self.add(step_pb.LOG_STREAM_ERROR, cut_middle(error_text, LINE_BYTES_MAX))
 
-    def take(self) -> list[tuple[pb.WorkerFrame, int]]:
-        """Everything collected since the last call, as frames with their sizes."""
+    def take(self) -> list[pb.WorkerFrame]:
+        """Everything collected since the last call."""
+        if not self._pending:
+            return []
         lines, self._pending, self.pending_bytes = self._pending, [], 0
         frames = []
         while lines:
@@ -106,7 +108,7 @@ class RunLines:
                 size += len(lines[count].text) + 48
                 count += 1
             message = pb.LogLines(assignment=self._assignment, lines=lines[:count])
-            frames.append((pb.WorkerFrame(log_lines=message), size))
+            frames.append(pb.WorkerFrame(log_lines=message))
             lines = lines[count:]
         return frames
 

@@ -16,15 +16,18 @@ from millrace_worker.generated import session_pb2 as pb
 LAZY_SECONDS = 0.01
 _FRAMES_MAX = 1024
 _BYTES_MAX = 4 << 20
-_FRAME_OVERHEAD = 256
+# Tag and length of a frame.
+_FRAME_OVERHEAD = 6
+# Of `SessionRequest.frames`: the field's number, and that a length follows.
+_FRAMES_TAG = bytes((pb.SessionRequest.FRAMES_FIELD_NUMBER << 3 | 2,))
 
 
 class Outbox:
     """The queue before the session; bounded by what the environments may produce before they wait for the runner."""
 
     def __init__(self) -> None:
-        self._frames: deque[tuple[pb.WorkerFrame, int]] = deque()
-        self._send: Callable[[pb.SessionRequest], bool] | None = None
+        self._frames: deque[bytes] = deque()
+        self._send: Callable[[bytes], bool] | None = None
         self._writing = False
         self._loop = asyncio.get_running_loop()
         self._lazy_since: float | None = None
@@ -32,14 +35,14 @@ class Outbox:
         self.idle = asyncio.Event()
         self.idle.set()
 
-    def eager(self, frame: pb.WorkerFrame, size: int = 0) -> None:
-        """Sends a frame; `size` is that of its large parts."""
-        self._frames.append((frame, size + _FRAME_OVERHEAD))
+    def eager(self, frame: pb.WorkerFrame) -> None:
+        """Sends a frame."""
+        self._frames.append(frame.SerializeToString())
         self._flush()
 
-    def lazy(self, frame: pb.WorkerFrame, size: int = 0) -> None:
+    def lazy(self, frame: pb.WorkerFrame) -> None:
         """Sends a frame with the next eager one, or soon."""
-        self._frames.append((frame, size + _FRAME_OVERHEAD))
+        self._frames.append(frame.SerializeToString())
         self.idle.clear()
         if self._lazy_since is None:
             self._lazy_since = self._loop.time()
@@ -63,8 +66,8 @@ class Outbox:
             self._writing = True
             self._loop.call_soon(self._write)
 
-    def open(self, send: Callable[[pb.SessionRequest], bool]) -> None:
-        """The session is open: messages go to `send`, which returns False when the next one shall wait for `go_on`."""
+    def open(self, send: Callable[[bytes], bool]) -> None:
+        """The session is open: messages, each a SessionRequest, go to `send`, which returns False when the next one shall wait for `go_on`."""
         self._send = send
 
     def go_on(self) -> None:
@@ -85,14 +88,24 @@ class Outbox:
         if not self._frames:
             self.idle.set()
 
-    def _message(self) -> pb.SessionRequest:
-        frames: list[pb.WorkerFrame] = []
+    def _message(self) -> bytes:
+        """Put together of frames that are encoded already, as protobuf would: a frame inside of another message is copied."""
+        parts: list[bytes] = []
         size = 0
-        while self._frames and len(frames) < _FRAMES_MAX:
-            frame, frame_size = self._frames[0]
-            if frames and size + frame_size > _BYTES_MAX:
+        while self._frames and len(parts) < 2 * _FRAMES_MAX:
+            frame = self._frames[0]
+            if parts and size + len(frame) > _BYTES_MAX:
                 break
             self._frames.popleft()
-            frames.append(frame)
-            size += frame_size
-        return pb.SessionRequest(frames=frames)
+            parts += (_FRAMES_TAG + _varint(len(frame)), frame)
+            size += len(frame) + _FRAME_OVERHEAD
+        return b"".join(parts)
+
+
+def _varint(number: int) -> bytes:
+    data = bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    data.append(number)
+    return bytes(data)

@@ -4,7 +4,8 @@ WAITING   for an environment           -> STEP, or gone (refused)
 STEP      user code runs               -> BETWEEN (finished, more steps), OVER (last, exit, failure, death)
 BETWEEN   the checkpoint is on its way -> STEP (Proceed), HELD (Proceed, but the assignment is not renewed)
 HELD      waits for a renewal          -> STEP
-OVER      nothing more will run        -> gone, when told by EndRun; the environment is another run's as soon as it is clean
+OVER      nothing more will run        -> gone: at once when its environment is clean and its place is not a limited workflow's,
+                                          else when told by EndRun; the environment is another run's as soon as it is clean
 ENDING    told to go, kill under way   -> gone, when the environment is dead
 
 Nothing of it survives the worker; the runner tells the owner that its runs are gone.
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from millrace_worker.host.worker import Worker
 
 _FOREVER = float("inf")
+_NOTHING_YET = pb.WorkerFrame()
 _EAGER_LOG_BYTES = 64 * 1024
 # What was sent may be quoted in the words about it.
 _CAUSE_MAX = 500
@@ -83,7 +85,10 @@ class Run:
         self._index = first_index(version, start)
         #: Address of the first step run here, when that is an execution of its step after the first.
         self._turn_path = start.turn.path
-        self._result = step_pb.StepResult()
+        #: The end of the step under way, filled in as it becomes known.
+        self._frame = _NOTHING_YET
+        self._result = _NOTHING_YET.step_finished.result
+        self._warm = False
         self._began_at = now
         self._timed_out = 0
         self._responded = False
@@ -91,10 +96,10 @@ class Run:
         self._gone_cause: int | None = None
         self._gone_message = ""
         self._stack: tuple[str, list[Frame]] = ("", [])
-        self._timer: asyncio.TimerHandle | None = None
         self._log_timer: asyncio.TimerHandle | None = None
         self._cleaning: asyncio.TimerHandle | None = None
-        self._arm()
+        if self._kills:
+            self._arm()
 
     @property
     def complete(self) -> bool:
@@ -161,6 +166,7 @@ class Run:
         """The pool has found an environment."""
         self.environment = environment
         environment.tenant = self
+        self._warm = environment.runs > 0
         environment.process.watch()
         self._worker.pool.lanes.begin(environment, self)
         self._begin_step()
@@ -181,7 +187,7 @@ class Run:
                 return
             self.state = State.HELD
             return
-        self._result = self._new_result()
+        self._begin_result()
         self.state = State.STEP
         self.lines.begin_step(self._result.path)
         if now >= self._run_end:
@@ -192,19 +198,22 @@ class Run:
             return
         self._began_at = now
         self._step_end = now + self.version.step_seconds[self._index]
-        if self._timer is None or min(self._step_end, self._run_end) < self._timer.when():
-            self._arm()
+        self._arm()
         self._send_step(min(self._step_end, self._run_end))
-        self._say_started()
+        self._worker.starts.add(self)
         if self.environment is not None:
             self.environment.listen_soon()
 
-    def _new_result(self) -> step_pb.StepResult:
+    def _begin_result(self) -> None:
+        """Filled in where it will be sent: a message that is put into another one is copied."""
         code = self.version.steps[self._index]
-        path, self._turn_path = self._turn_path or code.path, ""
-        result = step_pb.StepResult(path=path, name=code.name, execution_id=self._worker.next_execution_id())
+        self._frame = pb.WorkerFrame()
+        finished = self._frame.step_finished
+        finished.assignment.CopyFrom(self.assignment)
+        self._result = result = finished.result
+        result.path, self._turn_path = self._turn_path or code.path, ""
+        result.name, result.execution_id = code.name, self._worker.next_execution_id()
         stamp(result.start_time)
-        return result
 
     def _send_step(self, deadline: float) -> None:
         environment, start = self.environment, self._start
@@ -241,14 +250,18 @@ class Run:
             segments.append(start.tmp.content)
         environment.send(frames.START, header, segments)
 
-    def _say_started(self) -> None:
-        assert self.environment is not None
-        started = pb.StepStarted(assignment=self.assignment, path=self._result.path, warm=self.environment.runs > 0)
+    def say_started(self) -> None:
+        """The step takes longer than it takes to tell, or has something to say before its end."""
+        started = pb.StepStarted(assignment=self.assignment, path=self._result.path, warm=self._warm)
         started.start_time.CopyFrom(self._result.start_time)
-        self._worker.outbox.lazy(pb.WorkerFrame(step_started=started))
+        self._worker.outbox.eager(pb.WorkerFrame(step_started=started))
 
-    def _finish(self, failure: step_pb.StepFailure | None = None) -> None:
-        """Tells the runner what came of the step."""
+    def _say_started_first(self) -> None:
+        if self._worker.starts.take(self):
+            self.say_started()
+
+    def _finish(self, failure: step_pb.StepFailure | None = None, idle: Any = None) -> None:
+        """Tells the runner what came of the step. `idle` is what its environment says of itself, when it is clean already."""
         result = self._result
         stamp(result.end_time)
         self._step_end = _FOREVER
@@ -258,15 +271,33 @@ class Run:
         leaves = failed or result.HasField("exit") or result.HasField("pause")
         over = leaves or self._index == len(self.version.steps) - 1
         self.state = State.OVER if over else State.BETWEEN
+        self._arm()
         if self.environment is not None:
             self.environment.drain_output()
         self.lines.end_step(failure_text(result.failure) if failed else "")
         result.last_log_sequence = self.lines.sequence
+        if over and idle is not None:
+            self._take_idle(idle)
         self._flush_lines()
-        size = len(result.exports_json) + len(result.return_value_json) + len(result.response.body) + len(result.tmp.content)
-        finished = pb.StepFinished(assignment=self.assignment, result=result)
-        self._worker.outbox.eager(pb.WorkerFrame(step_finished=finished), size)
+        if self._worker.starts.take(self):
+            self._frame.step_finished.warm = self._warm
+        # A place in a limited workflow is given back only behind its commit, by EndRun.
+        left = over and self._clean and not self._kills
+        if left:
+            self._frame.step_finished.left = True
+        self._worker.outbox.eager(self._frame)
         self._worker.tracing.step(self.assignment.run_id, self._trace_parent, result)
+        if left:
+            self._worker.on_run_gone(self)
+
+    def _take_idle(self, idle: Any) -> None:
+        """Whatever is wrong with what it says of itself, the step's result stands."""
+        environment = self.environment
+        try:
+            self._on_idle(idle)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            assert environment is not None
+            environment.kill(f"it sent the platform something impossible ({str(error)[:_CAUSE_MAX]})")
 
     # What the environment says.
 
@@ -284,7 +315,7 @@ class Run:
                     fill_result(self._result, header, segments)
                     check_sizes(self._result, self._worker.bounds)
                     self._worker.pool.lanes.note(self.version, time.monotonic() - self._began_at)
-                    self._finish()
+                    self._finish(idle=header.get("idle"))
             elif kind == frames.RESPOND:
                 self._respond(header, segments)
             elif kind == frames.CALL:
@@ -303,12 +334,14 @@ class Run:
         response = response_from(header, segments[0] if segments else b"")
         if self.state is State.STEP and not self._responded:
             self._responded = True
+            self._say_started_first()
             answer = pb.Respond(assignment=self.assignment, path=self._result.path, response=response)
-            self._worker.outbox.eager(pb.WorkerFrame(respond=answer), len(response.body))
+            self._worker.outbox.eager(pb.WorkerFrame(respond=answer))
 
     def _call(self, header: dict[str, Any], segments: list[bytes]) -> None:
         """A thread that outlives its step may ask late; nobody waits for that answer any more."""
         if self.state is State.STEP:
+            self._say_started_first()
             self._calls = self._calls or RunCalls(self.assignment, self._worker.outbox)
             self._calls.ask(self._result.path, header, segments)
 
@@ -356,18 +389,19 @@ class Run:
     # Clocks.
 
     def _arm(self) -> None:
-        """One timer for all clocks; what moves a deadline later leaves it alone, it finds nothing due then."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """One time for all clocks; what moves a deadline later leaves it alone, it finds nothing due then."""
         soonest = min(
             self._step_end,
             self._run_end if self.state is State.STEP else _FOREVER,
             self._life_end if self._kills else _FOREVER,
         )
-        self._timer = self._loop.call_at(soonest, self._on_timer) if soonest != _FOREVER else None
+        if soonest == _FOREVER:
+            self._worker.deadlines.drop(self)
+        else:
+            self._worker.deadlines.set(self, soonest)
 
-    def _on_timer(self) -> None:
-        self._timer = None
+    def on_deadline(self) -> None:
+        """The soonest of its clocks may have run out."""
         now = time.monotonic()
         if self.state is State.ENDING:
             return
@@ -418,9 +452,10 @@ class Run:
 
     def _gone(self) -> None:
         """The last word about this run."""
-        for timer in (self._timer, self._cleaning):
-            if timer is not None:
-                timer.cancel()
+        self._worker.deadlines.drop(self)
+        self._worker.starts.take(self)
+        if self._cleaning is not None:
+            self._cleaning.cancel()
         self.lines.end_step()
         self._flush_lines()
         gone = pb.RunGone(assignment=self.assignment, cause=self._gone_cause, message=self._gone_message)  # type: ignore[arg-type]
@@ -439,8 +474,10 @@ class Run:
         if self._log_timer is not None:
             self._log_timer.cancel()
             self._log_timer = None
-        for frame, size in self.lines.take():
-            self._worker.outbox.eager(frame, size)
+        for frame in self.lines.take():
+            if self.state is State.STEP:
+                self._say_started_first()
+            self._worker.outbox.eager(frame)
 
 
 def life_end(message: pb.StartRun | pb.Life, now: float) -> float:

@@ -37,7 +37,7 @@ async def run_session(settings: WorkerSettings, worker: Worker, outbox: Outbox, 
         raise SessionFailed(f"nobody answers at {settings.runner_socket}") from None
     outbox.eager(pb.WorkerFrame(hello=_hello(settings)))
     call.on_writable = outbox.go_on
-    outbox.open(lambda message: call.send(message.SerializeToString()))
+    outbox.open(call.send)
     draining = asyncio.create_task(_end_when_drained(worker, outbox, call))
     try:
         await call.ended

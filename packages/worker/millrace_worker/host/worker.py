@@ -12,9 +12,10 @@ from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.bounds import Bounds, bounds_from
 from millrace_worker.host.checks import Check
 from millrace_worker.host.log import Log
-from millrace_worker.host.outbox import Outbox
+from millrace_worker.host.outbox import LAZY_SECONDS, Outbox
 from millrace_worker.host.pool import Pool
 from millrace_worker.host.run import Run
+from millrace_worker.host.timers import Deadlines, Soon
 from millrace_worker.host.tracing import Tracing
 from millrace_worker.host.versions import Version, version_from
 from millrace_worker.sandbox import Sandbox, SandboxUnavailable
@@ -27,6 +28,9 @@ class Worker:
         self.outbox = outbox
         self.tracing = tracing
         self.bounds = Bounds()
+        self.deadlines = Deadlines[Run](Run.on_deadline)
+        #: Steps that have begun a moment ago: of most there is nothing to say before their end.
+        self.starts = Soon[Run](LAZY_SECONDS, Run.say_started)
         self.drained = asyncio.Event()
         #: Why there will be no environments at all; set when not even the first one could be started.
         self.broken: asyncio.Future[SandboxUnavailable] = asyncio.get_running_loop().create_future()
@@ -112,7 +116,7 @@ class Worker:
             self.broken.set_result(error)
 
     def _say_inventory(self, inventory: pb.Inventory) -> None:
-        self.outbox.lazy(pb.WorkerFrame(inventory=inventory), 64 * len(inventory.warm_versions))
+        self.outbox.lazy(pb.WorkerFrame(inventory=inventory))
 
     def _load_version(self, message: pb.LoadVersion) -> None:
         version = version_from(message)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _FROM_WORKER = frozenset(range(frames.BIND, frames.IMPORT_OFTEN + 1))
 _FRAME_MAX = 1 << 30
+# What is larger is mapped by the C library for each read, and unmapped again.
+_READ_BYTES = 1 << 16
+_READ_BYTES_MAX = 1 << 20
 
 
 class Channel:
@@ -23,6 +26,7 @@ class Channel:
 
     def __init__(self) -> None:
         self._reader = frames.FrameReader(_FROM_WORKER, _FRAME_MAX)
+        self._read_bytes = _READ_BYTES
         self._queue: list[tuple[int, bytes]] = []
         self._lock = threading.Lock()
         #: Gets the body of every CALL_RESULT, in whichever thread read it.
@@ -80,11 +84,13 @@ class Channel:
 
     def _read(self) -> None:
         try:
-            data = os.read(frames.CONTROL_IN, 1 << 18)
+            data = os.read(frames.CONTROL_IN, self._read_bytes)
         except OSError as error:
             self.lost_by(error)
         if not data:
             os._exit(0)
+        # The rest of something large comes in large pieces.
+        self._read_bytes = _READ_BYTES_MAX if len(data) == self._read_bytes else _READ_BYTES
         for kind, body in self._reader.feed(data):
             if kind == frames.CALL_RESULT:
                 self.on_result(body)

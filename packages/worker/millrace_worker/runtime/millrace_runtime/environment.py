@@ -17,9 +17,9 @@ import time
 from millrace_runtime import frames
 from millrace_runtime.calls import open_calls
 from millrace_runtime.channel import Channel
-from millrace_runtime.leftovers import FILE_CLOCK, Baseline, end_children, memory_bytes, threads_left
+from millrace_runtime.leftovers import FILE_CLOCK, Baseline, end_children, memory_now, threads_left
 from millrace_runtime.modules import Step, make_steps
-from pipedream import _current
+from pipedream import _current, _values
 from pipedream._errors import FlowExit
 from pipedream._inputs import PdInputs
 from pipedream._pd import Pipedream, Record, Run
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from millrace_runtime.tmp_files import TmpFiles
+
+    #: Header and segments of a FINISHED.
+    Finished = tuple[dict[str, Any], list[bytes]]
 
 _OFTEN_IMPORTED = (
     "asyncio",
@@ -123,7 +126,7 @@ class Environment:
 
     def serve(self) -> None:
         """Does what the worker says until the channel ends."""
-        self._channel.send(frames.READY, {"memory": memory_bytes()})
+        self._channel.send(frames.READY, {"memory": memory_now()})
         handlers = {
             frames.BIND: self._bind,
             frames.START: self._start,
@@ -172,7 +175,7 @@ class Environment:
         self._baseline.flush()
         strays = self._baseline.restore(self._own_pids)
         damaged = self._baseline.damage() is not None
-        self._channel.send(frames.PREPARED, {"strays": strays, "memory": memory_bytes(), "damage": damaged})
+        self._channel.send(frames.PREPARED, {"strays": strays, "memory": memory_now(), "damage": damaged})
 
     def _check(self, header: dict[str, Any], _segments: list[bytes]) -> None:
         from millrace_runtime.check import examine
@@ -198,7 +201,11 @@ class Environment:
         failure = self._execute(run, step, record)
         self._channel.leave_in_child()
         self._baseline.flush()
-        if failure is None and (damage := self._baseline.damage()):
+        # Behind the last step there is one look at the descriptors, for the step and for what is to come; a pause says so first.
+        is_over = record.pause is None and (failure is not None or record.exit is not None or header["last"])
+        strays = self._forget_run() if is_over else 0
+        damage = self._baseline.damage()
+        if failure is None and damage is not None:
             failure = {
                 "cause": "EXCEPTION",
                 "type": "DescriptorClosed",
@@ -212,11 +219,13 @@ class Environment:
             self._note(record.pause.text())
         ends = ends or (header["last"] and not pauses)
         finished = self._finished(record, failure, None if ends else self._changed_tmp(run))
-        run.done.append((step.name, record.exports_json(), record.returned))
-        if ends or pauses:
+        if is_over:
+            self._say_clean(strays, damage is not None, finished)
+        elif ends or pauses:
             self._clean_up(finished)
         else:
-            self._channel.write(finished)
+            run.done.append((step.name, record.exports_json(), record.returned))
+            self._channel.send(frames.FINISHED, *finished)
 
     def _changed_tmp(self, run: CurrentRun) -> tuple[bytes, str] | None:
         """What is in /tmp when that has changed and may have to move with the run. While it is empty this is one system call."""
@@ -240,7 +249,7 @@ class Environment:
             except Exception as error:  # Another environment's user code may have written it.
                 run.tmp_lost = f"it could not be put back: {error}"
 
-    def _finished(self, record: Record, failure: dict[str, Any] | None, tmp: tuple[bytes, str] | None = None) -> bytes:
+    def _finished(self, record: Record, failure: dict[str, Any] | None, tmp: tuple[bytes, str] | None) -> Finished:
         header: dict[str, Any] = {"returned": record.returned is not None}
         if failure is not None:
             header["failure"] = failure
@@ -265,7 +274,7 @@ class Environment:
         if record.children and failure is None:
             header["children"] = [child.header() for child in record.children]
             segments.extend(child.event for child in record.children)
-        return frames.encode(frames.FINISHED, header, segments)
+        return header, segments
 
     def _execute(self, run: CurrentRun, step: Step, record: Record) -> dict[str, Any] | None:
         """Runs the author's code; returns its failure."""
@@ -302,8 +311,6 @@ class Environment:
         if hasattr(value, "cr_frame"):
             value = self._await(value, record)
         if value is not None and value is not record.stream:
-            from pipedream import _values
-
             record.returned = _values.encode(value, "$return_value")
             try:
                 record.check_size("the return value")
@@ -342,26 +349,40 @@ class Environment:
     def _end(self, _header: dict[str, Any], _segments: list[bytes]) -> None:
         self._clean_up()
 
-    def _clean_up(self, finished: bytes = b"") -> None:
-        """Undoes what the run left. Its result and the word that all is clean are one write, unless threads have to end."""
+    def _clean_up(self, finished: Finished | None = None) -> None:
+        strays = self._forget_run()
+        self._say_clean(strays, self._baseline.damage() is not None, finished)
+
+    def _forget_run(self) -> int:
+        """Undoes what the run left, threads apart; returns how many rounds of child processes there were."""
         strays = self._baseline.restore(self._own_pids)
         self._run = None
         self._pd_steps.clear()
+        return strays
+
+    def _say_clean(self, strays: int, damaged: bool, finished: Finished | None) -> None:
+        """A step's end and the word that all is clean are one frame, unless threads have to end in between."""
         names = []
         if threading.active_count() > 1:
-            self._channel.write(finished)
-            finished = b""
+            if finished is not None:
+                self._channel.send(frames.FINISHED, *finished)
+                finished = None
             names = threads_left()
             if names:
                 strays += end_children(self._own_pids)
-        damaged = self._baseline.damage() is not None
-        state = {"threads": names, "strays": strays, "memory": memory_bytes(), "damage": damaged}
+            damaged = self._baseline.damage() is not None
+        state = {"threads": names, "strays": strays, "memory": memory_now(), "damage": damaged}
         if self._own_modules is not None and len(sys.modules) != self._modules_told:
             from millrace_runtime.preparing import imported
 
             self._modules_told = len(sys.modules)
             state["imported"] = imported(self._own_modules)
-        self._channel.write(finished + frames.encode(frames.IDLE, state))
+        if finished is None:
+            self._channel.send(frames.IDLE, state)
+        else:
+            header, segments = finished
+            header["idle"] = state
+            self._channel.send(frames.FINISHED, header, segments)
 
     def _note(self, text: str) -> None:
         self._baseline.flush()

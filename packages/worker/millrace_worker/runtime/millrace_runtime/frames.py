@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import struct
+from json.encoder import c_make_encoder, encode_basestring_ascii  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ IMPORT_OFTEN = 0x08  # Nobody wants this blank environment yet: import what step
 
 # From the environment.
 READY = 0x81  # The interpreter is up.
-FINISHED = 0x82  # A step has ended.
+FINISHED = 0x82  # A step has ended; with `idle`, what IDLE would say goes with it.
 RESPOND = 0x83  # `pd.respond` with `immediate`.
 NOTE = 0x84  # Something that the author should read in the log.
 STACK = 0x85  # Where a step's coroutine was when its time was over.
@@ -51,7 +52,8 @@ EXIT_CHANNEL_LOST = 97
 
 _HEAD = struct.Struct("<BI")
 _SIZE = struct.Struct("<I")
-_encode_json = json.JSONEncoder(separators=(",", ":")).encode
+# What `JSONEncoder.encode` makes anew for each value.
+_parts = c_make_encoder(None, json.JSONEncoder().default, encode_basestring_ascii, None, ":", ",", False, False, True)
 # Without the guess at an encoding that `json.loads` makes for bytes.
 _decode_json = json.JSONDecoder().decode
 
@@ -68,7 +70,7 @@ def encode(kind: int, header: dict[str, Any], segments: Sequence[bytes] = ()) ->
     """Makes one frame."""
     if segments:
         header["sizes"] = [len(segment) for segment in segments]
-    head = _encode_json(header).encode("ascii")
+    head = "".join(_parts(header, 0)).encode("ascii")
     body = b"".join((_SIZE.pack(len(head)), head, *segments))
     return _HEAD.pack(kind, len(body)) + body
 
@@ -104,6 +106,11 @@ class FrameReader:
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yields each frame that is complete now; raises FrameError at the first byte that cannot begin one."""
         buffer = self._buffer
+        if not buffer and len(data) >= 5 and data[0] in self._kinds:  # Nearly always one frame, and whole.
+            kind, size = _HEAD.unpack_from(data)
+            if len(data) == 5 + size <= self.size_max:
+                yield kind, data[5:]
+                return
         buffer += data
         while buffer:
             if buffer[0] not in self._kinds:

@@ -99,10 +99,10 @@ export interface WorkerFrame {
     /** First frame of every session. */
     { $case: "hello"; value: Hello }
     | //
-    /** A step's code begins. */
+    /** A step's code began some milliseconds ago and has not ended since. */
     { $case: "stepStarted"; value: StepStarted }
     | //
-    /** A step has ended; the run waits for `Proceed` or `EndRun`. */
+    /** A step has ended; the run waits for `Proceed` or `EndRun` unless it has left. */
     { $case: "stepFinished"; value: StepFinished }
     | //
     /** `pd.respond` with `immediate`. */
@@ -551,7 +551,16 @@ export interface StepFinished {
     | Assignment
     | undefined;
   /** What it produced. Its log lines were sent before it. */
-  result: StepResult | undefined;
+  result:
+    | StepResult
+    | undefined;
+  /**
+   * True when the run needs nothing more of the worker and nothing of it is left there: it waits for no `EndRun`, and no `RunGone`
+   * will come.
+   */
+  left: boolean;
+  /** Set when the step was over before its `StepStarted` was sent, which then is not: what that would have said. */
+  warm?: boolean | undefined;
 }
 
 /** An answer to send at once. */
@@ -3306,7 +3315,7 @@ export const StepStarted: MessageFns<StepStarted> = {
 };
 
 function createBaseStepFinished(): StepFinished {
-  return { assignment: undefined, result: undefined };
+  return { assignment: undefined, result: undefined, left: false, warm: undefined };
 }
 
 export const StepFinished: MessageFns<StepFinished> = {
@@ -3316,6 +3325,12 @@ export const StepFinished: MessageFns<StepFinished> = {
     }
     if (message.result !== undefined) {
       StepResult.encode(message.result, writer.uint32(18).fork()).join();
+    }
+    if (message.left !== false) {
+      writer.uint32(24).bool(message.left);
+    }
+    if (message.warm !== undefined) {
+      writer.uint32(32).bool(message.warm);
     }
     return writer;
   },
@@ -3347,6 +3362,22 @@ export const StepFinished: MessageFns<StepFinished> = {
             }
 
             message.result = StepResult.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.left = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.warm = reader.bool();
             continue;
           }
         }
