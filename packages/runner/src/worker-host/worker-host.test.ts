@@ -205,6 +205,24 @@ test("what has left its worker is here until its end is known, whatever becomes 
   );
 });
 
+test("a run that leaves while its worker is told to kill or end it is reported gone", async () => {
+  const { host, of } = await scene();
+  await until(() => host.ready, "a session");
+  for (const run of ["r1", "r2"]) host.startRun(start(run, "v1", { leave: true }), version("v1"));
+  host.killRun({ runId: "r1", number: 1 });
+  host.endRun({ runId: "r2", number: 1 });
+  await until(() => of("runGone").length === 2, "that both are gone");
+  assert.deepEqual(
+    of<session.RunGone>("runGone").map(({ assignment, cause }) => [assignment?.runId, cause]),
+    [
+      ["r1", session.GoneCause.KILLED],
+      ["r2", session.GoneCause.ENDED],
+    ],
+  );
+  assert.equal(of("stepFinished").length, 2);
+  assert.equal(host.workers()[0]!.runs, 0);
+});
+
 test("a version is sent once, and forgotten when there are too many", async () => {
   const { host, of } = await scene({ versionsMax: 2 });
   await until(() => host.ready, "a session");

@@ -64,7 +64,11 @@ interface HostedRun {
   readonly session: WorkerSession;
   /** Nothing of it is in the worker any more; it is here until its end is committed. */
   left: boolean;
+  /** What its worker was told of its end; it may have left meanwhile, and then says nothing. */
+  told?: session.GoneCause;
 }
+
+type Frame = NonNullable<session.RunnerFrame["frame"]>;
 
 const CHECKS_MAX = 64;
 
@@ -165,15 +169,11 @@ export class WorkerHost {
   }
 
   endRun(assignment: session.Assignment): void {
-    const run = this.#runs.get(runKey(assignment));
-    if (run?.left) this.#forget(run, session.GoneCause.ENDED);
-    else run?.session.send({ $case: "endRun", value: { assignment } });
+    this.#tellEnd(assignment, session.GoneCause.ENDED, { $case: "endRun", value: { assignment } });
   }
 
   killRun(assignment: session.Assignment): void {
-    const run = this.#runs.get(runKey(assignment));
-    if (run?.left) this.#forget(run, session.GoneCause.KILLED);
-    else run?.session.send({ $case: "killRun", value: { assignment } });
+    this.#tellEnd(assignment, session.GoneCause.KILLED, { $case: "killRun", value: { assignment } });
   }
 
   /** Brings what user code has asked for. */
@@ -276,8 +276,7 @@ export class WorkerHost {
       case "stepStarted":
         return this.#events.stepStarted(frame.value);
       case "stepFinished":
-        if (frame.value.left) this.#leave(frame.value.assignment!);
-        return this.#events.stepFinished(frame.value);
+        return this.#stepFinished(frame.value);
       case "respond":
         return this.#events.responded(frame.value);
       case "logLines":
@@ -296,18 +295,28 @@ export class WorkerHost {
     }
   }
 
-  /** The worker has forgotten the run, which is here until its end is known: from now on nothing that becomes of the worker concerns it. */
-  #leave(assignment: session.Assignment): void {
+  #tellEnd(assignment: session.Assignment, cause: session.GoneCause, frame: Frame): void {
     const run = this.#runs.get(runKey(assignment));
-    if (run === undefined || run.left) return;
-    run.left = true;
-    run.session.runLeft(run.versionId);
+    if (run === undefined) return;
+    if (run.left) return this.#forget(run, cause);
+    run.told = cause;
+    run.session.send(frame);
+  }
+
+  /** A run that its worker has forgotten is here until its end is known: nothing that becomes of the worker concerns it any more. */
+  #stepFinished(finished: session.StepFinished): void {
+    const run = finished.left ? this.#runs.get(runKey(finished.assignment!)) : undefined;
+    if (run !== undefined) {
+      run.left = true;
+      run.session.runLeft(run.versionId);
+    }
+    this.#events.stepFinished(finished);
+    if (run?.told !== undefined) this.#forget(run, run.told);
   }
 
   /** Says of a run that has left what its worker would have said. */
   #forget({ assignment }: HostedRun, cause: session.GoneCause): void {
-    this.#runs.delete(runKey(assignment));
-    this.#events.runGone({ assignment, cause, message: "" });
+    if (this.#runs.delete(runKey(assignment))) this.#events.runGone({ assignment, cause, message: "" });
   }
 
   #gone(gone: session.RunGone): void {
