@@ -97,8 +97,8 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   "wakes-lost": {
     about: "a new owner does not ask when paused runs wake",
-    file: "packages/core/src/owner/owner.ts",
-    find: "part.sleepers.expect(result.found.nextWakeMs ?? Infinity);",
+    file: "packages/core/src/owner/leaseholder.ts",
+    find: "part.sleepers.expect(found.nextWakeMs ?? Infinity);",
     replace: "part.sleepers.expect(Infinity);",
     caughtAs: ["stuck"],
     rounds: each(SCHEDULERS, kill),

@@ -46,6 +46,8 @@ _FASTEST_GROWTH = 8192 * MIB
 """Bytes a second that one core can take, as measured: 8 GiB with huge pages, 1.9 GiB without. Several cores take more."""
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.1
 _PACE_LOOK_S = 0.05
+# With many EEs each would else be a waking of its own, which goes through the list of all.
+_LOOK_TOGETHER_S = 0.005
 _STATUS_BYTES = 32
 _NETWORK_REMEDY = "Try slirp4netns and nft by hand in a network namespace (unshare -n); in Docker they need --cap-add NET_ADMIN."
 _AFTER_GUARD_S = 0.5
@@ -132,10 +134,12 @@ class Sandbox:
             self._cgroups.close()
             self._cgroups = None
 
-    def watch(self, process: SandboxedProcess) -> None:
-        """Begin to look at an EE; wakes the thread only when it sleeps beyond the first look."""
+    def watch(self, process: SandboxedProcess, scheduled: bool) -> None:
+        """A run begins, in an EE that is looked at already (`scheduled`) or not; wakes the thread only if it sleeps beyond the look."""
         headroom = process.limits.memory_bytes - process.last_memory_bytes
-        process.next_look = time.monotonic() + look_interval(headroom)
+        due = time.monotonic() + look_interval(headroom)
+        # An EE whose runs follow one another closely keeps its schedule: each new run would otherwise put the look off.
+        process.next_look = min(due, process.next_look) if scheduled else due
         if self._sleeping_until > process.next_look:
             self._wake()
 
@@ -360,7 +364,7 @@ class Sandbox:
                     process.end_stuck_start()
                 soonest = min(soonest, start.deadline)
             elif process.looked_at and process.table is not None:
-                if now >= process.next_look:
+                if now >= process.next_look - _LOOK_TOGETHER_S:
                     self._look_or_kill(process)
                 soonest = min(soonest, process.next_look)
                 self._guard_machine()
@@ -409,7 +413,9 @@ class Sandbox:
             process.condemn(tmp_full(used, limits.tmp_bytes))
         process.last_memory_bytes = usage.memory_bytes
         # Where counting itself is slow (large, many processes) it gets a third of the time and no more.
-        pause = max(look_interval(limit - usage.memory_bytes), 2 * (time.monotonic() - begun))
+        # Between runs, when it has said that nothing of the last one is left, it is looked at as rarely as the whole machine.
+        interval = look_interval(limit - usage.memory_bytes) if process.watched else _LONGEST_LOOK_S
+        pause = max(interval, 2 * (time.monotonic() - begun))
         process.next_look = time.monotonic() + pause
         if process.pace is not None:
             self._keep_pace(process, process.pace)

@@ -152,9 +152,7 @@ class SandboxedProcess:
                 self.signal_main(signal.SIGCONT)
             if self.pace is not None:
                 self.pace.begin(self.cpu_seconds())
-        # An EE whose runs follow one another closely keeps its schedule: each new run would otherwise put the look off.
-        if not scheduled:
-            self._sandbox.watch(self)
+        self._sandbox.watch(self, scheduled)
 
     def unwatch(self) -> None:
         """The run ended. A moment later the EE is frozen, so that it costs nothing and can do nothing until the next."""
