@@ -1,13 +1,5 @@
-import {
-  appendFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cp, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { clusterCommand, giveToServer, type PostgresCluster } from "./postgres-cluster.ts";
 import { runCommand } from "./run-command.ts";
@@ -51,9 +43,9 @@ export async function createStandby(standby: PostgresCluster, options: StandbyOp
   await session(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '${name}'`);
   await session(`SELECT pg_create_physical_replication_slot('${name}', true)`);
   const fresh = `${standby.folder}.new`;
-  rmSync(fresh, { recursive: true, force: true });
+  await rm(fresh, { recursive: true, force: true });
   await session(`SELECT pg_backup_start('${name}', true)`);
-  copyCluster(options.primary.folder, fresh);
+  await copyCluster(options.primary.folder, fresh);
   const [label] = await session("SELECT labelfile FROM pg_backup_stop(false)");
   writeFileSync(join(fresh, "backup_label"), String(label?.["labelfile"]));
   writeFileSync(join(fresh, "standby.signal"), "");
@@ -69,7 +61,7 @@ export async function createStandby(standby: PostgresCluster, options: StandbyOp
   ];
   writeFileSync(join(fresh, "postgresql.auto.conf"), `${settings.join("\n")}\n`, { mode: 0o600 });
   giveToServer(fresh);
-  rmSync(standby.folder, { recursive: true, force: true });
+  await rm(standby.folder, { recursive: true, force: true });
   renameSync(fresh, standby.folder);
 }
 
@@ -98,8 +90,8 @@ async function allowReplication(options: StandbyOptions): Promise<void> {
   await session("SELECT pg_reload_conf()");
 }
 
-function copyCluster(from: string, to: string): void {
-  cpSync(from, to, {
+async function copyCluster(from: string, to: string): Promise<void> {
+  await cp(from, to, {
     recursive: true,
     filter: (source) => {
       const path = relative(from, source);

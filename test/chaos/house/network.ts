@@ -126,7 +126,9 @@ class BridgedNetwork implements Network {
   }
 
   async open(): Promise<void> {
-    await run("ip", ["link", "add", this.#bridge, "type", "bridge"]);
+    // Else it takes the lowest of its ports' addresses, and hosts lose it for half a minute when a slow cable is laid or mended.
+    const address = `02:00:00:00:00:${this.#id.toString(16).padStart(2, "0")}`;
+    await run("ip", ["link", "add", this.#bridge, "address", address, "type", "bridge"]);
     await run("ip", ["addr", "add", `${this.outside}/24`, "dev", this.#bridge]);
     await run("ip", ["link", "set", this.#bridge, "up"]);
     for (const host of this.hosts.values()) {
