@@ -70,7 +70,9 @@ function resultOf(
 ): CommandResult {
   const lines = told.map(({ line, reason, message }) => style.bad(`line ${line}: ${reason}: ${message}`));
   if (refused > told.length) lines.push(style.bad(`and ${refused - told.length} more`));
-  const text = [...lines, `${accepted} runs are accepted, ${refused} lines refused`].join("\n");
+  const runs = accepted === 1 ? "run is" : "runs are";
+  const ended = `${accepted} ${runs} accepted, ${refused} ${refused === 1 ? "line" : "lines"} refused`;
+  const text = [...lines, ended].join("\n");
   return {
     json: { accepted, refused, refusals: told },
     text,
