@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -61,6 +61,11 @@ describe("the command line", () => {
     assert.equal(runs.length, count + 2);
     const missing = await house.cli(["submit", "lines", join(folder, "nothing.ndjson"), "--json"]);
     assert.equal(errorOf(missing).reason, "FILE_NOT_FOUND");
+    const binary = join(folder, "binary.ndjson");
+    await writeFile(binary, Buffer.concat([Buffer.from("{}\n{}\n"), Buffer.from([0xff, 10]), Buffer.from("{}\n")]));
+    const stopped = errorOf(await house.cli(["submit", "lines", binary, "--json"]));
+    assert.equal(stopped.reason, "NOT_UTF8");
+    assert.match(stopped.message, /^Line 3 .* 2 are accepted as runs and 0 refused; nothing behind it was read\.$/);
   });
 
   test("code that does not compile is refused with file and line, and the version before stays live", async () => {

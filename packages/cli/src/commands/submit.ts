@@ -55,11 +55,20 @@ export async function submit(
         if (underWay.size >= UNDER_WAY_MAX) await Promise.race(underWay);
       }
       await Promise.all(underWay);
+    } catch (thrown) {
+      await Promise.all(underWay);
+      throw unread(coerceError(thrown), accepted, refused);
     } finally {
       submitter.close();
     }
     return resultOf(context, accepted, refused, told);
   });
+}
+
+/** What was read before has been handed in: who sends the whole file again would start it twice. */
+function unread({ kind, reason, message }: PlatformError, accepted: number, refused: number): PlatformError {
+  const text = `${message} Of the lines before it ${accepted} are accepted as runs and ${refused} refused; nothing behind it was read.`;
+  return new PlatformError(kind, reason, text);
 }
 
 function resultOf(
