@@ -132,7 +132,8 @@ export class SimulatedRunner extends Process implements HoldingsPort {
   }
 
   describe() {
-    return { slotsTotal: SLOTS, pythonMinors: ["3.11"], warmVersions: [], ready: this.worker.up };
+    const crowded = this.simulation.headRuns === 2;
+    return { slotsTotal: SLOTS, pythonMinors: ["3.11"], warmVersions: [], ready: this.worker.up, crowded };
   }
 
   heartbeat(beat: messages.Heartbeat): void {

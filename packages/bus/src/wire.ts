@@ -339,6 +339,7 @@ export function heartbeatToWire(message: messages.Heartbeat): control.Heartbeat 
     starting: message.starting ?? false,
     memoryBytes: message.memoryBytes ?? 0,
     coldStarts: message.coldStarts ?? 0,
+    crowded: message.crowded ?? false,
   };
 }
 

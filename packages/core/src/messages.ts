@@ -130,6 +130,8 @@ export interface Heartbeat {
   readonly memoryBytes?: number;
   /** Steps since its start whose environment was new to their version; shown only. */
   readonly coldStarts?: number;
+  /** True when environments have lately ended because other versions needed their places. */
+  readonly crowded?: boolean;
   readonly labels: readonly string[];
   /** By scheduler; none for one that the runner does not know yet. */
   readonly offers: readonly SlotOffer[];

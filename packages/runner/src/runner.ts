@@ -423,6 +423,7 @@ export class Runner {
       ...{ ready, pythonMinors, slotsTotal: this.#parts.slots, warmVersions: host.warmVersions().slice(0, WARM_MAX) },
       memoryBytes: process.memoryUsage.rss() + host.memoryBytes,
       coldStarts: this.steps.cold,
+      crowded: host.crowded,
     };
   }
 

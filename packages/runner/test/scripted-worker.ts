@@ -186,5 +186,8 @@ const hello = { protocolVersion, workerId: MILLRACE_WORKER_ID!, pid: process.pid
 say({ $case: "hello", value: hello });
 say({
   $case: "inventory",
-  value: { warmVersions: [{ versionId: "warm", idle: 1 }], environments: 3, blankEnvironments: 2, memoryBytes: 4096 },
+  value: {
+    warmVersions: [{ versionId: "warm", idle: 1 }],
+    ...{ environments: 3, blankEnvironments: 2, memoryBytes: 4096, crowded: false },
+  },
 });

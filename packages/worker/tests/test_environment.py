@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import Environment
 from millrace_worker.host.log import Log
 from millrace_worker.host.pool import Pool
+from millrace_worker.host.versions import Version
 from millrace_worker.runtime.millrace_runtime import frames
-from millrace_worker.sandbox import ExitInfo
+from millrace_worker.sandbox import ExitInfo, Limits, SandboxSettings
 
 
 class Process:
@@ -40,6 +42,18 @@ class Process:
     def kill(self, cause: str) -> None:
         self.cause = self.cause or cause
         self.dead.set()
+
+    limits = Limits(memory_bytes=64 * 1024**2, tmp_bytes=1024**2, processes=8)
+    unsafe = True
+
+    def set_limits(self, limits: Limits) -> None:
+        pass
+
+    def watch(self) -> None:
+        pass
+
+    def unwatch(self) -> None:
+        pass
 
     def close_fds(self) -> None:
         for descriptor in (self.control_reader, self.control_writer, self.stdout, self.stderr):
@@ -169,6 +183,95 @@ def test_only_the_blank_one_that_is_taken_next_imports_what_steps_often_need(mon
         return [data == frames.encode(frames.IMPORT_OFTEN, {}) for data in read]
 
     assert sorted(asyncio.run(told())) == [False, True]
+
+
+class StartingSandbox:
+    """Its environments are ready when the test says so."""
+
+    settings = SandboxSettings(runtime_dir=Path("unused"))
+
+    def __init__(self) -> None:
+        self.processes: list[Process] = []
+
+    async def spawn(self) -> Process:
+        self.processes.append(Process())
+        return self.processes[-1]
+
+    async def ready(self, number: int) -> None:
+        while len(self.processes) <= number:
+            await asyncio.sleep(0)
+        os.write(self.processes[number].said, frames.encode(frames.READY, {"memory": 0}))
+
+
+class Wanting:
+    """Somebody who wants an environment of a version."""
+
+    variables = 0
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.environment: Environment | None = None
+
+    def on_environment(self, environment: Environment) -> None:
+        self.environment = environment
+
+    def on_refused(self, message: str) -> None:
+        raise AssertionError(message)
+
+    async def has_one(self) -> Environment:
+        while self.environment is None:
+            await asyncio.sleep(0)
+        return self.environment
+
+
+def _version(name: str) -> Version:
+    return Version(name, (), 64 * 1024**2, (), {})
+
+
+def test_a_free_environment_goes_to_whoever_waits_for_its_version_and_need_not_stand_in_front() -> None:
+    async def waits() -> None:
+        sandbox = StartingSandbox()
+        bounds = Bounds(environments_max=3, blank_environments=0)
+        pool = Pool(sandbox, bounds, Log("error"), lambda _: None, lambda _: None)  # type: ignore[arg-type]
+        version = _version("a")
+        first, other, second = Wanting(version), Wanting(_version("b")), Wanting(version)
+        pool.claim(first)
+        await sandbox.ready(0)
+        environment = await first.has_one()
+        pool.claim(other)
+        pool.claim(second)
+        pool.release(environment)
+        assert second.environment is environment
+        await sandbox.ready(1)
+        assert await other.has_one() is not environment
+        await pool.close()
+
+    asyncio.run(asyncio.wait_for(waits(), 30))
+
+
+def test_it_is_told_when_an_idle_environment_ends_because_another_version_needs_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pool_module, "_INVENTORY_SECONDS", 0.0)
+
+    async def told() -> list[bool]:
+        sandbox = StartingSandbox()
+        inventories: list[pb.Inventory] = []
+        bounds = Bounds(environments_max=1, blank_environments=0)
+        pool = Pool(sandbox, bounds, Log("error"), inventories.append, lambda _: None)  # type: ignore[arg-type]
+        for number in range(2):
+            wanting = Wanting(_version(str(number)))
+            pool.claim(wanting)
+            await sandbox.ready(number)
+            before = len(inventories)
+            pool.release(await wanting.has_one())
+            while len(inventories) == before:
+                await asyncio.sleep(0)
+        await pool.close()
+        return [inventory.crowded for inventory in inventories]
+
+    crowded = asyncio.run(asyncio.wait_for(told(), 30))
+    assert (crowded[0], crowded[-1]) == (False, True)
 
 
 def _read(descriptor: int) -> bytes:

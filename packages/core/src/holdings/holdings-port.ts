@@ -38,7 +38,7 @@ export interface HoldingsPort {
 /** What changes about a runner from heartbeat to heartbeat, beside its runs. */
 export type RunnerDescription = Pick<
   Heartbeat,
-  "slotsTotal" | "pythonMinors" | "warmVersions" | "memoryBytes" | "coldStarts"
+  "slotsTotal" | "pythonMinors" | "warmVersions" | "memoryBytes" | "coldStarts" | "crowded"
 > & {
   /** False while no worker can take a run. */
   readonly ready: boolean;

@@ -392,7 +392,8 @@ export class Holdings {
 
   private compose(stampMs: number) {
     const { runner, incarnation, pool, labels } = this.settings;
-    const { slotsTotal, pythonMinors, warmVersions, ready, memoryBytes = 0, coldStarts = 0 } = this.port.describe();
+    const { slotsTotal, pythonMinors, warmVersions, ready, crowded = false, ...usage } = this.port.describe();
+    const { memoryBytes = 0, coldStarts = 0 } = usage;
     const held = [...this.held.values()].map(({ handing, path, lastLogSequence }) => ({
       handing,
       path,
@@ -403,7 +404,7 @@ export class Holdings {
     const draining = this.draining || !ready;
     const about = { runner, incarnation, stampMs, pool, slotsTotal, slotsFree, pythonMinors, warmVersions, draining };
     const shown = { starting: !ready && !this.draining, memoryBytes, coldStarts };
-    return { ...about, ...shown, held, gone, labels, offers: this.offers.list(), offersSlots: true };
+    return { ...about, ...shown, crowded, held, gone, labels, offers: this.offers.list(), offersSlots: true };
   }
 
   private forget(nowMs: number): void {

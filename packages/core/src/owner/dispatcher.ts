@@ -1,11 +1,14 @@
 import { decideAssign, decideMarkRunning } from "../run/decide.ts";
 import { turnOf } from "../run/steps.ts";
-import type { OwnedRun } from "./owned-run.ts";
+import { ownTimeMs, type OwnedRun } from "./owned-run.ts";
 import type { OwnerState } from "./owner-state.ts";
 import type { PartitionState } from "./partition-state.ts";
 import { firstOf, laneKey, type Lane } from "./ready-queues.ts";
 import type { RunnerEntry } from "./runner-table.ts";
 import type { WorkflowQueue } from "./workflow-queue.ts";
+
+/** Most workflows whose turn might go on that are looked at before the next one in turn is served. */
+const EAGER_LOOKED_AT = 16;
 
 /** Gives waiting runs to runners: fair between workflows, by priority and in the order of acceptance within one. */
 export class Dispatcher {
@@ -46,13 +49,44 @@ export class Dispatcher {
     const nowMs = state.port.nowMs();
     if (!run || !state.isCurrent(part) || !this.mayStart(queue, part, nowMs)) return state.ready.delete(queue);
     if (laneKey(run.spec) !== lane.key) return state.ready.requeue(queue, part);
-    const entry = state.runners.choose(run, nowMs);
+    const warm = state.runners.chooseWarm(run, nowMs);
+    if (this.extendTurn(lane, warm, nowMs)) return;
+    const entry = warm ?? state.runners.chooseRoomiest(run, nowMs);
     if (!entry) {
       lane.stuckAt = state.runners.pool(lane.pool)?.news ?? -1;
       return;
     }
+    [queue.turnOpener, queue.turnMs] = [run.runId, 0];
     this.start(part, run, entry);
     state.ready.requeue(queue, part);
+  }
+
+  /**
+   * Lets a workflow go on in the environment that it has just left, where the next one in turn would need a new environment or the
+   * runner has too few of them: else each run of more workflows than there are environments ends the one that another comes back
+   * to. True when a run was started.
+   *
+   * @param warm where there seems to be an environment for the next one in turn
+   */
+  private extendTurn(lane: Lane, warm: RunnerEntry | undefined, nowMs: number): boolean {
+    const { state } = this;
+    let looked = 0;
+    for (const queue of lane.eager) {
+      if (++looked > EAGER_LOOKED_AT) break;
+      const part = lane.queues.get(queue)?.part;
+      const run = queue.peek();
+      const canStart = run && part && state.isCurrent(part) && this.mayStart(queue, part, nowMs);
+      if (!canStart || laneKey(run.spec) !== lane.key || !state.runners.isWarm(run)) {
+        lane.eager.delete(queue);
+        continue;
+      }
+      const entry = state.runners.chooseWarm(run, nowMs);
+      if (!entry || (warm && !entry.heartbeat.crowded)) continue;
+      this.start(part, run, entry);
+      state.ready.requeue(queue, part);
+      return true;
+    }
+    return false;
   }
 
   /** Pools in which runs wait although slots there are offered to other schedulers, with the runners to tell. */
@@ -140,10 +174,8 @@ export class Dispatcher {
     this.state.port.toGateway(run.gateway, "reassigned", { owner: part.stamp, runId, assignment });
   }
 
-  /** Time already spent in its own finished steps counts against the run's limit; waiting and suspended time does not. */
+  /** Time already spent counts against the run's limit. */
   private runTimeLeft(run: OwnedRun): number {
-    const own = run.steps.filter(({ takenFrom }) => takenFrom === undefined);
-    const spent = own.reduce((sum, step) => sum + Math.max(0, step.endTimeMs - step.startTimeMs), 0);
-    return Math.max(1, run.spec.runTimeoutMs - spent);
+    return Math.max(1, run.spec.runTimeoutMs - ownTimeMs(run));
   }
 }

@@ -129,6 +129,12 @@ export function busyMsOf({ assignment, sentAtMs }: OwnedRun, clock: { nowMs(): n
   return assignment > 1 || sentAtMs === 0 ? 0 : Math.max(1, Math.round(clock.nowMs() - sentAtMs));
 }
 
+/** Time spent in its own finished steps; waiting and suspended time does not count. */
+export function ownTimeMs({ steps }: OwnedRun): number {
+  const own = steps.filter(({ takenFrom }) => takenFrom === undefined);
+  return own.reduce((sum, step) => sum + Math.max(0, step.endTimeMs - step.startTimeMs), 0);
+}
+
 /** True while the run counts towards its workflow's queue. */
 export function isWaiting(phase: Phase): boolean {
   return WAITING.has(phase);

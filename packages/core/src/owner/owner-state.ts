@@ -4,7 +4,7 @@ import { placeStep } from "../run/steps.ts";
 import type { Timing } from "../timing.ts";
 import { CommitQueue, type Effect } from "./commit-queue.ts";
 import { loseByCancel, withLoss } from "./lost-attempts.ts";
-import { holdsPlace, isWaiting, type OwnedRun, type Phase } from "./owned-run.ts";
+import { holdsPlace, isWaiting, ownTimeMs, type OwnedRun, type Phase } from "./owned-run.ts";
 import type { OwnerPort } from "./owner-port.ts";
 import { Ownership } from "./ownership.ts";
 import type { PartitionState } from "./partition-state.ts";
@@ -19,6 +19,10 @@ import type { HeadBounds, WorkflowQueue } from "./workflow-queue.ts";
 
 const HEAD_RUNS_DEFAULT = 256;
 const HEAD_BYTES_DEFAULT = 4 * 1024 ** 2;
+/** A workflow's turn goes on with another run while those that followed its first one have taken less than this in all. */
+const TURN_MS = 100;
+/** No run follows one that took longer. */
+const SHORT_MS = 1000;
 
 /** Fixed settings of an owner. */
 export interface OwnerSettings {
@@ -229,7 +233,16 @@ export class OwnerState {
     part.departures.left(run.runId);
     this.withdraw(part, run);
     this.runners.vacate(run, warm);
+    if (warm) this.extendTurn(part.queueOf(run.spec.workflowId), run);
     this.dispatchDue = true;
+  }
+
+  /** Where a run was short, the next of its workflow may follow it for a while. */
+  private extendTurn(queue: WorkflowQueue, run: OwnedRun): void {
+    const tookMs = ownTimeMs(run);
+    // What its first run took may be the start of its environment.
+    if (run.runId !== queue.turnOpener) queue.turnMs += Math.max(1, tookMs);
+    if (tookMs < SHORT_MS && queue.turnMs < TURN_MS) this.ready.extend(queue);
   }
 
   /** Something of a workflow has changed that may have kept it from starting. */

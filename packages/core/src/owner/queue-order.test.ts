@@ -9,6 +9,7 @@ import { isBefore } from "./workflow-queue.ts";
 
 const HEAD = 8;
 const SLOTS = 4;
+const ENVIRONMENTS = SLOTS + 1;
 const NOTHING = new Uint8Array();
 
 /** An owner of one partition over a record in memory that answers at once, and one runner whose runs end when the test says so. */
@@ -22,6 +23,13 @@ class World {
   canPage = true;
   memoryMax = 0;
   reads = 0;
+  /** Whether each workflow has a version of its own, and so needs environments of its own. */
+  ownVersions = false;
+  stepMs = 0;
+  /** Runs for which an environment had to be made. */
+  coldStarts = 0;
+  /** What the runner keeps, those idle for longest first. */
+  private readonly environments: { readonly version: string; run: Assign | undefined }[] = [];
   private readonly owner: Owner;
   private readonly later: (() => void)[] = [];
   private count = 0;
@@ -65,7 +73,7 @@ class World {
           const resting = this.record.get(request.message.runId);
           this.owner.onRunFound(partition, epoch, request, { state: resting?.state, resting, resumedBy: undefined });
         }),
-      toRunner: (_runner, kind, message) => void (kind === "assign" && this.assigned.push(message as Assign)),
+      toRunner: (_runner, kind, message) => void (kind === "assign" && this.execute(message as Assign)),
       toGateway: (_gateway, kind, message) => {
         if (kind === "accepted" && "outcome" in message) this.outcomes.set(message.runId, message.outcome);
         if (kind === "cancelled") this.told.push(message.runId);
@@ -74,6 +82,16 @@ class World {
     return new Proxy(told as OwnerPort, {
       get: (port, name) => (port as unknown as Record<string | symbol, unknown>)[name] ?? (() => undefined),
     });
+  }
+
+  private execute(run: Assign): void {
+    this.assigned.push(run);
+    const warm = this.environments.findLast(({ version, run: one }) => version === run.spec.versionId && !one);
+    if (warm) return void (warm.run = run);
+    this.coldStarts += 1;
+    const idle = this.environments.findIndex((one) => !one.run);
+    if (this.environments.length >= ENVIRONMENTS) this.environments.splice(idle, 1);
+    this.environments.push({ version: run.spec.versionId, run });
   }
 
   private commit({ changes }: CommitBatch): void {
@@ -118,7 +136,14 @@ class World {
   submit(workflowId: string, priority = 0, queueLimit = 1_000_000): string {
     const runId = `${workflowId}-${++this.count}`;
     const spec = {
-      ...{ projectId: "p", workflowId, versionId: "v", pool: "default", pythonMinor: "", stepNames: ["a"] },
+      ...{
+        projectId: "p",
+        workflowId,
+        versionId: this.ownVersions ? workflowId : "v",
+        pool: "default",
+        pythonMinor: "",
+        stepNames: ["a"],
+      },
       ...{ concurrencyLimit: 0, queueLimit, runTimeoutMs: 1000 },
     };
     const input = {
@@ -141,14 +166,19 @@ class World {
 
   /** All runs at the runner end. */
   endAll(): void {
-    for (const { owner, runId, assignment, runnerIncarnation } of this.assigned.slice(this.ended)) {
+    const startTimeMs = this.nowMs;
+    this.nowMs += this.stepMs;
+    for (const run of this.assigned.slice(this.ended)) {
+      const { owner, runId, assignment, runnerIncarnation } = run;
       const handing = { partition: owner.partition, runId, assignment };
       const result = {
         ...{ path: "steps/0", name: "a", executionId: runId, exportsJson: NOTHING, returnValueJson: undefined },
         ...{ response: undefined, exit: undefined, failure: undefined, pause: undefined },
-        ...{ startTimeMs: 0, endTimeMs: 0, lastLogSequence: 0 },
+        ...{ startTimeMs, endTimeMs: this.nowMs, lastLogSequence: 0 },
       };
       this.ended += 1;
+      const at = this.environments.findIndex((one) => one.run === run);
+      this.environments.push({ version: this.environments.splice(at, 1)[0]!.version, run: undefined });
       this.owner.onCheckpoint({ handing, runner: "r", runnerIncarnation, result });
       this.settle();
     }
@@ -159,11 +189,21 @@ class World {
     return this.assigned.map(({ runId }) => runId);
   }
 
-  private beat(): void {
+  beat(): void {
+    this.owner.onLease(this.nowMs, new Set([0]), new Map());
+    const running = this.assigned.slice(this.ended);
+    const held = running.map(({ owner: { partition }, runId, assignment }) => {
+      return { handing: { partition, runId, assignment }, path: "", lastLogSequence: 0 };
+    });
+    const idle = Map.groupBy(
+      this.environments.filter(({ run }) => !run),
+      ({ version }) => version,
+    );
+    const warmVersions = Array.from(idle, ([versionId, { length }]) => ({ versionId, idle: length }));
     const beat: Heartbeat = {
-      ...{ runner: "r", incarnation: "1", stampMs: 1, pool: "default", slotsTotal: SLOTS, slotsFree: SLOTS },
-      ...{ pythonMinors: [], held: [], gone: [], warmVersions: [], draining: false, labels: [], offers: [] },
-      offersSlots: false,
+      ...{ runner: "r", incarnation: "1", stampMs: 1 + this.nowMs, pool: "default", slotsTotal: SLOTS, slotsFree: 0 },
+      ...{ pythonMinors: [], held, gone: [], warmVersions, draining: false, labels: [], offers: [] },
+      ...{ offersSlots: false, crowded: this.coldStarts > ENVIRONMENTS },
     };
     this.owner.onHeartbeat(beat);
     this.settle();
@@ -209,6 +249,50 @@ describe("an owner's queues", () => {
     }
     // Runs that started before one that had just come: at most as many as there are slots.
     assert.ok(Math.max(...waits) <= SLOTS, `waits of ${waits.join()}`);
+  });
+
+  it("let more workflows than there are environments take longer turns of short runs", () => {
+    const world = new World();
+    [world.ownVersions, world.stepMs] = [true, 5];
+    for (let n = 0; n < 600; n++) world.submit(`w${n % 15}`);
+    while (world.record.size > 0) {
+      world.endAll();
+      world.beat();
+    }
+    assert.equal(new Set(world.started).size, 600);
+    // In turns of one run nearly every one of them would be a cold start.
+    assert.ok(world.coldStarts <= 60, `${world.coldStarts} cold starts`);
+  });
+
+  it("let no run of a workflow wait for more than a turn of each of the others", () => {
+    const world = new World();
+    [world.ownVersions, world.stepMs] = [true, 10];
+    for (let n = 0; n < 1000; n++) world.submit("hot");
+    for (let n = 0; n < 1000; n++) world.submit("warm");
+    const waits: number[] = [];
+    for (let n = 0; n < 20; n++) {
+      const [before, id] = [world.nowMs, world.submit(`small${n % 5}`)];
+      while (!world.started.includes(id)) {
+        world.endAll();
+        world.beat();
+      }
+      waits.push(world.nowMs - before);
+    }
+    assert.ok(Math.max(...waits) <= 100, `waits of ${waits.join()} ms`);
+  });
+
+  it("give runs that take long to one workflow after the other, although another environment has to be made", () => {
+    const world = new World();
+    [world.ownVersions, world.stepMs] = [true, 1200];
+    for (let n = 0; n < 120; n++) world.submit(`w${n % 12}`);
+    while (world.record.size > 0) {
+      world.endAll();
+      world.beat();
+    }
+    const order = world.assigned.slice(SLOTS).map(({ spec }) => spec.workflowId);
+    for (let n = 0; n + 12 <= order.length - SLOTS; n += 12) {
+      assert.equal(new Set(order.slice(n, n + 12)).size, 12, `a round without one of them: ${order.join(" ")}`);
+    }
   });
 
   it("cancel a run that waits in the record alone, behind a full head", () => {

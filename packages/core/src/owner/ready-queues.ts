@@ -8,6 +8,8 @@ export interface Lane {
   readonly pool: string;
   /** Next to be served first. */
   readonly queues: Map<WorkflowQueue, Place>;
+  /** Those of them whose turn goes on: a short run has left an environment warm. The longest ago comes first. */
+  readonly eager: Set<WorkflowQueue>;
   /** The news of its pool when no runner there could take a run of it. */
   stuckAt: number;
 }
@@ -38,7 +40,8 @@ export class ReadyQueues {
     if (!run || this.laneOf.has(queue)) return;
     const key = laneKey(run.spec);
     let lane = this.lanes.get(key);
-    if (!lane) this.lanes.set(key, (lane = { key, pool: run.spec.pool, queues: new Map(), stuckAt: -1 }));
+    if (!lane)
+      this.lanes.set(key, (lane = { key, pool: run.spec.pool, queues: new Map(), eager: new Set(), stuckAt: -1 }));
     lane.queues.set(queue, { part, turn: ++this.turn });
     this.laneOf.set(queue, lane);
   }
@@ -47,8 +50,14 @@ export class ReadyQueues {
     const lane = this.laneOf.get(queue);
     if (!lane) return;
     lane.queues.delete(queue);
+    lane.eager.delete(queue);
     this.laneOf.delete(queue);
     if (lane.queues.size === 0) this.lanes.delete(lane.key);
+  }
+
+  /** A workflow's turn goes on, if it has runs that could. */
+  extend(queue: WorkflowQueue): void {
+    this.laneOf.get(queue)?.eager.add(queue);
   }
 
   /** Puts a workflow behind all others again: it was served, or its next run wants something else. */

@@ -175,18 +175,28 @@ export class RunnerTable {
     }
   }
 
-  /** The runner for a run: one with a warm idle environment first, then the one with most room. */
-  choose(run: OwnedRun, nowMs: number): RunnerEntry | undefined {
+  /** True when some runner has an idle environment that is warm for a run, with room or without. */
+  isWarm(run: OwnedRun): boolean {
+    return this.warm.has(run.spec.versionId);
+  }
+
+  /** A runner with room and an idle environment that is warm for a run; of several one with more room. */
+  chooseWarm(run: OwnedRun, nowMs: number): RunnerEntry | undefined {
     const pool = this.pools.get(run.spec.pool);
-    if (!pool?.hasRoom) return undefined;
     let best: RunnerEntry | undefined;
     let compared = 0;
     for (const entry of this.warm.get(run.spec.versionId) ?? []) {
-      if (entry.room === 0 || !this.takes(entry, run, pool, nowMs)) continue;
+      if (!pool || entry.room === 0 || !this.takes(entry, run, pool, nowMs)) continue;
       if (entry.room > (best?.room ?? 0)) best = entry;
       if (++compared === WARM_COMPARED) break;
     }
-    if (best) return best;
+    return best;
+  }
+
+  /** The runner with most room that can take a run. */
+  chooseRoomiest(run: OwnedRun, nowMs: number): RunnerEntry | undefined {
+    const pool = this.pools.get(run.spec.pool);
+    if (!pool) return undefined;
     for (const entry of pool.roomiest()) if (this.takes(entry, run, pool, nowMs)) return entry;
     return undefined;
   }

@@ -35,6 +35,9 @@ export class WorkflowQueue {
   concurrencyLimit = 0;
   queueLimit = QUEUE_LIMIT_DEFAULT;
   pool = "";
+  /** The run that its last turn began with, and what the runs of that turn have taken since. */
+  turnOpener = "";
+  turnMs = 0;
   /** Runs that hold a place. */
   readonly live = new Set<OwnedRun>();
   /** Ended assignments whose environment may still live: key → until when, on the owner's clock. */

@@ -7,7 +7,7 @@ function runner(given: Partial<SeenRunner["heartbeat"]> = {}): SeenRunner {
   const heartbeat = {
     ...{ runner: "r", incarnation: "1", stampMs: 1, pool: "default", slotsTotal: 2, slotsFree: 2 },
     ...{ pythonMinors: ["3.11"], held: [], gone: [], warmVersions: [], draining: false, labels: [] },
-    ...{ offers: [], offersSlots: true, starting: false, memoryBytes: 0, coldStarts: 0 },
+    ...{ offers: [], offersSlots: true, starting: false, memoryBytes: 0, coldStarts: 0, crowded: false },
     ...given,
   };
   return { heartbeat, seenAtMs: 0 };

@@ -142,6 +142,11 @@ export class WorkerHost {
     return this.#sessions().reduce((sum, { inventory }) => sum + inventory.memoryBytes, 0);
   }
 
+  /** Whether environments of a worker have lately ended because other versions needed their places. */
+  get crowded(): boolean {
+    return this.#sessions().some(({ inventory }) => inventory.crowded);
+  }
+
   /** Versions with idle environments, most recently used first. */
   warmVersions(): session.WarmVersion[] {
     const sessions = this.#sessions();

@@ -20,7 +20,13 @@ export class WorkerSession {
   readonly pid: number;
   readonly pythonMinor: string;
   /** Told by the worker; stale by up to 200 ms, corrected here for what was started since. */
-  inventory: session.Inventory = { warmVersions: [], environments: 0, blankEnvironments: 0, memoryBytes: 0 };
+  inventory: session.Inventory = {
+    warmVersions: [],
+    environments: 0,
+    blankEnvironments: 0,
+    memoryBytes: 0,
+    crowded: false,
+  };
   runs = 0;
   readonly #outgoing: OutgoingFrames;
   readonly #versionsMax: number;

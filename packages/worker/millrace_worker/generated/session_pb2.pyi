@@ -480,16 +480,18 @@ class RunGone(_message.Message):
     def __init__(self, assignment: _Optional[_Union[Assignment, _Mapping]] = ..., cause: _Optional[_Union[GoneCause, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Inventory(_message.Message):
-    __slots__ = ("warm_versions", "environments", "blank_environments", "memory_bytes")
+    __slots__ = ("warm_versions", "environments", "blank_environments", "memory_bytes", "crowded")
     WARM_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     BLANK_ENVIRONMENTS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CROWDED_FIELD_NUMBER: _ClassVar[int]
     warm_versions: _containers.RepeatedCompositeFieldContainer[WarmVersion]
     environments: int
     blank_environments: int
     memory_bytes: int
-    def __init__(self, warm_versions: _Optional[_Iterable[_Union[WarmVersion, _Mapping]]] = ..., environments: _Optional[int] = ..., blank_environments: _Optional[int] = ..., memory_bytes: _Optional[int] = ...) -> None: ...
+    crowded: bool
+    def __init__(self, warm_versions: _Optional[_Iterable[_Union[WarmVersion, _Mapping]]] = ..., environments: _Optional[int] = ..., blank_environments: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., crowded: _Optional[bool] = ...) -> None: ...
 
 class WarmVersion(_message.Message):
     __slots__ = ("version_id", "idle")

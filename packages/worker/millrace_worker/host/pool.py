@@ -40,6 +40,8 @@ _SPARE_SECONDS = 0.05
 _SPARE_IDLE_SECONDS = 60.0
 _INVENTORY_SECONDS = 0.2
 _INVENTORY_MAX = 64
+# How long it is told that environments end for want of places.
+_CROWDED_SECONDS = 10.0
 # While runs go on, what they take is told anew.
 _MEMORY_SECONDS = 5.0
 
@@ -93,6 +95,7 @@ class Pool:
         self._starting = 0
         self._failures = 0
         self._started_any = False
+        self._crowded_at = float("-inf")
         self._closed = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -188,9 +191,12 @@ class Pool:
             environment.behind.popleft().on_environment(environment)
             return
         self.lanes.end(environment)
-        if self._waiting and self._waiting[0].version is version and self._waiting[0].variables == environment.variables:
-            self._waiting.popleft().on_environment(environment)
-            return
+        for claimant in self._waiting:
+            # Whoever waits in front is given one that starts: it loses nothing when another one needs none any more.
+            if claimant.version is version and claimant.variables == environment.variables:
+                self._waiting.remove(claimant)
+                claimant.on_environment(environment)
+                return
         environment.process.unwatch()
         self._idle[environment] = time.monotonic()
         self._idle_by_version.setdefault(version.version_id, []).append(environment)
@@ -339,6 +345,7 @@ class Pool:
             if victim is None:
                 return False
             self._give_up(victim, "another version needs its place")
+            self._crowded_at = time.monotonic()
         return True
 
     def _refill(self) -> None:
@@ -461,7 +468,11 @@ class Pool:
         warm = [pb.WarmVersion(version_id=version_id, idle=count) for version_id, count in list(idle.items())[:_INVENTORY_MAX]]
         blank = len(self._blank)
         memory = memory_bytes() + sum(environment.memory_now() for environment in self._alive)
-        self._say(pb.Inventory(warm_versions=warm, environments=len(self._alive), blank_environments=blank, memory_bytes=memory))
+        crowded = time.monotonic() - self._crowded_at < _CROWDED_SECONDS
+        total = len(self._alive)
+        self._say(
+            pb.Inventory(warm_versions=warm, environments=total, blank_environments=blank, memory_bytes=memory, crowded=crowded)
+        )
         if any(environment.tenant is not None for environment in self._alive):
             self._later("memory", _MEMORY_SECONDS, self._say_inventory)
 

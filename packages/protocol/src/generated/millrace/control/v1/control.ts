@@ -443,6 +443,11 @@ export interface Heartbeat {
   memoryBytes: number;
   /** Steps since the start that began in an environment that had not run their version before. */
   coldStarts: number;
+  /**
+   * True when environments have ended within the last seconds because other versions needed their places: there are fewer
+   * environments than versions that run.
+   */
+  crowded: boolean;
 }
 
 /** Slots of a runner that one scheduler may use. */
@@ -2225,6 +2230,7 @@ function createBaseHeartbeat(): Heartbeat {
     starting: false,
     memoryBytes: 0,
     coldStarts: 0,
+    crowded: false,
   };
 }
 
@@ -2280,6 +2286,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.coldStarts !== 0) {
       writer.uint32(136).uint64(message.coldStarts);
+    }
+    if (message.crowded !== false) {
+      writer.uint32(144).bool(message.crowded);
     }
     return writer;
   },
@@ -2431,6 +2440,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             }
 
             message.coldStarts = longToNumber(reader.uint64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.crowded = reader.bool();
             continue;
           }
         }

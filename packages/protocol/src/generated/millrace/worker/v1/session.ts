@@ -607,6 +607,8 @@ export interface Inventory {
   blankEnvironments: number;
   /** Memory of the worker and its environments in bytes, as the watchdog has measured it last; 0 when it has not yet. */
   memoryBytes: number;
+  /** True when an idle environment has ended within the last ten seconds because another version needed its place. */
+  crowded: boolean;
 }
 
 /** Idle environments of one version. */
@@ -3587,7 +3589,7 @@ export const RunGone: MessageFns<RunGone> = {
 };
 
 function createBaseInventory(): Inventory {
-  return { warmVersions: [], environments: 0, blankEnvironments: 0, memoryBytes: 0 };
+  return { warmVersions: [], environments: 0, blankEnvironments: 0, memoryBytes: 0, crowded: false };
 }
 
 export const Inventory: MessageFns<Inventory> = {
@@ -3603,6 +3605,9 @@ export const Inventory: MessageFns<Inventory> = {
     }
     if (message.memoryBytes !== 0) {
       writer.uint32(32).uint64(message.memoryBytes);
+    }
+    if (message.crowded !== false) {
+      writer.uint32(40).bool(message.crowded);
     }
     return writer;
   },
@@ -3650,6 +3655,14 @@ export const Inventory: MessageFns<Inventory> = {
             }
 
             message.memoryBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.crowded = reader.bool();
             continue;
           }
         }
