@@ -218,7 +218,7 @@ export const gatewaySettings = {
     description: "After which a submit or cancel without an acknowledgement is sent again.",
     default: 600,
     min: 50,
-    max: 10_000,
+    max: 5_000,
     unit: "ms",
   }),
   waitingRequestsMax: integer({

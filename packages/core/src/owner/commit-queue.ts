@@ -10,6 +10,8 @@ interface Entry {
   /** Null: nothing to write, the effect only waits for what was decided before it. */
   readonly change: Change | null;
   readonly effect: Effect;
+  /** Asked before the change joins a commit: true when nobody wants it any more, and what it had done here is undone. */
+  readonly lapses?: (() => boolean) | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export class CommitQueue {
       // A partition lost and taken again since: what was decided under the earlier epoch is void.
       this.flight = this.waiting
         .splice(0, this.changesMax)
-        .filter((entry) => entry.epoch === epochs.get(entry.partition));
+        .filter((entry) => entry.epoch === epochs.get(entry.partition) && !entry.lapses?.());
       const changes = mergeChanges(this.flight);
       if (changes.length > 0) {
         this.number += 1;

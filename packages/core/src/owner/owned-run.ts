@@ -76,6 +76,8 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
   runner: string;
   runnerIncarnation: string;
   heardAtMs: number;
+  /** When the newest copy of its submit came; of interest until it is committed. */
+  askedAtMs: number;
   stampMs: number;
   sentAtMs: number;
   /** True once its runner has listed it. */
@@ -87,12 +89,13 @@ export interface OwnedRun extends Omit<Submit, "idempotencyKey" | "wantsAnswer">
 }
 
 /** A run just submitted. */
-export function acceptRun(submit: Submit, sequence: number): OwnedRun {
+export function acceptRun(submit: Submit, sequence: number, askedAtMs: number): OwnedRun {
   const steps = takenSteps(submit);
   return {
     ...unassigned(),
     ...pick(submit),
     sequence,
+    askedAtMs,
     steps,
     committedSteps: steps.length,
     bytes: bytesOf(submit.input, steps),
@@ -184,6 +187,7 @@ function unassigned() {
     runner: "",
     runnerIncarnation: "",
     heardAtMs: 0,
+    askedAtMs: 0,
     stampMs: -1,
     sentAtMs: 0,
     started: false,

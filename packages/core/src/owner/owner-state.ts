@@ -17,6 +17,8 @@ import { WaitingDemand } from "./demand.ts";
 import { Handovers } from "./handovers.ts";
 import type { HeadBounds, WorkflowQueue } from "./workflow-queue.ts";
 
+/** A submit of which no copy has come for so long has been given up; longer than any sender's pause between two of them. */
+const GIVEN_UP_MS = 6000;
 const HEAD_RUNS_DEFAULT = 256;
 const HEAD_BYTES_DEFAULT = 4 * 1024 ** 2;
 /** A workflow's turn goes on with another run while those that followed its first one have taken less than this in all. */
@@ -106,8 +108,13 @@ export class OwnerState {
   }
 
   /** Queues a change; its effect runs after its commit, which begins soon unless nobody waits for it. */
-  commit(part: PartitionState, change: Change | null, effect: Effect, isAwaited = true): void {
-    this.commits.add({ partition: part.partition, epoch: part.stamp.epoch, change, effect });
+  commit(
+    part: PartitionState,
+    change: Change | null,
+    effect: Effect,
+    { isAwaited = true, lapses }: { readonly isAwaited?: boolean; readonly lapses?: () => boolean } = {},
+  ): void {
+    this.commits.add({ partition: part.partition, epoch: part.stamp.epoch, change, effect, lapses });
     if (isAwaited) this.port.flushSoon();
     else this.port.flushLater();
   }
@@ -142,7 +149,7 @@ export class OwnerState {
     run.marked = true;
     const kept = change.kind === "end" && isFirstStep ? { ...change, isFirstStep } : change;
     const told = change.outbox ? this.withOutbox(part, change.outbox, effect) : effect;
-    this.commit(part, kept, told, isAwaited);
+    this.commit(part, kept, told, { isAwaited });
   }
 
   /** What a commit says to other runs' owners is sent when it is done. */
@@ -259,6 +266,13 @@ export class OwnerState {
     if (isWaiting(run.phase)) queue.held -= 1;
     if (run.phase === "PENDING") queue.remove(run);
     this.unmarked.delete(run);
+  }
+
+  /** Who has stopped asking was told that nothing is known of the run: behind a long outage it is not begun for nobody. */
+  lapsed(part: PartitionState, run: OwnedRun): boolean {
+    if (this.port.nowMs() - run.askedAtMs < GIVEN_UP_MS || !this.isCurrent(part)) return false;
+    this.withdraw(part, run);
+    return true;
   }
 
   /** An assignment is given up; the next one is made under a new number. */

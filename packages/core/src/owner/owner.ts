@@ -208,6 +208,7 @@ export class Owner {
     if (!part) return;
     const known = part.runs.get(submit.runId);
     if (known) {
+      known.askedAtMs = state.port.nowMs();
       state.commit(
         part,
         null,
@@ -229,11 +230,12 @@ export class Owner {
 
   private accept(part: PartitionState, submit: Submit): void {
     const { state } = this;
-    const run = acceptRun(submit, part.nextSequence());
+    const run = acceptRun(submit, part.nextSequence(), state.port.nowMs());
     state.insert(part, run);
     run.parked = part.queueOf(submit.spec.workflowId).parks(run);
     const change: AcceptChange = { kind: "accept", sequence: run.sequence, parked: run.parked, ...submit };
-    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));
+    const settle = (outcome: AcceptOutcome | undefined) => this.settleAccept(part, run, submit, outcome);
+    state.commit(part, change, settle, { lapses: () => state.lapsed(part, run) });
   }
 
   private settleAccept(part: PartitionState, run: OwnedRun, submit: Submit, outcome: AcceptOutcome | undefined): void {

@@ -21,6 +21,9 @@ class World {
   readonly outcomes = new Map<string, string>();
   projectLimit = Infinity;
   canPage = true;
+  /** False while the record is away: what was to be committed waits. */
+  canCommit = true;
+  private readonly uncommitted: CommitBatch[] = [];
   memoryMax = 0;
   reads = 0;
   /** Whether each workflow has a version of its own, and so needs environments of its own. */
@@ -58,7 +61,7 @@ class World {
       wallMs: () => this.nowMs,
       flushSoon: () => soon(() => this.owner.flush()),
       flushLater: () => soon(() => this.owner.flush()),
-      commit: (batch) => soon(() => this.commit(batch)),
+      commit: (batch) => (this.canCommit ? soon(() => this.commit(batch)) : void this.uncommitted.push(batch)),
       pageQueues: (queries) => soon(() => this.page(queries)),
       leaseShares: (requests) => soon(() => this.lease(requests)),
       findSubmits: (queries) =>
@@ -133,8 +136,18 @@ class World {
     }
   }
 
-  submit(workflowId: string, priority = 0, queueLimit = 1_000_000): string {
-    const runId = `${workflowId}-${++this.count}`;
+  /** The record is there again. */
+  recover(): void {
+    this.canCommit = true;
+    for (const batch of this.uncommitted.splice(0)) this.commit(batch);
+    this.settle();
+  }
+
+  get inMemory(): number {
+    return this.owner.counts().runs;
+  }
+
+  submit(workflowId: string, priority = 0, queueLimit = 1_000_000, runId = `${workflowId}-${++this.count}`): string {
     const spec = {
       ...{
         projectId: "p",
@@ -305,6 +318,25 @@ describe("an owner's queues", () => {
       world.started,
       ids.filter((id) => id !== ids[60]),
     );
+  });
+
+  it("begin behind an outage of the record what is still asked for, and nothing that was given up meanwhile", () => {
+    const world = new World();
+    world.canCommit = false;
+    const underWay = world.submit("w");
+    const [givenUp, asked] = [world.submit("w"), world.submit("w")];
+    for (let n = 0; n < 10; n++) {
+      world.nowMs += 1000;
+      world.beat();
+      world.submit("w", 0, 1_000_000, asked);
+    }
+    world.recover();
+    assert.deepEqual([...world.record.keys()], [underWay, asked]);
+    assert.deepEqual(world.started, [underWay, asked]);
+    assert.equal(world.inMemory, 2);
+    // Whoever asks again is somebody new.
+    world.submit("w", 0, 3, givenUp);
+    assert.deepEqual(world.started, [underWay, asked, givenUp]);
   });
 
   it("refuse what is beyond a workflow's limit, parked runs included, and what is beyond the project's", () => {
