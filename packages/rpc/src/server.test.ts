@@ -19,7 +19,10 @@ import {
 const hello = (workerId: string, pid = 1): session.Hello => ({ protocolVersion: 1, workerId, pid, pythonMinor: "" });
 const codec = {
   requestSerialize: (value: session.Hello) => Buffer.from(session.Hello.encode(value).finish()),
-  requestDeserialize: (data: Buffer) => session.Hello.decode(data),
+  requestDeserialize: (data: Buffer) => {
+    decoded++;
+    return session.Hello.decode(data);
+  },
   responseSerialize: (value: session.Hello) => Buffer.from(session.Hello.encode(value).finish()),
   responseDeserialize: (data: Buffer) => session.Hello.decode(data),
 };
@@ -33,7 +36,9 @@ const definition = {
 const logged: Record<string, unknown>[] = [];
 let written = 0;
 let endedEarly = 0;
+let decoded = 0;
 let gathered = 0;
+let aheadMax = 0;
 let finished = 0;
 
 async function echo(request: session.Hello, context: CallContext<string>): Promise<session.Hello> {
@@ -62,6 +67,11 @@ async function gather(requests: AsyncIterable<session.Hello>): Promise<session.H
     for await (const { workerId } of requests) {
       bytes += workerId.length;
       gathered++;
+      for (let before = -1; before < decoded && workerId.startsWith("slow");) {
+        before = decoded;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      aheadMax = Math.max(aheadMax, decoded - gathered);
       if (workerId === "enough") throw new PlatformError("InvalidArgument", "GATHERED_ENOUGH", "no more of this");
     }
   } finally {
@@ -120,6 +130,12 @@ describe("what a client streams", () => {
     const answer = await clientOf().gather(repeated("x".repeat(50_000), 200));
     assert.deepEqual([answer.workerId, answer.pid], ["all", 10_000_000]);
     assert.equal((await clientOf().gather(repeated("", 0))).pid, 0);
+  });
+
+  test("is not read far ahead of who takes it, however large its messages are", async () => {
+    [decoded, gathered, aheadMax] = [0, 0, 0];
+    await clientOf().gather(repeated("slow".repeat(10_000), 40));
+    assert.ok(aheadMax <= 2, `${aheadMax} messages ahead`);
   });
 
   test("is refused before its end, and the client stops sending", async () => {

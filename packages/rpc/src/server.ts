@@ -323,6 +323,7 @@ async function handleClientStream<Principal>(
   options: GrpcServerOptions<Principal>,
 ): Promise<void> {
   const life = new CallLife<Principal>(call, method.path);
+  readOneAhead(call);
   try {
     const context = await contextOf(life, options);
     callback(null, await handler(messagesOf(call, context.signal), context), trailer(life));
@@ -386,7 +387,7 @@ function drained(call: ServerWritableStream<unknown, unknown>, signal: AbortSign
   });
 }
 
-/** Of a stream whose messages are let in one by one: its library reads sixteen ahead of that, however large they are; here one. */
+/** Of a stream whose messages are taken one by one: its library reads sixteen ahead of that, however large they are; here one. */
 export function readOneAhead(call: object): void {
   const { _readableState: state } = call as { readonly _readableState?: { highWaterMark: number } };
   if (state !== undefined) state.highWaterMark = 1;

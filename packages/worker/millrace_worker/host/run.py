@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.generated import step_pb2 as step_pb
+from millrace_worker.host.beginnings import FOREVER, first_index, life_end, start_frame
 from millrace_worker.host.bounds import seconds
 from millrace_worker.host.calls import RunCalls
 from millrace_worker.host.environment import Environment
@@ -41,7 +42,6 @@ from millrace_worker.sandbox import ExitInfo
 if TYPE_CHECKING:
     from millrace_worker.host.worker import Worker
 
-_FOREVER = float("inf")
 _NOTHING_YET = pb.WorkerFrame()
 _EAGER_LOG_BYTES = 64 * 1024
 # What was sent may be quoted in the words about it.
@@ -79,9 +79,9 @@ class Run:
         self._trace_parent = start.trace_parent
         self._kills = start.kill_at_end_of_life
         self._life_end = life_end(start, now)
-        self._run_seconds = seconds(start.run_time_left) if start.HasField("run_time_left") else _FOREVER
+        self._run_seconds = seconds(start.run_time_left) if start.HasField("run_time_left") else FOREVER
         self._run_end = now + self._run_seconds
-        self._step_end = _FOREVER
+        self._step_end = FOREVER
         self._index = first_index(version, start)
         #: Address of the first step run here, when that is an execution of its step after the first.
         self._turn_path = start.turn.path
@@ -224,31 +224,9 @@ class Run:
             environment.send(frames.STEP, header)
             return
         self._start = None
-        environment.values = dict(start.environment)
-        done = [(step.name, step.HasField("return_value_json")) for step in start.done_steps]
-        header.update(
-            run=start.assignment.run_id,
-            environment=environment.values,
-            done=done,
-            fallback=start.event_falls_back_to_body,
-            resumed=start.resumed,
-            nobody_waits=start.nobody_waits,
-            trace_parent=start.trace_parent,
-        )
-        resumes = {step.name: step.resume_json.decode() for step in start.done_steps if step.HasField("resume_json")}
-        if resumes:
-            header["resumes"] = resumes
-        if start.HasField("turn"):
-            header["turn"] = turn_header(start.turn)
-        segments = [start.event_json, start.context_json]
-        for step in start.done_steps:
-            segments.append(step.exports_json)
-            if step.HasField("return_value_json"):
-                segments.append(step.return_value_json)
-        if start.HasField("tmp") and (start.tmp.content or start.tmp.unsaved):
-            header["tmp"] = start.tmp.unsaved
-            segments.append(start.tmp.content)
-        environment.send(frames.START, header, segments)
+        told, segments = start_frame(start)
+        environment.values = told["environment"]
+        environment.send(frames.START, header | told, segments)
 
     def say_started(self) -> None:
         """The step takes longer than it takes to tell, or has something to say before its end."""
@@ -264,7 +242,7 @@ class Run:
         """Tells the runner what came of the step. `idle` is what its environment says of itself, when it is clean already."""
         result = self._result
         stamp(result.end_time)
-        self._step_end = _FOREVER
+        self._step_end = FOREVER
         if failure is not None:
             result.failure.CopyFrom(failure)
         failed = result.HasField("failure")
@@ -392,10 +370,10 @@ class Run:
         """One time for all clocks; what moves a deadline later leaves it alone, it finds nothing due then."""
         soonest = min(
             self._step_end,
-            self._run_end if self.state is State.STEP else _FOREVER,
-            self._life_end if self._kills else _FOREVER,
+            self._run_end if self.state is State.STEP else FOREVER,
+            self._life_end if self._kills else FOREVER,
         )
-        if soonest == _FOREVER:
+        if soonest == FOREVER:
             self._worker.deadlines.drop(self)
         else:
             self._worker.deadlines.set(self, soonest)
@@ -415,7 +393,7 @@ class Run:
 
     def _time_out(self, cause: int) -> None:
         self._timed_out = cause
-        self._step_end = _FOREVER
+        self._step_end = FOREVER
         assert self.environment is not None
         self.environment.request_stack(StackRequest(self._sources(), self._on_stack))
 
@@ -478,24 +456,6 @@ class Run:
             if self.state is State.STEP:
                 self._say_started_first()
             self._worker.outbox.eager(frame)
-
-
-def life_end(message: pb.StartRun | pb.Life, now: float) -> float:
-    """When an assignment's life is over, on the machine's monotonic clock."""
-    if message.life_end_us:
-        return message.life_end_us / 1e6
-    return now + seconds(message.life) if message.HasField("life") else _FOREVER
-
-
-def first_index(version: Version, start: pb.StartRun) -> int:
-    """The step behind the last checkpoint."""
-    return 1 + max((version.index_by_path.get(step.path.partition("/runs/")[0], -1) for step in start.done_steps), default=-1)
-
-
-def turn_header(turn: pb.Turn) -> dict[str, Any]:
-    """What the first step after a pause is told, as the environment reads it."""
-    context, resume = turn.context_json.decode(), turn.resume_json.decode()
-    return {"path": turn.path, "runs": turn.runs, "context": context, "resume": resume}
 
 
 def stamp(target: Any) -> None:
