@@ -50,7 +50,7 @@ export class Dispatcher {
     if (!run || !state.isCurrent(part) || !this.mayStart(queue, part, nowMs)) return state.ready.delete(queue);
     if (laneKey(run.spec) !== lane.key) return state.ready.requeue(queue, part);
     const warm = state.runners.chooseWarm(run, nowMs);
-    if (this.extendTurn(lane, warm, nowMs)) return;
+    if ((!warm || warm.heartbeat.crowded) && this.extendTurn(lane, nowMs)) return;
     const entry = warm ?? state.runners.chooseRoomiest(run, nowMs);
     if (!entry) {
       lane.stuckAt = state.runners.pool(lane.pool)?.news ?? -1;
@@ -62,13 +62,11 @@ export class Dispatcher {
   }
 
   /**
-   * Lets a workflow go on in the environment that it has just left, where the next one in turn would need a new environment or the
+   * Lets a workflow go on in the environment that it has just left, where the next one in turn would need a new environment or its
    * runner has too few of them: else each run of more workflows than there are environments ends the one that another comes back
    * to. True when a run was started.
-   *
-   * @param warm where there seems to be an environment for the next one in turn
    */
-  private extendTurn(lane: Lane, warm: RunnerEntry | undefined, nowMs: number): boolean {
+  private extendTurn(lane: Lane, nowMs: number): boolean {
     const { state } = this;
     let looked = 0;
     for (const queue of lane.eager) {
@@ -81,7 +79,7 @@ export class Dispatcher {
         continue;
       }
       const entry = state.runners.chooseWarm(run, nowMs);
-      if (!entry || (warm && !entry.heartbeat.crowded)) continue;
+      if (!entry) continue;
       this.start(part, run, entry);
       state.ready.requeue(queue, part);
       return true;
