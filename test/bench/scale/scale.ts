@@ -88,6 +88,9 @@ async function scaleSaturated(house: TestHouse, db: pg.Client): Promise<void> {
 /** What owners know of 200 workflows, but that their runs go to the simulated runners. */
 async function deploySpecs(house: TestHouse, db: pg.Client): Promise<RunSpec[]> {
   await deployMany(house, 200, 1);
+  // A run that changes hands is read with the spec of its version: it must not go to the house's own runner, which would have to
+  // start environments for it in the middle of the measurement.
+  await db.query("UPDATE versions SET spec = jsonb_set(spec::jsonb, '{pool}', to_jsonb($1::text))::json", [POOL]);
   const { rows } = await db.query<RunSpec & { spec: object }>(
     `SELECT w.project_id AS "projectId", w.id AS "workflowId", v.id AS "versionId", v.spec
        FROM workflows w JOIN versions v ON v.id = w.version_id WHERE w.name LIKE 'bench-1-of-200-%'`,
@@ -104,7 +107,8 @@ async function place(
 ): Promise<number> {
   const runs = Number(values.runs);
   const open = OPEN * (1 + extras.length);
-  await fleet.play({ specs, runs: runs / 2, open });
+  // A scheduler that has just started, and gets a part of a core, compiles its code for a long while.
+  await fleet.play({ specs, runs: runs * (1 + extras.length), open });
   const processes: { role: string; pid: number | null }[] = [...(await house.processes())];
   processes.push({ role: "fleet", pid: fleet.pid });
   for (const { pid } of extras) processes.push({ role: "scheduler", pid });
