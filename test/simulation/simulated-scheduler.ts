@@ -61,7 +61,10 @@ export class SimulatedScheduler extends Process implements OwnerPort {
   private createBrain(): OwnerBrain {
     const { timing, random, mutations, headRuns } = this.simulation;
     const heads = { queueHeadRuns: headRuns, sharedHeadRuns: headRuns === 2 ? 4 : 0, sharedHeadBytes: 1e6 };
-    const brain = new OwnerBrain({ scheduler: this.lease, partitionCount: PARTITIONS, timing, ...heads }, this);
+    // Soon, so that submits whose next copy is still on its way are met, too.
+    const givenUpMs = headRuns === 1 ? 3 : 6000;
+    const settings = { scheduler: this.lease, partitionCount: PARTITIONS, timing, givenUpMs, ...heads };
+    const brain = new OwnerBrain(settings, this);
     mutateBrain(brain, mutations);
     this.later(random.uniform(0, timing.tickMs), () => this.tick());
     return brain;

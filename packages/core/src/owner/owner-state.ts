@@ -17,8 +17,7 @@ import { WaitingDemand } from "./demand.ts";
 import { Handovers } from "./handovers.ts";
 import type { HeadBounds, WorkflowQueue } from "./workflow-queue.ts";
 
-/** A submit of which no copy has come for so long has been given up; longer than any sender's pause between two of them. */
-const GIVEN_UP_MS = 6000;
+const GIVEN_UP_MS_DEFAULT = 6000;
 const HEAD_RUNS_DEFAULT = 256;
 const HEAD_BYTES_DEFAULT = 4 * 1024 ** 2;
 /** A workflow's turn goes on with another run while those that followed its first one have taken less than this in all. */
@@ -36,6 +35,11 @@ export interface OwnerSettings {
   readonly commitChangesMax?: number;
   /** Most changes waiting for a commit before submits are turned away. Default 20,000. */
   readonly commitQueueMax?: number;
+  /**
+   * A submit that waits for its commit has been given up when no copy of it has come for so long: longer than any sender's pause
+   * between two of them. Default 6,000 ms.
+   */
+  readonly givenUpMs?: number;
   /** Most runs of one workflow's queue that are in memory; the others wait in the record. Default 256. */
   readonly queueHeadRuns?: number;
   /** Most bytes of them. Default 4 MiB. */
@@ -270,8 +274,11 @@ export class OwnerState {
 
   /** Who has stopped asking was told that nothing is known of the run: behind a long outage it is not begun for nobody. */
   lapsed(part: PartitionState, run: OwnedRun): boolean {
-    if (this.port.nowMs() - run.askedAtMs < GIVEN_UP_MS || !this.isCurrent(part)) return false;
+    const { givenUpMs = GIVEN_UP_MS_DEFAULT } = this.settings;
+    if (this.port.nowMs() - run.askedAtMs < givenUpMs || !this.isCurrent(part)) return false;
     this.withdraw(part, run);
+    // It may have been in the record before; while it stood here as a new run, the page that brings it may have come by.
+    this.restartReads(part, run);
     return true;
   }
 
