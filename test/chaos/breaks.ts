@@ -54,9 +54,9 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   "acknowledge-early": {
     about: "a submit is acknowledged before its commit",
     file: "packages/core/src/owner/owner.ts",
-    find: "    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
+    find: "    state.commit(part, change, settle, { lapses: () => state.lapsed(part, run) });",
     replace:
-      "    this.accepted(part, submit.runId, submit.gateway, submit.runId);\n    state.commit(part, change, (outcome) => this.settleAccept(part, run, submit, outcome));",
+      "    this.accepted(part, submit.runId, submit.gateway, submit.runId);\n    state.commit(part, change, settle, { lapses: () => state.lapsed(part, run) });",
     caughtAs: ["lost"],
     rounds: hangAndKill(SCHEDULERS),
   },
