@@ -114,7 +114,13 @@ export async function startTestGateways(count: number, settings: Record<string, 
   const beat = { ...control.Heartbeat.decode(new Uint8Array(0)), ...SCRIPTED_RUNNER };
   const beats = setInterval(() => channels.heartbeat().send({ ...beat, stampMs: performance.now() }), 300);
   await bus.flush();
-  for (let i = 0; i < count; i++) house.gateways.push(await house.start(`gateway-${i + 1}`));
+  try {
+    for (let i = 0; i < count; i++) house.gateways.push(await house.start(`gateway-${i + 1}`));
+  } catch (thrown) {
+    // What has started would keep the test's process alive, and its error unseen.
+    await house.close();
+    throw thrown;
+  }
   return house;
 }
 

@@ -44,6 +44,15 @@ export const schedulerSettings = {
     min: 100,
     max: 1_000_000,
   }),
+  submitGivenUpMs: integer({
+    env: "MILLRACE_SUBMIT_GIVEN_UP_MS",
+    description:
+      "A submit that waits for its commit is left out when no copy of it has come for so long: its caller has been told that nothing is known of it.",
+    default: 6_000,
+    min: 5_500,
+    max: 600_000,
+    unit: "ms",
+  }),
   projectQueueLimit: integer({
     env: "MILLRACE_PROJECT_QUEUE_LIMIT",
     description: "Most waiting runs of a project that sets no limit of its own; the same in all schedulers.",

@@ -127,12 +127,20 @@ export class SchedulerPart implements ProcessPart<Bus> {
   ): Promise<OwnerWiring> {
     const { name, settings, log } = this.#options;
     const timing = this.#timing;
-    const { commitChangesMax, commitWaitingMax: commitQueueMax } = settings;
+    const { commitChangesMax, commitWaitingMax: commitQueueMax, submitGivenUpMs: givenUpMs } = settings;
     const { queueHeadRuns, queueHeadBytes, sharedHeadRuns, sharedHeadBytes } = settings;
     return new OwnerWiring(
       {
         ...{ scheduler: name, timing, partitionCount: await parts.store.partitions.count() },
-        ...{ commitChangesMax, commitQueueMax, queueHeadRuns, queueHeadBytes, sharedHeadRuns, sharedHeadBytes },
+        ...{
+          commitChangesMax,
+          commitQueueMax,
+          givenUpMs,
+          queueHeadRuns,
+          queueHeadBytes,
+          sharedHeadRuns,
+          sharedHeadBytes,
+        },
       },
       {
         ...parts,

@@ -36,7 +36,7 @@ export interface OwnerSettings {
   /** Most changes waiting for a commit before submits are turned away. Default 20,000. */
   readonly commitQueueMax?: number;
   /**
-   * A submit that waits for its commit has been given up when no copy of it has come for so long: longer than any sender's pause
+   * A submit that waits for its commit has been given up when no copy of it has come for so long: longer than a gateway's pause
    * between two of them. Default 6,000 ms.
    */
   readonly givenUpMs?: number;

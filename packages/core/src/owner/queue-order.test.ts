@@ -198,6 +198,14 @@ class World {
   }
   private ended = 0;
 
+  /** Runs end, and the runner speaks, until nothing is left. */
+  runOut(): void {
+    while (this.record.size > 0) {
+      this.endAll();
+      this.beat();
+    }
+  }
+
   get started(): string[] {
     return this.assigned.map(({ runId }) => runId);
   }
@@ -268,10 +276,7 @@ describe("an owner's queues", () => {
     const world = new World();
     [world.ownVersions, world.stepMs] = [true, 5];
     for (let n = 0; n < 600; n++) world.submit(`w${n % 15}`);
-    while (world.record.size > 0) {
-      world.endAll();
-      world.beat();
-    }
+    world.runOut();
     assert.equal(new Set(world.started).size, 600);
     // In turns of one run nearly every one of them would be a cold start.
     assert.ok(world.coldStarts <= 60, `${world.coldStarts} cold starts`);
@@ -298,10 +303,7 @@ describe("an owner's queues", () => {
     const world = new World();
     [world.ownVersions, world.stepMs] = [true, 1200];
     for (let n = 0; n < 120; n++) world.submit(`w${n % 12}`);
-    while (world.record.size > 0) {
-      world.endAll();
-      world.beat();
-    }
+    world.runOut();
     const order = world.assigned.slice(SLOTS).map(({ spec }) => spec.workflowId);
     for (let n = 0; n + 12 <= order.length - SLOTS; n += 12) {
       assert.equal(new Set(order.slice(n, n + 12)).size, 12, `a round without one of them: ${order.join(" ")}`);
