@@ -149,7 +149,7 @@ export class Monitor {
     if (runner.pool !== pool) this.simulation.fail(runner.name, "takes a run of another pool:", pool);
     // An earlier environment of the same run is about to be killed for it.
     const live = this.liveAt(runner, runId);
-    if (live >= SLOTS) this.simulation.fail(runner.name, "takes a run, and all of its", SLOTS, "slots are in use");
+    if (live >= runner.runsMax) this.simulation.fail(runner.name, "takes a run, and has", live, "of them already");
   }
 
   /** Slots are those of one start of a runner: it knows nothing of what its former self left behind, which ends on its own. */

@@ -81,6 +81,11 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     this.later(30, () => this.killFor(spanMs));
   }
 
+  /** In some worlds a slot takes several runs while their steps are short. */
+  get runsMax(): number {
+    return this.simulation.headRuns === 1 ? 3 * SLOTS : SLOTS;
+  }
+
   /** True when it takes runs, and everybody knows it. */
   get takesRuns(): boolean {
     const isKnown = this.simulation.nowMs > this.bootedAtMs + 1.5 * this.simulation.timing.heartbeatMs;
@@ -133,7 +138,15 @@ export class SimulatedRunner extends Process implements HoldingsPort {
 
   describe() {
     const crowded = this.simulation.headRuns === 2;
-    return { slotsTotal: SLOTS, pythonMinors: ["3.11"], warmVersions: [], ready: this.worker.up, crowded };
+    const shortRunsMax = this.runsMax;
+    return {
+      slotsTotal: SLOTS,
+      shortRunsMax,
+      pythonMinors: ["3.11"],
+      warmVersions: [],
+      ready: this.worker.up,
+      crowded,
+    };
   }
 
   heartbeat(beat: messages.Heartbeat): void {
@@ -246,7 +259,7 @@ export class SimulatedRunner extends Process implements HoldingsPort {
     const result: StepResult = {
       ...{ path: pathOf(environment, step), name: `step${step}`, executionId: execution },
       ...{ exportsJson: NOTHING, lastLogSequence: 0 },
-      ...{ startTimeMs: this.simulation.nowMs, endTimeMs: this.simulation.nowMs },
+      ...{ startTimeMs: this.simulation.nowMs - plan.durationsMs[step]!, endTimeMs: this.simulation.nowMs },
       response: plan.respond === step ? answerNaming(execution) : undefined,
       pause: pauses ? this.pauseOf(plan.pause!) : undefined,
       children: plan.child?.step === step ? [this.child(plan.child.plan)] : undefined,

@@ -37,6 +37,14 @@ export const runnerSettings = {
     min: 1,
     max: 1_000,
   }),
+  shortRunsPerSlot: integer({
+    env: "MILLRACE_SHORT_RUNS_PER_SLOT",
+    description:
+      "Runs that a slot takes while steps end within 25 ms on the average, as far as there are environments for them; 1: never more than one.",
+    default: 4,
+    min: 1,
+    max: 16,
+  }),
   dataDir: requiredText({
     env: "MILLRACE_DATA_DIR",
     description: "Folder for sockets, templates and package sets; made when it is missing.",
@@ -120,7 +128,7 @@ export const runnerSettings = {
     env: "MILLRACE_RUNS_BEHIND",
     description:
       "Most runs that wait for an environment which works, when it will be free within milliseconds, instead of waking another one. 0: none.",
-    default: 8,
+    default: 16,
     min: 0,
     max: 64,
   }),

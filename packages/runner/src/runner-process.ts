@@ -18,7 +18,7 @@ import { runnerMetrics } from "./runner-metrics.ts";
 import { RunnerIdentity } from "./runner-identity.ts";
 import { Runner } from "./runner.ts";
 import { WorkerHost } from "./worker-host/worker-host.ts";
-import { configureFrame, workerCommand } from "./worker-settings.ts";
+import { configureFrame, shortRunsMax, workerCommand } from "./worker-settings.ts";
 
 /** Parts of the drain time that are kept for ending the workers and for the last messages. */
 const WORKER_GRACE_MS = 2000;
@@ -83,6 +83,7 @@ function createRunner(settings: RunnerSettings, name: string, bus: Bus, packageS
       timing: { ...TIMING_DEFAULT, heartbeatMs, heartbeatResendMs },
     },
     slots: settings.slots,
+    shortRunsMax: shortRunsMax(settings),
     handBackAfterMs: settings.handBackAfterMs,
     onDrainAsked: () => process.kill(process.pid, "SIGTERM"),
     silenceMs: settings.workerSilenceMs,

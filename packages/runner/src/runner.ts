@@ -41,6 +41,8 @@ import type { WorkerEvents, WorkerHost } from "./worker-host/worker-host.ts";
 export interface RunnerParts {
   readonly holdings: HoldingsSettings;
   readonly slots: number;
+  /** Runs at a time while their steps are short. */
+  readonly shortRunsMax: number;
   /** How long runs go on here while the runner drains, before they are handed back behind their next checkpoint. */
   readonly handBackAfterMs: number;
   /** How long a worker may be silent about a run that should have ended. */
@@ -201,6 +203,7 @@ export class Runner {
 
   #countStart(warm: boolean): void {
     this.steps[warm ? "warm" : "cold"]++;
+    if (!warm) this.#holdings.onColdStart();
   }
 
   #onStepFinished(run: ActiveRun | undefined, result: step.StepResult | undefined): void {
@@ -420,7 +423,8 @@ export class Runner {
     const { host } = this;
     const { ready, pythonMinors } = host;
     return {
-      ...{ ready, pythonMinors, slotsTotal: this.#parts.slots, warmVersions: host.warmVersions().slice(0, WARM_MAX) },
+      ...{ ready, pythonMinors, slotsTotal: this.#parts.slots, shortRunsMax: this.#parts.shortRunsMax },
+      warmVersions: host.warmVersions().slice(0, WARM_MAX),
       memoryBytes: process.memoryUsage.rss() + host.memoryBytes,
       coldStarts: this.steps.cold,
       crowded: host.crowded,

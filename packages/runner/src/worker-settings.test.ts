@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { parseSettings, runnerSettings } from "@millrace/config";
 import { session } from "@millrace/protocol";
 
-import { configureFrame, workerCommand } from "./worker-settings.ts";
+import { configureFrame, shortRunsMax, workerCommand } from "./worker-settings.ts";
 
 const IDENTITY = { socketPath: "/tmp/s/runner.sock", token: "t0ken", workerId: "w1" };
 const MIB = 1024 * 1024;
@@ -54,6 +54,15 @@ test("environments follow from memory, are shared by the workers, and are never 
     count({ MILLRACE_ENVIRONMENTS_MAX: "4", MILLRACE_SLOTS: "10", MILLRACE_BLANK_ENVIRONMENTS: "1" }, 4096),
     11,
   );
+});
+
+test("while steps are short there are several runs for each slot, as far as there are environments for them", () => {
+  const most = (env: Record<string, string>, memoryMib = 65_536) => shortRunsMax(settings(env), memoryMib * MIB);
+  assert.equal(most({}), 64);
+  assert.equal(most({}, 2048), 30);
+  assert.equal(most({ MILLRACE_WORKERS: "2" }, 2048), 32);
+  assert.equal(most({ MILLRACE_SHORT_RUNS_PER_SLOT: "1" }), 16);
+  assert.equal(most({ MILLRACE_SLOTS: "100", MILLRACE_ENVIRONMENTS_MAX: "50" }), 100);
 });
 
 test("a step's result and its saved /tmp have the bounds of the settings, and /tmp need not be saved", () => {

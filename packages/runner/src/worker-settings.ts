@@ -64,6 +64,15 @@ function environmentsMax(settings: RunnerSettings, memoryBytes: number): number 
   return Math.max(share, settings.slots + settings.blankEnvironments);
 }
 
+/** Runs at a time while their steps are short: each may need an environment, should it turn out to be slow. */
+export function shortRunsMax(settings: RunnerSettings, memoryBytes: number = totalmem()): number {
+  const environments = environmentsMax(settings, memoryBytes) - settings.blankEnvironments;
+  return Math.max(
+    settings.slots,
+    Math.min(settings.slots * settings.shortRunsPerSlot, settings.workers * environments),
+  );
+}
+
 const NETWORK_MODES = {
   open: session.NetworkMode.OPEN,
   internet: session.NetworkMode.INTERNET,

@@ -73,7 +73,8 @@ function toSample(heartbeat: messages.Heartbeat): RunnerSample {
   return {
     ...{ runner, incarnation, pool },
     slots: draining ? 0 : slotsTotal,
-    busy: held.length,
+    // While runs are short, a slot has several.
+    busy: Math.min(held.length, slotsTotal),
     warm: warmVersions.reduce((sum, { idle }) => sum + idle, 0),
     memoryBytes: heartbeat.memoryBytes ?? 0,
     coldStarts: heartbeat.coldStarts ?? 0,

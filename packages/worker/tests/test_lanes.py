@@ -36,6 +36,7 @@ def test_runs_stand_behind_short_ones_up_to_a_number_and_a_time() -> None:
         assert lanes.find(a_run()) is first
         first.behind.append(a_run())
     assert lanes.find(a_run()) is None
+    assert lanes.find(a_run(), cold=True) is first, "to start an environment takes longer"
     second = busy(lanes)
     assert lanes.find(a_run()) is second, "the shortest queue"
     for run in (a_run(short=False), a_run(variables=2), a_run(version=SimpleNamespace(version_id="v1"))):
@@ -54,7 +55,7 @@ def test_whoever_stands_behind_a_step_that_takes_longer_goes_elsewhere(monkeypat
     now = time.monotonic()
     monkeypatch.setattr(lanes_module, "time", SimpleNamespace(monotonic=lambda: now + 1))
     assert lanes.find(a_run()) is None
-    assert lanes.late() == [behind]
+    assert lanes.late() == [(environment, behind)]
     assert not lanes
     assert lanes.late() == []
 

@@ -42,4 +42,6 @@ export type RunnerDescription = Pick<
 > & {
   /** False while no worker can take a run. */
   readonly ready: boolean;
+  /** Runs that it may hold while their steps are short; `slotsTotal` unless told. */
+  readonly shortRunsMax?: number;
 };

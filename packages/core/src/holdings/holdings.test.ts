@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Answer, Assign, Owner, Refused } from "../messages.ts";
+import type { Answer, Assign, Committed, Owner, Refused } from "../messages.ts";
+import type { StepResult } from "../run/step-result.ts";
 import { TIMING_DEFAULT } from "../timing.ts";
 import { Holdings } from "./holdings.ts";
 import type { HoldingsPort } from "./holdings-port.ts";
@@ -9,13 +10,13 @@ const BEFORE: Owner = { scheduler: "a", partition: 0, epoch: 1 };
 const AFTER: Owner = { scheduler: "b", partition: 0, epoch: 2 };
 
 /** A runner with so many slots, and what it has refused. */
-function world(slotsTotal: number) {
+function world(slotsTotal: number, shortRunsMax = slotsTotal) {
   const refused: Refused[] = [];
   const answers: Answer[] = [];
   const clock = { ms: 1 };
   const told: Partial<HoldingsPort> = {
     nowMs: () => clock.ms,
-    describe: () => ({ slotsTotal, pythonMinors: [], warmVersions: [], ready: true }),
+    describe: () => ({ slotsTotal, shortRunsMax, pythonMinors: [], warmVersions: [], ready: true }),
     refuse: (message) => void refused.push(message),
     answer: (_gateway, message) => void answers.push(message),
   };
@@ -61,6 +62,43 @@ describe("a refused assignment", () => {
     other.holdings.onOwnersMoved({ owners: [AFTER] });
     assert.equal(other.refused.length, 1);
     assert.equal(clock.ms, 1);
+  });
+});
+
+describe("a runner whose steps are short", () => {
+  const nth = (n: number) => ({ ...assign("1"), stampMs: 1_000, runId: `r${n}` });
+
+  /** So many of its runs end, one each ms, each step after so long. */
+  function ended(count: number, tookMs: number) {
+    const all = world(2, 6);
+    all.clock.ms = 1_000;
+    const about = {
+      scheduler: BEFORE.scheduler,
+      owners: [BEFORE],
+      runnerIncarnation: "1",
+      renew: [],
+      kill: [],
+      demand: [],
+    };
+    all.holdings.onRenew({ ...about, stampMs: 1 });
+    for (let n = 0; n < count; n++) {
+      all.clock.ms += 1;
+      all.holdings.onAssign(nth(n));
+      const handing = { partition: 0, runId: `r${n}`, assignment: 1 };
+      const result = { path: "steps/0", startTimeMs: 0, endTimeMs: tookMs, lastLogSequence: 0 } as StepResult;
+      all.holdings.onStepFinished(handing, result);
+      all.holdings.onCommitted({ handing, runnerIncarnation: "1", path: "steps/0", then: "END" } as Committed);
+    }
+    for (let n = 0; n < 8; n++) all.holdings.onAssign(nth(count + n));
+    return { held: all.holdings.size, refused: all.refused.length };
+  }
+
+  it("takes more runs than it has slots, and refuses what is beyond its bound", () => {
+    assert.deepEqual(ended(300, 3), { held: 6, refused: 2 });
+  });
+
+  it("takes as many as it has slots when they are not", () => {
+    assert.deepEqual(ended(300, 300), { held: 2, refused: 6 });
   });
 });
 

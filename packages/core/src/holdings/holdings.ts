@@ -25,6 +25,7 @@ import type { StepResponse, StepResult } from "../run/step-result.ts";
 import type { Timing } from "../timing.ts";
 import type { HoldingsPort, RenewedLife } from "./holdings-port.ts";
 import { SlotOffers } from "./slot-offers.ts";
+import { Stretch } from "./stretch.ts";
 
 /** How long ended handings are told in heartbeats. */
 const GONE_MS = 10_000;
@@ -44,6 +45,8 @@ interface Held {
   scheduler: string;
   untilMs: number;
   path: string;
+  /** When its step was told to run, which those that end at once never are; undefined between steps. */
+  runningSinceMs: number | undefined;
   lastLogSequence: number;
   /** The checkpoint that no owner has acknowledged yet, and when it was last sent. */
   pending: Checkpoint | undefined;
@@ -83,6 +86,7 @@ export class Holdings {
   /** The newest owner of each partition. */
   private readonly owners = new Map<number, Owner>();
   private readonly offers = new SlotOffers();
+  private readonly stretch = new Stretch();
   private draining = false;
   /** From then on runs are handed back behind their next checkpoint. */
   private handBackMs = Infinity;
@@ -168,10 +172,12 @@ export class Holdings {
     }
   }
 
-  /** Slots that runs may take or have: not those of environments that are yet to die. */
+  /** Runs that may be here: not in place of environments that are yet to die. */
   private capacity(): number {
-    const { ready, slotsTotal } = this.port.describe();
-    return ready && !this.draining ? Math.max(0, slotsTotal - this.dying.size) : 0;
+    const { ready, slotsTotal, shortRunsMax = slotsTotal } = this.port.describe();
+    if (!ready || this.draining) return 0;
+    const room = this.stretch.capacity(slotsTotal, shortRunsMax, this.held.values(), this.port.nowMs());
+    return Math.max(0, room - this.dying.size);
   }
 
   // From owners
@@ -193,7 +199,8 @@ export class Holdings {
     this.seen.set(key, nowMs);
     this.held.set(runId, {
       ...{ handing, limited, untilMs, sinceMs: nowMs, gateway: assign.gateway, projectId, scheduler: owner.scheduler },
-      ...{ path: "", lastLogSequence: 0, pending: undefined, answer: undefined, sentAtMs: 0, lost: undefined },
+      ...{ path: "", runningSinceMs: undefined, lastLogSequence: 0, pending: undefined, sentAtMs: 0 },
+      ...{ answer: undefined, lost: undefined },
     });
     this.port.start(assign, untilMs - nowMs, limited);
     this.settleOffers();
@@ -207,8 +214,7 @@ export class Holdings {
     if (runnerIncarnation !== this.settings.incarnation || !young || this.draining) return false;
     if (stampMs <= (this.refusals.get(key)?.stampMs ?? -1)) return false;
     if (held && held.handing.assignment > assignment) return false;
-    const { ready, slotsTotal } = this.port.describe();
-    if (!ready || this.held.size + this.dying.size - (held ? 1 : 0) >= slotsTotal) return false;
+    if (this.held.size - (held ? 1 : 0) >= this.capacity()) return false;
     return held !== undefined || this.offers.hasRoom(assign.owner.scheduler);
   }
 
@@ -294,7 +300,14 @@ export class Holdings {
   /** A step's code begins. */
   onStepStarted(handing: Handing, path: string): void {
     const held = this.heldAs(handing);
-    if (held) held.path = path;
+    if (!held) return;
+    held.path = path;
+    held.runningSinceMs = this.port.nowMs();
+  }
+
+  /** An environment had to be started for a run. */
+  onColdStart(): void {
+    this.stretch.noteColdStart(this.port.nowMs());
   }
 
   /** A step has ended: reported until an owner acknowledges it. False when its assignment counts no more. */
@@ -303,6 +316,8 @@ export class Holdings {
     if (!held) return false;
     const { runner, incarnation } = this.settings;
     held.path = result.path;
+    held.runningSinceMs = undefined;
+    this.stretch.note(result.endTimeMs - result.startTimeMs, this.port.nowMs());
     held.lastLogSequence = Math.max(held.lastLogSequence, result.lastLogSequence);
     held.pending = { handing: held.handing, runner, runnerIncarnation: incarnation, result };
     this.report(held);

@@ -24,7 +24,7 @@ class Bounds:
     spare_environments: int = 2
     spare_memory_bytes: int = 512 * _MIB
     #: Runs that may stand behind the one that has an environment, when its version's steps are short; 0: none.
-    runs_behind_max: int = 8
+    runs_behind_max: int = 16
     idle_seconds: float = 600.0
     lifetime_seconds: float = 3600.0
     log_bytes_max: int = _MIB

@@ -2,8 +2,9 @@
 
 Where steps take less than a millisecond, most of what a run costs is waking the environment that was asked to run it, with cold caches. So
 as many environments of a version work as there are processors, and what comes meanwhile stands behind one of them: a bounded number,
-and only as long as they can be expected to have their turn within WAIT_SECONDS. No run has started before its turn. When the one in
-front takes longer than it should, those behind it go elsewhere.
+and only as long as they can be expected to have their turn within WAIT_SECONDS; where there is no other one that is warm, within
+COLD_SECONDS, since all of them wait for the same processors. No run has started before its turn. When the one in front takes longer than it should,
+those behind it go elsewhere.
 """
 
 from __future__ import annotations
@@ -18,8 +19,15 @@ from millrace_worker.host.versions import Version
 if TYPE_CHECKING:
     from millrace_worker.host.run import Run
 
-#: For how long a run may be expected to stand behind others, and how long it does before it goes elsewhere.
-WAIT_SECONDS = 0.005
+#: For how long a run may be expected to stand behind others, and how long it does behind one before it goes elsewhere.
+WAIT_SECONDS = 0.012
+# Longer steps wait for something else than a processor: where another environment is warm, it is no competitor.
+_SHORT_SECONDS = 0.002
+#: The same where the alternative is to start an environment, and how many more may stand there.
+COLD_SECONDS = 0.1
+_COLD_TIMES = 4
+#: How long somebody stands behind one run then, before an environment is started.
+COLD_LATE_SECONDS = 0.03
 # How much of a version's pace the newest of its steps is.
 _WEIGHT = 0.2
 _VERSIONS_MAX = 1024
@@ -38,16 +46,17 @@ class Lanes:
         """Whether one more environment of the version would only compete with those that work already."""
         return len(self._busy.get(version.version_id, ())) >= self._width
 
-    def find(self, run: Run) -> Environment | None:
-        """Where the run will have its turn soon."""
+    def find(self, run: Run, cold: bool = False) -> Environment | None:
+        """Where the run will have its turn soon; `cold` when no idle environment is warm for it."""
         pace = self._pace.get(run.version.version_id)
         if pace is None or not run.is_short:
             return None
         lanes = [one for one in self._busy.get(run.version.version_id, ()) if _takes(one, run)]
         best = min(lanes, key=_length, default=None)
-        if best is None or len(best.behind) >= self.behind_max or (len(best.behind) + 1) * pace > WAIT_SECONDS:
+        seconds, times = (COLD_SECONDS, _COLD_TIMES) if cold else (WAIT_SECONDS, 1)
+        if best is None or not (cold or pace <= _SHORT_SECONDS):
             return None
-        return best
+        return best if len(best.behind) < times * self.behind_max and (len(best.behind) + 1) * pace <= seconds else None
 
     def begin(self, environment: Environment, run: Run) -> None:
         """A run begins in an environment."""
@@ -72,14 +81,14 @@ class Lanes:
             self._pace.pop(next(iter(self._pace)))
         self._pace[version.version_id] = seconds if before is None else before + (seconds - before) * _WEIGHT
 
-    def late(self) -> list[Run]:
+    def late(self) -> list[tuple[Environment, Run]]:
         """Takes out who has stood behind a run that takes longer than expected."""
-        runs: list[Run] = []
+        runs: list[tuple[Environment, Run]] = []
         before = time.monotonic() - WAIT_SECONDS
         for lanes in self._busy.values():
             for environment in lanes:
                 if environment.behind and environment.began_at <= before:
-                    runs.extend(environment.behind)
+                    runs.extend((environment, run) for run in environment.behind)
                     environment.behind.clear()
         return runs
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from millrace_worker.generated import session_pb2 as pb
 from millrace_worker.host.bounds import Bounds
 from millrace_worker.host.environment import Environment
-from millrace_worker.host.lanes import WAIT_SECONDS, Lanes
+from millrace_worker.host.lanes import COLD_LATE_SECONDS, WAIT_SECONDS, Lanes
 from millrace_worker.host.log import Log
 from millrace_worker.host.spares import Spares
 from millrace_worker.host.versions import Version
@@ -133,11 +133,11 @@ class Pool:
             return
         if (warm := self._take_warm(run)) is not None:
             run.on_environment(warm)
-        elif not self._stand_behind(run):
+        elif not self._stand_behind(run, cold=True):
             self.claim(run)
 
-    def _stand_behind(self, run: Run) -> bool:
-        environment = self.lanes.find(run)
+    def _stand_behind(self, run: Run, cold: bool = False) -> bool:
+        environment = self.lanes.find(run, cold)
         if environment is None or environment in self._outdated or environment in self._dying:
             return False
         environment.behind.append(run)
@@ -145,8 +145,15 @@ class Pool:
         return True
 
     def _look_at_lanes(self) -> None:
-        for run in self.lanes.late():
-            self.claim(run)
+        for environment, run in self.lanes.late():
+            if (warm := self._take_warm(run)) is not None:
+                run.on_environment(warm)
+            elif self._stand_behind(run, cold=True):
+                continue
+            elif environment.began_at > time.monotonic() - COLD_LATE_SECONDS:
+                environment.behind.append(run)
+            else:
+                self.claim(run)
         if self.lanes:
             self._later("lanes", WAIT_SECONDS, self._look_at_lanes)
 

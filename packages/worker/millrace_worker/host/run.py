@@ -292,7 +292,8 @@ class Run:
                 if not self._timed_out:
                     fill_result(self._result, header, segments)
                     check_sizes(self._result, self._worker.bounds)
-                    self._worker.pool.lanes.note(self.version, time.monotonic() - self._began_at)
+                    if self._warm:  # The first run of an environment loads its code.
+                        self._worker.pool.lanes.note(self.version, time.monotonic() - self._began_at)
                     self._finish(idle=header.get("idle"))
             elif kind == frames.RESPOND:
                 self._respond(header, segments)

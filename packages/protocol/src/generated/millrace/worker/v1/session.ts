@@ -223,7 +223,7 @@ export interface Configure {
     | undefined;
   /** Most bytes of memory of these together. Default 512 MiB. */
   spareMemoryBytes: number;
-  /** Most runs that stand behind the one that has an environment, while its version's steps are short; 0 is none. Default 8. */
+  /** Most runs that stand behind the one that has an environment, while its version's steps are short; 0 is none. Default 16. */
   runsBehindMax?: number | undefined;
 }
 
