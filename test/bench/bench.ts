@@ -6,6 +6,7 @@ import pg from "pg";
 import { parseOptions } from "../harness/parse-options.ts";
 import { TestHouse, type HouseProcess } from "../harness/test-house.ts";
 import { measureAccept } from "./accept.ts";
+import { measureBareApp } from "./bare-app.ts";
 import { measureCpuFloors, renderCpuFloors } from "./cpu-floors.ts";
 import { longestBlocks, profileWhile, renderBusiest } from "./cpu-profile.ts";
 import { measureDataStore } from "./data-store.ts";
@@ -19,6 +20,7 @@ import {
 import { measureColdStart, measureHttp16, measureWarmHttp } from "./http-latency.ts";
 import { measureAlone, renderHops } from "./hops.ts";
 import { measureLogs } from "./logs.ts";
+import { renderMarks } from "./marks.ts";
 import { measureOverload, renderOverload } from "./overload.ts";
 import { measurePackages } from "./packages.ts";
 import { memoryByRole } from "./process-usage.ts";
@@ -90,7 +92,8 @@ function say(text: string): void {
 
 async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const access = JSON.parse(readFileSync(join(house.data, "house.json"), "utf8")) as Access;
-  const db = new pg.Client({ connectionString: databaseUrl(access.databasePassword, access.ports.postgres) });
+  const url = databaseUrl(access.databasePassword, access.ports.postgres);
+  const db = new pg.Client({ connectionString: url });
   // The house may be told to stop first; what was asked for then fails by itself.
   db.on("error", () => undefined);
   await db.connect();
@@ -98,6 +101,9 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
   const idle = memoryByRole(await house.processes());
   say("floors");
   const floors = await measureFloors(db, scale);
+  say("a bare web app");
+  const postgresPid = (await house.processes()).find(({ role }) => role === "postgres")?.pid ?? 0;
+  const bareApp = await measureBareApp(url, postgresPid, 4000 * scale);
   say("warm HTTP");
   // The 16 callers first: compilers need some thousand requests until the processes run as they will for the rest of their
   // lives (the first thousand requests of a house take about half as long again).
@@ -153,6 +159,7 @@ async function measure(house: TestHouse, scale: number): Promise<Figures> {
     idle_pss_mb: round([...idle.values()].reduce((sum, mb) => sum + mb, 0)),
     idle_pss_mb_by_process: Object.fromEntries([...idle].map(([role, mb]) => [role, round(mb)])),
     floors,
+    bare_app: bareApp,
     machine: { cores: cpus().length, cpu: cpus()[0]?.model ?? "", node: process.version },
   };
 }
@@ -284,6 +291,6 @@ function writeJson(figures: object): void {
 
 async function measureAll(house: TestHouse, scale: number): Promise<void> {
   const figures = await measure(house, scale);
-  process.stdout.write(renderTable(figures));
+  process.stdout.write(`${renderTable(figures)}\n${renderMarks(figures)}`);
   writeJson(figures);
 }

@@ -1,7 +1,11 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+
 import { Client, credentials } from "@grpc/grpc-js";
 import { connectBus } from "@millrace/bus";
 import { startScratchNats } from "@millrace/testkit";
@@ -14,6 +18,7 @@ import { OPAQUE } from "./opaque.ts";
 const here = import.meta.dirname;
 const SUBMIT_BYTES = 200;
 const MESSAGE_BYTES = 512;
+const NEWLINE = 10;
 /** As many submits as the bench has under way, and as many runs as a runner executes at a time. */
 const CALLERS = 128;
 const SLOTS = 16;
@@ -65,6 +70,35 @@ async function ofGrpcCall(count: number): Promise<CpuFloor> {
   return { part: `a unary gRPC call, ${CALLERS} under way (grpc-js)`, us };
 }
 
+async function ofGrpcStream(count: number): Promise<CpuFloor> {
+  const { child, line } = await startChild(process.execPath, [join(here, "floor-grpc-server.ts")]);
+  const client = new Client(`127.0.0.1:${line}`, credentials.createInsecure());
+  const { requestSerialize, responseDeserialize } = OPAQUE;
+  const stream = client.makeBidiStreamRequest("/floor.Floor/Stream", requestSerialize, responseDeserialize);
+  const us = await spend(count, CALLERS, "client", { server: child.pid! }, asker(stream, Buffer.alloc(SUBMIT_BYTES)));
+  stream.end();
+  client.close();
+  child.kill();
+  return { part: `a message and its answer on one gRPC stream, ${CALLERS} under way (grpc-js)`, us };
+}
+
+/** What gives back each message that is written to it. */
+interface Echo {
+  on(event: "data", listener: () => void): unknown;
+  write(message: Buffer): unknown;
+}
+
+/** Each call writes the message, and is over with the answer that has its place. */
+function asker(stream: Echo, message: Buffer): () => Promise<void> {
+  const waiting: (() => void)[] = [];
+  stream.on("data", () => waiting.shift()?.());
+  return () =>
+    new Promise<void>((resolve) => {
+      waiting.push(resolve);
+      stream.write(message);
+    });
+}
+
 async function ofNatsRequest(count: number): Promise<CpuFloor> {
   const nats = await startScratchNats();
   const { url, user, password } = nats;
@@ -82,14 +116,7 @@ async function ofNatsRequest(count: number): Promise<CpuFloor> {
 async function ofGrpcExchange(python: string, count: number): Promise<CpuFloor> {
   const echo = await openGrpcEcho(python);
   const payload = Buffer.alloc(MESSAGE_BYTES);
-  const waiting: (() => void)[] = [];
-  echo.call.on("data", () => waiting.shift()?.());
-  const call = () =>
-    new Promise<void>((resolve) => {
-      waiting.push(resolve);
-      echo.call.write(payload);
-    });
-  const us = await spend(count, SLOTS, "node", { python: echo.child.pid! }, call);
+  const us = await spend(count, SLOTS, "node", { python: echo.child.pid! }, asker(echo.call, payload));
   await echo.close();
   return { part: `a message each way on an open gRPC stream, ${SLOTS} under way (grpc-js, grpcio)`, us };
 }
@@ -101,6 +128,33 @@ async function ofStep(python: string, count: number): Promise<CpuFloor> {
   return {
     part: "JSON through a pipe to Python, a function called with it, JSON back",
     us: { asks: Math.round(asks), works: Math.round(works) },
+  };
+}
+
+async function ofWorker(python: string, count: number): Promise<CpuFloor> {
+  const folder = await mkdtemp(join(tmpdir(), "millrace-floor-"));
+  const address = join(folder, "worker.sock");
+  const server = createServer().listen(address);
+  await once(server, "listening");
+  const child = spawn(python, [join(here, "floor_worker.py"), address], { stdio: ["ignore", "pipe", "inherit"] });
+  const [connection] = (await once(server, "connection")) as [Socket];
+  const waiting: (() => void)[] = [];
+  connection.on("data", (data: Buffer) => {
+    for (const byte of data) if (byte === NEWLINE) waiting.shift()?.();
+  });
+  const line = `${JSON.stringify({ name: "Bulbasaur", digest: "0".repeat(64) })}\n`;
+  await timeConcurrently(count, SLOTS, () => {
+    connection.write(line);
+    return new Promise<void>((resolve) => waiting.push(resolve));
+  });
+  connection.end();
+  const [told] = (await once(child.stdout, "data")) as [Buffer];
+  server.close();
+  await rm(folder, { recursive: true, force: true });
+  const [between = 0, works = 0] = told.toString().trim().split(" ").map(Number);
+  return {
+    part: `a line through an asyncio program to one of two processes and back, ${SLOTS} under way`,
+    us: { worker: Math.round(between / count), environments: Math.round(works / count) },
   };
 }
 
@@ -138,24 +192,21 @@ export async function measureCpuFloors(
 ): Promise<CpuFloor[]> {
   return [
     await ofGrpcCall(count),
+    await ofGrpcStream(count),
     await ofCommit(db, postgresPid, count),
     await ofNatsRequest(count),
     await ofGrpcExchange(python, count),
     await ofStep(python, count),
+    await ofWorker(python, count),
   ];
 }
 
-/** The floors, and what they add up to. */
+/** The floors. A run is handed in by one of the first two, and its step is in both of the last: they are not to be added up. */
 export function renderCpuFloors(floors: readonly CpuFloor[]): string {
-  const sumOf = ({ us }: CpuFloor) => Object.values(us).reduce((sum, one) => sum + one, 0);
-  const all = floors.reduce((sum, floor) => sum + sumOf(floor), 0);
-  return [
-    "CPU of the parts alone, for one run\tµs\tby process",
-    ...floors.map((floor) => {
-      const parts = Object.entries(floor.us).map(([name, us]) => `${name} ${us}`);
-      return [floor.part, sumOf(floor), parts.join(", ")].join("\t");
-    }),
-    ["all", all].join("\t"),
-    "",
-  ].join("\n");
+  const rows = floors.map(({ part, us }) => {
+    const all = Object.values(us).reduce((sum, one) => sum + one, 0);
+    const parts = Object.entries(us).map(([name, one]) => `${name} ${one}`);
+    return [part, all, parts.join(", ")].join("\t");
+  });
+  return ["CPU of the parts alone, for one run\tµs\tby process", ...rows, ""].join("\n");
 }

@@ -29,9 +29,27 @@ export async function profileWhile(pid: number, work: () => Promise<unknown>): P
   });
 }
 
-const DELAY = "globalThis.millraceBenchDelay";
-const WATCH = `${DELAY} = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 1 }); ${DELAY}.enable()`;
-const READ = `${DELAY}.disable(); ${DELAY}.max / 1e6`;
+const DELAYS = "globalThis.millraceBenchDelays";
+const WINDOW_MS = 50;
+/** What the inspector does itself, when it opens and when it closes, takes tens of ms. */
+const SETTLE_MS = 500;
+const WATCH = `${DELAYS} = (() => {
+  const delays = process.getBuiltinModule("node:perf_hooks").monitorEventLoopDelay({ resolution: 1 });
+  const windows = [];
+  delays.enable();
+  const timer = setInterval(() => {
+    windows.push({ atMs: performance.now(), maxMs: delays.max / 1e6 });
+    delays.reset();
+  }, ${WINDOW_MS});
+  return { windows, sinceMs: performance.now() + ${SETTLE_MS}, stop: () => (clearInterval(timer), delays.disable()) };
+})(), 0`;
+
+/** The longest delay of windows that were over before the inspector was asked for again, so many ms ago. */
+function readDelay(askedMsAgo: number): string {
+  const untilMs = `performance.now() - ${askedMsAgo + WINDOW_MS}`;
+  const within = `({ atMs }) => atMs > ${DELAYS}.sinceMs && atMs < ${untilMs}`;
+  return `${DELAYS}.stop(); Math.max(0, ...${DELAYS}.windows.filter(${within}).map(({ maxMs }) => maxMs))`;
+}
 
 /** The longest time for which each process's event loop came to nothing else while `work` was under way, in ms, by pid. */
 export async function longestBlocks(
@@ -41,7 +59,11 @@ export async function longestBlocks(
   for (const pid of pids) await inspect(pid, (inspector) => inspector.evaluate(WATCH));
   await work();
   const blocks = new Map<number, number>();
-  for (const pid of pids) blocks.set(pid, Number(await inspect(pid, (inspector) => inspector.evaluate(READ))));
+  for (const pid of pids) {
+    const askedMs = performance.now();
+    const ask = (inspector: Inspector) => inspector.evaluate(readDelay(performance.now() - askedMs));
+    blocks.set(pid, Number(await inspect(pid, ask)));
+  }
   return blocks;
 }
 

@@ -14,10 +14,15 @@ def handler(event: dict[str, str]) -> dict[str, str]:
     return {"name": event["name"]}
 
 
+def answer(data: bytes) -> bytes:
+    """What the function makes of a message, as a message."""
+    return json.dumps(handler(json.loads(data))).encode()
+
+
 def work(source: int, sink: int) -> None:
     """The environment's side: one message after the other, until there are no more."""
     while data := os.read(source, SIZE):
-        os.write(sink, json.dumps(handler(json.loads(data))).encode())
+        os.write(sink, answer(data))
 
 
 def main() -> None:

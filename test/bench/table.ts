@@ -1,3 +1,4 @@
+import type { BareAppFigures } from "./bare-app.ts";
 import type { LoadFigures } from "./load.ts";
 import type { LogFigures } from "./logs.ts";
 import type { PackageFigures } from "./packages.ts";
@@ -29,6 +30,7 @@ export interface Figures {
   readonly idle_pss_mb: number;
   readonly idle_pss_mb_by_process: Readonly<Record<string, number>>;
   readonly floors: Readonly<Record<string, number>>;
+  readonly bare_app: BareAppFigures;
   readonly machine: { readonly cores: number; readonly cpu: string; readonly node: string };
 }
 
@@ -85,6 +87,12 @@ export function renderTable(figures: Figures): string {
     ["CPU ms per streamed run", list(figures.cpu_ms_per_run_by_process_streamed)],
     ["memory when idle", `${figures.idle_pss_mb} MiB: ${list(figures.idle_pss_mb_by_process)}`],
     ...Object.entries(floors).map(([name, value]): [string, string] => [`floor: ${name}`, String(value)]),
+    ["bare web app, one caller", latency(figures.bare_app.one_caller_ms)],
+    [
+      "bare web app, requests/s",
+      `${figures.bare_app.per_s_16} (16 callers, p99 ${figures.bare_app.p99_16_ms} ms), ${figures.bare_app.per_s_128} (128)`,
+    ],
+    ["CPU per 1,000 of its requests", `${figures.bare_app.cpu_s_per_1000} s`],
     ["machine", `${figures.machine.cores} cores, ${figures.machine.cpu}, Node ${figures.machine.node}`],
   ];
   return `${rows.map(([name, value]) => `${name.padEnd(33)} ${value}`).join("\n")}\n`;

@@ -35,7 +35,9 @@ export async function startScratchServer(
     stop: async (how = "SIGINT") => {
       process.off("exit", endAtExit);
       signal(pid, how);
-      await waitUntil(() => !isAlive(pid), { what: `end of ${launch.command}`, timeoutMs: stopTimeoutMs });
+      // A dead one that nobody has waited for still has its number, and Postgres takes that for a server of the same data.
+      const isOver = () => child.exitCode !== null || child.signalCode !== null;
+      await waitUntil(isOver, { what: `end of ${launch.command}`, timeoutMs: stopTimeoutMs });
     },
   };
 }
