@@ -41,7 +41,7 @@ export const runnerSettings = {
     env: "MILLRACE_SHORT_RUNS_PER_SLOT",
     description:
       "Runs that a slot takes while steps end within 25 ms on the average, as far as there are environments for them; 1: never more than one.",
-    default: 4,
+    default: 3,
     min: 1,
     max: 16,
   }),

@@ -58,7 +58,7 @@ test("environments follow from memory, are shared by the workers, and are never 
 
 test("while steps are short there are several runs for each slot, as far as there are environments for them", () => {
   const most = (env: Record<string, string>, memoryMib = 65_536) => shortRunsMax(settings(env), memoryMib * MIB);
-  assert.equal(most({}), 64);
+  assert.equal(most({}), 48);
   assert.equal(most({}, 2048), 30);
   assert.equal(most({ MILLRACE_WORKERS: "2" }, 2048), 32);
   assert.equal(most({ MILLRACE_SHORT_RUNS_PER_SLOT: "1" }), 16);

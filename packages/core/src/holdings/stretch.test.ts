@@ -65,12 +65,14 @@ describe("the room of a runner", () => {
     }
   });
 
-  it("does not grow for a while when environments have to be started for it", () => {
-    const world = new World().end(1, 100);
-    const before = world.after(20);
+  it("becomes less with each environment that has to be started, and grows again when none has been for a while", () => {
+    const world = new World().end(1, 500);
+    world.stretch.noteColdStart(world.nowMs);
+    assert.equal(world.after(20), MOST - 2);
     for (let n = 0; n < 300; n++) world.stretch.noteColdStart(world.nowMs);
-    assert.equal(world.end(1, 950).after(20), before);
-    assert.ok(world.end(1, 500).after(20) > before);
+    assert.equal(world.after(20), SLOTS);
+    assert.equal(world.end(1, 900).after(20), SLOTS);
+    assert.equal(world.end(1, 500).after(20), MOST);
   });
 
   it("forgets what it has seen when nothing has ended for a while", () => {

@@ -16,7 +16,8 @@ const STALE_MS = 2_000;
 const LOOK_MS = 20;
 /** Growth for each ms: fast where environments are shared, and slow enough that cold starts show before it has gone on for long. */
 const GROWTH_PER_MS = 0.05;
-/** For how long a cold start stops the growth, and all of them at most: each takes what is saved on a hundred runs. */
+/** What a cold start takes back; and for how long it stops the growth, and all of them at most: each costs what is saved on a hundred runs. */
+const COLD_RUNS = 2;
 const COLD_PAUSE_MS = 400;
 const COLD_PAUSE_MAX_MS = 1_000;
 
@@ -45,6 +46,7 @@ export class Stretch {
 
   /** An environment had to be started for a run. */
   noteColdStart(nowMs: number): void {
+    this.extra = Math.max(0, this.extra - COLD_RUNS);
     const dueMs = Math.max(this.growsAtMs, nowMs) + COLD_PAUSE_MS;
     this.growsAtMs = Math.min(dueMs, nowMs + COLD_PAUSE_MAX_MS);
   }
