@@ -71,7 +71,13 @@ describe("the room of a runner", () => {
     assert.equal(world.after(20), MOST - 2);
     for (let n = 0; n < 300; n++) world.stretch.noteColdStart(world.nowMs);
     assert.equal(world.after(20), SLOTS);
-    assert.equal(world.end(1, 900).after(20), SLOTS);
+    assert.equal(world.end(1, 9_900).after(20), SLOTS);
+    assert.equal(world.end(1, 600).after(20), MOST);
+  });
+
+  it("grows where environments are started without it", () => {
+    const world = new World();
+    for (let n = 0; n < 300; n++) world.stretch.noteColdStart(world.nowMs);
     assert.equal(world.end(1, 500).after(20), MOST);
   });
 

@@ -16,10 +16,13 @@ const STALE_MS = 2_000;
 const LOOK_MS = 20;
 /** Growth for each ms: fast where environments are shared, and slow enough that cold starts show before it has gone on for long. */
 const GROWTH_PER_MS = 0.05;
-/** What a cold start takes back; and for how long it stops the growth, and all of them at most: each costs what is saved on a hundred runs. */
+/**
+ * What an environment that is started for a run beyond the slots takes back, for how long it stops the growth, and all of them at most:
+ * it costs what is saved on some hundreds of runs.
+ */
 const COLD_RUNS = 2;
-const COLD_PAUSE_MS = 400;
-const COLD_PAUSE_MAX_MS = 1_000;
+const COLD_PAUSE_MS = 2_000;
+const COLD_PAUSE_MAX_MS = 10_000;
 
 /** What it asks of a run that is held: since when a step of it is known to be running, on the clock of `nowMs`. */
 export interface Running {
@@ -46,6 +49,8 @@ export class Stretch {
 
   /** An environment had to be started for a run. */
   noteColdStart(nowMs: number): void {
+    // Without any, it would have been started, too.
+    if (this.extra === 0) return;
     this.extra = Math.max(0, this.extra - COLD_RUNS);
     const dueMs = Math.max(this.growsAtMs, nowMs) + COLD_PAUSE_MS;
     this.growsAtMs = Math.min(dueMs, nowMs + COLD_PAUSE_MAX_MS);
