@@ -77,6 +77,7 @@ async function ofGrpcStream(count: number): Promise<CpuFloor> {
   const stream = client.makeBidiStreamRequest("/floor.Floor/Stream", requestSerialize, responseDeserialize);
   const us = await spend(count, CALLERS, "client", { server: child.pid! }, asker(stream, Buffer.alloc(SUBMIT_BYTES)));
   stream.end();
+  await once(stream, "end");
   client.close();
   child.kill();
   return { part: `a message and its answer on one gRPC stream, ${CALLERS} under way (grpc-js)`, us };
