@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startChild } from "./floors.ts";
 import { BODY } from "./http-latency.ts";
 import { Load } from "./load.ts";
 import { cpuOfTree } from "./process-usage.ts";
@@ -27,12 +27,9 @@ export interface BareAppFigures {
 /** Measures the bare app on the house's own Postgres, with the same client and payload as the house. */
 export async function measureBareApp(databaseUrl: string, postgresPid: number, count: number): Promise<BareAppFigures> {
   const { python, library } = await ensureBenchTools();
-  const child = spawn(python, [join(import.meta.dirname, "bare_app.py")], {
-    env: { ...process.env, PYTHONPATH: library, DATABASE_URL: databaseUrl },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const url = `http://127.0.0.1:${line.toString().trim()}/`;
+  const environment = { PYTHONPATH: library, DATABASE_URL: databaseUrl };
+  const { child, line } = await startChild(python, [join(import.meta.dirname, "bare_app.py")], environment);
+  const url = `http://127.0.0.1:${line}/`;
   try {
     await untilAnswered(url);
     const measure = async (callers: number, requests: number) => {
@@ -57,8 +54,9 @@ export async function measureBareApp(databaseUrl: string, postgresPid: number, c
       cpu_s_per_1000: many.cpuOf1000,
     };
   } finally {
-    child.kill();
-    await once(child, "exit");
+    const exited = once(child, "exit");
+    // Its table goes with it. One that has ended already cannot be told.
+    if (child.kill()) await exited;
   }
 }
 

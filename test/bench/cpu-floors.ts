@@ -10,7 +10,7 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { connectBus } from "@millrace/bus";
 import { startScratchNats } from "@millrace/testkit";
 import type pg from "pg";
-import { openGrpcEcho, startChild } from "./floors.ts";
+import { openGrpcEcho, orExit, startChild } from "./floors.ts";
 import { cpuOfTree } from "./process-usage.ts";
 import { timeConcurrently } from "./quantiles.ts";
 import { OPAQUE } from "./opaque.ts";
@@ -138,7 +138,7 @@ async function ofWorker(python: string, count: number): Promise<CpuFloor> {
   const server = createServer().listen(address);
   await once(server, "listening");
   const child = spawn(python, [join(here, "floor_worker.py"), address], { stdio: ["ignore", "pipe", "inherit"] });
-  const [connection] = (await once(server, "connection")) as [Socket];
+  const [connection] = (await orExit(child, once(server, "connection"))) as [Socket];
   const waiting: (() => void)[] = [];
   connection.on("data", (data: Buffer) => {
     for (const byte of data) if (byte === NEWLINE) waiting.shift()?.();

@@ -14,14 +14,25 @@ import { quantiles, round, timeCalls } from "./quantiles.ts";
 
 const here = import.meta.dirname;
 
-/** Starts a process, and returns with the first line that it prints. */
+/** Starts a process, and returns with the first line that it prints. Fails when it ends before that. */
 export async function startChild(
   command: string,
   args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<{ child: ChildProcess; line: string }> {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const env = { ...process.env, ...environment };
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await orExit(child, once(child.stdout, "data"))) as [Buffer];
   return { child, line: line.toString().trim() };
+}
+
+/** What is awaited of a process; fails when it ends before that, and has said why by itself. */
+export async function orExit<Result>(child: ChildProcess, awaited: Promise<Result>): Promise<Result> {
+  const exited = once(child, "exit").then(([code]) => {
+    throw new Error(`a process of the bench ended with code ${String(code)}`);
+  });
+  exited.catch(() => undefined);
+  return Promise.race([awaited, exited]);
 }
 
 /** A bare Node HTTP echo in a process of its own. */

@@ -60,7 +60,7 @@ test("while steps are short there are several runs for each slot, as far as ther
   const most = (env: Record<string, string>, memoryMib = 65_536) => shortRunsMax(settings(env), memoryMib * MIB);
   assert.equal(most({}), 48);
   assert.equal(most({}, 2048), 30);
-  assert.equal(most({ MILLRACE_WORKERS: "2" }, 2048), 32);
+  assert.equal(most({ MILLRACE_WORKERS: "2" }, 3072), 22);
   assert.equal(most({ MILLRACE_SHORT_RUNS_PER_SLOT: "1" }), 16);
   assert.equal(most({ MILLRACE_SLOTS: "100", MILLRACE_ENVIRONMENTS_MAX: "50" }), 100);
 });

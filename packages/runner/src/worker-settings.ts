@@ -64,13 +64,10 @@ function environmentsMax(settings: RunnerSettings, memoryBytes: number): number 
   return Math.max(share, settings.slots + settings.blankEnvironments);
 }
 
-/** Runs at a time while their steps are short: each may need an environment, should it turn out to be slow. */
+/** Runs at a time while their steps are short: as many as one worker has environments for, should all of them come to it and turn out to be slow. */
 export function shortRunsMax(settings: RunnerSettings, memoryBytes: number = totalmem()): number {
   const environments = environmentsMax(settings, memoryBytes) - settings.blankEnvironments;
-  return Math.max(
-    settings.slots,
-    Math.min(settings.slots * settings.shortRunsPerSlot, settings.workers * environments),
-  );
+  return Math.max(settings.slots, Math.min(settings.slots * settings.shortRunsPerSlot, environments));
 }
 
 const NETWORK_MODES = {

@@ -132,15 +132,8 @@ export class SchedulerPart implements ProcessPart<Bus> {
     return new OwnerWiring(
       {
         ...{ scheduler: name, timing, partitionCount: await parts.store.partitions.count() },
-        ...{
-          commitChangesMax,
-          commitQueueMax,
-          givenUpMs,
-          queueHeadRuns,
-          queueHeadBytes,
-          sharedHeadRuns,
-          sharedHeadBytes,
-        },
+        ...{ commitChangesMax, commitQueueMax, givenUpMs },
+        ...{ queueHeadRuns, queueHeadBytes, sharedHeadRuns, sharedHeadBytes },
       },
       {
         ...parts,

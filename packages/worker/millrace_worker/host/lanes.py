@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 #: For how long a run may be expected to stand behind others, and how long it does behind one before it goes elsewhere.
 WAIT_SECONDS = 0.012
+#: Where the alternative is to start an environment: how long it may be expected to stand there, and how long it does behind one.
+COLD_SECONDS = 0.1
+COLD_LATE_SECONDS = 0.03
+# How many times as many may stand there then.
+_COLD_TIMES = 4
 # Longer steps wait for something else than a processor: where another environment is warm, it is no competitor.
 _SHORT_SECONDS = 0.002
-#: The same where the alternative is to start an environment, and how many more may stand there.
-COLD_SECONDS = 0.1
-_COLD_TIMES = 4
-#: How long somebody stands behind one run then, before an environment is started.
-COLD_LATE_SECONDS = 0.03
 # How much of a version's pace the newest of its steps is.
 _WEIGHT = 0.2
 _VERSIONS_MAX = 1024
@@ -53,10 +53,11 @@ class Lanes:
             return None
         lanes = [one for one in self._busy.get(run.version.version_id, ()) if _takes(one, run)]
         best = min(lanes, key=_length, default=None)
-        seconds, times = (COLD_SECONDS, _COLD_TIMES) if cold else (WAIT_SECONDS, 1)
-        if best is None or not (cold or pace <= _SHORT_SECONDS):
+        if best is None or (pace > _SHORT_SECONDS and not cold):
             return None
-        return best if len(best.behind) < times * self.behind_max and (len(best.behind) + 1) * pace <= seconds else None
+        seconds, times = (COLD_SECONDS, _COLD_TIMES) if cold else (WAIT_SECONDS, 1)
+        count = len(best.behind)
+        return best if count < times * self.behind_max and (count + 1) * pace <= seconds else None
 
     def begin(self, environment: Environment, run: Run) -> None:
         """A run begins in an environment."""
